@@ -1,0 +1,3 @@
+//! The command line of the giant-step laboratory.
+
+fn main() {}
