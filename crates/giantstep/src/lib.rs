@@ -1,3 +1,16 @@
 //! How two-layer networks learn features in a few giant gradient steps: simulation and theory.
 
+pub mod activation;
+pub mod batch;
+pub mod directions;
+pub mod evaluate;
 pub mod expr;
+pub mod labels;
+pub mod metrics;
+pub mod network;
+pub mod readout;
+pub mod real;
+pub mod reduce;
+pub mod run;
+pub mod spec;
+pub mod train;

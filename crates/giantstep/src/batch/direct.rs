@@ -1,0 +1,109 @@
+//! Explicit coordinates in R^d, regenerated block by block.
+
+use std::marker::PhantomData;
+
+use faer::Mat;
+
+use crate::batch::streamed::{self, Source};
+use crate::batch::{
+    Access, BatchId, Context, Engine, Interrupted, Panel, Role, Stream, Sweep, Swept,
+};
+use crate::directions::Directions;
+use crate::real::Real;
+
+/// How the target's directions lie in R^d.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DirectionsLaw {
+    /// Uniformly random and orthonormal, drawn anew for each seed.
+    Random,
+    /// The first r axes.
+    Canonical,
+}
+
+/// The engine of explicit coordinates: every entry of every batch is drawn, and drawn again when needed.
+///
+/// A pass over n rows along m vectors with k coefficients costs `2 n d (m + k)` flops and `n d` normals.
+/// Memory does not depend on n.
+#[derive(Debug)]
+pub struct Direct<T> {
+    dimension: usize,
+    law: DirectionsLaw,
+    seed: u64,
+    precision: PhantomData<T>,
+}
+
+/// An open batch of the direct engine: a name and a size.
+#[derive(Debug, Clone, Copy)]
+pub struct DirectBatch {
+    id: BatchId,
+    rows: u64,
+}
+
+impl<T> Direct<T> {
+    /// The engine of one seed in dimension `dimension`.
+    pub fn new(dimension: usize, law: DirectionsLaw, seed: u64) -> Self {
+        Self { dimension, law, seed, precision: PhantomData }
+    }
+
+    fn normals(&self, role: Role, rows: usize) -> Mat<f64> {
+        let mut matrix = Mat::zeros(self.dimension, rows);
+        for i in 0..rows {
+            let column = matrix.col_as_slice_mut(i);
+            Stream::new(self.seed, role, 0, i as u64).fill_normal(column);
+        }
+        matrix
+    }
+}
+
+impl<T: Real> Engine for Direct<T> {
+    type Real = T;
+    type Batch = DirectBatch;
+
+    fn dimension(&self) -> u64 {
+        self.dimension as u64
+    }
+
+    fn target(&mut self, r: usize) -> Directions {
+        match self.law {
+            DirectionsLaw::Canonical => Mat::identity(r, self.dimension).into(),
+            DirectionsLaw::Random => {
+                let orthonormal = self.normals(Role::Target, r).qr().compute_thin_Q();
+                orthonormal.transpose().to_owned().into()
+            }
+        }
+    }
+
+    fn gaussian(&mut self, rows: usize) -> Directions {
+        let mut vectors = Directions::new(self.normals(Role::FirstLayer, rows).transpose().to_owned());
+        let scale = 1.0 / (self.dimension as f64).sqrt();
+        vectors.scale(|_| scale);
+        vectors
+    }
+
+    fn open(&mut self, id: BatchId, rows: u64, _access: Access) -> DirectBatch {
+        DirectBatch { id, rows }
+    }
+
+    fn sweep(
+        &mut self,
+        batch: &mut DirectBatch,
+        sweep: Sweep<'_>,
+        visit: &(dyn Fn(&mut Panel<'_, T>) + Sync),
+        context: Context<'_>,
+    ) -> Result<Swept, Interrupted> {
+        let source = Source {
+            seed: self.seed,
+            role: Role::Batch(batch.id.purpose),
+            index: batch.id.index,
+            rows: batch.rows,
+            columns: self.dimension,
+        };
+        let directions = sweep.directions.widened(self.dimension);
+        let swept =
+            streamed::sweep(source, directions.as_ref(), sweep.coefficients, false, sweep.sums, visit, context)?;
+        Ok(Swept { backward: swept.backward.into(), sums: swept.sums })
+    }
+
+    fn keep_only(&mut self, _known: &mut [&mut Directions]) {}
+}

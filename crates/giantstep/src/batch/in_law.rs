@@ -1,0 +1,241 @@
+//! A Gaussian batch revealed only where it is touched: the same law at a cost that does not depend on d.
+//!
+//! The frame is a list of `q` orthonormal vectors of R^d that is never stored. The first r are the target's
+//! directions. Whatever lies outside the frame is untouched: given all that was revealed, a batch restricted to
+//! the `d - q` untouched directions is a fresh Gaussian matrix, except along the directions of R^n along which
+//! it was already contracted. Derivation: `docs/in-law.md`.
+
+use faer::{Mat, Side};
+
+use crate::batch::ledger::Ledger;
+use crate::batch::streamed::{self, Source};
+use crate::batch::{
+    Access, BatchId, Context, Engine, Interrupted, Panel, Role, Stream, Sweep, Swept,
+};
+use crate::directions::Directions;
+use crate::real::Real;
+
+/// The untouched part of R^d, from which new directions are drawn.
+#[derive(Debug)]
+pub(super) struct Untouched {
+    seed: u64,
+    dimension: u64,
+    frame: usize,
+    draws: u64,
+}
+
+impl Untouched {
+    /// The number q of frame vectors so far.
+    pub(super) fn frame(&self) -> usize {
+        self.frame
+    }
+
+    fn remaining(&self) -> u64 {
+        self.dimension - self.frame as u64
+    }
+
+    /// Coordinates of `m` independent standard normal vectors of the untouched subspace, in new frame vectors.
+    ///
+    /// With at least m directions left these are the rows of the lower Bartlett factor B of a Wishart matrix,
+    /// `B B^T ~ W(d - q, I_m)`, in m new frame vectors; otherwise the frame becomes all of R^d and the entries
+    /// are independent standard normals.
+    pub(super) fn draw(&mut self, m: usize) -> Mat<f64> {
+        let remaining = self.remaining();
+        let mut stream = Stream::new(self.seed, Role::Frame, self.draws, 0);
+        self.draws += 1;
+        let new = remaining.min(m as u64) as usize;
+        self.frame += new;
+        let mut row = vec![0.0; new];
+        let mut coordinates = Mat::zeros(m, new);
+        for i in 0..m {
+            if remaining >= m as u64 {
+                stream.fill_normal(&mut row[..i]);
+                row[i] = stream.chi_square((remaining - i as u64) as f64).sqrt();
+            } else {
+                stream.fill_normal(&mut row);
+            }
+            for (j, value) in row.iter().enumerate() {
+                coordinates[(i, j)] = *value;
+            }
+        }
+        coordinates
+    }
+}
+
+/// The engine that reveals a batch only where it is touched.
+///
+/// A pass over a fresh batch costs `2 n q (m + k) + n k^2` flops with `q = r + p`, whatever d is, and memory
+/// `O(q^2)`; a batch that is touched again is held as an n x q matrix. Exact in law for Gaussian inputs, for
+/// every output that does not depend on the choice of a basis of R^d. Once the frame reaches all of R^d the
+/// engine works in explicit coordinates by the same rule.
+#[derive(Debug)]
+pub struct InLaw<T> {
+    untouched: Untouched,
+    target: usize,
+    seed: u64,
+    precision: std::marker::PhantomData<T>,
+}
+
+/// An open batch of the in-law engine.
+#[derive(Debug)]
+pub enum InLawBatch<T> {
+    /// Regenerated from its stream; contracted at most once.
+    Streamed {
+        /// Its name.
+        id: BatchId,
+        /// Its size n.
+        rows: u64,
+        /// The frame's size when it was opened.
+        frame: usize,
+    },
+    /// Held in memory with all that was revealed of it.
+    Held(Ledger<T>),
+}
+
+impl<T> InLaw<T> {
+    /// The engine of one seed in dimension `dimension`, up to 2^53.
+    pub fn new(dimension: u64, seed: u64) -> Self {
+        let untouched = Untouched { seed, dimension, frame: 0, draws: 0 };
+        Self { untouched, target: 0, seed, precision: std::marker::PhantomData }
+    }
+}
+
+impl<T: Real> Engine for InLaw<T> {
+    type Real = T;
+    type Batch = InLawBatch<T>;
+
+    fn dimension(&self) -> u64 {
+        self.untouched.dimension
+    }
+
+    fn target(&mut self, r: usize) -> Directions {
+        self.target = r;
+        self.untouched.frame = r;
+        Mat::identity(r, r).into()
+    }
+
+    fn gaussian(&mut self, rows: usize) -> Directions {
+        let r = self.untouched.frame;
+        let mut known = Mat::zeros(r, rows);
+        let mut stream = Stream::new(self.seed, Role::FirstLayer, 0, 0);
+        for i in 0..rows {
+            stream.fill_normal(known.col_as_slice_mut(i));
+        }
+        let new = self.untouched.draw(rows);
+        let scale = 1.0 / (self.untouched.dimension as f64).sqrt();
+        Mat::from_fn(rows, r + new.ncols(), |i, j| {
+            scale * if j < r { known[(j, i)] } else { new[(i, j - r)] }
+        })
+        .into()
+    }
+
+    fn open(&mut self, id: BatchId, rows: u64, access: Access) -> InLawBatch<T> {
+        let frame = self.untouched.frame;
+        // A frame that spans R^d leaves nothing to reveal: the streamed form then serves any access.
+        if access == Access::Once || self.untouched.remaining() == 0 {
+            InLawBatch::Streamed { id, rows, frame }
+        } else {
+            InLawBatch::Held(Ledger::new(self.seed, id, rows, frame))
+        }
+    }
+
+    fn sweep(
+        &mut self,
+        batch: &mut InLawBatch<T>,
+        sweep: Sweep<'_>,
+        visit: &(dyn Fn(&mut Panel<'_, T>) + Sync),
+        context: Context<'_>,
+    ) -> Result<Swept, Interrupted> {
+        match batch {
+            InLawBatch::Held(ledger) => ledger.sweep(&mut self.untouched, sweep, visit, context),
+            InLawBatch::Streamed { id, rows, frame } => {
+                let source = Source {
+                    seed: self.seed,
+                    role: Role::Batch(id.purpose),
+                    index: id.index,
+                    rows: *rows,
+                    columns: *frame,
+                };
+                let k = sweep.coefficients;
+                let reveals = k > 0 && self.untouched.remaining() > 0;
+                let directions = sweep.directions.widened(*frame);
+                let swept =
+                    streamed::sweep(source, directions.as_ref(), k, reveals, sweep.sums, visit, context)?;
+                let backward = if reveals {
+                    let root = square_root(&swept.gram);
+                    let new = &root * self.untouched.draw(root.ncols());
+                    beside(&swept.backward, self.untouched.frame, &new)
+                } else {
+                    swept.backward
+                };
+                Ok(Swept { backward: backward.into(), sums: swept.sums })
+            }
+        }
+    }
+
+    fn keep_only(&mut self, known: &mut [&mut Directions]) {
+        let r = self.target;
+        let q = self.untouched.frame;
+        let stacked = Directions::stack(&known.iter().map(|vectors| &**vectors).collect::<Vec<_>>()).widened(q);
+        let outside = stacked.get(.., r..);
+        let (coordinates, rank) = compressed(outside.transpose());
+        // Compacting is exact: the new frame vectors span the known vectors, and the rest of the old frame
+        // carries nothing that will be asked for again.
+        self.untouched.frame = r + rank;
+        let mut first = 0;
+        for vectors in known.iter_mut() {
+            let rows = vectors.rows();
+            **vectors = Mat::from_fn(rows, r + rank, |i, j| {
+                if j < r { stacked[(first + i, j)] } else { coordinates[(j - r, first + i)] }
+            })
+            .into();
+            first += rows;
+        }
+    }
+}
+
+/// `columns` in an orthonormal basis of their span: the R of a rank-revealing QR, and the rank.
+fn compressed(columns: faer::MatRef<'_, f64>) -> (Mat<f64>, usize) {
+    if columns.nrows() == 0 || columns.ncols() == 0 {
+        return (Mat::zeros(0, columns.ncols()), 0);
+    }
+    let qr = columns.col_piv_qr();
+    let triangle = qr.thin_R();
+    let scale = triangle[(0, 0)].abs();
+    let most = triangle.nrows();
+    let tolerance = scale * f64::EPSILON * columns.nrows().max(columns.ncols()) as f64;
+    let rank = (0..most).take_while(|j| triangle[(*j, *j)].abs() > tolerance).count();
+    let (_, inverse) = qr.P().arrays();
+    let restored = Mat::from_fn(rank, columns.ncols(), |i, j| triangle[(i, inverse[j])]);
+    (restored, rank)
+}
+
+/// A `k x m` matrix L with `L L^T = gram` and m the numerical rank.
+///
+/// Rank is lost exactly where neurons are mirrored; eigenvalues below rounding are zero in the law as well, so
+/// leaving them out changes no output beyond rounding.
+fn square_root(gram: &Mat<f64>) -> Mat<f64> {
+    let k = gram.nrows();
+    let Ok(eigen) = gram.self_adjoint_eigen(Side::Lower) else {
+        // Not finite: the weights become so too, and the caller reports the neuron.
+        return Mat::from_fn(k, 1, |_, _| f64::NAN);
+    };
+    let values: Vec<f64> = (0..k).map(|i| eigen.S()[i]).collect();
+    let cutoff = values.last().copied().unwrap_or(0.0) * 8.0 * k as f64 * f64::EPSILON;
+    let first = values.iter().take_while(|value| **value <= cutoff).count();
+    Mat::from_fn(k, k - first, |i, j| eigen.U()[(i, first + j)] * values[first + j].sqrt())
+}
+
+/// `[known, 0, new]` with `new` in the last columns of `width`.
+pub(super) fn beside(known: &Mat<f64>, width: usize, new: &Mat<f64>) -> Mat<f64> {
+    let first = width - new.ncols();
+    Mat::from_fn(known.nrows(), width, |i, j| {
+        if j < known.ncols() {
+            known[(i, j)]
+        } else if j < first {
+            0.0
+        } else {
+            new[(i, j - first)]
+        }
+    })
+}

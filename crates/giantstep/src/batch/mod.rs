@@ -1,0 +1,148 @@
+//! The waist: all that training ever asks of a batch `X` (`n x d`, independent standard normal entries).
+//!
+//! Training never needs the entries of `X`. It needs the fields `X v` along vectors it already knows, and the
+//! products `X^T c` with coefficients it already knows. An [`Engine`] answers both in one pass over the rows
+//! ([`Engine::sweep`]); what the coefficients mean (a gradient, a label estimate) is the caller's business.
+
+mod direct;
+mod in_law;
+mod ledger;
+mod stream;
+mod streamed;
+
+use std::fmt;
+use std::sync::atomic::AtomicBool;
+
+use faer::Mat;
+
+pub use direct::{Direct, DirectionsLaw};
+pub use in_law::InLaw;
+pub use stream::{Role, Stream};
+pub use streamed::Panel;
+
+use crate::directions::Directions;
+use crate::real::Real;
+
+/// What a batch is for; batches of different roles or steps are independent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Purpose {
+    /// The batch of a gradient step.
+    Training,
+    /// A fresh batch on which the readout is fitted.
+    Readout,
+    /// The samples on which errors are measured.
+    Test,
+}
+
+/// The name of a batch: the same name and seed always give the same rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct BatchId {
+    /// What the batch is for.
+    pub purpose: Purpose,
+    /// Its number among the batches of this purpose.
+    pub index: u64,
+}
+
+/// What will be asked of a batch; an engine may hold less for a batch of which less is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Any number of forward passes along vectors known when it is opened, then at most one backward product.
+    Once,
+    /// Forward and backward passes in any order and number.
+    Many,
+}
+
+/// One pass over the rows of a batch.
+#[derive(Debug, Clone, Copy)]
+pub struct Sweep<'a> {
+    /// The `m` vectors along which the fields are needed.
+    pub directions: &'a Directions,
+    /// The number `k` of coefficient columns that `visit` writes; 0 is a forward pass.
+    pub coefficients: usize,
+    /// The number of scalars that `visit` accumulates.
+    pub sums: usize,
+}
+
+/// What a pass returns; neither is divided by `n`.
+#[derive(Debug, Clone)]
+pub struct Swept {
+    /// `C^T X`: the `k` vectors `sum_v C_vi x_v`.
+    pub backward: Directions,
+    /// The accumulated scalars.
+    pub sums: Vec<f64>,
+}
+
+/// The end of the work was asked for while a pass was under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("interrupted")]
+pub struct Interrupted;
+
+/// Whether to stop, and whom to tell of finished rows.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// When set, a pass ends at the next block with [`Interrupted`].
+    pub stop: &'a AtomicBool,
+    /// Receives the number of rows of every finished block.
+    pub progress: &'a (dyn Fn(u64) + Sync),
+}
+
+impl fmt::Debug for Context<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context").field("stop", self.stop).finish_non_exhaustive()
+    }
+}
+
+/// A source of Gaussian batches in R^d.
+pub trait Engine {
+    /// Precision of the data path.
+    type Real: Real;
+    /// An open batch.
+    type Batch;
+
+    /// The input dimension d.
+    fn dimension(&self) -> u64;
+
+    /// The `r` orthonormal target directions.
+    fn target(&mut self, r: usize) -> Directions;
+
+    /// `rows` vectors with independent `N(0, 1/d)` entries: the Gaussian first layer.
+    fn gaussian(&mut self, rows: usize) -> Directions;
+
+    /// Opens the batch of this name with `rows` samples.
+    fn open(&mut self, id: BatchId, rows: u64, access: Access) -> Self::Batch;
+
+    /// One pass: for every panel of rows the fields `X directions^T` are shown to `visit`, which may overwrite
+    /// the first `k` columns in place by coefficients and add to the sums; then `C^T X` is accumulated.
+    ///
+    /// # Errors
+    /// [`Interrupted`] when the end of the work was asked for.
+    fn sweep(
+        &mut self,
+        batch: &mut Self::Batch,
+        sweep: Sweep<'_>,
+        visit: &(dyn Fn(&mut Panel<'_, Self::Real>) + Sync),
+        context: Context<'_>,
+    ) -> Result<Swept, Interrupted>;
+
+    /// Says that of all vectors only `known` and the target directions will be used again, and that no
+    /// open batch will: an engine may rewrite the coordinates of `known` on a smaller frame.
+    fn keep_only(&mut self, known: &mut [&mut Directions]);
+}
+
+/// The name of `what`, as a stream of randomness needs it.
+impl Purpose {
+    pub(crate) fn tag(self) -> u64 {
+        match self {
+            Purpose::Training => 0,
+            Purpose::Readout => 1,
+            Purpose::Test => 2,
+        }
+    }
+}
+
+/// A `k x q` matrix as the vectors it lists.
+impl From<Mat<f64>> for Directions {
+    fn from(coordinates: Mat<f64>) -> Self {
+        Self::new(coordinates)
+    }
+}

@@ -1,0 +1,72 @@
+//! Errors on samples that training has not seen.
+
+use crate::batch::{Engine, Interrupted, Panel, Sweep};
+use crate::readout::{Features, Readout};
+use crate::real::Real;
+
+/// Mean squared errors `E (y - f)^2` (no 1/2) on one batch of test samples.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Errors {
+    /// One value for each readout that was given.
+    pub readouts: Vec<f64>,
+    /// Mean of the labels.
+    pub label_mean: f64,
+    /// Variance of the labels.
+    pub label_variance: f64,
+}
+
+/// Measures readouts on the first layer of `samples`; what was removed from the labels is added to predictions.
+///
+/// The labels carry their noise. One pass, `2 n q p` flops.
+///
+/// # Errors
+/// [`Interrupted`] when the end of the work was asked for.
+pub fn errors<E: Engine>(
+    readouts: &[Readout],
+    samples: Features<'_>,
+    engine: &mut E,
+    batch: &mut E::Batch,
+) -> Result<Errors, Interrupted> {
+    let p = samples.first.rows();
+    let scale = 1.0 / (p as f64).sqrt();
+    let visit = |panel: &mut Panel<'_, E::Real>| {
+        let zero = E::Real::from_f64(0.0);
+        let mut labels = vec![zero; panel.rows];
+        samples.labels.write(samples.id, panel, p, &mut labels);
+        for y in &labels {
+            panel.sums[0] += y.to_f64();
+            panel.sums[1] += y.to_f64() * y.to_f64();
+        }
+        samples.removed.subtract(panel, p + samples.labels.target.r, &mut labels);
+        let mut residuals: Vec<Vec<E::Real>> = readouts
+            .iter()
+            .map(|readout| {
+                let intercept = E::Real::from_f64(readout.intercept);
+                labels.iter().map(|y| *y - intercept).collect()
+            })
+            .collect();
+        let mut column = vec![zero; panel.rows];
+        for i in 0..p {
+            samples.activation.value_column(panel.field(i), &mut column);
+            for (readout, residual) in readouts.iter().zip(&mut residuals) {
+                let weight = E::Real::from_f64(readout.weights[i] * scale);
+                for (error, value) in residual.iter_mut().zip(&column) {
+                    *error = *error - weight * *value;
+                }
+            }
+        }
+        for (sum, residual) in panel.sums[2..].iter_mut().zip(&residuals) {
+            *sum += residual.iter().map(|e| e.to_f64() * e.to_f64()).sum::<f64>();
+        }
+    };
+    let directions = samples.directions();
+    let sweep = Sweep { directions: &directions, coefficients: 0, sums: 2 + readouts.len() };
+    let sums = engine.sweep(batch, sweep, &visit, samples.context)?.sums;
+    let n = samples.rows as f64;
+    let label_mean = sums[0] / n;
+    Ok(Errors {
+        readouts: sums[2..].iter().map(|sum| sum / n).collect(),
+        label_mean,
+        label_variance: sums[1] / n - label_mean * label_mean,
+    })
+}

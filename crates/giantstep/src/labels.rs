@@ -1,0 +1,123 @@
+//! Labels `y = g(W* x) + noise`, and the removal of their low Hermite parts.
+
+use crate::batch::{BatchId, Engine, Interrupted, Panel, Role, Stream, Sweep, Context};
+use crate::directions::Directions;
+use crate::expr::Link;
+use crate::real::Real;
+
+/// What is to be learnt: a link `g` of `r` orthonormal directions, with label noise.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// The link `g` of `z_1..z_r`.
+    pub link: Link,
+    /// The number r of directions.
+    pub r: usize,
+    /// The variance of the Gaussian label noise.
+    pub noise: f64,
+}
+
+/// How many of the lowest Hermite degrees are estimated on the batch and subtracted from its labels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removal {
+    /// Labels are used as they are.
+    Nothing,
+    /// The mean is removed (degree 0).
+    Mean,
+    /// The mean and the linear part are removed (degrees 0 and 1).
+    MeanAndLinear,
+}
+
+/// The part of the labels that was estimated on a batch: `mean + <linear, x>`.
+#[derive(Debug, Clone)]
+pub struct RemovedPart {
+    /// `(1/n) sum y_v`.
+    pub mean: f64,
+    /// `(1/n) sum y_v x_v`, one direction, or none.
+    pub linear: Directions,
+}
+
+impl RemovedPart {
+    /// Nothing is removed.
+    pub fn nothing() -> Self {
+        Self { mean: 0.0, linear: Directions::none() }
+    }
+
+    /// The removed part on a panel whose field along the linear direction is column `first`.
+    pub fn write<T: Real>(&self, panel: &Panel<'_, T>, first: usize, part: &mut [T]) {
+        let mean = T::from_f64(self.mean);
+        if self.linear.rows() == 0 {
+            part.fill(mean);
+        } else {
+            for (value, field) in part.iter_mut().zip(panel.field(first)) {
+                *value = mean + *field;
+            }
+        }
+    }
+
+    /// `labels -= mean + <linear, x>`; see [`RemovedPart::write`].
+    pub fn subtract<T: Real>(&self, panel: &Panel<'_, T>, first: usize, labels: &mut [T]) {
+        let mut part = vec![T::from_f64(0.0); labels.len()];
+        self.write(panel, first, &mut part);
+        for (label, removed) in labels.iter_mut().zip(&part) {
+            *label = *label - *removed;
+        }
+    }
+}
+
+/// A seeded source of labels for the batches of one run.
+#[derive(Debug, Clone, Copy)]
+pub struct Labels<'a> {
+    /// What is to be learnt.
+    pub target: &'a Target,
+    /// Its directions, `r x q`.
+    pub directions: &'a Directions,
+    /// The seed of the run.
+    pub seed: u64,
+}
+
+impl Labels<'_> {
+    /// Writes the labels of a panel whose target fields start at column `first`.
+    pub fn write<T: Real>(&self, id: BatchId, panel: &Panel<'_, T>, first: usize, labels: &mut [T]) {
+        let rows = panel.rows;
+        let columns: Vec<&[T]> = (first..first + self.target.r).map(|k| panel.field(k)).collect();
+        self.target.link.eval_columns(&columns, labels);
+        if self.target.noise > 0.0 {
+            let scale = T::from_f64(self.target.noise.sqrt());
+            let mut noise = vec![T::from_f64(0.0); rows];
+            Stream::new(self.seed, Role::Noise(id.purpose), id.index, panel.first_row).fill_normal(&mut noise);
+            for (label, draw) in labels.iter_mut().zip(&noise) {
+                *label = *label + scale * *draw;
+            }
+        }
+    }
+
+    /// Estimates the low Hermite parts of the labels of an open batch: one pass, one coefficient a row.
+    pub fn estimate<E: Engine>(
+        &self,
+        removal: Removal,
+        id: BatchId,
+        rows: u64,
+        engine: &mut E,
+        batch: &mut E::Batch,
+        context: Context<'_>,
+    ) -> Result<RemovedPart, Interrupted> {
+        let linear = match removal {
+            Removal::Nothing => return Ok(RemovedPart::nothing()),
+            Removal::Mean => 0,
+            Removal::MeanAndLinear => 1,
+        };
+        let sweep = Sweep { directions: self.directions, coefficients: linear, sums: 1 };
+        let visit = |panel: &mut Panel<'_, E::Real>| {
+            let mut labels = vec![E::Real::from_f64(0.0); panel.rows];
+            self.write(id, panel, 0, &mut labels);
+            panel.sums[0] += labels.iter().map(|y| y.to_f64()).sum::<f64>();
+            if linear == 1 {
+                panel.field_mut(0).copy_from_slice(&labels);
+            }
+        };
+        let mut swept = engine.sweep(batch, sweep, &visit, context)?;
+        let scale = 1.0 / rows as f64;
+        swept.backward.scale(|_| scale);
+        Ok(RemovedPart { mean: swept.sums[0] * scale, linear: swept.backward })
+    }
+}

@@ -1,0 +1,187 @@
+//! What is measured of a network and its gradient, step by step.
+
+use faer::{Mat, Side};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::directions::Directions;
+
+/// The groups of metrics that a run can record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MetricGroup {
+    /// Test errors: of the frozen second layer and of the ridge readouts.
+    TestError,
+    /// Mean square of `y - f` on the training batch before each step.
+    TrainError,
+    /// Row norms of W, averaged over neurons.
+    Norm,
+    /// Cosines of W's rows with every target direction and with their span, averaged over neurons.
+    WeightCosine,
+    /// Cosines of the gradient's rows with every target direction and with their span, averaged over neurons.
+    GradientCosine,
+    /// Per neuron: overlaps M, norms, cosines of weights and gradient, in-plane angles of the gradient.
+    Neurons,
+    /// Singular values of `W - W0`: the spikes and the bulk.
+    SingularValues,
+}
+
+/// One number that a run has measured, with its place.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Measurement {
+    /// The number of steps taken; 0 is the initial network.
+    pub step: u32,
+    /// The name of the metric.
+    pub metric: &'static str,
+    /// The neuron, from 1, for a metric of one neuron.
+    pub neuron: Option<u32>,
+    /// The target direction, from 1; none for the span of all.
+    pub direction: Option<u32>,
+    /// The rank of a singular value, from 1.
+    pub rank: Option<u32>,
+    /// The neurons averaged over: "+" or "-" by the sign of their second layer.
+    pub group: Option<&'static str>,
+    /// The ridge of a readout.
+    pub ridge: Option<f64>,
+    /// The value.
+    pub value: f64,
+}
+
+impl Measurement {
+    /// A number with no further place than its step.
+    pub fn new(step: u32, metric: &'static str, value: f64) -> Self {
+        Self { step, metric, neuron: None, direction: None, rank: None, group: None, ridge: None, value }
+    }
+}
+
+/// Names of the metrics of one family of p vectors.
+struct Family {
+    cosine: &'static str,
+    span: &'static str,
+    overlap: &'static str,
+    norm: &'static str,
+}
+
+const WEIGHTS: Family =
+    Family { cosine: "weight_cosine", span: "weight_alignment", overlap: "overlap", norm: "norm" };
+const GRADIENT: Family = Family {
+    cosine: "gradient_cosine",
+    span: "gradient_alignment",
+    overlap: "gradient_overlap",
+    norm: "gradient_norm",
+};
+
+/// Cosines of p vectors with the target: `cos_ik = <v_i, w*_k> / |v_i|`, `p x r`, and norms.
+struct Cosines {
+    overlaps: Mat<f64>,
+    norms: Vec<f64>,
+}
+
+impl Cosines {
+    fn of(vectors: &Directions, target: &Directions) -> Self {
+        Self { overlaps: vectors.gram(target), norms: vectors.norms() }
+    }
+
+    fn cosine(&self, i: usize, k: usize) -> f64 {
+        self.overlaps[(i, k)] / self.norms[i]
+    }
+
+    /// `|Pi* v_i|^2 / |v_i|^2`.
+    fn alignment(&self, i: usize) -> f64 {
+        (0..self.overlaps.ncols()).map(|k| self.cosine(i, k).powi(2)).sum()
+    }
+}
+
+/// Records averages over the neurons of each sign, and, on request, every neuron.
+fn record(
+    family: &Family,
+    step: u32,
+    cosines: &Cosines,
+    second: &[f64],
+    groups: &[MetricGroup],
+    averages: MetricGroup,
+    out: &mut Vec<Measurement>,
+) {
+    let r = cosines.overlaps.ncols();
+    let p = second.len();
+    if groups.contains(&averages) {
+        let signs: [(&'static str, fn(f64) -> bool); 2] = [("+", |a| a > 0.0), ("-", |a| a <= 0.0)];
+        for (group, chosen) in signs {
+            let members: Vec<usize> = (0..p).filter(|i| chosen(second[*i])).collect();
+            if members.is_empty() {
+                continue;
+            }
+            let mean = |f: &dyn Fn(usize) -> f64| members.iter().map(|i| f(*i)).sum::<f64>() / members.len() as f64;
+            for k in 0..r {
+                out.push(Measurement {
+                    direction: Some(k as u32 + 1),
+                    group: Some(group),
+                    ..Measurement::new(step, family.cosine, mean(&|i| cosines.cosine(i, k)))
+                });
+            }
+        }
+        let all = |f: &dyn Fn(usize) -> f64| (0..p).map(f).sum::<f64>() / p as f64;
+        out.push(Measurement::new(step, family.span, all(&|i| cosines.alignment(i))));
+    }
+    if groups.contains(&MetricGroup::Neurons) {
+        for i in 0..p {
+            let neuron = Some(i as u32 + 1);
+            out.push(Measurement { neuron, ..Measurement::new(step, family.norm, cosines.norms[i]) });
+            out.push(Measurement { neuron, ..Measurement::new(step, family.span, cosines.alignment(i)) });
+            for k in 0..r {
+                let direction = Some(k as u32 + 1);
+                let base = Measurement::new(step, family.overlap, cosines.overlaps[(i, k)]);
+                out.push(Measurement { neuron, direction, ..base });
+                let base = Measurement::new(step, family.cosine, cosines.cosine(i, k));
+                out.push(Measurement { neuron, direction, ..base });
+            }
+        }
+    }
+}
+
+/// Records what `groups` ask of the weights after `step` steps; `O(p r q)`.
+pub fn weights(
+    step: u32,
+    first: &Directions,
+    target: &Directions,
+    second: &[f64],
+    groups: &[MetricGroup],
+    out: &mut Vec<Measurement>,
+) {
+    let cosines = Cosines::of(first, target);
+    if groups.contains(&MetricGroup::Norm) {
+        let mean = cosines.norms.iter().sum::<f64>() / second.len() as f64;
+        out.push(Measurement::new(step, WEIGHTS.norm, mean));
+    }
+    record(&WEIGHTS, step, &cosines, second, groups, MetricGroup::WeightCosine, out);
+}
+
+/// Records what `groups` ask of the gradient followed by step `step` (1 for the first); `O(p r q)`.
+pub fn gradient(
+    step: u32,
+    gradient: &Directions,
+    target: &Directions,
+    second: &[f64],
+    groups: &[MetricGroup],
+    out: &mut Vec<Measurement>,
+) {
+    let cosines = Cosines::of(gradient, target);
+    record(&GRADIENT, step, &cosines, second, groups, MetricGroup::GradientCosine, out);
+    if groups.contains(&MetricGroup::Neurons) && target.rows() >= 2 {
+        for i in 0..second.len() {
+            let angle = cosines.overlaps[(i, 1)].atan2(cosines.overlaps[(i, 0)]);
+            let base = Measurement::new(step, "gradient_angle", angle);
+            out.push(Measurement { neuron: Some(i as u32 + 1), ..base });
+        }
+    }
+}
+
+/// Singular values of `W - W0`, descending, from the `p x p` Gram matrix: exact to about 1e-8 of the largest.
+///
+/// Returns `None` if the eigensolver fails on non-finite weights. `O(p^2 q + p^3)`.
+pub fn singular_values(first: &Directions, initial: &Directions) -> Option<Vec<f64>> {
+    let mut change = first.clone();
+    change.add_scaled(|_| -1.0, initial);
+    let eigenvalues = change.gram(&change).self_adjoint_eigenvalues(Side::Lower).ok()?;
+    Some(eigenvalues.into_iter().rev().map(|value| value.max(0.0).sqrt()).collect())
+}

@@ -1,0 +1,290 @@
+//! The experiment file: what was asked, and its one conversion into what is understood.
+//!
+//! [`Spec`] is the raw form (every key of the TOML file, with its default); [`Spec::check`] turns it into a
+//! [`Checked`] experiment or into a [`SpecError`] that names the key, the value and the remedy.
+
+mod check;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use check::{Checked, SpecError};
+
+use crate::batch::DirectionsLaw;
+use crate::metrics::MetricGroup;
+use crate::network::{FirstLayer, Pairing, SecondLayer};
+use crate::readout::Intercept;
+use crate::run::{ReadoutBatch, ReadoutSchedule};
+use crate::train::{Geometry, LookaheadKind, Loss};
+
+/// An experiment file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// A short name, used for files.
+    #[serde(default = "defaults::name")]
+    pub name: String,
+    /// What the experiment shows, in a sentence.
+    #[serde(default)]
+    pub title: String,
+    /// What is to be learnt.
+    pub target: TargetSpec,
+    /// The law of the network.
+    pub network: NetworkSpec,
+    /// How it is trained.
+    pub protocol: ProtocolSpec,
+    /// The ridge readout.
+    #[serde(default)]
+    pub readout: ReadoutSpec,
+    /// What is measured.
+    #[serde(default)]
+    pub evaluation: EvaluationSpec,
+    /// Seeds, engine and limits.
+    #[serde(default)]
+    pub run: RunSpec,
+}
+
+/// A number, or a formula in the quantities that are known before it (`d`, then `p`, then `n`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Quantity {
+    /// A plain number.
+    Number(f64),
+    /// A formula such as `"d^1.65"` or `"10*sqrt(n*p)"`.
+    Formula(String),
+}
+
+/// What is to be learnt: `y = g(W* x) + noise`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TargetSpec {
+    /// The link g, an expression in z1..zr, such as `"z1 + He2(z1)*z2"`.
+    pub link: String,
+    /// The number of directions; the largest index in the link if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub r: Option<usize>,
+    /// How the directions lie in R^d.
+    #[serde(default = "defaults::directions")]
+    pub directions: DirectionsLaw,
+    /// The variance of the Gaussian label noise.
+    #[serde(default)]
+    pub noise: f64,
+}
+
+/// The law of the network.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NetworkSpec {
+    /// The width p, a number or a formula in d.
+    pub width: Quantity,
+    /// The activation, an expression in x.
+    #[serde(default = "defaults::activation")]
+    pub activation: String,
+    /// The law of the initial first layer.
+    #[serde(default = "defaults::first_layer")]
+    pub first_layer: FirstLayer,
+    /// The law of the second layer.
+    #[serde(default = "defaults::second_layer")]
+    pub second_layer: SecondLayer,
+    /// Whether neurons come in mirrored pairs.
+    #[serde(default = "defaults::pairing")]
+    pub pairing: Pairing,
+}
+
+/// A step whose gradient is taken at a displaced point of the same batch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LookaheadSpec {
+    /// The side.
+    pub kind: LookaheadKind,
+    /// The displacement in units of the step size, a number or a formula in d, n, p.
+    pub radius: Quantity,
+}
+
+/// How the network is trained.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProtocolSpec {
+    /// The input dimension d.
+    pub dimension: Quantity,
+    /// The number of giant steps.
+    pub steps: u32,
+    /// The batch size n, a number or a formula in d and p; rounded to the nearest integer.
+    pub batch: Quantity,
+    /// The step size eta, a number or a formula in d, n and p.
+    pub step_size: Quantity,
+    /// One batch serves this many steps; 1 draws a fresh batch every step.
+    #[serde(default = "defaults::one")]
+    pub reuse: u32,
+    /// The loss.
+    #[serde(default = "defaults::loss")]
+    pub loss: Loss,
+    /// Plain, projected or spherical steps.
+    #[serde(default = "defaults::geometry")]
+    pub geometry: Geometry,
+    /// Lookahead steps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lookahead: Option<LookaheadSpec>,
+    /// Estimated Hermite parts of the labels of degree below this are removed (0: none, 1: mean, 2: mean and
+    /// linear part), and added back at prediction.
+    #[serde(default)]
+    pub remove_below: u32,
+}
+
+/// How the ridge of the readout is chosen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum RidgeSpec {
+    /// One value.
+    Value(f64),
+    /// Several values, each reported.
+    Values(Vec<f64>),
+    /// The best of several values by exact leave-one-out.
+    LeaveOneOut {
+        /// The candidates.
+        leave_one_out: Vec<f64>,
+    },
+}
+
+/// The ridge readout.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ReadoutSpec {
+    /// The ridge lambda (not divided by n), or how to choose it.
+    pub ridge: RidgeSpec,
+    /// On which batch the readout is fitted.
+    pub batch: ReadoutBatch,
+    /// With or without intercept.
+    pub intercept: Intercept,
+    /// When readouts are fitted.
+    pub after: ReadoutSchedule,
+}
+
+impl Default for ReadoutSpec {
+    fn default() -> Self {
+        Self {
+            ridge: RidgeSpec::Value(1.0),
+            batch: ReadoutBatch::Fresh,
+            intercept: Intercept::Without,
+            after: ReadoutSchedule::EveryStep,
+        }
+    }
+}
+
+/// What is measured.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct EvaluationSpec {
+    /// The number of test samples.
+    pub test_samples: u64,
+    /// The groups of metrics.
+    pub metrics: Vec<MetricGroup>,
+}
+
+impl Default for EvaluationSpec {
+    fn default() -> Self {
+        use MetricGroup::{GradientCosine, Norm, TestError, TrainError, WeightCosine};
+        Self {
+            test_samples: 100_000,
+            metrics: vec![TestError, TrainError, Norm, WeightCosine, GradientCosine],
+        }
+    }
+}
+
+/// Which engine runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EngineChoice {
+    /// The cheaper one by the cost model.
+    Auto,
+    /// Explicit coordinates in R^d.
+    Direct,
+    /// The same law at a cost that does not depend on d.
+    InLaw,
+}
+
+/// Precision of the data path; sums over blocks, M and Q are always in f64.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// Single precision.
+    F32,
+    /// Double precision.
+    F64,
+}
+
+/// Seeds, engine and limits.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RunSpec {
+    /// The number of seeds; each redraws target directions, network and data.
+    pub seeds: u64,
+    /// The first seed.
+    pub first_seed: u64,
+    /// Which engine runs.
+    pub engine: EngineChoice,
+    /// Precision of the data path.
+    pub precision: Precision,
+    /// The number of threads; 0 takes all cores. Results do not depend on it.
+    pub threads: usize,
+    /// The largest memory that a run may take, such as `"4 GB"`.
+    pub memory_limit: String,
+    /// Whether to save the last weights and overlaps of every seed as safetensors.
+    pub save_weights: SaveWeights,
+}
+
+/// Whether weights are saved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SaveWeights {
+    /// Only measurements are kept.
+    No,
+    /// `weights-SEED.safetensors` holds W, a, W*, M and Q after the last finished step.
+    Last,
+}
+
+impl Default for RunSpec {
+    fn default() -> Self {
+        Self {
+            seeds: 1,
+            first_seed: 0,
+            engine: EngineChoice::Direct,
+            precision: Precision::F32,
+            threads: 0,
+            memory_limit: "8 GB".to_owned(),
+            save_weights: SaveWeights::No,
+        }
+    }
+}
+
+mod defaults {
+    use super::{DirectionsLaw, FirstLayer, Geometry, Loss, Pairing, SecondLayer};
+
+    pub(super) fn name() -> String {
+        "experiment".to_owned()
+    }
+    pub(super) fn activation() -> String {
+        "relu(x)".to_owned()
+    }
+    pub(super) fn directions() -> DirectionsLaw {
+        DirectionsLaw::Random
+    }
+    pub(super) fn first_layer() -> FirstLayer {
+        FirstLayer::Sphere
+    }
+    pub(super) fn second_layer() -> SecondLayer {
+        SecondLayer::Rademacher
+    }
+    pub(super) fn pairing() -> Pairing {
+        Pairing::Independent
+    }
+    pub(super) fn loss() -> Loss {
+        Loss::Squared
+    }
+    pub(super) fn geometry() -> Geometry {
+        Geometry::Plain
+    }
+    pub(super) fn one() -> u32 {
+        1
+    }
+}

@@ -1,0 +1,130 @@
+//! Shared by the statistical tests.
+
+use std::sync::atomic::AtomicBool;
+
+use giantstep::batch::{Context, Direct, DirectionsLaw, Engine, InLaw};
+use giantstep::run::{Experiment, Outcome, Run, run};
+use giantstep::spec::{Checked, Spec};
+use rayon::prelude::*;
+use serde_json::{Value, json};
+
+/// The base experiment with the given protocol entries changed: `{"protocol": {...}, "network": {...}}`.
+pub fn experiment(changes: Value) -> Checked {
+    let mut spec = json!({
+        "target": {"link": "(z1 + z1^2 + z2 - z2^2)/2"},
+        "network": {"width": 10},
+        "protocol": {"dimension": 100, "steps": 2, "batch": 160, "step_size": "p"},
+        "readout": {"after": "every_step"},
+        "evaluation": {
+            "test_samples": 400,
+            "metrics": ["test_error", "train_error", "weight_cosine", "gradient_cosine", "neurons", "singular_values"]
+        }
+    });
+    merge(&mut spec, changes);
+    let spec: Spec = serde_json::from_value(spec).expect("a valid specification");
+    spec.check().expect("a valid experiment")
+}
+
+fn merge(into: &mut Value, changes: Value) {
+    match (into, changes) {
+        (Value::Object(into), Value::Object(changes)) => {
+            for (key, value) in changes {
+                merge(into.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (into, changes) => *into = changes,
+    }
+}
+
+/// One run without progress or interruption.
+pub fn run_quietly<E: Engine>(experiment: &Experiment, mut engine: E, seed: u64) -> Run {
+    let stop = AtomicBool::new(false);
+    let context = Context { stop: &stop, progress: &|_| {} };
+    let run = run(experiment, &mut engine, seed, context);
+    assert_eq!(run.outcome, Outcome::Completed);
+    run
+}
+
+pub fn direct(experiment: &Experiment, seed: u64) -> Run {
+    let dimension = experiment.protocol.dimension as usize;
+    run_quietly(experiment, Direct::<f64>::new(dimension, DirectionsLaw::Canonical, seed), seed)
+}
+
+pub fn in_law(experiment: &Experiment, seed: u64) -> Run {
+    run_quietly(experiment, InLaw::<f64>::new(experiment.protocol.dimension, seed), seed)
+}
+
+/// Names of the scalars that [`statistics`] returns.
+pub const STATISTICS: [&str; 11] = [
+    "|M|^2", "tr Q", "tr Q^2", "a.M_1", "a.M_r", "a.Q.a", "test error", "untrained readout error",
+    "gradient cosine", "gradient alignment", "largest singular value",
+];
+
+/// Scalars of the final state, none of which depends on a basis of R^d or on the order of seeds.
+pub fn statistics(run: &Run) -> Vec<f64> {
+    let first = &run.network.first;
+    let second = &run.network.second;
+    let (m, q) = (first.gram(&run.target), first.gram(first));
+    let (p, r) = (m.nrows(), m.ncols());
+    let dot = |k: usize| (0..p).map(|i| second[i] * m[(i, k)]).sum::<f64>();
+    let last = run.measurements.last().map_or(0, |m| m.step);
+    let find = |metric: &str, direction: Option<u32>| {
+        run.measurements
+            .iter()
+            .filter(|m| m.step == last && m.metric == metric && m.direction == direction && m.neuron.is_none())
+            .map(|m| m.value)
+            .next()
+            .unwrap_or(0.0)
+    };
+    let statistics = [
+        m.squared_norm_l2(),
+        (0..p).map(|i| q[(i, i)]).sum(),
+        q.squared_norm_l2(),
+        if r > 0 { dot(0) } else { 0.0 },
+        if r > 0 { dot(r - 1) } else { 0.0 },
+        (0..p).flat_map(|i| (0..p).map(move |j| (i, j))).map(|(i, j)| second[i] * q[(i, j)] * second[j]).sum(),
+        find("test_error", None),
+        find("untrained_readout_error", None),
+        find("gradient_cosine", Some(1)),
+        find("gradient_alignment", None),
+        find("singular_value", None),
+    ];
+    // Seven digits: a statistic that is constant in law may differ between engines by rounding.
+    statistics.iter().map(|value| format!("{value:.6e}").parse().unwrap_or(f64::NAN)).collect()
+}
+
+/// Statistics over seeds, one list for each.
+pub fn sample(seeds: std::ops::Range<u64>, draw: impl Fn(u64) -> Vec<f64> + Sync) -> Vec<Vec<f64>> {
+    let runs: Vec<Vec<f64>> = seeds.into_par_iter().map(&draw).collect();
+    (0..runs[0].len()).map(|k| runs.iter().map(|run| run[k]).collect()).collect()
+}
+
+/// The p-value of the two-sample Kolmogorov-Smirnov test (Stephens' small-sample form of the limit law).
+pub fn kolmogorov_smirnov(x: &[f64], y: &[f64]) -> f64 {
+    let (mut x, mut y) = (x.to_vec(), y.to_vec());
+    x.sort_by(f64::total_cmp);
+    y.sort_by(f64::total_cmp);
+    let (mut i, mut j, mut distance) = (0, 0, 0.0f64);
+    while i < x.len() && j < y.len() {
+        let at = x[i].min(y[j]);
+        while i < x.len() && x[i] <= at {
+            i += 1;
+        }
+        while j < y.len() && y[j] <= at {
+            j += 1;
+        }
+        distance = distance.max((i as f64 / x.len() as f64 - j as f64 / y.len() as f64).abs());
+    }
+    if distance == 0.0 {
+        return 1.0;
+    }
+    let size = ((x.len() * y.len()) as f64 / (x.len() + y.len()) as f64).sqrt();
+    let lambda = (size + 0.12 + 0.11 / size) * distance;
+    let tail: f64 = (1..=100)
+        .map(|k| {
+            let k = f64::from(k);
+            (-1f64).powf(k - 1.0) * (-2.0 * k * k * lambda * lambda).exp()
+        })
+        .sum();
+    (2.0 * tail).clamp(0.0, 1.0)
+}
