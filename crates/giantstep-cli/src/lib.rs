@@ -2,5 +2,5 @@
 
 pub mod figure;
 pub mod output;
-// pub mod table;
-// pub mod terminal;
+pub mod table;
+pub mod terminal;

@@ -21,6 +21,10 @@ const SHRINK: f64 = 0.7;
 /// Font sizes in SVG units: 8.25 and 7.5 points.
 const LABEL: f64 = 11.0;
 const SMALL: f64 = 10.0;
+/// How far the label of the x axis is moved up towards its ticks.
+const X_LABEL_LIFT: f64 = 5.0;
+/// What the library leaves blank below a legend under the axes.
+const BELOW_LEGEND: f64 = 16.0;
 
 pub(super) fn svg(figure: &Figure) -> String {
     let columns = figure.columns.min(figure.panels.len());
@@ -44,8 +48,12 @@ pub(super) fn svg(figure: &Figure) -> String {
         let config = LabelConfig { style: LabelStyle::Lowercase, size: LABEL as u32, bold: false };
         grid = grid.with_labels_custom(letters, config);
     }
+    let last_row = drawn.iter().skip((rows - 1) * columns);
+    let blank = last_row.map(|panel| panel.blank).fold(f64::INFINITY, f64::min);
     let (plots, layouts) = drawn.into_iter().map(|panel| (panel.plots, panel.layout)).unzip();
-    SvgBackend::new().render_scene(&grid.with_plots(plots).with_layouts(layouts).render())
+    let mut scene = grid.with_plots(plots).with_layouts(layouts).render();
+    scene.height -= blank;
+    SvgBackend::new().render_scene(&scene)
 }
 
 /// One panel in the library's terms.
@@ -54,6 +62,8 @@ struct Drawn {
     layout: Layout,
     width: f64,
     height: f64,
+    /// Height of the empty strip at the bottom.
+    blank: f64,
 }
 
 impl Drawn {
@@ -63,6 +73,7 @@ impl Drawn {
         let entries = legend_entries(panel);
         let mut width = width * CENTIMETRE;
         let mut height = width * if panel.equal_aspect { 0.92 } else { 0.68 };
+        let mut blank = 0.0;
         let mut layout = frame.layout(Layout::auto_from_plots(&plots));
         match panel.legend {
             Legend::Hidden => layout.show_legend = false,
@@ -72,6 +83,7 @@ impl Drawn {
                 let column = 0.6 * SMALL * longest as f64 + 38.0 * SHRINK;
                 let columns = ((0.8 * width / column) as usize).clamp(1, entries.len());
                 height += entries.len().div_ceil(columns) as f64 * 1.5 * SMALL + 30.0 * SHRINK;
+                blank = BELOW_LEGEND;
                 layout = layout
                     .with_legend_position(LegendPosition::OutsideBottomColumns)
                     .with_legend_col_limit(columns)
@@ -85,7 +97,7 @@ impl Drawn {
                     .with_legend_entries(entries);
             }
         }
-        Self { plots, layout: layout.with_legend_box(false), width, height }
+        Self { plots, layout: layout.with_legend_box(false), width, height, blank }
     }
 }
 
@@ -116,6 +128,7 @@ impl<'a> Frame<'a> {
         let mut layout = layout
             .with_x_label(x.label.as_str())
             .with_y_label(y.label.as_str())
+            .with_x_label_offset(0.0, -X_LABEL_LIFT)
             .with_show_grid(false)
             .with_box_axes()
             .with_title_size(size(LABEL))
@@ -147,9 +160,9 @@ impl<'a> Frame<'a> {
         }
         match &self.cells {
             Some(cells) => {
-                let [x_step, y_step] = cells.steps([7, 8]);
+                let [x_step, y_step] = cells.steps();
                 let [x, y] = cells.labels().map(|labels| {
-                    custom(move |place: f64| labels.get(place as usize - 1).cloned().unwrap_or_default())
+                    custom(move |place: f64| labels.get(place as usize).cloned().unwrap_or_default())
                 });
                 layout.with_x_tick_step(x_step).with_y_tick_step(y_step).with_x_tick_format(x).with_y_tick_format(y)
             }
@@ -283,7 +296,7 @@ fn legend_entries(panel: &Panel) -> Vec<LegendEntry> {
             | Geometry::Staircase { style, .. }
             | Geometry::Horizontal { style, .. }
             | Geometry::Vertical { style, .. }
-            | Geometry::Slope { style, .. } => (LegendShape::Line, dashes(*style).dasharray()),
+            | Geometry::Slope { style, .. } => (LegendShape::Line, Some(swatch(*style))),
             Geometry::Heat { .. } | Geometry::Text { .. } => continue,
         };
         let colour = match &mark.geometry {
@@ -307,6 +320,17 @@ fn dashes(style: Style) -> LineStyle {
         Style::Dashed => LineStyle::Custom("5 3".to_owned()),
         Style::Dotted => LineStyle::Custom("1.5 2.5".to_owned()),
     }
+}
+
+/// Dashes of a line in the legend. The library makes a sample as long as one period of its dashes: these are
+/// 10.6 units long and end with a dash.
+fn swatch(style: Style) -> String {
+    match style {
+        Style::Solid => "10.6 0",
+        Style::Dashed => "4 2.4 4 0.2",
+        Style::Dotted => "1.5 1.5 1.5 1.5 1.5 1.5 1.5 0.1",
+    }
+    .to_owned()
 }
 
 fn marker(shape: Shape) -> MarkerShape {

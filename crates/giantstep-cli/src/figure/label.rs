@@ -3,10 +3,9 @@
 //! The letters U+1D434.. are in few fonts, the oblique face of a text font is everywhere. So labels are
 //! written with the former, and the finished SVG says the latter.
 
-const CAPITAL: u32 = 0x1d434;
-const SMALL: u32 = 0x1d44e;
-const GREEK_CAPITAL: u32 = 0x1d6e2;
-const GREEK_SMALL: u32 = 0x1d6fc;
+/// First and last letter of each alphabet, and the code of its first italic letter.
+const ALPHABETS: [(char, char, u32); 4] =
+    [('A', 'Z', 0x1d434), ('a', 'z', 0x1d44e), ('Α', 'Ω', 0x1d6e2), ('α', 'ω', 0x1d6fc)];
 const PLANCK: char = 'ℎ'; // Unicode has no other italic h
 
 /// Turns Latin and Greek letters into mathematical italics: `italic("n")` is `"𝑛"`. Other characters stay.
@@ -15,29 +14,21 @@ pub fn italic(text: &str) -> String {
 }
 
 fn slanted(letter: char) -> char {
-    let shifted = |first: char, base: u32| char::from_u32(base + letter as u32 - first as u32);
-    match letter {
-        'h' => Some(PLANCK),
-        'A'..='Z' => shifted('A', CAPITAL),
-        'a'..='z' => shifted('a', SMALL),
-        'Α'..='Ω' => shifted('Α', GREEK_CAPITAL),
-        'α'..='ω' => shifted('α', GREEK_SMALL),
-        _ => None,
+    if letter == 'h' {
+        return PLANCK;
     }
-    .unwrap_or(letter)
+    let found = ALPHABETS.iter().find(|(first, last, _)| (*first..=*last).contains(&letter));
+    found.and_then(|(first, _, code)| char::from_u32(code + letter as u32 - *first as u32)).unwrap_or(letter)
 }
 
 fn upright(letter: char) -> Option<char> {
-    let code = letter as u32;
-    let back = |base: u32, first: char| char::from_u32(code - base + first as u32);
-    match code {
-        _ if letter == PLANCK => Some('h'),
-        CAPITAL..0x1d44e => back(CAPITAL, 'A'),
-        SMALL..0x1d468 => back(SMALL, 'a'),
-        GREEK_CAPITAL..0x1d6fb => back(GREEK_CAPITAL, 'Α'),
-        GREEK_SMALL..0x1d715 => back(GREEK_SMALL, 'α'),
-        _ => None,
+    if letter == PLANCK {
+        return Some('h');
     }
+    ALPHABETS.iter().find_map(|&(first, last, code)| {
+        let place = (letter as u32).checked_sub(code)?;
+        char::from_u32(first as u32 + place).filter(|plain| *plain <= last)
+    })
 }
 
 /// Replaces every run of mathematical italics in an SVG document by the upright letters in an italic span.

@@ -18,6 +18,7 @@ pub struct Mark {
 }
 
 /// The geometry of a mark, in data coordinates. Columns belonging together have equal lengths.
+#[allow(missing_docs, reason = "each variant explains its fields together")]
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub enum Geometry {
     /// Points joined by straight lines.
