@@ -16,7 +16,9 @@ pub enum OutputError {
         path: PathBuf,
     },
     /// The folder could not be made.
-    #[error("cannot create output folder `{path}`: {source}; choose a folder you may write to with --out")]
+    #[error(
+        "cannot create output folder `{path}`: {source}; choose a folder you may write to with --out"
+    )]
     Create {
         /// The path asked for.
         path: PathBuf,
@@ -24,7 +26,9 @@ pub enum OutputError {
         source: io::Error,
     },
     /// The folder is there, but nothing can be written into it.
-    #[error("output folder `{path}` is not writable: {source}; change its permissions or choose another with --out")]
+    #[error(
+        "output folder `{path}` is not writable: {source}; change its permissions or choose another with --out"
+    )]
     NotWritable {
         /// The path asked for.
         path: PathBuf,
@@ -70,9 +74,17 @@ pub fn prepare_folder(folder: &Path) -> Result<(), OutputError> {
     if folder.exists() && !folder.is_dir() {
         return Err(OutputError::NotAFolder { path: path() });
     }
-    fs::create_dir_all(folder).map_err(|source| OutputError::Create { path: path(), source })?;
-    let probe = tempfile::Builder::new().prefix(".giantstep-").tempfile_in(folder);
-    probe.map(drop).map_err(|source| OutputError::NotWritable { path: path(), source })
+    fs::create_dir_all(folder).map_err(|source| OutputError::Create {
+        path: path(),
+        source,
+    })?;
+    let probe = tempfile::Builder::new()
+        .prefix(".giantstep-")
+        .tempfile_in(folder);
+    probe.map(drop).map_err(|source| OutputError::NotWritable {
+        path: path(),
+        source,
+    })
 }
 
 /// Writes `bytes` to `path` so that a reader sees the old file or the new one, never a part: a temporary
@@ -81,7 +93,10 @@ pub fn prepare_folder(folder: &Path) -> Result<(), OutputError> {
 /// # Errors
 /// Any step failed (disk full, no permission). The file that stood at `path` is then untouched.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), OutputError> {
-    replace(path, bytes).map_err(|source| OutputError::Write { path: path.to_path_buf(), source })
+    replace(path, bytes).map_err(|source| OutputError::Write {
+        path: path.to_path_buf(),
+        source,
+    })
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -129,11 +144,18 @@ pub struct NamedMatrix<'a> {
 /// # Errors
 /// A matrix has the wrong number of entries, or the file cannot be written.
 pub fn write_matrices(path: &Path, matrices: &[NamedMatrix<'_>]) -> Result<(), OutputError> {
-    let refuse = |source| OutputError::Tensors { path: path.to_path_buf(), source };
-    let data = matrices.iter().map(NamedMatrix::little_endian).collect::<Result<Vec<_>, _>>()?;
+    let refuse = |source| OutputError::Tensors {
+        path: path.to_path_buf(),
+        source,
+    };
+    let data = matrices
+        .iter()
+        .map(NamedMatrix::little_endian)
+        .collect::<Result<Vec<_>, _>>()?;
     let mut views = Vec::with_capacity(matrices.len());
     for (matrix, (dtype, bytes)) in matrices.iter().zip(&data) {
-        let view = TensorView::new(*dtype, vec![matrix.rows, matrix.columns], bytes).map_err(refuse)?;
+        let view =
+            TensorView::new(*dtype, vec![matrix.rows, matrix.columns], bytes).map_err(refuse)?;
         views.push((matrix.name, view));
     }
     write_atomically(path, &safetensors::serialize(views, None).map_err(refuse)?)
@@ -147,11 +169,22 @@ impl NamedMatrix<'_> {
         };
         if self.rows.checked_mul(self.columns) != Some(found) {
             let (name, rows, columns) = (self.name.to_owned(), self.rows, self.columns);
-            return Err(OutputError::Shape { name, found, rows, columns });
+            return Err(OutputError::Shape {
+                name,
+                found,
+                rows,
+                columns,
+            });
         }
         Ok(match self.entries {
-            Entries::F32(values) => (Dtype::F32, values.iter().flat_map(|v| v.to_le_bytes()).collect()),
-            Entries::F64(values) => (Dtype::F64, values.iter().flat_map(|v| v.to_le_bytes()).collect()),
+            Entries::F32(values) => (
+                Dtype::F32,
+                values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+            ),
+            Entries::F64(values) => (
+                Dtype::F64,
+                values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+            ),
         })
     }
 }
@@ -174,7 +207,11 @@ mod tests {
     #[test]
     fn a_folder_that_cannot_be_made_is_refused_with_a_remedy() {
         // /proc refuses new folders to everybody, the superuser included.
-        let folder = if cfg!(target_os = "linux") { "/proc/giantstep/results" } else { "/dev/null/results" };
+        let folder = if cfg!(target_os = "linux") {
+            "/proc/giantstep/results"
+        } else {
+            "/dev/null/results"
+        };
         let error = prepare_folder(Path::new(folder)).unwrap_err();
         assert!(matches!(error, OutputError::Create { .. }), "{error}");
         assert!(error.to_string().contains(folder) && error.to_string().contains("--out"));
@@ -213,21 +250,39 @@ mod tests {
         let single = [1.0_f32, 2.0, 3.0, 4.0, 5.0, 6.0];
         let double = [0.1_f64, f64::NAN];
         let named = [
-            NamedMatrix { name: "W", rows: 2, columns: 3, entries: Entries::F32(&single) },
-            NamedMatrix { name: "M", rows: 2, columns: 1, entries: Entries::F64(&double) },
+            NamedMatrix {
+                name: "W",
+                rows: 2,
+                columns: 3,
+                entries: Entries::F32(&single),
+            },
+            NamedMatrix {
+                name: "M",
+                rows: 2,
+                columns: 1,
+                entries: Entries::F64(&double),
+            },
         ];
         write_matrices(&path, &named).unwrap();
         let bytes = fs::read(&path).unwrap();
         let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
         let weights = file.tensor("W").unwrap();
-        assert_eq!((weights.shape(), weights.dtype()), (&[2, 3][..], Dtype::F32));
+        assert_eq!(
+            (weights.shape(), weights.dtype()),
+            (&[2, 3][..], Dtype::F32)
+        );
         assert_eq!(weights.data()[4..8], 2.0_f32.to_le_bytes());
         assert_eq!(file.tensor("M").unwrap().data()[..8], 0.1_f64.to_le_bytes());
     }
 
     #[test]
     fn a_matrix_of_the_wrong_size_is_refused() {
-        let named = [NamedMatrix { name: "M", rows: 2, columns: 2, entries: Entries::F64(&[1.0]) }];
+        let named = [NamedMatrix {
+            name: "M",
+            rows: 2,
+            columns: 2,
+            entries: Entries::F64(&[1.0]),
+        }];
         let error = write_matrices(Path::new("unused"), &named).unwrap_err();
         assert_eq!(error.to_string(), "matrix `M` has 1 entries, not 2 x 2");
     }

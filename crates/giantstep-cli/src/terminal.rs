@@ -11,7 +11,9 @@ use crate::table::Row;
 /// with a blank.
 pub fn aligned(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(header.to_vec());
+    table
+        .load_style(presets::NOTHING)
+        .set_header(header.to_vec());
     for row in rows {
         table.add_row(row);
     }
@@ -19,19 +21,29 @@ pub fn aligned(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> 
         column.set_padding((0, 2));
     }
     for index in 0..header.len() {
-        let numeric = |text: &str| text.is_empty() || text.starts_with(|c: char| c.is_ascii_digit() || "+-−±".contains(c));
-        let right = table.column_cells_iter(index).all(|cell| cell.is_none_or(|cell| numeric(&cell.content())));
+        let numeric = |text: &str| {
+            text.is_empty() || text.starts_with(|c: char| c.is_ascii_digit() || "+-−±".contains(c))
+        };
+        let right = table
+            .column_cells_iter(index)
+            .all(|cell| cell.is_none_or(|cell| numeric(&cell.content())));
         if let (true, Some(column)) = (right, table.column_mut(index)) {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    table.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
+    table
+        .lines()
+        .map(|line| line.trim_end().to_owned() + "\n")
+        .collect()
 }
 
 /// The aggregated results as a table; columns that say nothing are left out.
 pub fn results(rows: &[Row]) -> String {
     let mut columns: Vec<(&str, Vec<String>)> = vec![
-        ("n", rows.iter().map(|row| count(row.n.round() as u64)).collect()),
+        (
+            "n",
+            rows.iter().map(|row| count(row.n.round() as u64)).collect(),
+        ),
         ("d", rows.iter().map(|row| number(row.d)).collect()),
         ("p", rows.iter().map(|row| row.p.to_string()).collect()),
     ];
@@ -42,22 +54,49 @@ pub fn results(rows: &[Row]) -> String {
         }
     }
     for axis in axes {
-        let value = |row: &Row| row.axes.iter().find(|(name, _)| name == axis).map(|(_, value)| number(*value));
-        columns.push((axis, rows.iter().map(|row| value(row).unwrap_or_default()).collect()));
+        let value = |row: &Row| {
+            row.axes
+                .iter()
+                .find(|(name, _)| name == axis)
+                .map(|(_, value)| number(*value))
+        };
+        columns.push((
+            axis,
+            rows.iter()
+                .map(|row| value(row).unwrap_or_default())
+                .collect(),
+        ));
     }
     let index = |value: Option<u32>| value.map(|value| value.to_string()).unwrap_or_default();
     let real = |value: Option<f64>| value.map(number).unwrap_or_default();
     columns.extend([
-        ("step", rows.iter().map(|row| row.step.to_string()).collect()),
-        ("metric", rows.iter().map(|row| row.metric.clone()).collect()),
+        (
+            "step",
+            rows.iter().map(|row| row.step.to_string()).collect(),
+        ),
+        (
+            "metric",
+            rows.iter().map(|row| row.metric.clone()).collect(),
+        ),
         ("neuron", rows.iter().map(|row| index(row.neuron)).collect()),
-        ("direction", rows.iter().map(|row| index(row.direction)).collect()),
+        (
+            "direction",
+            rows.iter().map(|row| index(row.direction)).collect(),
+        ),
         ("rank", rows.iter().map(|row| index(row.rank)).collect()),
-        ("group", rows.iter().map(|row| row.group.clone().unwrap_or_default()).collect()),
+        (
+            "group",
+            rows.iter()
+                .map(|row| row.group.clone().unwrap_or_default())
+                .collect(),
+        ),
         ("ridge", rows.iter().map(|row| real(row.ridge)).collect()),
         ("mean", rows.iter().map(|row| number(row.mean)).collect()),
         ("stderr", rows.iter().map(|row| real(row.stderr)).collect()),
-        ("draws", rows.iter().map(|row| row.draws.to_string()).collect()),
+        (
+            "draws",
+            rows.iter().map(|row| row.draws.to_string()).collect(),
+        ),
     ]);
     columns.retain(|(_, cells)| cells.is_empty() || cells.iter().any(|cell| !cell.is_empty()));
     let header: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
@@ -71,12 +110,22 @@ pub fn number(value: f64) -> String {
     if value == 0.0 || !value.is_finite() {
         return format!("{value}");
     }
-    if !(1e-4..1e7).contains(&size) {
-        return format!("{value:.3e}");
+    let text = if (1e-4..1e7).contains(&size) {
+        let digits = (3 - size.log10().floor() as i32).max(0) as usize;
+        format!("{value:.digits$}")
+    } else {
+        format!("{value:.3e}")
+    };
+    let (digits, exponent) = text.split_at(text.find('e').unwrap_or(text.len()));
+    if digits.contains('.') {
+        digits
+            .trim_end_matches('0')
+            .trim_end_matches('.')
+            .to_owned()
+            + exponent
+    } else {
+        text
     }
-    let digits = (3 - size.log10().floor() as i32).max(0) as usize;
-    let text = format!("{value:.digits$}");
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
 /// A count in groups of three digits: `262 144`.
@@ -84,7 +133,11 @@ pub fn count(value: u64) -> String {
     let digits = value.to_string();
     let first = digits.len() % 3;
     let (head, tail) = digits.split_at(first);
-    let mut groups: Vec<&str> = if head.is_empty() { Vec::new() } else { vec![head] };
+    let mut groups: Vec<&str> = if head.is_empty() {
+        Vec::new()
+    } else {
+        vec![head]
+    };
     groups.extend((0..tail.len()).step_by(3).map(|i| &tail[i..i + 3]));
     groups.join(" ")
 }
@@ -112,7 +165,11 @@ pub fn bytes(value: u64) -> String {
         }
         (size, unit) = (size / 1e3, next);
     }
-    if size < 9.95 && unit != "B" { format!("{size:.1} {unit}") } else { format!("{size:.0} {unit}") }
+    if size < 9.95 && unit != "B" {
+        format!("{size:.1} {unit}")
+    } else {
+        format!("{size:.0} {unit}")
+    }
 }
 
 /// A bar on standard error with the time left; silent where standard error is not a terminal. Gone when dropped.
@@ -124,7 +181,11 @@ pub struct Progress {
 impl Progress {
     /// A bar that is full after `rows` rows.
     pub fn new(rows: u64) -> Self {
-        let target = if stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let target = if stderr().is_terminal() {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
         Self::drawn_on(target, rows)
     }
 
@@ -177,25 +238,54 @@ mod tests {
 
     #[test]
     fn numbers_read_as_people_write_them() {
-        assert_eq!([0.336_14, 512.0, 0.000_012, -2.5, 1e9].map(number), ["0.3361", "512", "1.200e-5", "-2.5", "1.000e9"]);
-        assert_eq!([0, 999, 1000, 262_144, 1_000_000].map(count), ["0", "999", "1 000", "262 144", "1 000 000"]);
+        assert_eq!(
+            [0.336_14, 512.0, 0.000_012, -2.5, 1e9].map(number),
+            ["0.3361", "512", "1.2e-5", "-2.5", "1e9"]
+        );
+        assert_eq!(
+            [0, 999, 1000, 262_144, 1_000_000].map(count),
+            ["0", "999", "1 000", "262 144", "1 000 000"]
+        );
         assert_eq!(
             [0.0124, 4.21, 59.99, 185.0, 7800.0, 274_000.0].map(seconds),
-            ["12 ms", "4.2 s", "1 min 00 s", "3 min 05 s", "2 h 10 min", "3 d 4 h"]
+            [
+                "12 ms",
+                "4.2 s",
+                "1 min 00 s",
+                "3 min 05 s",
+                "2 h 10 min",
+                "3 d 4 h"
+            ]
         );
-        assert_eq!([812, 1_500, 120_000_000, 9_200_000_000].map(bytes), ["812 B", "1.5 kB", "120 MB", "9.2 GB"]);
+        assert_eq!(
+            [812, 1_500, 120_000_000, 9_200_000_000].map(bytes),
+            ["812 B", "1.5 kB", "120 MB", "9.2 GB"]
+        );
     }
 
     #[test]
     fn a_result_table_is_aligned_and_shows_only_columns_with_content() {
-        let record = |seed, n, value| Record { seed, n, d: 512.0, p: 1024, step: 1, metric: "test_error".into(), value, ..Record::default() };
-        let rows = aggregate(&[record(1, 3326.0, 0.33), record(2, 3326.0, 0.35), record(1, 262_144.0, 0.077)]);
-        let expected = "\
-      n    d     p  step  metric       mean  stderr  draws
-  3 326  512  1024     1  test_error   0.34    0.01      2
-262 144  512  1024     1  test_error  0.077              1
-";
-        assert_eq!(results(&rows), expected);
+        let record = |seed, n, value| Record {
+            seed,
+            n,
+            d: 512.0,
+            p: 1024,
+            step: 1,
+            metric: "test_error".into(),
+            value,
+            ..Record::default()
+        };
+        let rows = aggregate(&[
+            record(1, 3326.0, 0.33),
+            record(2, 3326.0, 0.35),
+            record(1, 262_144.0, 0.077),
+        ]);
+        let expected = [
+            "      n    d     p  step  metric       mean  stderr  draws",
+            "  3 326  512  1024     1  test_error   0.34    0.01      2",
+            "262 144  512  1024     1  test_error  0.077              1",
+        ];
+        assert_eq!(results(&rows).lines().collect::<Vec<_>>(), expected);
     }
 
     #[test]

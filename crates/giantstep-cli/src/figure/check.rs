@@ -10,7 +10,9 @@ pub enum FigureError {
     #[error("a figure needs at least one panel and one column")]
     Empty,
     /// Two columns of one mark differ in length.
-    #[error("panel {panel}, mark {mark}: `{column}` has {found} values where {expected} are needed")]
+    #[error(
+        "panel {panel}, mark {mark}: `{column}` has {found} values where {expected} are needed"
+    )]
     Length {
         /// Panel, counted from 1.
         panel: usize,
@@ -63,14 +65,25 @@ pub(super) fn check(figure: &Figure) -> Result<(), FigureError> {
             if let Some((low, high)) = axis.range
                 && !(low < high && high - low < f64::INFINITY && axis.scale.shows(low))
             {
-                return Err(FigureError::Range { panel: index + 1, axis: name, low, high });
+                return Err(FigureError::Range {
+                    panel: index + 1,
+                    axis: name,
+                    low,
+                    high,
+                });
             }
         }
         for (place, mark) in panel.marks.iter().enumerate() {
             for (column, found, expected) in columns(&mark.geometry) {
                 if found != expected {
                     let (panel, mark) = (index + 1, place + 1);
-                    return Err(FigureError::Length { panel, mark, column, found, expected });
+                    return Err(FigureError::Length {
+                        panel,
+                        mark,
+                        column,
+                        found,
+                        expected,
+                    });
                 }
             }
         }
@@ -81,7 +94,9 @@ pub(super) fn check(figure: &Figure) -> Result<(), FigureError> {
 /// Name, length and due length of each column after the first.
 fn columns(geometry: &Geometry) -> Vec<(&'static str, usize, usize)> {
     match geometry {
-        Geometry::Line { x, y, .. } | Geometry::Staircase { x, y, .. } => vec![("y", y.len(), x.len())],
+        Geometry::Line { x, y, .. } | Geometry::Staircase { x, y, .. } => {
+            vec![("y", y.len(), x.len())]
+        }
         Geometry::Points { x, y, error, .. } => {
             let error = error.as_ref().map_or(x.len(), Vec::len);
             vec![("y", y.len(), x.len()), ("error", error, x.len())]
@@ -91,7 +106,9 @@ fn columns(geometry: &Geometry) -> Vec<(&'static str, usize, usize)> {
         }
         Geometry::Heat { x, y, values, .. } => {
             let rows = values.iter().map(|row| ("values", row.len(), x.len()));
-            std::iter::once(("values", values.len(), y.len())).chain(rows).collect()
+            std::iter::once(("values", values.len(), y.len()))
+                .chain(rows)
+                .collect()
         }
         _ => Vec::new(),
     }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use kuva::backend::svg::SvgBackend;
-use kuva::plot::legend::{LegendEntry, LegendPosition, LegendShape};
 use kuva::plot::annotations::TextAnnotation;
+use kuva::plot::legend::{LegendEntry, LegendPosition, LegendShape};
 use kuva::plot::{BandPlot, LinePlot, LineStyle, MarkerShape, ScatterPlot};
 use kuva::render::figure::{Figure as Grid, LabelConfig, LabelStyle};
 use kuva::render::layout::{Layout, TickFormat};
@@ -29,7 +29,11 @@ const BELOW_LEGEND: f64 = 16.0;
 pub(super) fn svg(figure: &Figure) -> String {
     let columns = figure.columns.min(figure.panels.len());
     let rows = figure.panels.len().div_ceil(columns);
-    let drawn: Vec<_> = figure.panels.iter().map(|panel| Drawn::new(panel, figure.panel_width)).collect();
+    let drawn: Vec<_> = figure
+        .panels
+        .iter()
+        .map(|panel| Drawn::new(panel, figure.panel_width))
+        .collect();
     let mut grid = Grid::new(rows, columns).with_spacing(6.0).with_padding(2.0);
     for row in 0..rows {
         let in_row = drawn.iter().skip(row * columns).take(columns);
@@ -37,23 +41,67 @@ pub(super) fn svg(figure: &Figure) -> String {
     }
     for column in 0..columns {
         let in_column = drawn.iter().skip(column).step_by(columns);
-        grid = grid.with_col_width(column, in_column.map(|panel| panel.width).fold(0.0, f64::max));
+        grid = grid.with_col_width(
+            column,
+            in_column.map(|panel| panel.width).fold(0.0, f64::max),
+        );
     }
     if !figure.title.is_empty() {
-        grid = grid.with_title(figure.title.as_str()).with_title_size(LABEL as u32 + 1);
+        grid = grid
+            .with_title(figure.title.as_str())
+            .with_title_size(LABEL as u32 + 1);
     }
     if drawn.len() > 1 {
-        let letters: Vec<_> = (b'a'..=b'z').map(|letter| format!("({})", letter as char)).collect();
-        let letters = letters.iter().take(drawn.len()).map(String::as_str).collect();
-        let config = LabelConfig { style: LabelStyle::Lowercase, size: LABEL as u32, bold: false };
+        let letters: Vec<_> = (b'a'..=b'z')
+            .map(|letter| format!("({})", letter as char))
+            .collect();
+        let letters = letters
+            .iter()
+            .take(drawn.len())
+            .map(String::as_str)
+            .collect();
+        let config = LabelConfig {
+            style: LabelStyle::Lowercase,
+            size: LABEL as u32,
+            bold: false,
+        };
         grid = grid.with_labels_custom(letters, config);
     }
     let last_row = drawn.iter().skip((rows - 1) * columns);
-    let blank = last_row.map(|panel| panel.blank).fold(f64::INFINITY, f64::min);
-    let (plots, layouts) = drawn.into_iter().map(|panel| (panel.plots, panel.layout)).unzip();
+    let blank = last_row
+        .map(|panel| panel.blank)
+        .fold(f64::INFINITY, f64::min);
+    let (plots, layouts) = drawn
+        .into_iter()
+        .map(|panel| (panel.plots, panel.layout))
+        .unzip();
     let mut scene = grid.with_plots(plots).with_layouts(layouts).render();
     scene.height -= blank;
-    SvgBackend::new().render_scene(&scene)
+    settle_names(&SvgBackend::new().render_scene(&scene))
+}
+
+/// The library numbers clipping areas through the life of the program. This names them after the figure
+/// instead: equal figures give equal files, and different ones can stand in one web page.
+fn settle_names(svg: &str) -> String {
+    let mut parts = svg.split("kuva-clip-");
+    let mut numbers: Vec<&str> = Vec::new();
+    let mut settled = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (number, rest) = part.split_at(
+            part.find(|c: char| !c.is_ascii_digit())
+                .unwrap_or(part.len()),
+        );
+        let place = numbers
+            .iter()
+            .position(|known| *known == number)
+            .unwrap_or(numbers.len());
+        if place == numbers.len() {
+            numbers.push(number);
+        }
+        settled += &format!("kuva-clip-{place}{rest}");
+    }
+    let name = blake3::hash(settled.as_bytes()).to_hex();
+    settled.replace("kuva-clip-", &format!("clip-{}-", &name[..12]))
 }
 
 /// One panel in the library's terms.
@@ -69,7 +117,11 @@ struct Drawn {
 impl Drawn {
     fn new(panel: &Panel, width: f64) -> Self {
         let frame = Frame::new(panel);
-        let plots: Vec<Plot> = panel.marks.iter().flat_map(|mark| frame.plots(mark)).collect();
+        let plots: Vec<Plot> = panel
+            .marks
+            .iter()
+            .flat_map(|mark| frame.plots(mark))
+            .collect();
         let entries = legend_entries(panel);
         let mut width = width * CENTIMETRE;
         let mut height = width * if panel.equal_aspect { 0.92 } else { 0.68 };
@@ -79,7 +131,11 @@ impl Drawn {
             Legend::Hidden => layout.show_legend = false,
             _ if entries.is_empty() => layout.show_legend = false,
             Legend::Below => {
-                let longest = entries.iter().map(|entry| entry.label.chars().count()).max().unwrap_or(0);
+                let longest = entries
+                    .iter()
+                    .map(|entry| entry.label.chars().count())
+                    .max()
+                    .unwrap_or(0);
                 let column = 0.6 * SMALL * longest as f64 + 38.0 * SHRINK;
                 let columns = ((0.8 * width / column) as usize).clamp(1, entries.len());
                 height += entries.len().div_ceil(columns) as f64 * 1.5 * SMALL + 30.0 * SHRINK;
@@ -90,14 +146,24 @@ impl Drawn {
                     .with_legend_entries(entries);
             }
             Legend::Right => {
-                let longest = entries.iter().map(|entry| entry.label.chars().count()).max().unwrap_or(0);
+                let longest = entries
+                    .iter()
+                    .map(|entry| entry.label.chars().count())
+                    .max()
+                    .unwrap_or(0);
                 width += 0.6 * SMALL * longest as f64 + 40.0 * SHRINK;
                 layout = layout
                     .with_legend_position(LegendPosition::OutsideRightTop)
                     .with_legend_entries(entries);
             }
         }
-        Self { plots, layout: layout.with_legend_box(false), width, height, blank }
+        Self {
+            plots,
+            layout: layout.with_legend_box(false),
+            width,
+            height,
+            blank,
+        }
     }
 }
 
@@ -115,15 +181,28 @@ impl<'a> Frame<'a> {
         let [x, y] = match &cells {
             Some(cells) => cells.ranges(),
             None => [
-                panel.x.range.unwrap_or_else(|| panel.x.scale.fit(panel.marks.iter().flat_map(xs))),
-                panel.y.range.unwrap_or_else(|| panel.y.scale.fit(panel.marks.iter().flat_map(ys))),
+                panel
+                    .x
+                    .range
+                    .unwrap_or_else(|| panel.x.scale.fit(panel.marks.iter().flat_map(xs))),
+                panel
+                    .y
+                    .range
+                    .unwrap_or_else(|| panel.y.scale.fit(panel.marks.iter().flat_map(ys))),
             ],
         };
         Self { panel, cells, x, y }
     }
 
     fn layout(&self, layout: Layout) -> Layout {
-        let Panel { title, x, y, marks, equal_aspect, .. } = self.panel;
+        let Panel {
+            title,
+            x,
+            y,
+            marks,
+            equal_aspect,
+            ..
+        } = self.panel;
         let size = |wanted: f64| (wanted / SHRINK).round() as u32;
         let mut layout = layout
             .with_x_label(x.label.as_str())
@@ -149,10 +228,15 @@ impl<'a> Frame<'a> {
         }
         for mark in marks {
             match &mark.geometry {
-                Geometry::Heat { values, scale, .. } => layout = heat::label_bar(layout, values, *scale),
+                Geometry::Heat { values, scale, .. } => {
+                    layout = heat::label_bar(layout, values, *scale)
+                }
                 Geometry::Text { x, y, text } => {
-                    let note = TextAnnotation::new(text.as_str(), self.place_x(*x), self.place_y(*y));
-                    let note = note.with_color(mark.colour.to_string()).with_font_size(SMALL as u32);
+                    let note =
+                        TextAnnotation::new(text.as_str(), self.place_x(*x), self.place_y(*y));
+                    let note = note
+                        .with_color(mark.colour.to_string())
+                        .with_font_size(SMALL as u32);
                     layout = layout.with_annotation(note);
                 }
                 _ => {}
@@ -162,9 +246,15 @@ impl<'a> Frame<'a> {
             Some(cells) => {
                 let [x_step, y_step] = cells.steps();
                 let [x, y] = cells.labels().map(|labels| {
-                    custom(move |place: f64| labels.get(place as usize).cloned().unwrap_or_default())
+                    custom(move |place: f64| {
+                        labels.get(place as usize).cloned().unwrap_or_default()
+                    })
                 });
-                layout.with_x_tick_step(x_step).with_y_tick_step(y_step).with_x_tick_format(x).with_y_tick_format(y)
+                layout
+                    .with_x_tick_step(x_step)
+                    .with_y_tick_step(y_step)
+                    .with_x_tick_format(x)
+                    .with_y_tick_format(y)
             }
             None => {
                 let logarithmic = |axis: &Axis| axis.scale == Scale::Log10;
@@ -178,28 +268,42 @@ impl<'a> Frame<'a> {
     }
 
     fn place_x(&self, value: f64) -> f64 {
-        self.cells.as_ref().map_or(value, |cells| cells.place_x(value, &self.panel.x))
+        self.cells
+            .as_ref()
+            .map_or(value, |cells| cells.place_x(value, &self.panel.x))
     }
 
     fn place_y(&self, value: f64) -> f64 {
-        self.cells.as_ref().map_or(value, |cells| cells.place_y(value, &self.panel.y))
+        self.cells
+            .as_ref()
+            .map_or(value, |cells| cells.place_y(value, &self.panel.y))
     }
 
     /// The points that have a place in the panel, in its coordinates.
     fn points(&self, x: &[f64], y: &[f64]) -> Vec<(f64, f64)> {
-        let shown = |&(&x, &y): &(&f64, &f64)| self.panel.x.scale.shows(x) && self.panel.y.scale.shows(y);
-        x.iter().zip(y).filter(shown).map(|(&x, &y)| (self.place_x(x), self.place_y(y))).collect()
+        let shown =
+            |&(&x, &y): &(&f64, &f64)| self.panel.x.scale.shows(x) && self.panel.y.scale.shows(y);
+        x.iter()
+            .zip(y)
+            .filter(shown)
+            .map(|(&x, &y)| (self.place_x(x), self.place_y(y)))
+            .collect()
     }
 
     fn plots(&self, mark: &Mark) -> Vec<Plot> {
         let colour = mark.colour.to_string();
         let line = |points: Vec<(f64, f64)>, style: Style| {
-            let plot = LinePlot::new().with_data(points).with_stroke_width(1.3).with_color(colour.as_str());
+            let plot = LinePlot::new()
+                .with_data(points)
+                .with_stroke_width(1.3)
+                .with_color(colour.as_str());
             plot.with_line_style(dashes(style))
         };
         match &mark.geometry {
             Geometry::Line { x, y, style } => vec![line(self.points(x, y), *style).into()],
-            Geometry::Staircase { x, y, style } => vec![line(self.points(x, y), *style).with_step().into()],
+            Geometry::Staircase { x, y, style } => {
+                vec![line(self.points(x, y), *style).with_step().into()]
+            }
             Geometry::Horizontal { y, style } => {
                 let y = self.place_y(*y);
                 vec![line(vec![(self.x.0, y), (self.x.1, y)], *style).into()]
@@ -208,21 +312,43 @@ impl<'a> Frame<'a> {
                 let x = self.place_x(*x);
                 vec![line(vec![(x, self.y.0), (x, self.y.1)], *style).into()]
             }
-            Geometry::Slope { slope, intercept, within, style } => {
+            Geometry::Slope {
+                slope,
+                intercept,
+                within,
+                style,
+            } => {
                 let (x, y) = self.sloping(*slope, *intercept, *within);
                 vec![line(self.points(&x, &y), *style).into()]
             }
-            Geometry::Points { x, y, error, shape, size } => {
+            Geometry::Points {
+                x,
+                y,
+                error,
+                shape,
+                size,
+            } => {
                 let mut plots = Vec::new();
                 for (i, error) in error.iter().flatten().enumerate() {
                     let ends = [y[i] - error, y[i] + error];
                     // On a logarithmic axis a bar that reaches zero goes down to the frame.
-                    let low = if self.panel.y.scale.shows(ends[0]) { ends[0] } else { self.y.0 };
+                    let low = if self.panel.y.scale.shows(ends[0]) {
+                        ends[0]
+                    } else {
+                        self.y.0
+                    };
                     let bar = self.points(&[x[i]; 2], &[low, ends[1]]);
                     plots.push(line(bar, Style::Solid).with_stroke_width(0.9).into());
                 }
-                let points = ScatterPlot::new().with_data(self.points(x, y)).with_size(*size);
-                plots.push(points.with_color(colour.as_str()).with_marker(marker(*shape)).into());
+                let points = ScatterPlot::new()
+                    .with_data(self.points(x, y))
+                    .with_size(*size);
+                plots.push(
+                    points
+                        .with_color(colour.as_str())
+                        .with_marker(marker(*shape))
+                        .into(),
+                );
                 plots
             }
             Geometry::Band { x, low, high } => {
@@ -231,16 +357,27 @@ impl<'a> Frame<'a> {
                     return Vec::new();
                 }
                 let x = lower.iter().map(|point| point.0);
-                let band = BandPlot::new(x, lower.iter().map(|point| point.1), upper.iter().map(|point| point.1));
+                let band = BandPlot::new(
+                    x,
+                    lower.iter().map(|point| point.1),
+                    upper.iter().map(|point| point.1),
+                );
                 vec![band.with_color(colour).with_opacity(0.2).into()]
             }
-            Geometry::Heat { values, bar, scale, .. } => heat::plots(values, bar, *scale),
+            Geometry::Heat {
+                values, bar, scale, ..
+            } => heat::plots(values, bar, *scale),
             Geometry::Text { .. } => Vec::new(),
         }
     }
 
     /// Points of a sloping line: two where it is straight on the panel, more where it is not.
-    fn sloping(&self, slope: f64, intercept: f64, within: Option<(f64, f64)>) -> (Vec<f64>, Vec<f64>) {
+    fn sloping(
+        &self,
+        slope: f64,
+        intercept: f64,
+        within: Option<(f64, f64)>,
+    ) -> (Vec<f64>, Vec<f64>) {
         let Panel { x, y, .. } = self.panel;
         let whole = match &self.cells {
             Some(_) => x.scale.fit(self.panel.marks.iter().flat_map(xs)),
@@ -250,7 +387,9 @@ impl<'a> Frame<'a> {
         let (low, high) = (x.scale.forward(low), x.scale.forward(high));
         let place = |i: u32| low + (high - low) * f64::from(i) / 32.0;
         let height = |x: f64| y.scale.backward(intercept + slope * x);
-        (0..=32).map(|i| (x.scale.backward(place(i)), height(place(i)))).unzip()
+        (0..=32)
+            .map(|i| (x.scale.backward(place(i)), height(place(i))))
+            .unzip()
     }
 }
 
@@ -271,11 +410,19 @@ fn xs(mark: &Mark) -> Vec<f64> {
 /// The ordinates that a fitted axis has to show.
 fn ys(mark: &Mark) -> Vec<f64> {
     match &mark.geometry {
-        Geometry::Line { y, .. } | Geometry::Staircase { y, .. } | Geometry::Heat { y, .. } => y.clone(),
-        Geometry::Points { y, error: None, .. } => y.clone(),
-        Geometry::Points { y, error: Some(error), .. } => {
-            y.iter().zip(error).flat_map(|(y, error)| [*y, y - error, y + error]).collect()
+        Geometry::Line { y, .. } | Geometry::Staircase { y, .. } | Geometry::Heat { y, .. } => {
+            y.clone()
         }
+        Geometry::Points { y, error: None, .. } => y.clone(),
+        Geometry::Points {
+            y,
+            error: Some(error),
+            ..
+        } => y
+            .iter()
+            .zip(error)
+            .flat_map(|(y, error)| [*y, y - error, y + error])
+            .collect(),
         Geometry::Band { low, high, .. } => low.iter().chain(high).copied().collect(),
         Geometry::Horizontal { y, .. } | Geometry::Text { y, .. } => vec![*y],
         Geometry::Vertical { .. } | Geometry::Slope { .. } => Vec::new(),
@@ -285,7 +432,9 @@ fn ys(mark: &Mark) -> Vec<f64> {
 fn legend_entries(panel: &Panel) -> Vec<LegendEntry> {
     let mut entries: Vec<LegendEntry> = Vec::new();
     for mark in &panel.marks {
-        let Some(label) = mark.label.clone() else { continue };
+        let Some(label) = mark.label.clone() else {
+            continue;
+        };
         if entries.iter().any(|entry| entry.label == label) {
             continue;
         }
@@ -303,7 +452,12 @@ fn legend_entries(panel: &Panel) -> Vec<LegendEntry> {
             Geometry::Band { .. } => faded(mark.colour),
             _ => mark.colour,
         };
-        entries.push(LegendEntry { label, color: colour.to_string(), shape, dasharray });
+        entries.push(LegendEntry {
+            label,
+            color: colour.to_string(),
+            shape,
+            dasharray,
+        });
     }
     entries
 }

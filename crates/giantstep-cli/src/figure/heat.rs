@@ -40,9 +40,16 @@ impl<'a> Cells<'a> {
     /// Distance between labelled cells on each axis, so that labels do not touch.
     pub(super) fn steps(&self) -> [f64; 2] {
         let [x, _] = self.labels();
-        let longest = x.iter().map(|label| label.chars().count()).max().unwrap_or(1);
+        let longest = x
+            .iter()
+            .map(|label| label.chars().count())
+            .max()
+            .unwrap_or(1);
         let room = (26 / (longest + 1)).max(1);
-        [self.x.len().div_ceil(room) as f64, self.y.len().div_ceil(8) as f64]
+        [
+            self.x.len().div_ceil(room) as f64,
+            self.y.len().div_ceil(8) as f64,
+        ]
     }
 
     /// Labels of the cells along x and y.
@@ -53,35 +60,61 @@ impl<'a> Cells<'a> {
 
 /// Linear interpolation of the cell's number in the coordinate of the axis, extended beyond both ends.
 fn place(centres: &[f64], value: f64, scale: Scale) -> f64 {
-    let Some(last) = centres.len().checked_sub(2) else { return 0.0 };
+    let Some(last) = centres.len().checked_sub(2) else {
+        return 0.0;
+    };
     let at = |i: usize| scale.forward(centres[i]);
     let rising = at(last + 1) > at(0);
-    let left = (1..=last).take_while(|&i| (scale.forward(value) >= at(i)) == rising).count();
+    let left = (1..=last)
+        .take_while(|&i| (scale.forward(value) >= at(i)) == rising)
+        .count();
     left as f64 + (scale.forward(value) - at(left)) / (at(left + 1) - at(left))
 }
 
 /// The coloured cells, grey ones where there is no value, and the colour bar; nothing if there are no values.
 pub(super) fn plots(values: &[Vec<f64>], bar: &str, scale: Scale) -> Vec<Plot> {
-    let shown = || values.iter().flatten().copied().filter(|&value| scale.shows(value));
+    let shown = || {
+        values
+            .iter()
+            .flatten()
+            .copied()
+            .filter(|&value| scale.shows(value))
+    };
     let lowest = shown().fold(f64::INFINITY, f64::min);
     if lowest == f64::INFINITY {
         return Vec::new();
     }
     let coordinate = |&value: &f64| scale.forward(if scale.shows(value) { value } else { lowest });
-    let cells: Vec<Vec<f64>> = values.iter().map(|row| row.iter().map(coordinate).collect()).collect();
+    let cells: Vec<Vec<f64>> = values
+        .iter()
+        .map(|row| row.iter().map(coordinate).collect())
+        .collect();
     let highest = scale.forward(shown().fold(lowest, f64::max));
     let [wide, high] = [cells[0].len(), cells.len()].map(|count| count as f64 - 0.5);
-    let map = Heatmap::new().with_data(cells).with_color_map(ColorMap::Viridis).with_cell_size(1.0);
+    let map = Heatmap::new()
+        .with_data(cells)
+        .with_color_map(ColorMap::Viridis)
+        .with_cell_size(1.0);
     let map = map.with_x_range(-0.5, wide).with_y_range(-0.5, high);
     // The library's heat maps cannot name their colour bar; a contour plot of one row is only its bar.
     let range = vec![vec![scale.forward(lowest), highest]];
-    let bar = ContourPlot::new().with_grid(range, vec![0.0, 1.0], vec![0.0]).with_filled().with_legend(bar);
-    let mut plots = vec![Plot::from(bar.with_colormap(ColorMap::Viridis)), Plot::from(map)];
+    let bar = ContourPlot::new()
+        .with_grid(range, vec![0.0, 1.0], vec![0.0])
+        .with_filled()
+        .with_legend(bar);
+    let mut plots = vec![
+        Plot::from(bar.with_colormap(ColorMap::Viridis)),
+        Plot::from(map),
+    ];
     for (j, row) in values.iter().enumerate() {
         for i in (0..row.len()).filter(|&i| !scale.shows(row[i])) {
             let (left, low) = (i as f64 - 0.5, j as f64 - 0.5);
             let cell = BandPlot::new([left, left + 1.0], [low; 2], [low + 1.0; 2]);
-            plots.push(cell.with_color(Colour::GREY.to_string()).with_opacity(1.0).into());
+            plots.push(
+                cell.with_color(Colour::GREY.to_string())
+                    .with_opacity(1.0)
+                    .into(),
+            );
         }
     }
     plots
@@ -92,7 +125,9 @@ pub(super) fn label_bar(layout: Layout, values: &[Vec<f64>], scale: Scale) -> La
     let (low, high) = scale.fit(values.iter().flatten().copied());
     let label = tick_label(scale, low, high);
     let format = move |coordinate| label(round_to(scale.backward(coordinate)));
-    layout.with_colorbar_tick_format(kuva::render::layout::TickFormat::Custom(std::sync::Arc::new(format)))
+    layout.with_colorbar_tick_format(kuva::render::layout::TickFormat::Custom(
+        std::sync::Arc::new(format),
+    ))
 }
 
 /// Two significant digits: what a tick between two powers of ten needs.

@@ -4,8 +4,12 @@
 //! written with the former, and the finished SVG says the latter.
 
 /// First and last letter of each alphabet, and the code of its first italic letter.
-const ALPHABETS: [(char, char, u32); 4] =
-    [('A', 'Z', 0x1d434), ('a', 'z', 0x1d44e), ('Α', 'Ω', 0x1d6e2), ('α', 'ω', 0x1d6fc)];
+const ALPHABETS: [(char, char, u32); 4] = [
+    ('A', 'Z', 0x1d434),
+    ('a', 'z', 0x1d44e),
+    ('Α', 'Ω', 0x1d6e2),
+    ('α', 'ω', 0x1d6fc),
+];
 const PLANCK: char = 'ℎ'; // Unicode has no other italic h
 
 /// Turns Latin and Greek letters into mathematical italics: `italic("n")` is `"𝑛"`. Other characters stay.
@@ -17,8 +21,12 @@ fn slanted(letter: char) -> char {
     if letter == 'h' {
         return PLANCK;
     }
-    let found = ALPHABETS.iter().find(|(first, last, _)| (*first..=*last).contains(&letter));
-    found.and_then(|(first, _, code)| char::from_u32(code + letter as u32 - *first as u32)).unwrap_or(letter)
+    let found = ALPHABETS
+        .iter()
+        .find(|(first, last, _)| (*first..=*last).contains(&letter));
+    found
+        .and_then(|(first, _, code)| char::from_u32(code + letter as u32 - *first as u32))
+        .unwrap_or(letter)
 }
 
 fn upright(letter: char) -> Option<char> {
@@ -38,7 +46,11 @@ pub(super) fn set_italics(svg: &str) -> String {
     for letter in svg.chars() {
         let plain = upright(letter);
         if plain.is_some() != inside {
-            out.push_str(if inside { "</tspan>" } else { "<tspan font-style=\"italic\">" });
+            out.push_str(if inside {
+                "</tspan>"
+            } else {
+                "<tspan font-style=\"italic\">"
+            });
             inside = !inside;
         }
         out.push(plain.unwrap_or(letter));
@@ -54,7 +66,10 @@ mod tests {
     fn italics_go_out_and_come_back() {
         let letters = "ABZabhzΑΩαηλσω";
         let slanted = italic(letters);
-        assert_eq!(slanted.chars().filter_map(upright).collect::<String>(), letters);
+        assert_eq!(
+            slanted.chars().filter_map(upright).collect::<String>(),
+            letters
+        );
         assert_eq!(italic("1/√2 + ₁"), "1/√2 + ₁");
         assert_eq!(italic("n"), "𝑛");
     }

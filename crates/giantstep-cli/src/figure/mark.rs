@@ -22,24 +22,53 @@ pub struct Mark {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub enum Geometry {
     /// Points joined by straight lines.
-    Line { x: Vec<f64>, y: Vec<f64>, style: Style },
+    Line {
+        x: Vec<f64>,
+        y: Vec<f64>,
+        style: Style,
+    },
     /// A line that keeps each value until the next point.
-    Staircase { x: Vec<f64>, y: Vec<f64>, style: Style },
+    Staircase {
+        x: Vec<f64>,
+        y: Vec<f64>,
+        style: Style,
+    },
     /// Points apart from one another; `error` is half the height of each error bar.
-    Points { x: Vec<f64>, y: Vec<f64>, error: Option<Vec<f64>>, shape: Shape, size: f64 },
+    Points {
+        x: Vec<f64>,
+        y: Vec<f64>,
+        error: Option<Vec<f64>>,
+        shape: Shape,
+        size: f64,
+    },
     /// The area between two curves.
-    Band { x: Vec<f64>, low: Vec<f64>, high: Vec<f64> },
+    Band {
+        x: Vec<f64>,
+        low: Vec<f64>,
+        high: Vec<f64>,
+    },
     /// A line across the panel at height `y`.
     Horizontal { y: f64, style: Style },
     /// A line up the panel at `x`.
     Vertical { x: f64, style: Style },
     /// The line `y = intercept + slope x` in the coordinates of the axes: on two logarithmic axes
     /// `log10 y = intercept + slope log10 x`. `within` limits it to a range of x.
-    Slope { slope: f64, intercept: f64, within: Option<(f64, f64)>, style: Style },
+    Slope {
+        slope: f64,
+        intercept: f64,
+        within: Option<(f64, f64)>,
+        style: Style,
+    },
     /// One coloured cell for each pair of x and y; `values[j][i]` belongs to `y[j]`, `x[i]`, and a value that
     /// is not finite leaves its cell grey. Cells are equally large: an axis of a heat map lists the values
     /// it has, and other marks of the panel are placed between them. `scale` is that of the colours.
-    Heat { x: Vec<f64>, y: Vec<f64>, values: Vec<Vec<f64>>, bar: String, scale: Scale },
+    Heat {
+        x: Vec<f64>,
+        y: Vec<f64>,
+        values: Vec<Vec<f64>>,
+        bar: String,
+        scale: Scale,
+    },
     /// Words centred at a point.
     Text { x: f64, y: f64, text: String },
 }
@@ -73,7 +102,13 @@ pub enum Shape {
 impl Shape {
     /// The `index`-th shape, starting again after the last: for series told apart in black and white.
     pub fn cycle(index: usize) -> Self {
-        [Self::Circle, Self::Square, Self::Triangle, Self::Diamond, Self::Cross][index % 5]
+        [
+            Self::Circle,
+            Self::Square,
+            Self::Triangle,
+            Self::Diamond,
+            Self::Cross,
+        ][index % 5]
     }
 }
 
@@ -83,23 +118,41 @@ fn column(values: impl IntoIterator<Item = f64>) -> Vec<f64> {
 
 impl Mark {
     fn new(geometry: Geometry) -> Self {
-        Self { geometry, label: None, colour: Colour::BLACK }
+        Self {
+            geometry,
+            label: None,
+            colour: Colour::BLACK,
+        }
     }
 
     /// Points joined by straight lines.
     pub fn line(x: impl IntoIterator<Item = f64>, y: impl IntoIterator<Item = f64>) -> Self {
-        Self::new(Geometry::Line { x: column(x), y: column(y), style: Style::Solid })
+        Self::new(Geometry::Line {
+            x: column(x),
+            y: column(y),
+            style: Style::Solid,
+        })
     }
 
     /// A line that keeps each value until the next point.
     pub fn staircase(x: impl IntoIterator<Item = f64>, y: impl IntoIterator<Item = f64>) -> Self {
-        Self::new(Geometry::Staircase { x: column(x), y: column(y), style: Style::Solid })
+        Self::new(Geometry::Staircase {
+            x: column(x),
+            y: column(y),
+            style: Style::Solid,
+        })
     }
 
     /// Discs apart from one another.
     pub fn points(x: impl IntoIterator<Item = f64>, y: impl IntoIterator<Item = f64>) -> Self {
         let (x, y) = (column(x), column(y));
-        Self::new(Geometry::Points { x, y, error: None, shape: Shape::Circle, size: 2.2 })
+        Self::new(Geometry::Points {
+            x,
+            y,
+            error: None,
+            shape: Shape::Circle,
+            size: 2.2,
+        })
     }
 
     /// The area between two curves.
@@ -108,22 +161,37 @@ impl Mark {
         low: impl IntoIterator<Item = f64>,
         high: impl IntoIterator<Item = f64>,
     ) -> Self {
-        Self::new(Geometry::Band { x: column(x), low: column(low), high: column(high) })
+        Self::new(Geometry::Band {
+            x: column(x),
+            low: column(low),
+            high: column(high),
+        })
     }
 
     /// A line across the panel.
     pub fn horizontal(y: f64) -> Self {
-        Self::new(Geometry::Horizontal { y, style: Style::Solid })
+        Self::new(Geometry::Horizontal {
+            y,
+            style: Style::Solid,
+        })
     }
 
     /// A line up the panel.
     pub fn vertical(x: f64) -> Self {
-        Self::new(Geometry::Vertical { x, style: Style::Solid })
+        Self::new(Geometry::Vertical {
+            x,
+            style: Style::Solid,
+        })
     }
 
     /// The line `y = intercept + slope x`, in logarithms on logarithmic axes, across the panel.
     pub fn slope(slope: f64, intercept: f64) -> Self {
-        Self::new(Geometry::Slope { slope, intercept, within: None, style: Style::Solid })
+        Self::new(Geometry::Slope {
+            slope,
+            intercept,
+            within: None,
+            style: Style::Solid,
+        })
     }
 
     /// Coloured cells with a colour bar labelled `bar`; `values[j][i]` belongs to `y[j]`, `x[i]`.
@@ -134,12 +202,22 @@ impl Mark {
         bar: impl Into<String>,
         scale: Scale,
     ) -> Self {
-        Self::new(Geometry::Heat { x: column(x), y: column(y), values, bar: bar.into(), scale })
+        Self::new(Geometry::Heat {
+            x: column(x),
+            y: column(y),
+            values,
+            bar: bar.into(),
+            scale,
+        })
     }
 
     /// Words centred at a point.
     pub fn text(x: f64, y: f64, text: impl Into<String>) -> Self {
-        Self::new(Geometry::Text { x, y, text: text.into() })
+        Self::new(Geometry::Text {
+            x,
+            y,
+            text: text.into(),
+        })
     }
 
     /// Names the mark in the legend.

@@ -53,7 +53,12 @@ impl Figure {
     pub fn new(panels: impl IntoIterator<Item = Panel>) -> Self {
         let panels: Vec<_> = panels.into_iter().collect();
         let columns = panels.len().max(1);
-        Self { title: String::new(), panels, columns, panel_width: 8.5 }
+        Self {
+            title: String::new(),
+            panels,
+            columns,
+            panel_width: 8.5,
+        }
     }
 
     /// Adds a heading.
@@ -92,7 +97,10 @@ impl Figure {
     pub fn save(&self, folder: &Path, stem: &str) -> Result<[PathBuf; 2], FigureError> {
         let svg = self.to_svg()?;
         let png = png::encode(&svg)?;
-        let paths = [folder.join(format!("{stem}.svg")), folder.join(format!("{stem}.png"))];
+        let paths = [
+            folder.join(format!("{stem}.svg")),
+            folder.join(format!("{stem}.png")),
+        ];
         write_atomically(&paths[0], svg.as_bytes())?;
         write_atomically(&paths[1], &png)?;
         Ok(paths)
@@ -119,7 +127,14 @@ pub struct Panel {
 impl Panel {
     /// An empty panel with its legend below.
     pub fn new(x: Axis, y: Axis) -> Self {
-        Self { title: String::new(), x, y, marks: Vec::new(), legend: Legend::Below, equal_aspect: false }
+        Self {
+            title: String::new(),
+            x,
+            y,
+            marks: Vec::new(),
+            legend: Legend::Below,
+            equal_aspect: false,
+        }
     }
 
     /// Adds a heading.
@@ -178,12 +193,20 @@ pub struct Axis {
 impl Axis {
     /// A linear axis fitted to the data.
     pub fn linear(label: impl Into<String>) -> Self {
-        Self { label: label.into(), scale: Scale::Linear, range: None }
+        Self {
+            label: label.into(),
+            scale: Scale::Linear,
+            range: None,
+        }
     }
 
     /// A logarithmic axis fitted to the data; values that are not positive are left out.
     pub fn log10(label: impl Into<String>) -> Self {
-        Self { label: label.into(), scale: Scale::Log10, range: None }
+        Self {
+            label: label.into(),
+            scale: Scale::Log10,
+            range: None,
+        }
     }
 
     /// Shows exactly `low` to `high`.

@@ -73,7 +73,9 @@ mod tests {
     fn a_ramp_grows_lighter() {
         let lightness = |c: Colour| 2 * u32::from(c.0) + 5 * u32::from(c.1) + u32::from(c.2);
         for count in [2, 3, 6, 10] {
-            let ramp: Vec<_> = (0..count).map(|i| lightness(Colour::ramp(i, count))).collect();
+            let ramp: Vec<_> = (0..count)
+                .map(|i| lightness(Colour::ramp(i, count)))
+                .collect();
             assert!(ramp.windows(2).all(|pair| pair[0] < pair[1]), "{ramp:?}");
         }
         assert_eq!(Colour::ramp(0, 0), Colour::ramp(0, 1));

@@ -32,7 +32,9 @@ impl Scale {
         let (low, high) = values
             .filter(|&value| self.shows(value))
             .map(|value| self.forward(value))
-            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
+                (low.min(value), high.max(value))
+            });
         if low > high {
             return (self.backward(0.0), self.backward(1.0));
         }
@@ -79,16 +81,28 @@ pub(super) fn tick_label(
     };
     let only_powers = scale == Scale::Log10 && high.log10().floor() > low.log10().ceil();
     move |value| {
-        if plain || value == 0.0 { number(value) } else { power_of_ten(value, only_powers) }
+        if plain || value == 0.0 {
+            number(value)
+        } else {
+            power_of_ten(value, only_powers)
+        }
     }
 }
 
 /// A number as short as it can be told, with a true minus sign.
 pub(super) fn number(value: f64) -> String {
     let magnitude = value.abs();
-    let text = if magnitude >= 1e-6 { format!("{}", (magnitude * 1e9).round() / 1e9) } else { format!("{magnitude:e}") };
+    let text = if magnitude >= 1e-6 {
+        format!("{}", (magnitude * 1e9).round() / 1e9)
+    } else {
+        format!("{magnitude:e}")
+    };
     let sign = if value < 0.0 { "−" } else { "" };
-    if magnitude < 1e-12 { "0".to_owned() } else { format!("{sign}{text}") }
+    if magnitude < 1e-12 {
+        "0".to_owned()
+    } else {
+        format!("{sign}{text}")
+    }
 }
 
 /// `10³` or `2·10³`; with `only_powers` nothing for values between powers.
@@ -135,14 +149,20 @@ mod tests {
         let inside_a_decade = tick_label(Scale::Log10, 2e5, 8e5);
         assert_eq!(inside_a_decade(5e5), "5·10⁵");
         let linear = tick_label(Scale::Linear, -0.3, 0.3);
-        assert_eq!([-0.2, 0.0, 0.30000000000000004].map(linear), ["−0.2", "0", "0.3"]);
+        assert_eq!(
+            [-0.2, 0.0, 0.30000000000000004].map(linear),
+            ["−0.2", "0", "0.3"]
+        );
         assert_eq!(tick_label(Scale::Linear, 0.0, 4e6)(1.5e6), "1.5·10⁶");
     }
 
     #[test]
     fn a_fitted_range_shows_all_values_and_two_ticks() {
         let (low, high) = Scale::Log10.fit([0.3, 0.41, -1.0, f64::NAN].into_iter());
-        assert!((low - 0.2).abs() < 1e-12 && (high - 0.5).abs() < 1e-12, "{low} {high}");
+        assert!(
+            (low - 0.2).abs() < 1e-12 && (high - 0.5).abs() < 1e-12,
+            "{low} {high}"
+        );
         let (low, high) = Scale::Linear.fit([2.0, 4.0].into_iter());
         assert!(low < 2.0 && high > 4.0);
         for scale in [Scale::Linear, Scale::Log10] {

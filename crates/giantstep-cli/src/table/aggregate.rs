@@ -66,15 +66,43 @@ pub fn aggregate(records: &[Record]) -> Vec<Row> {
         }
         groups[place].1.push(record.value);
     }
-    groups.into_iter().map(|(first, values)| row(first, &values)).collect()
+    groups
+        .into_iter()
+        .map(|(first, values)| row(first, &values))
+        .collect()
 }
 
 fn key(record: &Record) -> impl Eq + std::hash::Hash + use<'_> {
-    let Record { n, d, p, step, metric, neuron, direction, rank, group, ridge, axes, seed: _, value: _ } = record;
-    let mut axes: Vec<_> = axes.iter().map(|(name, value)| (name.as_str(), value.to_bits())).collect();
+    let Record {
+        n,
+        d,
+        p,
+        step,
+        metric,
+        neuron,
+        direction,
+        rank,
+        group,
+        ridge,
+        axes,
+        seed: _,
+        value: _,
+    } = record;
+    let mut axes: Vec<_> = axes
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.to_bits()))
+        .collect();
     axes.sort_unstable();
     let place = (n.to_bits(), d.to_bits(), p, step, axes);
-    (place, metric, neuron, direction, rank, group, ridge.map(f64::to_bits))
+    (
+        place,
+        metric,
+        neuron,
+        direction,
+        rank,
+        group,
+        ridge.map(f64::to_bits),
+    )
 }
 
 fn row(first: &Record, values: &[f64]) -> Row {
@@ -82,10 +110,39 @@ fn row(first: &Record, values: &[f64]) -> Row {
     let mean = values.iter().sum::<f64>() / draws;
     let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
     let sd = (values.len() > 1).then(|| (squares / (draws - 1.0)).sqrt());
-    let Record { n, d, p, step, metric, neuron, direction, rank, group, ridge, axes, .. } = first.clone();
+    let Record {
+        n,
+        d,
+        p,
+        step,
+        metric,
+        neuron,
+        direction,
+        rank,
+        group,
+        ridge,
+        axes,
+        ..
+    } = first.clone();
     let stderr = sd.map(|sd| sd / draws.sqrt());
     let draws = values.len() as u64;
-    Row { n, d, p, axes, step, metric, neuron, direction, rank, group, ridge, mean, sd, stderr, draws }
+    Row {
+        n,
+        d,
+        p,
+        axes,
+        step,
+        metric,
+        neuron,
+        direction,
+        rank,
+        group,
+        ridge,
+        mean,
+        sd,
+        stderr,
+        draws,
+    }
 }
 
 #[cfg(test)]
@@ -94,14 +151,34 @@ mod tests {
 
     fn draw(seed: u64, step: u32, value: f64) -> Record {
         let axes = vec![("eta".to_owned(), 0.5)];
-        Record { seed, n: 100.0, d: 10.0, p: 4, step, metric: "test_error".into(), value, axes, ..Record::default() }
+        Record {
+            seed,
+            n: 100.0,
+            d: 10.0,
+            p: 4,
+            step,
+            metric: "test_error".into(),
+            value,
+            axes,
+            ..Record::default()
+        }
     }
 
     #[test]
     fn draws_are_averaged_over_seeds_only() {
-        let records = [draw(1, 0, 1.0), draw(1, 1, 5.0), draw(2, 0, 3.0), draw(3, 0, 8.0)];
+        let records = [
+            draw(1, 0, 1.0),
+            draw(1, 1, 5.0),
+            draw(2, 0, 3.0),
+            draw(3, 0, 8.0),
+        ];
         let rows = aggregate(&records);
-        assert_eq!(rows.iter().map(|row| (row.step, row.draws)).collect::<Vec<_>>(), [(0, 3), (1, 1)]);
+        assert_eq!(
+            rows.iter()
+                .map(|row| (row.step, row.draws))
+                .collect::<Vec<_>>(),
+            [(0, 3), (1, 1)]
+        );
         assert_eq!(rows[0].mean, 4.0);
         assert_eq!(rows[0].sd, Some(13_f64.sqrt()));
         assert_eq!(rows[0].stderr, Some(13_f64.sqrt() / 3_f64.sqrt()));
@@ -112,17 +189,50 @@ mod tests {
     fn every_column_but_seed_and_value_separates() {
         let base = draw(1, 0, 1.0);
         let others = [
-            Record { n: 101.0, ..base.clone() },
-            Record { d: 11.0, ..base.clone() },
-            Record { p: 5, ..base.clone() },
-            Record { metric: "norm".into(), ..base.clone() },
-            Record { neuron: Some(0), ..base.clone() },
-            Record { direction: Some(0), ..base.clone() },
-            Record { rank: Some(0), ..base.clone() },
-            Record { group: Some("+".into()), ..base.clone() },
-            Record { ridge: Some(0.0), ..base.clone() },
-            Record { axes: vec![("eta".into(), 0.25)], ..base.clone() },
-            Record { axes: vec![], ..base.clone() },
+            Record {
+                n: 101.0,
+                ..base.clone()
+            },
+            Record {
+                d: 11.0,
+                ..base.clone()
+            },
+            Record {
+                p: 5,
+                ..base.clone()
+            },
+            Record {
+                metric: "norm".into(),
+                ..base.clone()
+            },
+            Record {
+                neuron: Some(0),
+                ..base.clone()
+            },
+            Record {
+                direction: Some(0),
+                ..base.clone()
+            },
+            Record {
+                rank: Some(0),
+                ..base.clone()
+            },
+            Record {
+                group: Some("+".into()),
+                ..base.clone()
+            },
+            Record {
+                ridge: Some(0.0),
+                ..base.clone()
+            },
+            Record {
+                axes: vec![("eta".into(), 0.25)],
+                ..base.clone()
+            },
+            Record {
+                axes: vec![],
+                ..base.clone()
+            },
         ];
         let mut all = vec![base];
         all.extend(others);

@@ -21,7 +21,18 @@ const ROW_GROUP: usize = 1 << 20;
 
 /// The columns of every table, in the order of the file; axes follow.
 const COLUMNS: [&str; 12] = [
-    "seed", "n", "d", "p", "step", "metric", "neuron", "direction", "rank", "group", "ridge", "value",
+    "seed",
+    "n",
+    "d",
+    "p",
+    "step",
+    "metric",
+    "neuron",
+    "direction",
+    "rank",
+    "group",
+    "ridge",
+    "value",
 ];
 
 /// Writes `records` to one Parquet file (Snappy, strings by dictionary, statistics), atomically.
@@ -39,29 +50,40 @@ pub fn write(path: &Path, records: &[Record]) -> Result<(), TableError> {
 /// # Errors
 /// The file is not there, damaged, or not a result table.
 pub fn read(path: &Path) -> Result<Vec<Record>, TableError> {
-    let file = File::open(path).map_err(|source| TableError::Read { path: path.to_path_buf(), source })?;
-    let damaged = |source| TableError::Damaged { path: path.to_path_buf(), source };
+    let file = File::open(path).map_err(|source| TableError::Read {
+        path: path.to_path_buf(),
+        source,
+    })?;
+    let damaged = |source| TableError::Damaged {
+        path: path.to_path_buf(),
+        source,
+    };
     let reader = SerializedFileReader::new(file).map_err(damaged)?;
+    let columns = reader.metadata().file_metadata().schema_descr().columns();
+    if let Some(absent) = COLUMNS
+        .iter()
+        .find(|name| !columns.iter().any(|column| column.name() == **name))
+    {
+        let (path, column) = (path.to_path_buf(), (*absent).to_owned());
+        return Err(TableError::Foreign {
+            path,
+            column,
+            expected: "the values of a required column",
+        });
+    }
     let mut records = Vec::new();
     for group in 0..reader.num_row_groups() {
         let group = reader.get_row_group(group).map_err(damaged)?;
         decode(group.as_ref(), &mut records).map_err(|error| match error {
             Problem::Damaged(source) => damaged(source),
-            Problem::Foreign { column, expected } => {
-                TableError::Foreign { path: path.to_path_buf(), column, expected }
-            }
+            Problem::Foreign { column, expected } => TableError::Foreign {
+                path: path.to_path_buf(),
+                column,
+                expected,
+            },
         })?;
     }
-    if reader.num_row_groups() == 0 {
-        known_columns(reader.metadata().file_metadata().schema_descr().columns().len(), path)?;
-    }
     Ok(records)
-}
-
-fn known_columns(found: usize, path: &Path) -> Result<(), TableError> {
-    let column = COLUMNS[found.min(COLUMNS.len() - 1)].to_owned();
-    let foreign = || TableError::Foreign { path: path.to_path_buf(), column, expected: "values" };
-    if found < COLUMNS.len() { Err(foreign()) } else { Ok(()) }
 }
 
 /// Names of all axes in the order in which they first appear.
@@ -69,7 +91,9 @@ fn axis_names(records: &[Record]) -> Result<Vec<String>, TableError> {
     let mut names: Vec<String> = Vec::new();
     for record in records {
         for (place, (name, _)) in record.axes.iter().enumerate() {
-            let twice = record.axes[..place].iter().any(|(earlier, _)| earlier == name);
+            let twice = record.axes[..place]
+                .iter()
+                .any(|(earlier, _)| earlier == name);
             if twice || COLUMNS.contains(&name.as_str()) {
                 return Err(TableError::AxisName { name: name.clone() });
             }
@@ -82,23 +106,51 @@ fn axis_names(records: &[Record]) -> Result<Vec<String>, TableError> {
 }
 
 fn schema(axes: &[String]) -> Result<TypePtr, ParquetError> {
-    let unsigned = |bit_width| Some(LogicalType::Integer(IntType { bit_width, is_signed: false }));
+    let unsigned = |bit_width| {
+        Some(LogicalType::Integer(IntType {
+            bit_width,
+            is_signed: false,
+        }))
+    };
     let fixed = COLUMNS.iter().map(|&name| match name {
         "seed" | "p" => (name, Physical::INT64, unsigned(64), Repetition::REQUIRED),
         "step" => (name, Physical::INT32, unsigned(32), Repetition::REQUIRED),
-        "neuron" | "direction" | "rank" => (name, Physical::INT32, unsigned(32), Repetition::OPTIONAL),
-        "metric" => (name, Physical::BYTE_ARRAY, Some(LogicalType::String), Repetition::REQUIRED),
-        "group" => (name, Physical::BYTE_ARRAY, Some(LogicalType::String), Repetition::OPTIONAL),
+        "neuron" | "direction" | "rank" => {
+            (name, Physical::INT32, unsigned(32), Repetition::OPTIONAL)
+        }
+        "metric" => (
+            name,
+            Physical::BYTE_ARRAY,
+            Some(LogicalType::String),
+            Repetition::REQUIRED,
+        ),
+        "group" => (
+            name,
+            Physical::BYTE_ARRAY,
+            Some(LogicalType::String),
+            Repetition::OPTIONAL,
+        ),
         "ridge" => (name, Physical::DOUBLE, None, Repetition::OPTIONAL),
         _ => (name, Physical::DOUBLE, None, Repetition::REQUIRED),
     });
-    let further = axes.iter().map(|name| (name.as_str(), Physical::DOUBLE, None, Repetition::OPTIONAL));
-    let fields = fixed.chain(further).map(|(name, physical, logical, repetition)| {
-        let column = Type::primitive_type_builder(name, physical);
-        column.with_logical_type(logical).with_repetition(repetition).build().map(Arc::new)
-    });
+    let further = axes
+        .iter()
+        .map(|name| (name.as_str(), Physical::DOUBLE, None, Repetition::OPTIONAL));
+    let fields = fixed
+        .chain(further)
+        .map(|(name, physical, logical, repetition)| {
+            let column = Type::primitive_type_builder(name, physical);
+            column
+                .with_logical_type(logical)
+                .with_repetition(repetition)
+                .build()
+                .map(Arc::new)
+        });
     let fields = fields.collect::<Result<Vec<_>, _>>()?;
-    Type::group_type_builder("results").with_fields(fields).build().map(Arc::new)
+    Type::group_type_builder("results")
+        .with_fields(fields)
+        .build()
+        .map(Arc::new)
 }
 
 fn encode(records: &[Record], axes: &[String]) -> Result<Vec<u8>, ParquetError> {
@@ -111,7 +163,8 @@ fn encode(records: &[Record], axes: &[String]) -> Result<Vec<u8>, ParquetError> 
     for column in strings {
         properties = properties.set_column_dictionary_enabled(column, true);
     }
-    let mut file = SerializedFileWriter::new(Vec::new(), schema(axes)?, Arc::new(properties.build()))?;
+    let mut file =
+        SerializedFileWriter::new(Vec::new(), schema(axes)?, Arc::new(properties.build()))?;
     for records in records.chunks(ROW_GROUP) {
         let mut group = file.next_row_group()?;
         let text = |text: &str| ByteArray::from(text.as_bytes().to_vec());
@@ -128,7 +181,12 @@ fn encode(records: &[Record], axes: &[String]) -> Result<Vec<u8>, ParquetError> 
         optional::<DoubleType>(&mut group, records, |r| r.ridge)?;
         required::<DoubleType>(&mut group, records, |r| r.value)?;
         for axis in axes {
-            let value = |r: &Record| r.axes.iter().find(|(name, _)| name == axis).map(|(_, value)| *value);
+            let value = |r: &Record| {
+                r.axes
+                    .iter()
+                    .find(|(name, _)| name == axis)
+                    .map(|(_, value)| *value)
+            };
             optional::<DoubleType>(&mut group, records, value)?;
         }
         group.close()?;
@@ -152,11 +210,22 @@ fn optional<T: DataType>(
     value: impl Fn(&Record) -> Option<T::T>,
 ) -> Result<(), ParquetError> {
     let values: Vec<_> = records.iter().map(value).collect();
-    let levels: Vec<i16> = values.iter().map(|value| i16::from(value.is_some())).collect();
-    put::<T>(group, &values.into_iter().flatten().collect::<Vec<_>>(), Some(&levels))
+    let levels: Vec<i16> = values
+        .iter()
+        .map(|value| i16::from(value.is_some()))
+        .collect();
+    put::<T>(
+        group,
+        &values.into_iter().flatten().collect::<Vec<_>>(),
+        Some(&levels),
+    )
 }
 
-fn put<T: DataType>(group: &mut Group<'_>, values: &[T::T], levels: Option<&[i16]>) -> Result<(), ParquetError> {
+fn put<T: DataType>(
+    group: &mut Group<'_>,
+    values: &[T::T],
+    levels: Option<&[i16]>,
+) -> Result<(), ParquetError> {
     let column = group.next_column()?;
     let mut column = column.ok_or_else(|| ParquetError::General("too many columns".to_owned()))?;
     column.typed::<T>().write_batch(values, levels, None)?;
@@ -166,7 +235,10 @@ fn put<T: DataType>(group: &mut Group<'_>, values: &[T::T], levels: Option<&[i16
 /// What may be wrong with a row group.
 enum Problem {
     Damaged(ParquetError),
-    Foreign { column: String, expected: &'static str },
+    Foreign {
+        column: String,
+        expected: &'static str,
+    },
 }
 
 impl From<ParquetError> for Problem {
@@ -181,18 +253,24 @@ fn decode(group: &dyn RowGroupReader, records: &mut Vec<Record>) -> Result<(), P
     records.resize_with(start + rows, Record::default);
     let fresh = &mut records[start..];
     let columns = group.metadata().schema_descr().columns();
-    let names: Vec<_> = columns.iter().map(|column| column.name().to_owned()).collect();
-    for name in COLUMNS {
-        if !names.iter().any(|found| found == name) {
-            return Err(Problem::Foreign { column: name.to_owned(), expected: "values" });
-        }
-    }
+    let names: Vec<_> = columns
+        .iter()
+        .map(|column| column.name().to_owned())
+        .collect();
     for (index, name) in names.iter().enumerate() {
         let levels = columns[index].max_def_level();
         if levels > 1 || columns[index].max_rep_level() > 0 {
-            return Err(Problem::Foreign { column: name.clone(), expected: "one value a row" });
+            return Err(Problem::Foreign {
+                column: name.clone(),
+                expected: "one value a row",
+            });
         }
-        let column = Column { name, rows, nullable: levels == 1, reader: group.get_column_reader(index)? };
+        let column = Column {
+            name,
+            rows,
+            nullable: levels == 1,
+            reader: group.get_column_reader(index)?,
+        };
         match name.as_str() {
             "seed" => column.whole(fresh, |r, v: i64| r.seed = v as u64)?,
             "n" => column.real(fresh, |r, v| r.n = v)?,
@@ -223,7 +301,9 @@ struct Column<'a> {
 impl Column<'_> {
     fn whole(self, records: &mut [Record], set: impl Fn(&mut Record, i64)) -> Result<(), Problem> {
         match self.reader {
-            ColumnReader::Int64ColumnReader(reader) => fill(reader, self.nullable, self.rows, records, set),
+            ColumnReader::Int64ColumnReader(reader) => {
+                fill(reader, self.nullable, self.rows, records, set)
+            }
             _ => Err(self.foreign("64-bit integers")),
         }
     }
@@ -231,7 +311,9 @@ impl Column<'_> {
     fn small(self, records: &mut [Record], set: impl Fn(&mut Record, u32)) -> Result<(), Problem> {
         match self.reader {
             ColumnReader::Int32ColumnReader(reader) => {
-                fill(reader, self.nullable, self.rows, records, |r, v: i32| set(r, v as u32))
+                fill(reader, self.nullable, self.rows, records, |r, v: i32| {
+                    set(r, v as u32)
+                })
             }
             _ => Err(self.foreign("32-bit integers")),
         }
@@ -239,15 +321,23 @@ impl Column<'_> {
 
     fn real(self, records: &mut [Record], set: impl Fn(&mut Record, f64)) -> Result<(), Problem> {
         match self.reader {
-            ColumnReader::DoubleColumnReader(reader) => fill(reader, self.nullable, self.rows, records, set),
+            ColumnReader::DoubleColumnReader(reader) => {
+                fill(reader, self.nullable, self.rows, records, set)
+            }
             _ => Err(self.foreign("64-bit floats")),
         }
     }
 
-    fn text(self, records: &mut [Record], set: impl Fn(&mut Record, String)) -> Result<(), Problem> {
+    fn text(
+        self,
+        records: &mut [Record],
+        set: impl Fn(&mut Record, String),
+    ) -> Result<(), Problem> {
         match self.reader {
             ColumnReader::ByteArrayColumnReader(reader) => {
-                let set = |r: &mut Record, v: ByteArray| set(r, String::from_utf8_lossy(v.data()).into_owned());
+                let set = |r: &mut Record, v: ByteArray| {
+                    set(r, String::from_utf8_lossy(v.data()).into_owned())
+                };
                 fill(reader, self.nullable, self.rows, records, set)
             }
             _ => Err(self.foreign("strings")),
@@ -255,7 +345,10 @@ impl Column<'_> {
     }
 
     fn foreign(&self, expected: &'static str) -> Problem {
-        Problem::Foreign { column: self.name.to_owned(), expected }
+        Problem::Foreign {
+            column: self.name.to_owned(),
+            expected,
+        }
     }
 }
 
@@ -269,9 +362,16 @@ fn fill<T: DataType>(
     let (mut values, mut levels) = (Vec::with_capacity(rows), Vec::new());
     let mut read = 0;
     while read < rows {
-        let (more, _, _) = reader.read_records(rows - read, nullable.then_some(&mut levels), None, &mut values)?;
+        let (more, _, _) = reader.read_records(
+            rows - read,
+            nullable.then_some(&mut levels),
+            None,
+            &mut values,
+        )?;
         if more == 0 {
-            return Err(ParquetError::General(format!("{read} rows where {rows} are announced")).into());
+            return Err(
+                ParquetError::General(format!("{read} rows where {rows} are announced")).into(),
+            );
         }
         read += more;
     }
@@ -287,8 +387,20 @@ mod tests {
     use super::*;
 
     fn records() -> Vec<Record> {
-        let base = Record { seed: u64::MAX, n: 1e15, d: 512.0, p: 1024, step: 1, ..Record::default() };
-        let error = Record { metric: "test_error".into(), value: 0.25, ridge: Some(1e-3), ..base.clone() };
+        let base = Record {
+            seed: u64::MAX,
+            n: 1e15,
+            d: 512.0,
+            p: 1024,
+            step: 1,
+            ..Record::default()
+        };
+        let error = Record {
+            metric: "test_error".into(),
+            value: 0.25,
+            ridge: Some(1e-3),
+            ..base.clone()
+        };
         let overlap = Record {
             metric: "M".into(),
             neuron: Some(u32::MAX),
@@ -309,7 +421,9 @@ mod tests {
     }
 
     fn sorted(mut records: Vec<Record>) -> Vec<Record> {
-        records.iter_mut().for_each(|r| r.axes.sort_by(|a, b| a.0.cmp(&b.0)));
+        records
+            .iter_mut()
+            .for_each(|r| r.axes.sort_by(|a, b| a.0.cmp(&b.0)));
         records
     }
 
@@ -325,7 +439,11 @@ mod tests {
     fn a_table_longer_than_a_row_group_comes_back_in_order() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("results.parquet");
-        let record = |i: usize| Record { seed: i as u64, rank: (i % 3 == 0).then_some(i as u32), ..records()[1].clone() };
+        let record = |i: usize| Record {
+            seed: i as u64,
+            rank: i.is_multiple_of(3).then_some(i as u32),
+            ..records()[1].clone()
+        };
         let long: Vec<_> = (0..ROW_GROUP + 5).map(record).collect();
         write(&path, &long).unwrap();
         assert!(read(&path).unwrap() == long);
@@ -342,13 +460,26 @@ mod tests {
     #[test]
     fn the_same_records_give_the_same_bytes() {
         let axes = axis_names(&records()).unwrap();
-        assert_eq!(encode(&records(), &axes).unwrap(), encode(&records(), &axes).unwrap());
+        assert_eq!(
+            encode(&records(), &axes).unwrap(),
+            encode(&records(), &axes).unwrap()
+        );
     }
 
     #[test]
     fn an_axis_may_not_hide_a_column() {
-        for axes in [vec![("value".to_owned(), 1.0)], vec![("eta".to_owned(), 1.0), ("eta".to_owned(), 2.0)]] {
-            let error = write(Path::new("unused"), &[Record { axes, ..Record::default() }]).unwrap_err();
+        for axes in [
+            vec![("value".to_owned(), 1.0)],
+            vec![("eta".to_owned(), 1.0), ("eta".to_owned(), 2.0)],
+        ] {
+            let error = write(
+                Path::new("unused"),
+                &[Record {
+                    axes,
+                    ..Record::default()
+                }],
+            )
+            .unwrap_err();
             assert!(matches!(error, TableError::AxisName { .. }));
         }
     }
@@ -364,8 +495,13 @@ mod tests {
         std::fs::write(&path, &bytes).unwrap();
         assert!(matches!(read(&path), Err(TableError::Damaged { .. })));
 
-        let field = Type::primitive_type_builder("seed", Physical::DOUBLE).build().unwrap();
-        let schema = Type::group_type_builder("x").with_fields(vec![Arc::new(field)]).build().unwrap();
+        let field = Type::primitive_type_builder("seed", Physical::DOUBLE)
+            .build()
+            .unwrap();
+        let schema = Type::group_type_builder("x")
+            .with_fields(vec![Arc::new(field)])
+            .build()
+            .unwrap();
         let file = SerializedFileWriter::new(Vec::new(), Arc::new(schema), Arc::default()).unwrap();
         std::fs::write(&path, file.into_inner().unwrap()).unwrap();
         assert!(matches!(read(&path), Err(TableError::Foreign { .. })));
