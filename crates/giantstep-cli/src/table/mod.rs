@@ -1,6 +1,6 @@
 //! The tidy result table: one [`Record`] for each number measured, kept in one Parquet file.
 //!
-//! [`write`] and [`read`] are inverse to each other; [`aggregate`] turns draws into means. pandas, Polars and
+//! [`write()`] and [`read()`] are inverse to each other; [`aggregate()`] turns draws into means. pandas, Polars and
 //! DuckDB open the file directly: integers are unsigned, names are strings, what does not apply is null.
 
 mod aggregate;
