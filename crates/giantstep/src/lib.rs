@@ -1,7 +1,10 @@
 //! How two-layer networks learn features in a few giant gradient steps: simulation and theory.
 
+pub use faer;
+
 pub mod activation;
 pub mod batch;
+pub mod cost;
 pub mod directions;
 pub mod evaluate;
 pub mod expr;
@@ -9,6 +12,7 @@ pub mod hermite;
 pub mod labels;
 pub mod metrics;
 pub mod network;
+pub mod peak;
 pub mod readout;
 pub mod real;
 pub mod reduce;
