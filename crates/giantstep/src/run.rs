@@ -10,7 +10,7 @@ use crate::evaluate::errors;
 use crate::labels::{Labels, Removal, RemovedPart, Target};
 use crate::metrics::{self, Measurement, MetricGroup};
 use crate::network::{Network, NetworkLaw};
-use crate::readout::{Features, Readout, RidgeError, RidgeParams, fit};
+use crate::readout::{Features, Readout, Ridge, RidgeError, RidgeParams, fit};
 use crate::train::{Gradient, Protocol, StepContext, advance};
 
 /// The batch on which a readout is fitted.
@@ -405,10 +405,18 @@ impl<'a, E: Engine> State<'a, E> {
             errors.readouts[0],
         ));
         for (fit, error) in fitted.iter().zip(&errors.readouts[1..]) {
-            out.push(Measurement {
-                ridge: Some(fit.ridge),
-                ..Measurement::new(step, "test_error", *error)
-            });
+            let error = Measurement::new(step, "test_error", *error);
+            match experiment.readout.ridge {
+                Ridge::Values(_) => out.push(Measurement {
+                    ridge: Some(fit.ridge),
+                    ..error
+                }),
+                // A ridge chosen anew for every seed is an outcome, not a place in the table.
+                Ridge::LeaveOneOut(_) => {
+                    out.push(error);
+                    out.push(Measurement::new(step, "chosen_ridge", fit.ridge));
+                }
+            }
         }
         Ok(())
     }
