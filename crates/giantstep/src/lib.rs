@@ -8,6 +8,7 @@ pub mod expr;
 pub mod labels;
 pub mod metrics;
 pub mod network;
+pub mod peak;
 pub mod readout;
 pub mod real;
 pub mod reduce;
