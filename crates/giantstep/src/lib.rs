@@ -2,12 +2,14 @@
 
 pub mod activation;
 pub mod batch;
+mod columns;
 pub mod directions;
 pub mod evaluate;
 pub mod expr;
 pub mod labels;
 pub mod metrics;
 pub mod network;
+pub mod normal;
 pub mod peak;
 pub mod readout;
 pub mod real;
