@@ -4,7 +4,11 @@ pub use faer;
 
 pub mod activation;
 pub mod batch;
+
 pub mod cost;
+
+mod columns;
+
 pub mod directions;
 pub mod evaluate;
 pub mod expr;
@@ -12,6 +16,9 @@ pub mod hermite;
 pub mod labels;
 pub mod metrics;
 pub mod network;
+
+pub mod normal;
+
 pub mod peak;
 pub mod readout;
 pub mod real;

@@ -2,68 +2,98 @@
 
 use chacha20::ChaCha8Rng;
 use rand::{Rng, SeedableRng};
-use rand_distr::{ChiSquared, Distribution, StandardNormal};
+use rand_distr::{ChiSquared, Distribution};
 
 use crate::batch::Purpose;
-use crate::real::Real;
+use crate::normal::Normal;
 
 /// What a stream is drawn for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// Target directions.
+    /// The target's directions.
     Target,
-    /// First layer.
+    /// The first layer.
     FirstLayer,
-    /// Second layer.
+    /// The second layer.
     SecondLayer,
-    /// New frame vectors.
+    /// Coordinates on new frame vectors.
     Frame,
-    /// Inputs.
+    /// The rows of a batch.
     Batch(Purpose),
-    /// Label noise.
+    /// Its label noise.
     Noise(Purpose),
-    /// Held batches.
+    /// The rows of a batch that is held in memory.
     Ledger(Purpose),
 }
 
-/// A named stream.
+impl Role {
+    fn tag(self) -> u64 {
+        match self {
+            Role::Target => 1,
+            Role::FirstLayer => 2,
+            Role::SecondLayer => 3,
+            Role::Frame => 4,
+            Role::Batch(purpose) => 16 + purpose.tag(),
+            Role::Noise(purpose) => 32 + purpose.tag(),
+            Role::Ledger(purpose) => 48 + purpose.tag(),
+        }
+    }
+}
+
+/// Bytes that become normals at a time; they stay in the nearest cache.
+const CHUNK: usize = 4096;
+
+/// The stream of randomness of one name: ChaCha8 keyed by it, so that streams of different names are independent
+/// and any of them can be drawn again, by any thread.
 #[derive(Debug)]
 pub struct Stream {
     rng: ChaCha8Rng,
 }
 
 impl Stream {
-    /// The stream of this name.
+    /// The stream of block `block` of what `role` needs at step `step`.
     pub fn new(seed: u64, role: Role, step: u64, block: u64) -> Self {
-        let tag = match role {
-            Role::Target => 1,
-            Role::FirstLayer => 2,
-            Role::SecondLayer => 3,
-            Role::Frame => 4,
-            Role::Batch(p) => 16 + p.tag(),
-            Role::Noise(p) => 32 + p.tag(),
-            Role::Ledger(p) => 48 + p.tag(),
-        };
-        let mut key = [0u8; 32];
-        for (i, word) in [seed, tag, step, block].iter().enumerate() {
-            key[8 * i..8 * i + 8].copy_from_slice(&word.to_le_bytes());
+        let mut key = [0; 32];
+        for (bytes, word) in key
+            .as_chunks_mut()
+            .0
+            .iter_mut()
+            .zip([seed, role.tag(), step, block])
+        {
+            *bytes = word.to_le_bytes();
         }
         Self {
             rng: ChaCha8Rng::from_seed(key),
         }
     }
-    /// Normals.
-    pub fn fill_normal<T: Real>(&mut self, out: &mut [T]) {
-        for v in out {
-            let x: f64 = StandardNormal.sample(&mut self.rng);
-            *v = T::from_f64(x);
+
+    /// Independent N(0, 1); about a nanosecond each in f32.
+    pub fn fill_normal<T: Normal>(&mut self, out: &mut [T]) {
+        let mut bytes = [0; CHUNK];
+        let (pieces, rest) = out.split_at_mut(out.len() / (CHUNK / T::BYTES) * (CHUNK / T::BYTES));
+        for piece in pieces.chunks_exact_mut(CHUNK / T::BYTES) {
+            self.rng.fill_bytes(&mut bytes);
+            T::fill(&bytes, piece);
+        }
+        // Normals come in pairs; the last one may be left over.
+        let even = rest.len().next_multiple_of(2);
+        let bytes = &mut bytes[..even * T::BYTES];
+        self.rng.fill_bytes(bytes);
+        if even == rest.len() {
+            T::fill(bytes, rest);
+        } else {
+            let mut pairs = [T::default(); CHUNK];
+            T::fill(bytes, &mut pairs[..even]);
+            rest.copy_from_slice(&pairs[..rest.len()]);
         }
     }
-    /// Uniform.
+
+    /// Uniform in [0, 1) with 53 bits.
     pub fn uniform(&mut self) -> f64 {
         (self.rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64
     }
-    /// Sign.
+
+    /// -1 or 1, equally likely.
     pub fn rademacher(&mut self) -> f64 {
         if self.rng.next_u64() >> 63 == 0 {
             1.0
@@ -71,8 +101,9 @@ impl Stream {
             -1.0
         }
     }
-    /// Chi square.
-    pub fn chi_square(&mut self, dof: f64) -> f64 {
-        ChiSquared::new(dof).map_or(f64::NAN, |c| c.sample(&mut self.rng))
+
+    /// Chi-square with `freedom > 0` degrees of freedom; NaN otherwise.
+    pub fn chi_square(&mut self, freedom: f64) -> f64 {
+        ChiSquared::new(freedom).map_or(f64::NAN, |law| law.sample(&mut self.rng))
     }
 }
