@@ -393,6 +393,11 @@ impl<'a> Sigma<'a> {
 }
 
 impl Smoothed {
+    /// The table covers `|s|` up to here.
+    pub(super) fn reach(&self) -> f64 {
+        -self.low - 4.0 * self.step
+    }
+
     /// The averages about s, by interpolation of degree five; s is clamped to the table.
     pub(super) fn at(&self, s: f64) -> Local {
         let place = ((s - self.low) / self.step).clamp(2.0, self.rows.len() as f64 - 4.0);

@@ -104,6 +104,16 @@ impl Population {
         Self { classes }
     }
 
+    /// The same composition with about `most` neurons at most.
+    pub(super) fn narrowed(&self, most: f64) -> Self {
+        let shrink = (most / self.width()).min(1.0);
+        let mut narrow = self.clone();
+        for class in &mut narrow.classes {
+            class.count = (class.count * shrink).round().max(1.0);
+        }
+        narrow
+    }
+
     /// The number of classes.
     pub fn len(&self) -> usize {
         self.classes.len()
@@ -186,6 +196,15 @@ pub struct ClassMatrix {
 }
 
 impl ClassMatrix {
+    /// A matrix of single neurons: every class has one.
+    pub fn of_neurons(matrix: Mat<f64>) -> Self {
+        let k = matrix.nrows();
+        Self {
+            own: Mat::zeros(k, k),
+            cross: matrix,
+        }
+    }
+
     pub(super) fn zeros(k: usize) -> Self {
         Self {
             own: Mat::zeros(k, k),
@@ -203,7 +222,7 @@ impl ClassMatrix {
         self.cross[(c, e)]
     }
 
-    /// Adds `f(c, e, self_ce)` to both parts.
+    /// `f(c, e, entry)` on both parts.
     pub(super) fn map(&self, f: impl Fn(usize, usize, f64) -> f64) -> Self {
         let k = self.own.nrows();
         Self {
@@ -243,6 +262,22 @@ impl ClassMatrix {
             (means[(c, e)] - own[(c, e)]) / (root(c) * root(e))
         });
         Self { own, cross }
+    }
+
+    /// `self other` for matrices of one population.
+    pub(super) fn times(&self, other: &Self, population: &Population) -> Self {
+        let means = self.on_means(population) * other.on_means(population);
+        Self::from_means(&self.own * &other.own, &means, population)
+    }
+
+    /// The pseudo-inverse of a symmetric matrix.
+    pub(super) fn pseudo_inverse(&self, population: &Population) -> Option<Self> {
+        let means = pseudo_inverse(&self.on_means(population))?;
+        Some(Self::from_means(
+            pseudo_inverse(&self.own)?,
+            &means,
+            population,
+        ))
     }
 
     /// `self q^+ self^T` for a symmetric q, with the pseudo-inverse.

@@ -24,6 +24,7 @@ use crate::activation::Activation;
 use crate::batch::{Role, Stream};
 use crate::expr::Link;
 use crate::hermite::Rule;
+use crate::network::Pairing;
 use crate::reduce::tree_sum;
 use crate::theory::expectation::{
     Points, Shape, Sigma, Smoothed, exact_up_to, link_values, panels, trapezoid,
@@ -205,12 +206,7 @@ impl Dynamics<'_> {
         let mut states = Vec::new();
         for step in 0..=steps {
             let fields = Fields::of(population, &state, step)?;
-            let residual = match self.loss {
-                Loss::Squared => Residual::Error,
-                Loss::Correlation => Residual::Label,
-                Loss::CorrelationUntil(_) if switched => Residual::Error,
-                Loss::CorrelationUntil(_) => Residual::Label,
-            };
+            let residual = self.residual(switched);
             let task = Task {
                 dynamics: self,
                 population,
@@ -235,6 +231,76 @@ impl Dynamics<'_> {
             }
         }
         Ok((states, sampled))
+    }
+
+    fn residual(&self, switched: bool) -> Residual {
+        match self.loss {
+            Loss::Squared => Residual::Error,
+            Loss::Correlation => Residual::Label,
+            Loss::CorrelationUntil(_) if switched => Residual::Error,
+            Loss::CorrelationUntil(_) => Residual::Label,
+        }
+    }
+
+    /// The averages of the first step.
+    pub(super) fn first_averages(
+        &self,
+        population: &Population,
+        seed: u64,
+    ) -> Result<Averages, RecursionError> {
+        let fields = Fields {
+            overlap: Mat::zeros(population.len(), self.link.r()),
+            orthogonal: population.initial_covariance(),
+        };
+        let task = Task {
+            dynamics: self,
+            population,
+            fields: &fields,
+            sigma: &Sigma::new(self.activation),
+            shape: &Shape::of(self.link),
+            residual: self.residual(false),
+            seed,
+        };
+        task.conditional()
+            .or_else(|| task.sampled())
+            .ok_or(RecursionError::NotFinite { step: 0 })
+    }
+
+    /// `E[sigma(lambda) y]` for one neuron with these overlaps and variance, by quadrature or sampling.
+    pub(super) fn response(&self, overlap: &[f64], variance: f64) -> Option<f64> {
+        let along: f64 = overlap.iter().map(|m| m * m).sum();
+        // A neuron within the span of the target has no variance of its own to smooth it.
+        let own = (variance - along).max(1e-6 * variance);
+        let population = Population::of_weights(&[1.0], Pairing::Independent);
+        let fields = Fields {
+            overlap: Mat::from_fn(1, overlap.len(), |_, j| overlap[j]),
+            orthogonal: ClassMatrix {
+                own: Mat::from_fn(1, 1, |_, _| own),
+                cross: Mat::zeros(1, 1),
+            },
+        };
+        let sigma = Sigma::new(self.activation);
+        let shape = Shape::of(self.link);
+        let task = Task {
+            dynamics: self,
+            population: &population,
+            fields: &fields,
+            sigma: &sigma,
+            shape: &shape,
+            residual: Residual::Label,
+            seed: 0,
+        };
+        let shared = Shared::of(&task)?;
+        let table = sigma.smoothed(own, 8.5 * shared.scale(0) + 1e-9)?;
+        let sums = shared.points.expect(1, |columns, weights, sums| {
+            let (targets, fields) = shared.fields(columns);
+            let mut labels = vec![0.0; weights.len()];
+            link_values(self.link, &targets, &mut labels);
+            for ((label, weight), s) in labels.iter().zip(weights).zip(&fields[0]) {
+                sums[0] += weight * (label - self.removed_mean) * table.at(*s).value;
+            }
+        });
+        Some(sums[0])
     }
 
     /// One step of the recursion.
@@ -312,7 +378,7 @@ impl Dynamics<'_> {
 }
 
 /// Mean and standard error over repetitions.
-fn average(mut runs: Vec<Vec<Step>>) -> Trajectory {
+pub(super) fn average(mut runs: Vec<Vec<Step>>) -> Trajectory {
     let count = runs.len() as f64;
     let mut mean = runs[0].clone();
     let mut error = runs[0].clone();
@@ -371,20 +437,20 @@ impl Fields {
 }
 
 /// The averages that one step needs.
-struct Averages {
+pub(super) struct Averages {
     /// `X = E[B lambda*^T]`, `K x r`.
-    target: Mat<f64>,
+    pub(super) target: Mat<f64>,
     /// `E[B^2 lambda*^2]`.
     target_squares: Mat<f64>,
     /// `N = E[B lambda^T]`.
-    fields: ClassMatrix,
+    pub(super) fields: ClassMatrix,
     /// `I4 = E[B B^T]`.
-    power: ClassMatrix,
+    pub(super) power: ClassMatrix,
     /// `E Delta^2` of the squared loss.
     error: f64,
     /// `E y^2`.
     label_power: f64,
-    sampled: bool,
+    pub(super) sampled: bool,
 }
 
 /// One evaluation of [`Averages`].
@@ -401,7 +467,7 @@ struct Task<'a> {
 /// Neuron evaluations that are spent on sampling once.
 const SAMPLING: f64 = 4e7;
 /// Neurons beyond which a sampled network is replaced by a narrower one.
-const SAMPLED_WIDTH: f64 = 512.0;
+pub(super) const SAMPLED_WIDTH: f64 = 512.0;
 
 impl Task<'_> {
     /// `R`'s share of the output and the size of one neuron's contribution to its own residual.
@@ -587,16 +653,7 @@ impl Task<'_> {
                     .collect();
                 drives.push(drive);
             }
-            for (i, drive) in drives.iter().enumerate() {
-                let c = network.class(i);
-                let share = 1.0 / network.units(c) as f64;
-                for j in 0..r {
-                    for (b, z) in drive.iter().zip(&targets[j]) {
-                        sums[c * r + j] += share * b * z;
-                        sums[k * r + c * r + j] += share * (b * z).powi(2);
-                    }
-                }
-            }
+            network.target_moments(&drives, &targets, &mut sums[..2 * k * r]);
             let rest = &mut sums[2 * k * r..];
             let (first, rest) = rest.split_at_mut(Moments::length(k));
             let (second, rest) = rest.split_at_mut(Moments::length(k));
@@ -652,6 +709,8 @@ struct Shared {
     negative: usize,
 }
 
+/// The cost of a tensor rule, in units of about a nanosecond, beyond which points are sampled.
+const WORK: f64 = 6e8;
 /// Shared variances below this fraction of a neuron's own are dropped.
 const NEGLIGIBLE: f64 = 1e-9;
 
@@ -712,11 +771,23 @@ impl Shared {
                 .sum::<f64>()
                 .sqrt()
         };
+        let work = (100 + 12 * k + 4 * k * k) as f64;
+        let nodes = |rules: &[Rule]| -> f64 {
+            rules.iter().map(|rule| rule.nodes.len() as f64).product()
+        };
+        let formal = 7f64.powi(negative.len() as i32);
         let mut rules = Vec::new();
-        for j in 0..r + s {
-            let sharp = sharpness(j);
-            let of_link = (0..r).any(|i| target[(i, j)].abs() > 1e-9);
-            rules.push(rule(task.shape, sharp, of_link, j)?);
+        // The finest rules that can be paid for: only a link that is no polynomial asks for the finer ones.
+        for finest in [0.1, 0.2, 0.5] {
+            rules = (0..r + s)
+                .map(|j| {
+                    let of_link = (0..r).any(|i| target[(i, j)].abs() > 1e-9);
+                    rule(task.shape, sharpness(j), of_link, j, finest)
+                })
+                .collect::<Option<Vec<_>>>()?;
+            if nodes(&rules) * formal * work < WORK {
+                break;
+            }
         }
         for (direction, sharpness) in &negative {
             if *sharpness > 0.4 {
@@ -738,9 +809,8 @@ impl Shared {
                 }
             });
         }
-        let work = (100 + 12 * k + 4 * k * k) as f64;
+        let fits = nodes(&rules) * work < WORK;
         let tensor = Points::Tensor(rules);
-        let fits = tensor.count() as f64 * work < 6e8;
         let points = if fits && *task.shape != Shape::Kinked && resolves(&tensor, &target, task) {
             tensor
         } else if negative.is_empty() {
@@ -799,7 +869,7 @@ pub(super) fn combine(matrix: &Mat<f64>, rows: usize, columns: &[Vec<f64>]) -> V
 }
 
 /// A rule for a variable along which neurons have this sharpness and of which the link may depend.
-fn rule(shape: &Shape, sharp: f64, of_link: bool, variable: usize) -> Option<Rule> {
+fn rule(shape: &Shape, sharp: f64, of_link: bool, variable: usize, finest: f64) -> Option<Rule> {
     // Extra degree that resolves a smoothed activation of small sharpness.
     let extra = match sharp {
         x if x < 1e-6 => Some(0),
@@ -813,9 +883,9 @@ fn rule(shape: &Shape, sharp: f64, of_link: bool, variable: usize) -> Option<Rul
         (_, false, Some(extra)) => exact_up_to(4 + extra),
         (Shape::Polynomial(degree), true, Some(extra)) => exact_up_to(2 * degree + 4 + extra),
         (Shape::Polynomial(_), true, None) | (_, false, None) => trapezoid(fine),
-        (Shape::Smooth | Shape::Kinked, true, _) => trapezoid(fine.min(0.5)),
+        (Shape::Smooth | Shape::Kinked, true, _) => trapezoid(fine.min(finest)),
         (Shape::AxisKinks(places), true, _) => {
-            panels(places.get(variable)?, (3.0 * fine).clamp(0.25, 2.0))
+            panels(places.get(variable)?, (3.0 * fine).clamp(0.25, 4.0 * finest))
         }
     })
 }
@@ -902,11 +972,11 @@ impl<'a> Sampler<'a> {
         orthogonal: &ClassMatrix,
     ) -> Option<Self> {
         let k = population.len();
-        let shrink = (SAMPLED_WIDTH / population.width()).min(1.0);
         let units: Vec<usize> = population
+            .narrowed(SAMPLED_WIDTH)
             .classes
             .iter()
-            .map(|class| ((class.count * shrink).round() as usize).max(1))
+            .map(|class| class.count as usize)
             .collect();
         let members = (0..k)
             .flat_map(|c| (0..units[c]).map(move |rank| (c, rank)))
@@ -931,10 +1001,6 @@ impl<'a> Sampler<'a> {
 
     pub(super) fn class(&self, i: usize) -> usize {
         self.members[i].0
-    }
-
-    pub(super) fn units(&self, c: usize) -> usize {
-        self.units[c]
     }
 
     /// `rows` samples of the target's fields and of the field of every neuron.
@@ -1016,32 +1082,78 @@ impl<'a> Sampler<'a> {
             .collect()
     }
 
+    /// Adds sums over rows of `u_i z_j` and of its square, averaged over classes.
+    pub(super) fn target_moments(&self, u: &[Vec<f64>], targets: &[Vec<f64>], sums: &mut [f64]) {
+        let (k, r) = (self.units.len(), targets.len());
+        let (products, squares) = sums.split_at_mut(k * r);
+        for (column, (c, _)) in u.iter().zip(&self.members) {
+            let share = 1.0 / self.units[*c] as f64;
+            for (j, target) in targets.iter().enumerate() {
+                for (u, z) in column.iter().zip(target) {
+                    products[c * r + j] += share * u * z;
+                    squares[c * r + j] += share * (u * z).powi(2);
+                }
+            }
+        }
+    }
+
+    /// `matrix` applied to one column per neuron.
+    pub(super) fn apply(&self, matrix: &ClassMatrix, u: &[Vec<f64>]) -> Vec<Vec<f64>> {
+        let k = self.units.len();
+        let rows = u.first().map_or(0, Vec::len);
+        let (first, totals) = (self.first(), self.totals(u));
+        self.members
+            .iter()
+            .map(|(c, rank)| {
+                let mut out = vec![0.0; rows];
+                let mut add = |scale: f64, column: &[f64]| {
+                    for (out, x) in out.iter_mut().zip(column) {
+                        *out += scale * x;
+                    }
+                };
+                for e in 0..k {
+                    add(matrix.cross[(*c, e)], &totals[e]);
+                    if self.population.same_unit(*c, e) {
+                        add(matrix.own[(*c, e)], &u[first[e] + rank]);
+                    }
+                }
+                out
+            })
+            .collect()
+    }
+
+    /// The first neuron of every class.
+    fn first(&self) -> Vec<usize> {
+        let mut first = vec![0; self.units.len()];
+        for c in 1..first.len() {
+            first[c] = first[c - 1] + self.units[c - 1];
+        }
+        first
+    }
+
+    /// Sums over the neurons of every class.
+    fn totals(&self, columns: &[Vec<f64>]) -> Vec<Vec<f64>> {
+        let rows = columns.first().map_or(0, Vec::len);
+        let mut totals = vec![vec![0.0; rows]; self.units.len()];
+        for (column, (c, _)) in columns.iter().zip(&self.members) {
+            for (total, x) in totals[*c].iter_mut().zip(column) {
+                *total += x;
+            }
+        }
+        totals
+    }
+
     /// Adds sums over rows of products `u_i v_j` of two columns per neuron: averages over same units, and over
     /// all pairs.
     pub(super) fn moments(&self, u: &[Vec<f64>], v: &[Vec<f64>], sums: &mut [f64]) {
         let k = self.units.len();
         let (same, all) = sums.split_at_mut(k * k);
-        let rows = u.first().map_or(0, Vec::len);
-        let mut first = vec![0; k];
-        for c in 1..k {
-            first[c] = first[c - 1] + self.units[c - 1];
-        }
-        let total = |columns: &[Vec<f64>], c: usize| {
-            let mut total = vec![0.0; rows];
-            for column in &columns[first[c]..first[c] + self.units[c]] {
-                for (total, x) in total.iter_mut().zip(column) {
-                    *total += x;
-                }
-            }
-            total
-        };
+        let (first, sums_u, sums_v) = (self.first(), self.totals(u), self.totals(v));
         let dot = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| x * y).sum::<f64>();
-        let totals: Vec<Vec<f64>> = (0..k).map(|c| total(v, c)).collect();
         for c in 0..k {
-            let total = total(u, c);
             for e in 0..k {
                 let pairs = (self.units[c] * self.units[e]) as f64;
-                all[c * k + e] += dot(&total, &totals[e]) / pairs;
+                all[c * k + e] += dot(&sums_u[c], &sums_v[e]) / pairs;
                 if self.population.same_unit(c, e) {
                     for rank in 0..self.units[c] {
                         let product = dot(&u[first[c] + rank], &v[first[e] + rank]);
