@@ -69,7 +69,9 @@ pub struct Kernels {
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum KernelError {
     /// The responses could not be computed.
-    #[error("neuron class {class}: E[sigma(lambda) y] has no value at |m| = {overlap}, variance {variance}")]
+    #[error(
+        "neuron class {class}: E[sigma(lambda) y] has no value at |m| = {overlap}, variance {variance}"
+    )]
     Response {
         /// The class.
         class: usize,
@@ -79,7 +81,9 @@ pub enum KernelError {
         variance: f64,
     },
     /// The system of the ridge has no solution.
-    #[error("ridge {ridge}: the {width} x {width} feature matrix is not finite or its eigensolver failed")]
+    #[error(
+        "ridge {ridge}: the {width} x {width} feature matrix is not finite or its eigensolver failed"
+    )]
     Solve {
         /// The ridge divided by n.
         ridge: f64,

@@ -140,7 +140,11 @@ impl LinkMoments {
         let Some(tensor) = self.tensors.get(k) else {
             return 0.0;
         };
-        let weight = |m: &Vec<u8>| m.iter().map(|m| factorial(usize::from(*m))).product::<f64>();
+        let weight = |m: &Vec<u8>| {
+            m.iter()
+                .map(|m| factorial(usize::from(*m)))
+                .product::<f64>()
+        };
         tensor.iter().map(|(m, t)| t * t / weight(m)).sum()
     }
 
@@ -227,16 +231,33 @@ impl Neuron {
     }
 }
 
-/// One giant step of a wide or symmetric network, whose output is zero at the start.
+/// One giant step from random weights.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OneStep {
     /// Moments of the activation.
     pub activation: ActivationMoments,
     /// Moments of the link.
     pub link: LinkMoments,
+    /// What the output of the initial network adds to `|w|^2`, in units of `(eta~ a~)^2`: 0 for symmetric pairs or
+    /// the correlation loss, see [`OneStep::output_drift`] otherwise.
+    pub drift: f64,
 }
 
 impl OneStep {
+    /// [`OneStep::drift`] of p independent neurons under the squared loss, at leading order l:
+    /// `d^{l-1} (c_1^4 + (c_0 E[x sigma'])^2) E[a~^2] / p`.
+    pub fn output_drift(
+        activation: &ActivationMoments,
+        width: f64,
+        dimension: f64,
+        order: usize,
+        second_power: f64,
+    ) -> f64 {
+        let (c0, c1) = (activation.coefficients[0], activation.coefficients[1]);
+        let per_neuron = c1.powi(4) + (c0 * activation.slope_along).powi(2);
+        dimension.powi(order as i32 - 1) * per_neuron * second_power / width
+    }
+
     /// A neuron after one step with `n = alpha d` samples.
     ///
     /// `Pi* w = eta~ a~ c_1 T_1`, and with `e = E[x sigma'(x)]`
@@ -247,7 +268,8 @@ impl OneStep {
         let c1 = self.activation.coefficients[1];
         let overlap: Vec<f64> = self.link.linear().iter().map(|t| scale * c1 * t).collect();
         let along = 1.0 + scale * self.activation.slope_along * self.link.mean();
-        let noise = scale * scale * self.activation.slope_power * self.link.power / alpha;
+        let noise =
+            scale * scale * (self.activation.slope_power * self.link.power / alpha + self.drift);
         let signal: f64 = overlap.iter().map(|m| m * m).sum();
         Neuron {
             overlap,
@@ -280,7 +302,8 @@ impl OneStep {
             .iter()
             .map(|t| scale * c * t)
             .collect();
-        let noise = scale * scale * self.activation.slope_power * self.link.power / alpha;
+        let noise =
+            scale * scale * (self.activation.slope_power * self.link.power / alpha + self.drift);
         let signal: f64 = overlap.iter().map(|m| m * m).sum();
         Some(Neuron {
             overlap,

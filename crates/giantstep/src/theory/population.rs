@@ -70,7 +70,9 @@ impl Population {
                 kinds
             }
             (SecondLayer::Gaussian, pairing) => {
-                let quantile = |u: f64| std::f64::consts::SQRT_2 * statrs::function::erf::erf_inv(2.0 * u - 1.0);
+                let quantile = |u: f64| {
+                    std::f64::consts::SQRT_2 * statrs::function::erf::erf_inv(2.0 * u - 1.0)
+                };
                 quantiles(drawn, pairing, 1.0, quantile)
             }
             (SecondLayer::Uniform, pairing) => {

@@ -16,11 +16,11 @@ use faer::Mat;
 use crate::batch::{Role, Stream};
 use crate::hermite::Rule;
 use crate::reduce::tree_sum;
+use crate::theory::averages::{Averages, Split};
 use crate::theory::expectation::{Points, Shape, Sigma, link_values, panels, trapezoid};
 use crate::theory::population::{ClassMatrix, Population};
-use crate::theory::recursion::{
-    Averages, Dynamics, Moments, RecursionError, SAMPLED_WIDTH, Sampler, Split, Step, Trajectory, average,
-};
+use crate::theory::recursion::{Dynamics, RecursionError, Step, Trajectory, average};
+use crate::theory::sampler::{Moments, SAMPLED_WIDTH, Sampler};
 use crate::train::{Geometry, Loss};
 
 /// Why there is no limit of two steps on one batch.
@@ -35,7 +35,7 @@ pub enum ReuseError {
 }
 
 const REPETITIONS: u64 = 8;
-const SAMPLING: f64 = 6e7;
+const SAMPLING: f64 = 2e7;
 const ROWS: usize = 256;
 
 impl Dynamics<'_> {
@@ -52,17 +52,11 @@ impl Dynamics<'_> {
         let runs = (0..REPETITIONS)
             .map(|seed| {
                 let second = self.second(population, &first.steps[1], seed)?;
-                Ok(vec![
-                    first.steps[0].clone(),
-                    first.steps[1].clone(),
-                    second,
-                ])
+                Ok(vec![first.steps[0].clone(), first.steps[1].clone(), second])
             })
             .collect::<Result<Vec<_>, RecursionError>>()?;
         let mut result = average(runs);
-        if let (Some(errors), Some(known)) =
-            (&mut result.standard_errors, first.standard_errors)
-        {
+        if let (Some(errors), Some(known)) = (&mut result.standard_errors, first.standard_errors) {
             errors[..2].clone_from_slice(&known);
         }
         Ok(result)
@@ -120,9 +114,7 @@ impl Dynamics<'_> {
         Ok(Step {
             overlap,
             gradient: x.clone(),
-            gradient_norm: (0..k)
-                .map(|c| gram.diagonal(c).max(0.0).sqrt())
-                .collect(),
+            gradient_norm: (0..k).map(|c| gram.diagonal(c).max(0.0).sqrt()).collect(),
             untrained_error: f64::NAN,
             fluctuation: Mat::from_fn(k, r, spread),
             covariance,
@@ -273,7 +265,11 @@ impl Second<'_> {
                     let pairs = column.iter().zip(&residual);
                     pairs.map(|(s, e)| second(i) * s * e).collect()
                 };
-                fields.iter().enumerate().map(drive).collect::<Vec<Vec<f64>>>()
+                fields
+                    .iter()
+                    .enumerate()
+                    .map(drive)
+                    .collect::<Vec<Vec<f64>>>()
             };
             let before = drives(&first);
             let mut met = noise.draw_given(&mut stream, &[], ROWS);

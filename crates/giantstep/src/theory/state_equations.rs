@@ -32,11 +32,19 @@ pub struct Risk {
     pub iterations: usize,
 }
 
+impl From<Risk> for f64 {
+    fn from(risk: Risk) -> f64 {
+        risk.error
+    }
+}
+
 /// Why there is no error.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum StateError {
     /// The iteration did not settle.
-    #[error("the state equations did not converge: change {change:.2e} after {iterations} iterations")]
+    #[error(
+        "the state equations did not converge: change {change:.2e} after {iterations} iterations"
+    )]
     NotConverged {
         /// The number of iterations.
         iterations: usize,
@@ -174,8 +182,8 @@ impl TrainedFeatures<'_> {
         let c1 = moments.coefficients[1];
         let spike = (slope * slope + power / self.step_samples).sqrt();
         let strength = self.rate * c1 * spike;
-        let bulk =
-            1.0 + self.rate * self.rate * power * (moments.slope_power - c1 * c1) / self.step_samples;
+        let bulk = 1.0
+            + self.rate * self.rate * power * (moments.slope_power - c1 * c1) / self.step_samples;
         let along = slope / spike;
         let across = (1.0 - along * along).max(0.0).sqrt();
         let sigma = Sigma::new(self.activation);
@@ -202,11 +210,7 @@ impl TrainedFeatures<'_> {
                 At {
                     weight: *weight,
                     k: *k,
-                    mu: [
-                        value,
-                        own / bulk,
-                        (variance - own * own / bulk).max(0.0),
-                    ],
+                    mu: [value, own / bulk, (variance - own * own / bulk).max(0.0)],
                     label: of_label(*k),
                 }
             })
@@ -300,19 +304,15 @@ impl Model {
     /// The right-hand side of the fixed-point equations.
     fn update(&self, order: &Order, sizes: Sizes, spectrum: &[(f64, f64)]) -> Order {
         let (ratio, root) = (sizes.samples / sizes.width, sizes.width.sqrt());
-        let gain = |at: &At| {
-            1.0 / (1.0 + at.mu[1] * at.mu[1] * order.v[0] + at.mu[2] * order.v[1])
-        };
+        let gain = |at: &At| 1.0 / (1.0 + at.mu[1] * at.mu[1] * order.v[0] + at.mu[2] * order.v[1]);
         let mean = |f: &dyn Fn(&At) -> f64| ratio * self.average(f);
         let noise = |at: &At| Self::residual(at, order) * gain(at).powi(2);
         let q1 = mean(&|at| at.mu[1].powi(2) * noise(at));
         let q2 = mean(&|at| at.mu[2] * noise(at));
         let v1 = mean(&|at| at.mu[1].powi(2) * gain(at));
         let v2 = mean(&|at| at.mu[2] * gain(at));
-        let theta = root
-            * mean(&|at| {
-                at.k * at.mu[1] * (at.label[0] - Self::centre(at, order)) * gain(at)
-            });
+        let theta =
+            root * mean(&|at| at.k * at.mu[1] * (at.label[0] - Self::centre(at, order)) * gain(at));
         let psi = root * mean(&|at| at.label[1] * at.mu[1] * gain(at));
         let bulk = self.bulk;
         let mut sums = [0.0; 6];
@@ -330,9 +330,7 @@ impl Model {
         let theta = root * theta * sums[4];
         let mu0 = self.average(|at| at.mu[0].powi(2) * gain(at));
         let m = if mu0 > 1e-14 {
-            self.average(|at| {
-                at.mu[0] * (at.label[0] - at.mu[1] * at.k * theta) * gain(at)
-            }) / mu0
+            self.average(|at| at.mu[0] * (at.label[0] - at.mu[1] * at.k * theta) * gain(at)) / mu0
         } else {
             0.0
         };
