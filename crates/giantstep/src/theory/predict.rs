@@ -285,8 +285,8 @@ impl Task<'_> {
                 "more than two steps on one batch: the in-law engine at large d is the limit";
             known = self.limit(known, 2, reason);
         } else if reused == 2 {
-            limit(
-                self,
+            known = self.limit(
+                known,
                 2,
                 "steps after a batch was used twice have no closed limit here",
             );
