@@ -541,6 +541,17 @@ fn every_metric_of_centred_labels_with_kinks_is_predicted() {
 }
 
 #[test]
+fn every_metric_of_gaussian_second_layers_is_predicted() {
+    for pairing in ["independent", "symmetric"] {
+        // Seeds have their own second layers: their mean is resolved, not the bias of order 1/p.
+        let network = json!({"second_layer": "gaussian", "pairing": pairing, "width": 64});
+        let mut changes = complete(network, json!({"step_size": "p/2"}), json!({}));
+        changes["readout"]["ridge"] = json!({"leave_one_out": [1.0]});
+        overlay(changes, 16, 0.01);
+    }
+}
+
+#[test]
 fn every_metric_of_two_steps_on_one_batch_is_predicted() {
     let network = json!({"second_layer": "ones", "activation": "tanh(x)", "width": 4});
     overlay(

@@ -81,7 +81,7 @@ pub(super) struct Task<'a> {
 }
 
 /// Neuron evaluations that are spent on sampling once.
-const SAMPLING: f64 = 2e7;
+const SAMPLING: f64 = 1e7;
 
 impl Task<'_> {
     /// `R`'s share of the output and the size of one neuron's contribution to its own residual.
@@ -94,7 +94,30 @@ impl Task<'_> {
 
     /// The averages, by quadrature where possible.
     pub(super) fn averages(&self) -> Option<Averages> {
-        self.conditional().or_else(|| self.sampled())
+        let mut averages = self.conditional().or_else(|| self.sampled())?;
+        if averages.sampled {
+            // What is known of the labels need not be sampled with the rest.
+            if let Some(power) = self.label_power() {
+                averages.error += power - averages.label_power;
+                averages.label_power = power;
+            }
+        }
+        Some(averages)
+    }
+
+    /// `E y^2` by quadrature.
+    fn label_power(&self) -> Option<f64> {
+        let link = self.dynamics.link;
+        let points = self.shape.points(link.r(), 0, 1 << 18, 0);
+        let power = |columns: &[Vec<f64>], weights: &[f64], sums: &mut [f64]| {
+            let mut labels = vec![0.0; weights.len()];
+            link_values(link, columns, &mut labels);
+            for (label, weight) in labels.iter().zip(weights) {
+                sums[0] += weight * (label - self.dynamics.removed_mean).powi(2);
+            }
+        };
+        let known = !points.is_sampled();
+        known.then(|| points.expect(1, power)[0] + self.dynamics.noise)
     }
 
     /// Averages with the fluctuations of single neurons integrated out beforehand; none where neurons are
@@ -240,8 +263,8 @@ impl Task<'_> {
         // X, squares | moments of (B, lambda) and (B, B) | error, power
         let length = 2 * k * r + 2 * Moments::length(k) + 2;
         let sums = tree_sum(samples.div_ceil(ROWS), length, |block, sums| {
-            let mut stream = Stream::new(self.seed, Role::Theory, 1, block as u64);
-            let (targets, fields) = network.draw(&mut stream, r, ROWS);
+            let mut stream = Stream::new(self.seed, Role::Theory, 2, block as u64);
+            let (targets, fields) = network.draw((self.seed, block * ROWS), &mut stream, r, ROWS);
             let mut labels = vec![0.0; ROWS];
             link_values(self.dynamics.link, &targets, &mut labels);
             let mut noises = vec![0.0; ROWS];
@@ -252,10 +275,10 @@ impl Task<'_> {
             let mut errors = labels.clone();
             let mut column = vec![0.0; ROWS];
             for (i, field) in fields.iter().enumerate() {
-                let a = self.population.classes[network.class(i)].second;
+                let share = network.share(i);
                 self.sigma.activation.value_column(field, &mut column);
                 for (error, value) in errors.iter_mut().zip(&column) {
-                    *error -= a * value / p as f64;
+                    *error -= share * value;
                 }
             }
             let mut drives = Vec::with_capacity(p);

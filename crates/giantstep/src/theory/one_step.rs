@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use crate::activation::Activation;
 use crate::batch::{Role, Stream};
-use crate::hermite::hermite_all;
+use crate::hermite::{Coefficients, hermite_all};
 use crate::labels::{Removal, Target};
 use crate::theory::expectation::{Points, Shape, Sigma, link_values};
 
@@ -18,6 +18,8 @@ use crate::theory::expectation::{Points, Shape, Sigma, link_values};
 pub struct ActivationMoments {
     /// `c_k = E[sigma(x) He_k(x)]`.
     pub coefficients: Vec<f64>,
+    /// `E[sigma'(x) He_k(x)]`, the part of `c_{k+1}` that a gradient sees: all of it for continuous activations.
+    pub slopes: Vec<f64>,
     /// `E[sigma'(x)^2]`.
     pub slope_power: f64,
     /// `E[x sigma'(x)]`.
@@ -36,12 +38,16 @@ impl ActivationMoments {
             sigma.average(0.0, 1.0, |v, slope, x| {
                 [slope * slope, slope * x, v * v, v * slope * x]
             });
-        let found = activation.coefficients(ORDERS + 2);
-        let zeros = found.values.iter().zip(&found.errors);
-        Self {
-            coefficients: zeros
+        let clean = |found: Coefficients| -> Vec<f64> {
+            let zeros = found.values.iter().zip(&found.errors);
+            zeros
                 .map(|(c, error)| if c.abs() <= 2.0 * error { 0.0 } else { *c })
-                .collect(),
+                .collect()
+        };
+        let derivative = activation.expr().derivative(0);
+        Self {
+            coefficients: clean(activation.coefficients(ORDERS + 1)),
+            slopes: clean(Coefficients::of(&derivative, ORDERS)),
             slope_power,
             slope_along,
             power,
@@ -254,7 +260,7 @@ impl Drift {
         Self {
             along: along * size,
             own: -unit * (activation.value_slope_along - along) / width,
-            across: c1 * c1 * size,
+            across: c1 * activation.slopes[0] * size,
         }
     }
 }
@@ -305,7 +311,7 @@ impl OneStep {
     /// `|w|^2 = (1 + eta~ a~ e E f*)^2 + eta~^2 a~^2 (c_1^2 |T_1|^2 + E[sigma'^2] E[y^2] / alpha)`
     /// for the step size `eta = eta~ p` and `a~ = sqrt(p) a`. Regime: d to infinity. THEORY.md (7).
     pub fn linear(&self, alpha: f64, rate: f64, second: f64) -> Neuron {
-        let c1 = self.activation.coefficients[1];
+        let c1 = self.activation.slopes[0];
         let signal: Vec<f64> = self.link.linear().iter().map(|t| c1 * t).collect();
         let along = self.activation.slope_along * self.link.mean() + self.drift.own * second;
         self.neuron(rate * second, &signal, along, alpha)
@@ -314,7 +320,7 @@ impl OneStep {
     /// The inner product of two independent neurons after one step with `n = alpha d` samples:
     /// `Q_ij = eta~^2 a~_i a~_j c_1^2 (|T_1|^2 + E[y^2] / alpha)`. The noise of the data is shared. THEORY.md (7).
     pub fn between(&self, alpha: f64, rate: f64, second: (f64, f64)) -> f64 {
-        let c1 = self.activation.coefficients[1];
+        let c1 = self.activation.slopes[0];
         let linear: f64 = self.link.linear().iter().map(|t| t * t).sum();
         rate * rate * second.0 * second.1 * c1 * c1 * (linear + self.link.power / alpha)
     }
@@ -334,14 +340,14 @@ impl OneStep {
     /// `c_l / (l-1)! T_l g^{l-1}`.
     fn signal(&self, g: &[f64]) -> Option<Vec<f64>> {
         let order = self.link.leading_order().filter(|l| *l >= 2)?;
-        let c = self.activation.coefficients[order] / factorial(order - 1);
+        let c = self.activation.slopes[order - 1] / factorial(order - 1);
         Some(self.link.apply(order, g).iter().map(|t| c * t).collect())
     }
 
     /// The law of [`OneStep::higher`] over neurons and networks: `draws` of them, their g independent N(0, I), with
     /// the weights `seconds` in turn and a [`Drift`] along themselves.
     pub fn law(&self, alpha: f64, rate: f64, seconds: &[f64], draws: usize) -> Option<Law> {
-        let mut stream = Stream::new(0, Role::Theory, 2, 0);
+        let mut stream = Stream::new(0, Role::Theory, 4, 0);
         let mut normals = vec![0.0; self.link.r + 1];
         let neurons: Vec<Neuron> = (0..draws)
             .map(|draw| {

@@ -4,7 +4,10 @@
 //! width is described by its classes: `M` has one row for each class, and a `p x p` matrix such as Q has two
 //! numbers for each pair of classes (same neuron or twin, different neurons).
 
+use std::num::NonZeroUsize;
+
 use faer::{Mat, Side};
+use gauss_quad::GaussLegendre;
 
 use crate::network::{NetworkLaw, Pairing, SecondLayer};
 
@@ -13,7 +16,7 @@ use crate::network::{NetworkLaw, Pairing, SecondLayer};
 pub struct Class {
     /// The second-layer weight `sqrt(p) a`.
     pub second: f64,
-    /// The number of its neurons.
+    /// The number of its neurons, not always whole: a class may stand for part of a continuous law.
     pub count: f64,
     /// The class of their mirror images, if neurons come in pairs.
     pub twin: Option<usize>,
@@ -25,9 +28,6 @@ pub struct Population {
     /// The classes.
     pub classes: Vec<Class>,
 }
-
-/// The number of classes that stand for a continuous law of the second layer.
-const CLASSES: usize = 16;
 
 impl Population {
     /// The network with these weights `sqrt(p) a_i`; equal weights form a class.
@@ -52,7 +52,7 @@ impl Population {
         Self::of_kinds(&kinds, pairing)
     }
 
-    /// The typical network of a law: as many weights of either sign as expected, quantiles of a continuous law.
+    /// The typical network of a law: as many weights of either sign as expected; a continuous law by quadrature.
     pub fn of_law(law: &NetworkLaw) -> Self {
         let drawn = match law.pairing {
             Pairing::Independent => law.width,
@@ -70,14 +70,10 @@ impl Population {
                 kinds
             }
             (SecondLayer::Gaussian, pairing) => {
-                let quantile = |u: f64| {
-                    std::f64::consts::SQRT_2 * statrs::function::erf::erf_inv(2.0 * u - 1.0)
-                };
-                quantiles(drawn, pairing, 1.0, quantile)
+                let density = |a: f64| (-a * a / 2.0).exp();
+                nodes(size, pairing, (7, 4.5), density)
             }
-            (SecondLayer::Uniform, pairing) => {
-                quantiles(drawn, pairing, 1.0 / 3.0, |u| 2.0 * u - 1.0)
-            }
+            (SecondLayer::Uniform, pairing) => nodes(size, pairing, (5, 1.0), |_| 1.0),
         };
         Self::of_kinds(&kinds, law.pairing)
     }
@@ -106,12 +102,12 @@ impl Population {
         Self { classes }
     }
 
-    /// The same composition with about `most` neurons at most.
+    /// The same composition with `most` neurons at most.
     pub(super) fn narrowed(&self, most: f64) -> Self {
         let shrink = (most / self.width()).min(1.0);
         let mut narrow = self.clone();
         for class in &mut narrow.classes {
-            class.count = (class.count * shrink).round().max(1.0);
+            class.count *= shrink;
         }
         narrow
     }
@@ -162,30 +158,36 @@ impl Population {
     }
 }
 
-/// Equally probable classes of a symmetric law, scaled to its second moment.
-fn quantiles(
-    drawn: usize,
+/// Classes at the Gauss-Legendre nodes of either half of a symmetric law: `count` nodes up to `most`, each standing
+/// for the number of neurons that the density gives it.
+fn nodes(
+    size: f64,
     pairing: Pairing,
-    second_moment: f64,
-    quantile: impl Fn(f64) -> f64,
+    (count, most): (usize, f64),
+    density: impl Fn(f64) -> f64,
 ) -> Vec<(f64, f64)> {
-    let classes = drawn.min(CLASSES);
-    let weight = |c: usize| {
-        let u = (c as f64 + 0.5) / classes as f64;
-        match pairing {
-            Pairing::Independent => quantile(u),
-            Pairing::Symmetric => quantile(0.5 + 0.5 * u),
-        }
+    let rule = GaussLegendre::new(NonZeroUsize::MIN.saturating_add(count - 1));
+    let half: Vec<(f64, f64)> = rule
+        .as_node_weight_pairs()
+        .iter()
+        .map(|(x, weight)| {
+            let a = 0.5 * most * (1.0 + x);
+            (a, weight * density(a))
+        })
+        .collect();
+    let mass: f64 = half.iter().map(|(_, weight)| weight).sum();
+    let signs: &[f64] = match pairing {
+        Pairing::Independent => &[1.0, -1.0],
+        Pairing::Symmetric => &[1.0],
     };
-    let weights: Vec<f64> = (0..classes).map(weight).collect();
-    let moment = weights.iter().map(|a| a * a).sum::<f64>() / classes as f64;
-    let scale = if moment > 0.0 {
-        (second_moment / moment).sqrt()
-    } else {
-        1.0
-    };
-    let count = drawn as f64 / classes as f64;
-    weights.iter().map(|a| (scale * a, count)).collect()
+    let share = size / mass / signs.len() as f64;
+    signs
+        .iter()
+        .flat_map(|sign| {
+            half.iter()
+                .map(move |(a, weight)| (sign * a, share * weight))
+        })
+        .collect()
 }
 
 /// A `p x p` matrix that respects classes: entry (i, j) is `cross` of their classes, plus `own` if j is i or its twin.

@@ -35,7 +35,7 @@ pub enum ReuseError {
 }
 
 const REPETITIONS: u64 = 8;
-const SAMPLING: f64 = 2e7;
+const SAMPLING: f64 = 1e7;
 const ROWS: usize = 256;
 
 impl Dynamics<'_> {
@@ -240,7 +240,7 @@ impl Second<'_> {
         let second = |i: usize| population.classes[start.class(i)].second;
         let sums = tree_sum(blocks, length, |block, sums| {
             let mut stream = Stream::new(self.seed, Role::Theory, 3, block as u64);
-            let (targets, first) = start.draw(&mut stream, r, ROWS);
+            let (targets, first) = start.draw((self.seed, block * ROWS), &mut stream, r, ROWS);
             let mut labels = vec![0.0; ROWS];
             link_values(dynamics.link, &targets, &mut labels);
             let mut noises = vec![0.0; ROWS];
@@ -254,7 +254,7 @@ impl Second<'_> {
                 if dynamics.loss == Loss::Squared {
                     for (i, field) in fields.iter().enumerate() {
                         activation.value_column(field, &mut column);
-                        let scale = second(i) / p as f64;
+                        let scale = start.share(i);
                         for (residual, value) in residual.iter_mut().zip(&column) {
                             *residual -= scale * value;
                         }

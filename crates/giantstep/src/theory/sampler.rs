@@ -4,6 +4,7 @@ use faer::{Mat, Side};
 
 use crate::batch::Stream;
 use crate::theory::averages::Fields;
+use crate::theory::expectation::spread_normals;
 use crate::theory::population::{ClassMatrix, Population};
 use crate::theory::shared::combine;
 
@@ -49,7 +50,11 @@ impl<'a> Sampler<'a> {
             .narrowed(SAMPLED_WIDTH)
             .classes
             .iter()
-            .map(|class| class.count as usize)
+            .map(|class| match class.count.round() {
+                whole if whole == class.count => whole as usize,
+                // What two neurons of a class share needs two of them.
+                near => (near as usize).max(2),
+            })
             .collect();
         let members = (0..k)
             .flat_map(|c| (0..units[c]).map(move |rank| (c, rank)))
@@ -72,21 +77,27 @@ impl<'a> Sampler<'a> {
         self.members.len()
     }
 
+    /// The share of the output of neuron i: its weight over p, times the number of neurons it stands for.
+    pub(super) fn share(&self, i: usize) -> f64 {
+        let c = self.class(i);
+        let class = &self.population.classes[c];
+        class.second * class.count / (self.units[c] as f64 * self.population.width())
+    }
+
     pub(super) fn class(&self, i: usize) -> usize {
         self.members[i].0
     }
 
-    /// `rows` samples of the target's fields and of the field of every neuron.
+    /// The samples from `first` on: `rows` of the target's fields, spread evenly, and of the field of every neuron.
     pub(super) fn draw(
         &self,
+        (seed, first): (u64, usize),
         stream: &mut Stream,
         r: usize,
         rows: usize,
     ) -> (Vec<Vec<f64>>, Vec<Vec<f64>>) {
         let mut targets = vec![vec![0.0; rows]; r];
-        targets
-            .iter_mut()
-            .for_each(|column| stream.fill_normal(column));
+        spread_normals(seed, first, &mut targets);
         let fields = self.draw_given(stream, &targets, rows);
         (targets, fields)
     }
@@ -191,7 +202,8 @@ impl<'a> Sampler<'a> {
                     }
                 };
                 for e in 0..k {
-                    add(matrix.cross[(*c, e)], &totals[e]);
+                    let stands_for = self.population.classes[e].count / self.units[e] as f64;
+                    add(matrix.cross[(*c, e)] * stands_for, &totals[e]);
                     if self.population.same_unit(*c, e) {
                         add(matrix.own[(*c, e)], &u[first[e] + rank]);
                     }

@@ -128,7 +128,7 @@ impl Shared {
         } else if negative.is_empty() {
             Points::Sampled {
                 variables: r + s,
-                count: (6e7 / work) as usize,
+                count: (4e7 / work) as usize,
                 seed,
             }
         } else {

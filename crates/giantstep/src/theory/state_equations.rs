@@ -179,7 +179,7 @@ impl TrainedFeatures<'_> {
         if product.abs() > 1e-9 {
             return Err(StateError::Along { product });
         }
-        let c1 = moments.coefficients[1];
+        let c1 = moments.slopes[0];
         let spike = (slope * slope + power / self.step_samples).sqrt();
         let strength = self.rate * c1 * spike;
         let bulk = 1.0
