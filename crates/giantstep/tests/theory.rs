@@ -50,6 +50,7 @@ fn one_step(text: &str, student: &str) -> OneStep {
         activation: ActivationMoments::of(&activation(student)),
         link: LinkMoments::of(&target(text)),
         drift: Drift::default(),
+        plug_in: None,
     }
 }
 
@@ -225,7 +226,8 @@ fn labels_with_a_mean_move_neurons_along_themselves() {
 #[test]
 fn alignment_at_leap_two_is_a_law_over_neurons() {
     let step = one_step("z1*z2", "relu(x)");
-    let law = step.law(4.0, 1e6, &[1.0], 1 << 18).unwrap();
+    let one = Population::of_weights(&[1.0], Pairing::Independent);
+    let law = step.law(4.0, 1e6, &one, 1 << 18).unwrap();
     // E[X / (X + c)] with X exponential of mean 2 and c = E sigma'^2 E y^2 / (alpha c_2^2) = pi / 4.
     let exact = 0.584_304_574;
     assert!((law.mean() - exact).abs() < 3.0 * law.standard_error());
@@ -235,7 +237,7 @@ fn alignment_at_leap_two_is_a_law_over_neurons() {
     let quartile = x / (x + std::f64::consts::PI / 4.0);
     assert!((law.quantile(0.25) - quartile).abs() < 0.005);
     // With n = 4 d the same formula leaves no alignment as d grows.
-    let at = |alpha: f64| step.law(alpha, 1e6, &[1.0], 1 << 16).unwrap().mean();
+    let at = |alpha: f64| step.law(alpha, 1e6, &one, 1 << 16).unwrap().mean();
     let ratio = at(4.0 / 2000.0) / at(4.0 / 8000.0);
     assert!(at(4.0 / 2000.0) < 0.002 && (ratio - 4.0).abs() < 0.05);
 }
@@ -265,8 +267,25 @@ fn an_unsymmetrised_network_drifts_along_its_own_output() {
     overlay(
         json!({
             "target": {"link": "z1*z2"},
-            "network": {"width": 32},
+            "network": {"width": 32, "second_layer": "gaussian"},
             "protocol": {"dimension": 300, "steps": 1, "batch": "2*d^2", "step_size": "2*p*sqrt(d)"},
+            "readout": {"after": "never"},
+            "evaluation": {"metrics": ["weight_cosine", "norm"]}
+        }),
+        60,
+        0.01,
+    );
+}
+
+#[test]
+fn removing_an_estimated_linear_part_changes_the_noise() {
+    overlay(
+        json!({
+            "target": {"link": "2*z1 + z1*z2 + 1"},
+            "network": {"width": 16, "pairing": "symmetric"},
+            "protocol": {
+                "dimension": 400, "steps": 1, "batch": "d^2/2", "step_size": "2*p*sqrt(d)", "remove_below": 2
+            },
             "readout": {"after": "never"},
             "evaluation": {"metrics": ["weight_cosine", "norm"]}
         }),

@@ -409,7 +409,8 @@ impl<'a> Sigma<'a> {
         const MOST: f64 = 300_000.0;
         let step = variance.sqrt() / 16.0;
         let half = (reach / step).ceil() + 3.0;
-        if !(2.0 * half < MOST) {
+        // A step of zero has a table of infinite length.
+        if half.is_nan() || 2.0 * half >= MOST {
             return None;
         }
         let low = -half * step;

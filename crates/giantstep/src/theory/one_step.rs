@@ -12,6 +12,7 @@ use crate::batch::{Role, Stream};
 use crate::hermite::{Coefficients, hermite_all};
 use crate::labels::{Removal, Target};
 use crate::theory::expectation::{Points, Shape, Sigma, link_values};
+use crate::theory::population::Population;
 
 /// Gaussian moments of an activation.
 #[derive(Debug, Clone, PartialEq)]
@@ -274,6 +275,13 @@ pub struct OneStep {
     pub link: LinkMoments,
     /// What the output of the initial network adds.
     pub drift: Drift,
+    /// `(E y)^2 + |T_1|^2` of a mean and linear part that were estimated on the batch of the step and removed; none
+    /// if none were.
+    ///
+    /// The estimate `(1/n) sum y x` takes the noise that gradients share with it, and leaves that of its own removal
+    /// and of the mean: `E[sigma'^2] E[y^2]` becomes `(E[sigma'^2] - c_1^2) E[y^2] + c_1^2 ((E y)^2 + |T_1|^2)`, with
+    /// y the remaining labels in the first term and the original ones in the second. Derived here.
+    pub plug_in: Option<f64>,
 }
 
 /// A neuron after one giant step.
@@ -296,7 +304,9 @@ impl OneStep {
     /// `Pi* w` and `|w|^2` for a signal `v`, a move along the neuron, and what carries nothing.
     fn neuron(&self, scale: f64, signal: &[f64], along: f64, alpha: f64) -> Neuron {
         let overlap: Vec<f64> = signal.iter().map(|v| scale * v).collect();
-        let noise = self.activation.slope_power * self.link.power / alpha;
+        let mean_slope = self.activation.slopes[0].powi(2);
+        let (power, own) = (self.link.power, self.activation.slope_power - mean_slope);
+        let noise = (own * power + mean_slope * self.plug_in.unwrap_or(power)) / alpha;
         let nothing = scale * scale * (noise + self.drift.across.powi(2));
         let signal: f64 = overlap.iter().map(|m| m * m).sum();
         Neuron {
@@ -309,7 +319,7 @@ impl OneStep {
     ///
     /// `Pi* w = eta~ a~ c_1 T_1`, and with `e = E[x sigma'(x)]`
     /// `|w|^2 = (1 + eta~ a~ e E f*)^2 + eta~^2 a~^2 (c_1^2 |T_1|^2 + E[sigma'^2] E[y^2] / alpha)`
-    /// for the step size `eta = eta~ p` and `a~ = sqrt(p) a`. Regime: d to infinity. THEORY.md (7).
+    /// for the step size `eta = eta~ p` and `a~ = sqrt(p) a`. Regime: d to infinity. THEORY.md (17).
     pub fn linear(&self, alpha: f64, rate: f64, second: f64) -> Neuron {
         let c1 = self.activation.slopes[0];
         let signal: Vec<f64> = self.link.linear().iter().map(|t| c1 * t).collect();
@@ -318,7 +328,7 @@ impl OneStep {
     }
 
     /// The inner product of two independent neurons after one step with `n = alpha d` samples:
-    /// `Q_ij = eta~^2 a~_i a~_j c_1^2 (|T_1|^2 + E[y^2] / alpha)`. The noise of the data is shared. THEORY.md (7).
+    /// `Q_ij = eta~^2 a~_i a~_j c_1^2 (|T_1|^2 + E[y^2] / alpha)`. The noise of the data is shared. THEORY.md (18).
     pub fn between(&self, alpha: f64, rate: f64, second: (f64, f64)) -> f64 {
         let c1 = self.activation.slopes[0];
         let linear: f64 = self.link.linear().iter().map(|t| t * t).sum();
@@ -331,7 +341,7 @@ impl OneStep {
     /// `Pi* w = eta~ a~ c_l / (l-1)! T_l g^{l-1}`,
     /// `|w|^2 = 1 + |Pi* w|^2 + eta~^2 a~^2 E[sigma'^2] E[y^2] / alpha_l`.
     ///
-    /// Regime: d to infinity, centred labels. None if there is no leading order from 2 to 4. THEORY.md (8).
+    /// Regime: d to infinity, centred labels. None if there is no leading order from 2 to 4. THEORY.md (19).
     pub fn higher(&self, alpha: f64, rate: f64, second: f64, g: &[f64]) -> Option<Neuron> {
         let along = self.drift.own * second;
         Some(self.neuron(rate * second, &self.signal(g)?, along, alpha))
@@ -344,16 +354,16 @@ impl OneStep {
         Some(self.link.apply(order, g).iter().map(|t| c * t).collect())
     }
 
-    /// The law of [`OneStep::higher`] over neurons and networks: `draws` of them, their g independent N(0, I), with
-    /// the weights `seconds` in turn and a [`Drift`] along themselves.
-    pub fn law(&self, alpha: f64, rate: f64, seconds: &[f64], draws: usize) -> Option<Law> {
+    /// The law of [`OneStep::higher`] over neurons and networks: `draws` of them, their g independent N(0, I), their
+    /// weights those of a population, with a [`Drift`] along themselves.
+    pub fn law(&self, alpha: f64, rate: f64, population: &Population, draws: usize) -> Option<Law> {
         let mut stream = Stream::new(0, Role::Theory, 4, 0);
         let mut normals = vec![0.0; self.link.r + 1];
         let neurons: Vec<Neuron> = (0..draws)
             .map(|draw| {
                 stream.fill_normal(&mut normals);
                 let (g, move_along) = normals.split_at(self.link.r);
-                let second = seconds[draw % seconds.len()];
+                let second = population.second_at((draw as f64 + 0.5) / draws as f64);
                 let along = self.drift.along * move_along[0] + self.drift.own * second;
                 Some(self.neuron(rate * second, &self.signal(g)?, along, alpha))
             })

@@ -136,6 +136,18 @@ impl Population {
             / self.width()
     }
 
+    /// The weight of the neuron below which lies this fraction of all, class by class.
+    pub(super) fn second_at(&self, fraction: f64) -> f64 {
+        let mut left = fraction * self.width();
+        for class in &self.classes {
+            left -= class.count;
+            if left <= 0.0 {
+                return class.second;
+            }
+        }
+        self.classes.last().map_or(0.0, |class| class.second)
+    }
+
     /// Whether neurons come in pairs.
     pub fn is_paired(&self) -> bool {
         self.classes.iter().any(|class| class.twin.is_some())

@@ -57,7 +57,7 @@ pub struct Prediction {
     pub spread: Option<Spread>,
     /// Where the value holds.
     pub regime: &'static str,
-    /// The paper and the section of THEORY.md.
+    /// The formula of THEORY.md and the paper.
     pub source: &'static str,
     /// How sure it is.
     pub status: Status,
@@ -88,37 +88,37 @@ type Grounds = (&'static str, &'static str, Status);
 
 const FRESH: Grounds = (
     "d to infinity at fixed n/d, steps, eta/p; width p fixed, or p << d after the first step",
-    "THEORY.md (11); structure after Saad and Solla 1995 and arXiv 2305.18270",
+    "THEORY.md (20); structure after Saad and Solla 1995 and arXiv 2305.18270",
     Status::Derived,
 );
 const NOTHING: Grounds = (
     "n = O(d^(l - delta)) for leading order l: no alignment, whatever the step size",
-    "THEORY.md (5); arXiv 2305.18270, one step, necessity",
+    "THEORY.md, theorem A; arXiv 2305.18270",
     Status::Theorem,
 );
 const LAW: Grounds = (
     "one step, n = alpha d^l, eta = eta~ p d^((l-1)/2), centred labels; random over neurons",
-    "THEORY.md (8); existence of the limit: arXiv 2305.18270, one step, sufficiency",
+    "THEORY.md (19); existence of the limit: theorem B, arXiv 2305.18270",
     Status::Derived,
 );
 const REUSED: Grounds = (
     "two steps on one batch, d to infinity at fixed n/d, eta/p, width",
-    "THEORY.md (14); mechanism: arXiv 2402.03220",
+    "THEORY.md (27); mechanism: arXiv 2402.03220",
     Status::Derived,
 );
 const BOUNDED: Grounds = (
-    "width p << n and p << d: a readout of the limit (M, Q), n to infinity",
-    "THEORY.md (12)",
+    "readout of the limit (M, Q), p << d and n to infinity: an excess of the order p/n of the value is left out",
+    "THEORY.md (21)",
     Status::Derived,
 );
 const RANDOM: Grounds = (
     "random features, n, p, d to infinity together",
-    "THEORY.md (10); Gaussian equivalence: arXiv 2009.07669",
+    "THEORY.md (26); Gaussian equivalence: arXiv 2009.07669",
     Status::Theorem,
 );
 const TRAINED: Grounds = (
     "one giant step, single-index target, |a| equal, odd activation; n, p, d to infinity together",
-    "THEORY.md (9); arXiv 2402.04980, extended here to p != d",
+    "THEORY.md (25); arXiv 2402.04980, extended here to p != d",
     Status::Conjectured,
 );
 
@@ -146,6 +146,8 @@ pub fn predict(experiment: &Experiment) -> Predictions {
         population: Population::of_law(&experiment.network),
         activation: ActivationMoments::of(&experiment.network.activation),
         link: raw.without(protocol.removal),
+        removed_linear: (protocol.removal == Removal::MeanAndLinear)
+            .then(|| raw.degree_power(0) + raw.degree_power(1)),
         dynamics: Dynamics {
             link: &target.link,
             noise: target.noise,
@@ -171,6 +173,8 @@ struct Task<'a> {
     activation: ActivationMoments,
     /// After the removal of low degrees.
     link: LinkMoments,
+    /// `(E y)^2 + |T_1|^2` of a linear part that is estimated and removed.
+    removed_linear: Option<f64>,
     dynamics: Dynamics<'a>,
     out: Predictions,
 }
@@ -268,9 +272,9 @@ impl Task<'_> {
             }
             let reason =
                 "beyond one step at n >> d the leading order l >= 2 has no closed recursion";
-            known = self.limit(known, 1, reason);
+            self.limit(known, 1, reason);
             // The law is all that is known of the first step.
-            known = known.min(0);
+            known = 0;
         }
         if self.experiment.network.width as u64 >= protocol.dimension {
             let reason = "more neurons than dimensions: after the first step (M, Q) do not close";
@@ -512,16 +516,11 @@ impl Task<'_> {
             },
             activation: self.activation.clone(),
             link: self.link.clone(),
+            plug_in: self.removed_linear,
         };
         let alpha = n / d.powi(order as i32);
         let rate = self.dynamics.rate / d.powf((order as f64 - 1.0) / 2.0);
-        let seconds: Vec<f64> = self
-            .population
-            .classes
-            .iter()
-            .map(|class| class.second)
-            .collect();
-        let Some(law) = step.law(alpha, rate, &seconds, DRAWS) else {
+        let Some(law) = step.law(alpha, rate, &self.population, DRAWS) else {
             return;
         };
         let levels = [0.05, 0.25, 0.5, 0.75, 0.95];

@@ -2,8 +2,8 @@
 //!
 //! Features are random, or have taken one giant step on `n0 = alpha0 d` samples of a single-index target, which
 //! leaves them with one spike. A fixed point of a few scalars gives the error of a readout on `n = alpha d` fresh
-//! samples with `p = beta d` neurons (Cui et al., arXiv 2402.04980, with `p != d`; random features: THEORY.md
-//! (10), one step: (9)).
+//! samples with `p = beta d` neurons (Cui et al., arXiv 2402.04980, extended to `p != d`).
+//! THEORY.md (22) to (26).
 
 use crate::activation::Activation;
 use crate::expr::Link;
@@ -97,7 +97,7 @@ struct Model {
 /// The test error of random features: only the linear part of the target is learnt.
 ///
 /// Depends on the link through `E y`, `|T_1|^2` and `E y^2` alone, for any number of directions. Regime: n, p, d
-/// to infinity together. THEORY.md (10).
+/// to infinity together. THEORY.md (26).
 ///
 /// # Errors
 /// [`StateError`] if a size is not positive or the fixed point is not found.
@@ -150,7 +150,7 @@ impl TrainedFeatures<'_> {
     /// For odd activations weights of either sign give the same features up to a sign. The step has strength
     /// `r = eta~ c_1 |s|` along `s = (1/n0) sum y x`, `|s|^2 = |T_1|^2 + E[y^2]/alpha0`, with cosine
     /// `gamma = |T_1|/|s|`, and leaves a bulk of variance `c = 1 + eta~^2 E[y^2] (E[sigma'^2] - c_1^2)/alpha0`.
-    /// Regime: n0, n, p, d to infinity together. THEORY.md (9).
+    /// Regime: n0, n, p, d to infinity together. THEORY.md (25).
     ///
     /// # Errors
     /// [`StateError`] for several directions, for neurons moved along themselves, or if no fixed point is found.
@@ -158,7 +158,7 @@ impl TrainedFeatures<'_> {
         if self.link.r() != 1 {
             return Err(StateError::Directions { r: self.link.r() });
         }
-        if !(self.step_samples > 0.0) {
+        if self.step_samples.is_nan() || self.step_samples <= 0.0 {
             return Err(StateError::Size {
                 name: "alpha0",
                 value: self.step_samples,
@@ -350,7 +350,7 @@ impl Model {
                 return Err(StateError::Size { name, value });
             }
         }
-        if !(sizes.ridge >= 0.0) {
+        if sizes.ridge.is_nan() || sizes.ridge < 0.0 {
             return Err(StateError::Size {
                 name: "ridge",
                 value: sizes.ridge,
