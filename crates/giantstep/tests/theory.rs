@@ -749,6 +749,18 @@ fn state_equations_join_at_their_limits() {
             error(1e-6)
         );
     }
+    // Not of large ones.
+    let error = |ridge| {
+        let sizes = sizes(2.0, 1.9, ridge);
+        let found = random_features(&moments, &of_link, sizes, Intercept::Without);
+        found.unwrap().error
+    };
+    assert!(
+        error(0.0) > error(1e-2) + 0.01,
+        "{} {}",
+        error(0.0),
+        error(1e-2)
+    );
     let bad = random_features(&moments, &of_link, sizes(0.0, 1.0, 0.1), Intercept::Without);
     assert!(matches!(
         bad,
