@@ -1,5 +1,7 @@
 //! How two-layer networks learn features in a few giant gradient steps: simulation and theory.
 
+#![forbid(unsafe_code)]
+
 pub mod activation;
 pub mod batch;
 mod columns;

@@ -26,7 +26,11 @@ pub fn peak(precision: Precision, threads: usize) -> f64 {
     let mut best: f64 = 0.0;
     for _ in 0..8 {
         let start = Instant::now();
-        let operations: f64 = if threads == 1 { piece(0) } else { (0..threads).into_par_iter().map(piece).sum() };
+        let operations: f64 = if threads == 1 {
+            piece(0)
+        } else {
+            (0..threads).into_par_iter().map(piece).sum()
+        };
         best = best.max(operations / start.elapsed().as_secs_f64());
     }
     best * 1e-9

@@ -11,18 +11,23 @@ use crate::batch::Interrupted;
 /// About `threads * log2(blocks)` buffers exist at a time.
 pub fn tree_sum(blocks: usize, length: usize, leaf: impl Fn(usize, &mut [f64]) + Sync) -> Vec<f64> {
     let buffers = Pool::default();
-    node(0, blocks, &|block| {
-        let mut sum = buffers.take_or(|| vec![0.0; length]);
-        sum.fill(0.0);
-        leaf(block, &mut sum);
-        sum
-    }, &|mut left: Vec<f64>, right| {
-        for (left, right) in left.iter_mut().zip(&right) {
-            *left += right;
-        }
-        buffers.give(right);
-        left
-    })
+    node(
+        0,
+        blocks,
+        &|block| {
+            let mut sum = buffers.take_or(|| vec![0.0; length]);
+            sum.fill(0.0);
+            leaf(block, &mut sum);
+            sum
+        },
+        &|mut left: Vec<f64>, right| {
+            for (left, right) in left.iter_mut().zip(&right) {
+                *left += right;
+            }
+            buffers.give(right);
+            left
+        },
+    )
     .unwrap_or_else(|| vec![0.0; length])
 }
 
@@ -41,7 +46,11 @@ pub fn stoppable_tree_sum(
             leaf(block, sum);
         }
     });
-    if stop.load(Ordering::Relaxed) { Err(Interrupted) } else { Ok(sum) }
+    if stop.load(Ordering::Relaxed) {
+        Err(Interrupted)
+    } else {
+        Ok(sum)
+    }
 }
 
 /// The sum of blocks `first..end`: the left subtree is the largest full one.
@@ -56,7 +65,10 @@ fn node<S: Send>(
         1 => Some(leaf(first)),
         length => {
             let middle = first + length.next_power_of_two() / 2;
-            let (left, right) = rayon::join(|| node(first, middle, leaf, add), || node(middle, end, leaf, add));
+            let (left, right) = rayon::join(
+                || node(first, middle, leaf, add),
+                || node(middle, end, leaf, add),
+            );
             Some(add(left?, right?))
         }
     }
@@ -81,7 +93,10 @@ impl<B> Pool<B> {
 
     /// Gives a buffer back.
     pub(crate) fn give(&self, buffer: B) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(buffer);
     }
 }
 
@@ -90,7 +105,10 @@ mod tests {
     use super::*;
 
     fn harmonic(threads: usize, blocks: usize) -> Vec<f64> {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .expect("threads");
         pool.install(|| {
             tree_sum(blocks, 2, |block, sum| {
                 sum[0] += 1.0 / (1.0 + block as f64);
@@ -112,7 +130,10 @@ mod tests {
     #[test]
     fn a_stopped_sum_begins_no_further_block() {
         let stop = AtomicBool::new(false);
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("threads");
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(1)
+            .build()
+            .expect("threads");
         let begun = std::sync::atomic::AtomicUsize::new(0);
         let sum = pool.install(|| {
             stoppable_tree_sum(100, 1, &stop, |block, _| {

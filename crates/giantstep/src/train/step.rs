@@ -102,7 +102,11 @@ pub fn gradient<E: Engine>(
         }
         *panel.scratch = scratch;
     };
-    let sweep = Sweep { directions: &directions, coefficients: p, sums: 2 };
+    let sweep = Sweep {
+        directions: &directions,
+        coefficients: p,
+        sums: 2,
+    };
     let mut swept = engine.sweep(batch, sweep, &visit, step.context)?;
     let scale = 1.0 / step.rows as f64;
     swept.backward.scale(|_| scale);
@@ -139,7 +143,9 @@ pub fn advance<E: Engine>(
     if protocol.geometry == Geometry::Spherical {
         let along = first.row_products(&followed.directions);
         let squared = first.row_products(first);
-        followed.directions.add_scaled(|i| -along[i] / squared[i], first);
+        followed
+            .directions
+            .add_scaled(|i| -along[i] / squared[i], first);
     }
     first.add_scaled(|_| protocol.step_size, &followed.directions);
     if protocol.geometry != Geometry::Plain {
