@@ -2,16 +2,20 @@
 
 #![forbid(unsafe_code)]
 
+pub use faer;
+
 pub mod activation;
 pub mod batch;
 mod columns;
+pub mod cost;
 pub mod directions;
 pub mod evaluate;
 pub mod expr;
+pub mod hermite;
 pub mod labels;
 pub mod metrics;
 pub mod network;
-pub mod normal;
+mod normal;
 pub mod peak;
 pub mod readout;
 pub mod real;

@@ -39,7 +39,7 @@ pub struct Measurement {
     pub direction: Option<u32>,
     /// The rank of a singular value, from 1.
     pub rank: Option<u32>,
-    /// The neurons averaged over: "+" or "-" by the sign of their second layer.
+    /// The sign of the second layer, "+" or "-", of the neurons averaged over or of the neuron.
     pub group: Option<&'static str>,
     /// The ridge of a readout.
     pub ridge: Option<f64>,
@@ -50,7 +50,16 @@ pub struct Measurement {
 impl Measurement {
     /// A number with no further place than its step.
     pub fn new(step: u32, metric: &'static str, value: f64) -> Self {
-        Self { step, metric, neuron: None, direction: None, rank: None, group: None, ridge: None, value }
+        Self {
+            step,
+            metric,
+            neuron: None,
+            direction: None,
+            rank: None,
+            group: None,
+            ridge: None,
+            value,
+        }
     }
 }
 
@@ -62,8 +71,12 @@ struct Family {
     norm: &'static str,
 }
 
-const WEIGHTS: Family =
-    Family { cosine: "weight_cosine", span: "weight_alignment", overlap: "overlap", norm: "norm" };
+const WEIGHTS: Family = Family {
+    cosine: "weight_cosine",
+    span: "weight_alignment",
+    overlap: "overlap",
+    norm: "norm",
+};
 const GRADIENT: Family = Family {
     cosine: "gradient_cosine",
     span: "gradient_alignment",
@@ -79,7 +92,10 @@ struct Cosines {
 
 impl Cosines {
     fn of(vectors: &Directions, target: &Directions) -> Self {
-        Self { overlaps: vectors.gram(target), norms: vectors.norms() }
+        Self {
+            overlaps: vectors.gram(target),
+            norms: vectors.norms(),
+        }
     }
 
     fn cosine(&self, i: usize, k: usize) -> f64 {
@@ -88,8 +104,15 @@ impl Cosines {
 
     /// `|Pi* v_i|^2 / |v_i|^2`.
     fn alignment(&self, i: usize) -> f64 {
-        (0..self.overlaps.ncols()).map(|k| self.cosine(i, k).powi(2)).sum()
+        (0..self.overlaps.ncols())
+            .map(|k| self.cosine(i, k).powi(2))
+            .sum()
     }
+}
+
+/// The group of a neuron by the sign of its second layer.
+fn sign(second: f64) -> &'static str {
+    if second > 0.0 { "+" } else { "-" }
 }
 
 /// Records averages over the neurons of each sign, and, on request, every neuron.
@@ -105,13 +128,14 @@ fn record(
     let r = cosines.overlaps.ncols();
     let p = second.len();
     if groups.contains(&averages) {
-        let signs: [(&'static str, fn(f64) -> bool); 2] = [("+", |a| a > 0.0), ("-", |a| a <= 0.0)];
-        for (group, chosen) in signs {
-            let members: Vec<usize> = (0..p).filter(|i| chosen(second[*i])).collect();
+        for group in ["+", "-"] {
+            let members: Vec<usize> = (0..p).filter(|i| sign(second[*i]) == group).collect();
             if members.is_empty() {
                 continue;
             }
-            let mean = |f: &dyn Fn(usize) -> f64| members.iter().map(|i| f(*i)).sum::<f64>() / members.len() as f64;
+            let mean = |f: &dyn Fn(usize) -> f64| {
+                members.iter().map(|i| f(*i)).sum::<f64>() / members.len() as f64
+            };
             for k in 0..r {
                 out.push(Measurement {
                     direction: Some(k as u32 + 1),
@@ -121,19 +145,39 @@ fn record(
             }
         }
         let all = |f: &dyn Fn(usize) -> f64| (0..p).map(f).sum::<f64>() / p as f64;
-        out.push(Measurement::new(step, family.span, all(&|i| cosines.alignment(i))));
+        out.push(Measurement::new(
+            step,
+            family.span,
+            all(&|i| cosines.alignment(i)),
+        ));
     }
     if groups.contains(&MetricGroup::Neurons) {
-        for i in 0..p {
-            let neuron = Some(i as u32 + 1);
-            out.push(Measurement { neuron, ..Measurement::new(step, family.norm, cosines.norms[i]) });
-            out.push(Measurement { neuron, ..Measurement::new(step, family.span, cosines.alignment(i)) });
+        for (i, second) in second.iter().enumerate() {
+            let base = Measurement {
+                neuron: Some(i as u32 + 1),
+                group: Some(sign(*second)),
+                ..Measurement::new(step, family.norm, cosines.norms[i])
+            };
+            out.push(base.clone());
+            out.push(Measurement {
+                metric: family.span,
+                value: cosines.alignment(i),
+                ..base.clone()
+            });
             for k in 0..r {
                 let direction = Some(k as u32 + 1);
-                let base = Measurement::new(step, family.overlap, cosines.overlaps[(i, k)]);
-                out.push(Measurement { neuron, direction, ..base });
-                let base = Measurement::new(step, family.cosine, cosines.cosine(i, k));
-                out.push(Measurement { neuron, direction, ..base });
+                out.push(Measurement {
+                    metric: family.overlap,
+                    direction,
+                    value: cosines.overlaps[(i, k)],
+                    ..base.clone()
+                });
+                out.push(Measurement {
+                    metric: family.cosine,
+                    direction,
+                    value: cosines.cosine(i, k),
+                    ..base.clone()
+                });
             }
         }
     }
@@ -153,7 +197,15 @@ pub fn weights(
         let mean = cosines.norms.iter().sum::<f64>() / second.len() as f64;
         out.push(Measurement::new(step, WEIGHTS.norm, mean));
     }
-    record(&WEIGHTS, step, &cosines, second, groups, MetricGroup::WeightCosine, out);
+    record(
+        &WEIGHTS,
+        step,
+        &cosines,
+        second,
+        groups,
+        MetricGroup::WeightCosine,
+        out,
+    );
 }
 
 /// Records what `groups` ask of the gradient followed by step `step` (1 for the first); `O(p r q)`.
@@ -166,12 +218,23 @@ pub fn gradient(
     out: &mut Vec<Measurement>,
 ) {
     let cosines = Cosines::of(gradient, target);
-    record(&GRADIENT, step, &cosines, second, groups, MetricGroup::GradientCosine, out);
+    record(
+        &GRADIENT,
+        step,
+        &cosines,
+        second,
+        groups,
+        MetricGroup::GradientCosine,
+        out,
+    );
     if groups.contains(&MetricGroup::Neurons) && target.rows() >= 2 {
-        for i in 0..second.len() {
+        for (i, second) in second.iter().enumerate() {
             let angle = cosines.overlaps[(i, 1)].atan2(cosines.overlaps[(i, 0)]);
-            let base = Measurement::new(step, "gradient_angle", angle);
-            out.push(Measurement { neuron: Some(i as u32 + 1), ..base });
+            out.push(Measurement {
+                neuron: Some(i as u32 + 1),
+                group: Some(sign(*second)),
+                ..Measurement::new(step, "gradient_angle", angle)
+            });
         }
     }
 }
@@ -182,6 +245,15 @@ pub fn gradient(
 pub fn singular_values(first: &Directions, initial: &Directions) -> Option<Vec<f64>> {
     let mut change = first.clone();
     change.add_scaled(|_| -1.0, initial);
-    let eigenvalues = change.gram(&change).self_adjoint_eigenvalues(Side::Lower).ok()?;
-    Some(eigenvalues.into_iter().rev().map(|value| value.max(0.0).sqrt()).collect())
+    let eigenvalues = change
+        .gram(&change)
+        .self_adjoint_eigenvalues(Side::Lower)
+        .ok()?;
+    Some(
+        eigenvalues
+            .into_iter()
+            .rev()
+            .map(|value| value.max(0.0).sqrt())
+            .collect(),
+    )
 }
