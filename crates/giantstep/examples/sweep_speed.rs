@@ -56,7 +56,8 @@ fn step<E: Engine>(size: &Size, precision: Precision, engine: impl Fn() -> E, in
         purpose: Purpose::Training,
         index: 0,
     };
-    let activation = Activation::parse("relu").expect("relu");
+    let text = std::env::var("ACTIVATION").unwrap_or_else(|_| "relu(x)".into());
+    let activation = Activation::parse(&text).expect("an activation");
     let target = Target {
         link: Link::parse("z1", Some(size.r)).expect("a link"),
         r: size.r,
