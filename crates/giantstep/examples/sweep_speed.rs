@@ -14,14 +14,27 @@ use giantstep::real::Real;
 use giantstep::spec::Precision;
 use giantstep::train::{Loss, StepContext, gradient};
 
-/// The best of a few repetitions, in seconds.
-fn best(mut work: impl FnMut()) -> f64 {
+/// The best of a few repetitions: seconds by the clock, and of all cores together.
+fn best(mut work: impl FnMut()) -> (f64, f64) {
     let times = (0..3).map(|_| {
-        let start = Instant::now();
+        let (start, used) = (Instant::now(), processor_time());
         work();
-        start.elapsed().as_secs_f64()
+        (start.elapsed().as_secs_f64(), processor_time() - used)
     });
-    times.fold(f64::INFINITY, f64::min)
+    times.fold((f64::INFINITY, f64::INFINITY), |a, b| {
+        (a.0.min(b.0), a.1.min(b.1))
+    })
+}
+
+/// User and system time of this process, in steps of 10 ms; other work on the machine hardly changes it.
+fn processor_time() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit(')').next().unwrap_or("").split_whitespace();
+    let ticks = fields.skip(11).take(2);
+    ticks
+        .map(|ticks| ticks.parse::<f64>().unwrap_or(f64::NAN))
+        .sum::<f64>()
+        / 100.0
 }
 
 fn resident_peak() -> f64 {
@@ -66,8 +79,9 @@ fn step<E: Engine>(size: &Size, precision: Precision, engine: impl Fn() -> E, in
     let second = vec![1.0 / (size.width as f64).sqrt(); size.width];
     let threads = rayon::current_num_threads();
     let before = peak(precision, threads);
+    let one = peak(precision, 1);
     let mut q = 0;
-    let seconds = best(|| {
+    let (seconds, used) = best(|| {
         let mut engine = engine();
         let directions = engine.target(size.r);
         let first = engine.gaussian(size.width);
@@ -95,12 +109,14 @@ fn step<E: Engine>(size: &Size, precision: Precision, engine: impl Fn() -> E, in
     let flops = 2.0 * size.rows as f64 * (q as f64 * (2.0 * p + size.r as f64) + gram);
     let speed = flops / seconds * 1e-9;
     let mut normals = vec![E::Real::from_f64(0.0); 384 * q];
-    let panel = best(|| Stream::new(1, Role::Batch(Purpose::Test), 0, 0).fill_normal(&mut normals));
-    let generation = panel / 384.0 * size.rows as f64 / threads as f64 / seconds;
+    let (panel, _) =
+        best(|| Stream::new(1, Role::Batch(Purpose::Test), 0, 0).fill_normal(&mut normals));
+    let generation = panel / 384.0 * size.rows as f64 / used;
     println!(
-        "{:24} {precision:?} {seconds:8.3} s {speed:7.1} GFLOP/s {:5.1} % of peak, generation {:4.1} %, {:.0} MB",
+        "{:24} {precision:?} {seconds:8.3} s {speed:7.1} GFLOP/s {:5.1} % of peak, {:5.1} % by processor time, generation {:4.1} %, {:.0} MB",
         size.name,
         100.0 * speed / peak,
+        100.0 * flops / used * 1e-9 / one,
         100.0 * generation,
         resident_peak(),
     );
