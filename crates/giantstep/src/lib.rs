@@ -9,6 +9,7 @@ pub mod batch;
 mod columns;
 pub mod cost;
 pub mod directions;
+pub mod elementary;
 pub mod evaluate;
 pub mod expr;
 pub mod hermite;
