@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use pulp::Arch;
+
 use crate::expr::{Expr, ExprError, Function, Program, Scope, parse_checked};
 use crate::hermite::Coefficients;
 use crate::real::Real;
@@ -89,15 +91,16 @@ impl Activation {
         let zero = T::from_f64(0.0);
         match &self.kernel {
             Kernel::Relu => {
-                for (out, x) in out.iter_mut().zip(x) {
-                    // Written so that a NaN stays one.
-                    *out = if *x < zero { zero } else { *x };
-                }
+                Arch::new().dispatch(|| {
+                    for (out, x) in out.iter_mut().zip(x) {
+                        // Written so that a NaN stays one.
+                        *out = if *x < zero { zero } else { *x };
+                    }
+                });
             }
             Kernel::Tanh => {
-                for (out, x) in out.iter_mut().zip(x) {
-                    *out = x.tanh();
-                }
+                out.copy_from_slice(x);
+                T::tanh_column(out);
             }
             Kernel::Compiled { value, .. } => value.eval_columns(&[x], out),
         }
@@ -108,15 +111,20 @@ impl Activation {
         let (zero, one) = (T::from_f64(0.0), T::from_f64(1.0));
         match &self.kernel {
             Kernel::Relu => {
-                for (out, x) in out.iter_mut().zip(x) {
-                    *out = if *x > zero { one } else { zero };
-                }
+                Arch::new().dispatch(|| {
+                    for (out, x) in out.iter_mut().zip(x) {
+                        *out = if *x > zero { one } else { zero };
+                    }
+                });
             }
             Kernel::Tanh => {
-                for (out, x) in out.iter_mut().zip(x) {
-                    let value = x.tanh();
-                    *out = one - value * value;
-                }
+                out.copy_from_slice(x);
+                T::tanh_column(out);
+                Arch::new().dispatch(|| {
+                    for out in out.iter_mut() {
+                        *out = one - *out * *out;
+                    }
+                });
             }
             Kernel::Compiled { derivative, .. } => derivative.eval_columns(&[x], out),
         }

@@ -55,25 +55,23 @@
 //! - [`cost`]: what a run will take; [`peak`]: what the hardware could do.
 //! - [`real`], [`normal`], [`reduce`]: precisions, normal numbers, sums in a fixed order.
 
+#![forbid(unsafe_code)]
+
 pub use faer;
 
 pub mod activation;
 pub mod batch;
-
-pub mod cost;
-
 mod columns;
-
+pub mod cost;
 pub mod directions;
+pub mod elementary;
 pub mod evaluate;
 pub mod expr;
 pub mod hermite;
 pub mod labels;
 pub mod metrics;
 pub mod network;
-
-pub mod normal;
-
+mod normal;
 pub mod peak;
 pub mod readout;
 pub mod real;
