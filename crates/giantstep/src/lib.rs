@@ -53,7 +53,7 @@
 //! - [`expr`], [`activation`], [`hermite`]: links and activations as typed text, with derivatives and Hermite
 //!   coefficients.
 //! - [`cost`]: what a run will take; [`peak`]: what the hardware could do.
-//! - [`real`], [`normal`], [`reduce`]: precisions, normal numbers, sums in a fixed order.
+//! - [`real`], [`elementary`], [`reduce`]: precisions, functions of whole columns, sums in a fixed order.
 
 #![forbid(unsafe_code)]
 
