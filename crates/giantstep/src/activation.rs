@@ -81,12 +81,12 @@ impl Activation {
         out[0]
     }
 
-    /// Hermite coefficients `c_k = E[sigma(x) He_k(x)]` for `k < count`.
+    /// Hermite coefficients `c_k = E[sigma(x) He_k(x)]` for `k < count`, not normalised. THEORY.md (5).
     pub fn coefficients(&self, count: usize) -> Coefficients {
         Coefficients::of(&self.expr, count)
     }
 
-    /// Writes `sigma(x)`.
+    /// Writes `sigma(x)` for each entry; both slices have one length.
     pub fn value_column<T: Real>(&self, x: &[T], out: &mut [T]) {
         let zero = T::from_f64(0.0);
         match &self.kernel {
@@ -106,7 +106,7 @@ impl Activation {
         }
     }
 
-    /// Writes `sigma'(x)`.
+    /// Writes `sigma'(x)` for each entry; at a kink, some value between the one-sided ones.
     pub fn derivative_column<T: Real>(&self, x: &[T], out: &mut [T]) {
         let (zero, one) = (T::from_f64(0.0), T::from_f64(1.0));
         match &self.kernel {

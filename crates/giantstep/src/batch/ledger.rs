@@ -156,7 +156,8 @@ impl<T: Real> Ledger<T> {
             });
     }
 
-    /// The pass of [`crate::batch::Engine::sweep`] on a held batch; `2 n q (m + k) + 2 n k (E + k)` flops.
+    /// The pass of [`crate::batch::Engine::sweep`] on a held batch; `2 n q (m + k)` flops, and with k > 0, `e` columns of
+    /// E so far, `8 n e k + 12 n k^2` more and `n k` normals.
     pub(super) fn sweep(
         &mut self,
         untouched: &mut Untouched,

@@ -39,7 +39,7 @@ impl Program {
         self.root.eval(&|k| variables[k])
     }
 
-    /// Writes the values at many points, one column for each variable.
+    /// Writes the values at many points: one column for each variable, all of the length of `out`.
     pub fn eval_columns<T: Real>(&self, columns: &[&[T]], out: &mut [T]) {
         self.root.fill(columns, out, &mut Vec::new());
     }
