@@ -43,7 +43,11 @@ impl Directions {
     pub fn widened(&self, columns: usize) -> Mat<f64> {
         let old = self.columns();
         Mat::from_fn(self.rows(), columns, |i, j| {
-            if j < old { self.coordinates[(i, j)] } else { 0.0 }
+            if j < old {
+                self.coordinates[(i, j)]
+            } else {
+                0.0
+            }
         })
     }
 
@@ -124,7 +128,10 @@ mod tests {
     fn missing_columns_count_as_zero() {
         let short = Directions::new(Mat::from_fn(2, 1, |i, _| i as f64 + 1.0));
         let long = Directions::new(Mat::from_fn(1, 3, |_, j| j as f64 + 2.0));
-        assert_eq!(short.gram(&long), Mat::from_fn(2, 1, |i, _| 2.0 * (i as f64 + 1.0)));
+        assert_eq!(
+            short.gram(&long),
+            Mat::from_fn(2, 1, |i, _| 2.0 * (i as f64 + 1.0))
+        );
         let mut sum = short.clone();
         sum.add_scaled(|_| 2.0, &Directions::stack(&[&long, &long]));
         assert_eq!(sum.coordinates()[(1, 0)], 6.0);

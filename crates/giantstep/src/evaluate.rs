@@ -37,7 +37,9 @@ pub fn errors<E: Engine>(
             panel.sums[0] += y.to_f64();
             panel.sums[1] += y.to_f64() * y.to_f64();
         }
-        samples.removed.subtract(panel, p + samples.labels.target.r, &mut labels);
+        samples
+            .removed
+            .subtract(panel, p + samples.labels.target.r, &mut labels);
         let mut residuals: Vec<Vec<E::Real>> = readouts
             .iter()
             .map(|readout| {
@@ -56,11 +58,18 @@ pub fn errors<E: Engine>(
             }
         }
         for (sum, residual) in panel.sums[2..].iter_mut().zip(&residuals) {
-            *sum += residual.iter().map(|e| e.to_f64() * e.to_f64()).sum::<f64>();
+            *sum += residual
+                .iter()
+                .map(|e| e.to_f64() * e.to_f64())
+                .sum::<f64>();
         }
     };
     let directions = samples.directions();
-    let sweep = Sweep { directions: &directions, coefficients: 0, sums: 2 + readouts.len() };
+    let sweep = Sweep {
+        directions: &directions,
+        coefficients: 0,
+        sums: 2 + readouts.len(),
+    };
     let sums = engine.sweep(batch, sweep, &visit, samples.context)?.sums;
     let n = samples.rows as f64;
     let label_mean = sums[0] / n;

@@ -1,6 +1,6 @@
 //! Labels `y = g(W* x) + noise`, and the removal of their low Hermite parts.
 
-use crate::batch::{BatchId, Engine, Interrupted, Panel, Role, Stream, Sweep, Context};
+use crate::batch::{BatchId, Context, Engine, Interrupted, Panel, Role, Stream, Sweep};
 use crate::directions::Directions;
 use crate::expr::Link;
 use crate::real::Real;
@@ -39,7 +39,10 @@ pub struct RemovedPart {
 impl RemovedPart {
     /// Nothing is removed.
     pub fn nothing() -> Self {
-        Self { mean: 0.0, linear: Directions::none() }
+        Self {
+            mean: 0.0,
+            linear: Directions::none(),
+        }
     }
 
     /// The removed part on a panel whose field along the linear direction is column `first`.
@@ -77,14 +80,28 @@ pub struct Labels<'a> {
 
 impl Labels<'_> {
     /// Writes the labels of a panel whose target fields start at column `first`.
-    pub fn write<T: Real>(&self, id: BatchId, panel: &Panel<'_, T>, first: usize, labels: &mut [T]) {
+    pub fn write<T: Real>(
+        &self,
+        id: BatchId,
+        panel: &Panel<'_, T>,
+        first: usize,
+        labels: &mut [T],
+    ) {
         let rows = panel.rows;
-        let columns: Vec<&[T]> = (first..first + self.target.r).map(|k| panel.field(k)).collect();
+        let columns: Vec<&[T]> = (first..first + self.target.r)
+            .map(|k| panel.field(k))
+            .collect();
         self.target.link.eval_columns(&columns, labels);
         if self.target.noise > 0.0 {
             let scale = T::from_f64(self.target.noise.sqrt());
             let mut noise = vec![T::from_f64(0.0); rows];
-            Stream::new(self.seed, Role::Noise(id.purpose), id.index, panel.first_row).fill_normal(&mut noise);
+            Stream::new(
+                self.seed,
+                Role::Noise(id.purpose),
+                id.index,
+                panel.first_row,
+            )
+            .fill_normal(&mut noise);
             for (label, draw) in labels.iter_mut().zip(&noise) {
                 *label = *label + scale * *draw;
             }
@@ -106,7 +123,11 @@ impl Labels<'_> {
             Removal::Mean => 0,
             Removal::MeanAndLinear => 1,
         };
-        let sweep = Sweep { directions: self.directions, coefficients: linear, sums: 1 };
+        let sweep = Sweep {
+            directions: self.directions,
+            coefficients: linear,
+            sums: 1,
+        };
         let visit = |panel: &mut Panel<'_, E::Real>| {
             let mut labels = vec![E::Real::from_f64(0.0); panel.rows];
             self.write(id, panel, 0, &mut labels);
@@ -118,6 +139,9 @@ impl Labels<'_> {
         let mut swept = engine.sweep(batch, sweep, &visit, context)?;
         let scale = 1.0 / rows as f64;
         swept.backward.scale(|_| scale);
-        Ok(RemovedPart { mean: swept.sums[0] * scale, linear: swept.backward })
+        Ok(RemovedPart {
+            mean: swept.sums[0] * scale,
+            linear: swept.backward,
+        })
     }
 }

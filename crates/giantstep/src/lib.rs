@@ -5,6 +5,7 @@ pub mod batch;
 pub mod directions;
 pub mod evaluate;
 pub mod expr;
+pub mod hermite;
 pub mod labels;
 pub mod metrics;
 pub mod network;

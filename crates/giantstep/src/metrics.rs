@@ -50,7 +50,16 @@ pub struct Measurement {
 impl Measurement {
     /// A number with no further place than its step.
     pub fn new(step: u32, metric: &'static str, value: f64) -> Self {
-        Self { step, metric, neuron: None, direction: None, rank: None, group: None, ridge: None, value }
+        Self {
+            step,
+            metric,
+            neuron: None,
+            direction: None,
+            rank: None,
+            group: None,
+            ridge: None,
+            value,
+        }
     }
 }
 
@@ -62,8 +71,12 @@ struct Family {
     norm: &'static str,
 }
 
-const WEIGHTS: Family =
-    Family { cosine: "weight_cosine", span: "weight_alignment", overlap: "overlap", norm: "norm" };
+const WEIGHTS: Family = Family {
+    cosine: "weight_cosine",
+    span: "weight_alignment",
+    overlap: "overlap",
+    norm: "norm",
+};
 const GRADIENT: Family = Family {
     cosine: "gradient_cosine",
     span: "gradient_alignment",
@@ -79,7 +92,10 @@ struct Cosines {
 
 impl Cosines {
     fn of(vectors: &Directions, target: &Directions) -> Self {
-        Self { overlaps: vectors.gram(target), norms: vectors.norms() }
+        Self {
+            overlaps: vectors.gram(target),
+            norms: vectors.norms(),
+        }
     }
 
     fn cosine(&self, i: usize, k: usize) -> f64 {
@@ -88,7 +104,9 @@ impl Cosines {
 
     /// `|Pi* v_i|^2 / |v_i|^2`.
     fn alignment(&self, i: usize) -> f64 {
-        (0..self.overlaps.ncols()).map(|k| self.cosine(i, k).powi(2)).sum()
+        (0..self.overlaps.ncols())
+            .map(|k| self.cosine(i, k).powi(2))
+            .sum()
     }
 }
 
@@ -111,7 +129,9 @@ fn record(
             if members.is_empty() {
                 continue;
             }
-            let mean = |f: &dyn Fn(usize) -> f64| members.iter().map(|i| f(*i)).sum::<f64>() / members.len() as f64;
+            let mean = |f: &dyn Fn(usize) -> f64| {
+                members.iter().map(|i| f(*i)).sum::<f64>() / members.len() as f64
+            };
             for k in 0..r {
                 out.push(Measurement {
                     direction: Some(k as u32 + 1),
@@ -121,19 +141,37 @@ fn record(
             }
         }
         let all = |f: &dyn Fn(usize) -> f64| (0..p).map(f).sum::<f64>() / p as f64;
-        out.push(Measurement::new(step, family.span, all(&|i| cosines.alignment(i))));
+        out.push(Measurement::new(
+            step,
+            family.span,
+            all(&|i| cosines.alignment(i)),
+        ));
     }
     if groups.contains(&MetricGroup::Neurons) {
         for i in 0..p {
             let neuron = Some(i as u32 + 1);
-            out.push(Measurement { neuron, ..Measurement::new(step, family.norm, cosines.norms[i]) });
-            out.push(Measurement { neuron, ..Measurement::new(step, family.span, cosines.alignment(i)) });
+            out.push(Measurement {
+                neuron,
+                ..Measurement::new(step, family.norm, cosines.norms[i])
+            });
+            out.push(Measurement {
+                neuron,
+                ..Measurement::new(step, family.span, cosines.alignment(i))
+            });
             for k in 0..r {
                 let direction = Some(k as u32 + 1);
                 let base = Measurement::new(step, family.overlap, cosines.overlaps[(i, k)]);
-                out.push(Measurement { neuron, direction, ..base });
+                out.push(Measurement {
+                    neuron,
+                    direction,
+                    ..base
+                });
                 let base = Measurement::new(step, family.cosine, cosines.cosine(i, k));
-                out.push(Measurement { neuron, direction, ..base });
+                out.push(Measurement {
+                    neuron,
+                    direction,
+                    ..base
+                });
             }
         }
     }
@@ -153,7 +191,15 @@ pub fn weights(
         let mean = cosines.norms.iter().sum::<f64>() / second.len() as f64;
         out.push(Measurement::new(step, WEIGHTS.norm, mean));
     }
-    record(&WEIGHTS, step, &cosines, second, groups, MetricGroup::WeightCosine, out);
+    record(
+        &WEIGHTS,
+        step,
+        &cosines,
+        second,
+        groups,
+        MetricGroup::WeightCosine,
+        out,
+    );
 }
 
 /// Records what `groups` ask of the gradient followed by step `step` (1 for the first); `O(p r q)`.
@@ -166,12 +212,23 @@ pub fn gradient(
     out: &mut Vec<Measurement>,
 ) {
     let cosines = Cosines::of(gradient, target);
-    record(&GRADIENT, step, &cosines, second, groups, MetricGroup::GradientCosine, out);
+    record(
+        &GRADIENT,
+        step,
+        &cosines,
+        second,
+        groups,
+        MetricGroup::GradientCosine,
+        out,
+    );
     if groups.contains(&MetricGroup::Neurons) && target.rows() >= 2 {
         for i in 0..second.len() {
             let angle = cosines.overlaps[(i, 1)].atan2(cosines.overlaps[(i, 0)]);
             let base = Measurement::new(step, "gradient_angle", angle);
-            out.push(Measurement { neuron: Some(i as u32 + 1), ..base });
+            out.push(Measurement {
+                neuron: Some(i as u32 + 1),
+                ..base
+            });
         }
     }
 }
@@ -182,6 +239,15 @@ pub fn gradient(
 pub fn singular_values(first: &Directions, initial: &Directions) -> Option<Vec<f64>> {
     let mut change = first.clone();
     change.add_scaled(|_| -1.0, initial);
-    let eigenvalues = change.gram(&change).self_adjoint_eigenvalues(Side::Lower).ok()?;
-    Some(eigenvalues.into_iter().rev().map(|value| value.max(0.0).sqrt()).collect())
+    let eigenvalues = change
+        .gram(&change)
+        .self_adjoint_eigenvalues(Side::Lower)
+        .ok()?;
+    Some(
+        eigenvalues
+            .into_iter()
+            .rev()
+            .map(|value| value.max(0.0).sqrt())
+            .collect(),
+    )
 }

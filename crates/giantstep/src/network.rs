@@ -95,7 +95,9 @@ impl SecondLayer {
         match self {
             SecondLayer::Gaussian => stream.fill_normal(&mut draws),
             SecondLayer::Rademacher => draws.iter_mut().for_each(|a| *a = stream.rademacher()),
-            SecondLayer::Uniform => draws.iter_mut().for_each(|a| *a = 2.0 * stream.uniform() - 1.0),
+            SecondLayer::Uniform => draws
+                .iter_mut()
+                .for_each(|a| *a = 2.0 * stream.uniform() - 1.0),
             SecondLayer::Ones => {}
         }
         draws.iter_mut().for_each(|a| *a *= scale);
@@ -107,5 +109,8 @@ impl SecondLayer {
 fn mirrored(rows: &Directions) -> Directions {
     let half = rows.rows();
     let coordinates = rows.coordinates();
-    Mat::from_fn(2 * half, rows.columns(), |i, j| coordinates[(i.min(2 * half - 1 - i), j)]).into()
+    Mat::from_fn(2 * half, rows.columns(), |i, j| {
+        coordinates[(i.min(2 * half - 1 - i), j)]
+    })
+    .into()
 }

@@ -72,7 +72,9 @@ pub struct RidgeInfo {
 #[derive(Debug, thiserror::Error)]
 pub enum RidgeError {
     /// The features are not finite, or the eigensolver failed on them.
-    #[error("the readout has no solution: the {width} x {width} feature matrix is not finite or its eigensolver failed")]
+    #[error(
+        "the readout has no solution: the {width} x {width} feature matrix is not finite or its eigensolver failed"
+    )]
     NotFinite {
         /// The width p.
         width: usize,
@@ -111,7 +113,8 @@ impl Features<'_> {
         let p = self.first.rows();
         let mut labels = vec![T::from_f64(0.0); panel.rows];
         self.labels.write(self.id, panel, p, &mut labels);
-        self.removed.subtract(panel, p + self.labels.target.r, &mut labels);
+        self.removed
+            .subtract(panel, p + self.labels.target.r, &mut labels);
         let scale = T::from_f64(1.0 / (p as f64).sqrt());
         let mut column = vec![T::from_f64(0.0); panel.rows];
         for i in 0..p {
@@ -152,7 +155,10 @@ pub fn fit<E: Engine>(
     if !moments.cross.iter().all(|value| value.is_finite()) {
         return Err(failed());
     }
-    let eigen = moments.gram.self_adjoint_eigen(Side::Lower).map_err(|_| failed())?;
+    let eigen = moments
+        .gram
+        .self_adjoint_eigen(Side::Lower)
+        .map_err(|_| failed())?;
     let values: Vec<f64> = (0..p).map(|i| eigen.S()[i].max(0.0)).collect();
     let vectors = eigen.U();
     let rotated: Vec<f64> = (0..p)
@@ -160,16 +166,37 @@ pub fn fit<E: Engine>(
         .collect();
     let cutoff = values.last().copied().unwrap_or(0.0) * p as f64 * E::Real::EPSILON;
     let inverse = |ridge: f64, value: f64| {
-        if ridge == 0.0 && value <= cutoff { 0.0 } else { 1.0 / (value + ridge) }
+        if ridge == 0.0 && value <= cutoff {
+            0.0
+        } else {
+            1.0 / (value + ridge)
+        }
     };
     let solve = |ridge: f64| {
         let weights: Vec<f64> = (0..p)
-            .map(|i| (0..p).map(|j| vectors[(i, j)] * rotated[j] * inverse(ridge, values[j])).sum())
+            .map(|i| {
+                (0..p)
+                    .map(|j| vectors[(i, j)] * rotated[j] * inverse(ridge, values[j]))
+                    .sum()
+            })
             .collect();
-        let offset: f64 = weights.iter().zip(&moments.feature_mean).map(|(a, m)| a * m).sum();
-        Fitted { ridge, readout: Readout { weights, intercept: moments.label_mean - offset } }
+        let offset: f64 = weights
+            .iter()
+            .zip(&moments.feature_mean)
+            .map(|(a, m)| a * m)
+            .sum();
+        Fitted {
+            ridge,
+            readout: Readout {
+                weights,
+                intercept: moments.label_mean - offset,
+            },
+        }
     };
-    let mut info = RidgeInfo { eigenvalues: values.clone(), leave_one_out: Vec::new() };
+    let mut info = RidgeInfo {
+        eigenvalues: values.clone(),
+        leave_one_out: Vec::new(),
+    };
     let readouts = match &params.ridge {
         Ridge::Values(ridges) => ridges.iter().map(|ridge| solve(*ridge)).collect(),
         Ridge::LeaveOneOut(ridges) => {
@@ -177,10 +204,20 @@ pub fn fit<E: Engine>(
                 .iter()
                 .map(|ridge| values.iter().map(|value| inverse(*ridge, *value)).collect())
                 .collect();
-            let errors = leave_one_out(params.intercept, features, &moments, vectors, &rotated, &shrink, engine, batch)?;
+            let errors = leave_one_out(
+                params.intercept,
+                features,
+                &moments,
+                vectors,
+                &rotated,
+                &shrink,
+                engine,
+                batch,
+            )?;
             info.leave_one_out = ridges.iter().copied().zip(errors).collect();
             let best = info.leave_one_out.iter().min_by(|x, y| x.1.total_cmp(&y.1));
-            best.map(|(ridge, _)| vec![solve(*ridge)]).unwrap_or_default()
+            best.map(|(ridge, _)| vec![solve(*ridge)])
+                .unwrap_or_default()
         }
     };
     Ok((readouts, info))
@@ -218,35 +255,56 @@ fn moments<E: Engine>(
         }
         for i in 0..p {
             let column = &panel.fields[i * rows..(i + 1) * rows];
-            cross[i] += column.iter().zip(&labels).map(|(x, y)| x.to_f64() * y.to_f64()).sum::<f64>();
+            cross[i] += column
+                .iter()
+                .zip(&labels)
+                .map(|(x, y)| x.to_f64() * y.to_f64())
+                .sum::<f64>();
             means[i] += column.iter().map(|x| x.to_f64()).sum::<f64>();
         }
         label_sum[0] += labels.iter().map(|y| y.to_f64()).sum::<f64>();
     };
     let directions = features.directions();
-    let sweep = Sweep { directions: &directions, coefficients: 0, sums: p * p + 2 * p + 1 };
+    let sweep = Sweep {
+        directions: &directions,
+        coefficients: 0,
+        sums: p * p + 2 * p + 1,
+    };
     let sums = engine.sweep(batch, sweep, &visit, features.context)?.sums;
     let n = features.rows as f64;
     let (feature_mean, label_mean) = match intercept {
         Intercept::Without => (vec![0.0; p], 0.0),
         Intercept::With => {
             let start = p * p + p;
-            (sums[start..start + p].iter().map(|sum| sum / n).collect(), sums[start + p] / n)
+            (
+                sums[start..start + p].iter().map(|sum| sum / n).collect(),
+                sums[start + p] / n,
+            )
         }
     };
     let gram = Mat::from_fn(p, p, |i, j| {
         let (low, high) = (i.max(j), i.min(j));
         sums[high * p + low] - n * feature_mean[i] * feature_mean[j]
     });
-    let cross = (0..p).map(|i| sums[p * p + i] - n * feature_mean[i] * label_mean).collect();
-    Ok(Moments { gram, cross, feature_mean, label_mean })
+    let cross = (0..p)
+        .map(|i| sums[p * p + i] - n * feature_mean[i] * label_mean)
+        .collect();
+    Ok(Moments {
+        gram,
+        cross,
+        feature_mean,
+        label_mean,
+    })
 }
 
 /// Mean squared leave-one-out error for each list of shrunken inverse eigenvalues.
 ///
 /// With `s` the eigenvalues and `u` a row of centred features in the eigenbasis, the leverage is
 /// `h = [1/n] + sum u_j^2 / (s_j + lambda)` and the left-out residual is the residual over `1 - h`.
-#[expect(clippy::too_many_arguments, reason = "the parts of one eigendecomposition, used here only")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the parts of one eigendecomposition, used here only"
+)]
 fn leave_one_out<E: Engine>(
     intercept: Intercept,
     features: Features<'_>,
@@ -265,7 +323,11 @@ fn leave_one_out<E: Engine>(
     };
     let basis = Mat::<E::Real>::from_fn(p, p, |i, j| E::Real::from_f64(vectors[(i, j)]));
     let mean_rotated: Vec<f64> = (0..p)
-        .map(|j| (0..p).map(|i| vectors[(i, j)] * moments.feature_mean[i]).sum())
+        .map(|j| {
+            (0..p)
+                .map(|i| vectors[(i, j)] * moments.feature_mean[i])
+                .sum()
+        })
         .collect();
     let visit = |panel: &mut Panel<'_, E::Real>| {
         let labels = features.prepare(panel);
@@ -281,7 +343,10 @@ fn leave_one_out<E: Engine>(
         );
         for (shrink, sum) in shrink.iter().zip(panel.sums.iter_mut()) {
             let mut leverage = vec![base; rows];
-            let mut residual: Vec<f64> = labels.iter().map(|y| y.to_f64() - moments.label_mean).collect();
+            let mut residual: Vec<f64> = labels
+                .iter()
+                .map(|y| y.to_f64() - moments.label_mean)
+                .collect();
             for j in 0..p {
                 for v in 0..rows {
                     let u = panel.scratch[j * rows + v].to_f64() - mean_rotated[j];
@@ -289,11 +354,19 @@ fn leave_one_out<E: Engine>(
                     residual[v] -= u * rotated[j] * shrink[j];
                 }
             }
-            *sum += leverage.iter().zip(&residual).map(|(h, e)| (e / (1.0 - h)).powi(2)).sum::<f64>();
+            *sum += leverage
+                .iter()
+                .zip(&residual)
+                .map(|(h, e)| (e / (1.0 - h)).powi(2))
+                .sum::<f64>();
         }
     };
     let directions = features.directions();
-    let sweep = Sweep { directions: &directions, coefficients: 0, sums: shrink.len() };
+    let sweep = Sweep {
+        directions: &directions,
+        coefficients: 0,
+        sums: shrink.len(),
+    };
     let sums = engine.sweep(batch, sweep, &visit, features.context)?.sums;
     Ok(sums.into_iter().map(|sum| sum / n).collect())
 }

@@ -111,7 +111,12 @@ pub struct Run {
 ///
 /// Cost of a step on the direct engine: `4 n d p` flops; of a readout `2 n d p + n p^2`; of a test
 /// `2 n_test d p`. Results depend on the seed, the experiment and the engine, not on the number of threads.
-pub fn run<E: Engine>(experiment: &Experiment, engine: &mut E, seed: u64, context: Context<'_>) -> Run {
+pub fn run<E: Engine>(
+    experiment: &Experiment,
+    engine: &mut E,
+    seed: u64,
+    context: Context<'_>,
+) -> Run {
     let mut state = State::start(experiment, engine, seed, context);
     let outcome = state.steps();
     Run {
@@ -153,11 +158,25 @@ struct State<'a, E: Engine> {
 }
 
 impl<'a, E: Engine> State<'a, E> {
-    fn start(experiment: &'a Experiment, engine: &'a mut E, seed: u64, context: Context<'a>) -> Self {
+    fn start(
+        experiment: &'a Experiment,
+        engine: &'a mut E,
+        seed: u64,
+        context: Context<'a>,
+    ) -> Self {
         let target = engine.target(experiment.target.r);
         let network = experiment.network.draw(engine, seed);
         let initial = network.first.clone();
-        Self { experiment, engine, seed, context, target, network, initial, measurements: Vec::new() }
+        Self {
+            experiment,
+            engine,
+            seed,
+            context,
+            target,
+            network,
+            initial,
+            measurements: Vec::new(),
+        }
     }
 
     fn steps(&mut self) -> Outcome {
@@ -187,7 +206,14 @@ impl<'a, E: Engine> State<'a, E> {
             if let Some(open) = training.as_mut() {
                 let gradient = self.advance(step, open, last.as_ref())?;
                 let out = &mut self.measurements;
-                metrics::gradient(step, &gradient.directions, &self.target, &self.network.second, groups, out);
+                metrics::gradient(
+                    step,
+                    &gradient.directions,
+                    &self.target,
+                    &self.network.second,
+                    groups,
+                    out,
+                );
                 if groups.contains(&MetricGroup::TrainError) {
                     out.push(Measurement::new(step, "train_error", gradient.train_error));
                 }
@@ -195,12 +221,23 @@ impl<'a, E: Engine> State<'a, E> {
             }
         }
         let second = &self.network.second;
-        metrics::weights(step, &self.network.first, &self.target, second, groups, &mut self.measurements);
+        metrics::weights(
+            step,
+            &self.network.first,
+            &self.target,
+            second,
+            groups,
+            &mut self.measurements,
+        );
         if groups.contains(&MetricGroup::SingularValues) && step > 0 {
-            let values = metrics::singular_values(&self.network.first, &self.initial).unwrap_or_default();
+            let values =
+                metrics::singular_values(&self.network.first, &self.initial).unwrap_or_default();
             for (rank, value) in values.into_iter().enumerate() {
                 let base = Measurement::new(step, "singular_value", value);
-                self.measurements.push(Measurement { rank: Some(rank as u32 + 1), ..base });
+                self.measurements.push(Measurement {
+                    rank: Some(rank as u32 + 1),
+                    ..base
+                });
             }
         }
         if groups.contains(&MetricGroup::TestError) {
@@ -219,22 +256,40 @@ impl<'a, E: Engine> State<'a, E> {
             || (experiment.readout_batch == ReadoutBatch::Same
                 && experiment.schedule != ReadoutSchedule::Never
                 && experiment.metrics.contains(&MetricGroup::TestError));
-        if touched_again { Access::Many } else { Access::Once }
+        if touched_again {
+            Access::Many
+        } else {
+            Access::Once
+        }
     }
 
     /// Makes sure that the batch of step `step` (0 for the first) is open.
     fn open(&mut self, step: u32, training: &mut Option<Training<E::Batch>>) -> Result<(), Stop> {
         let protocol = &self.experiment.protocol;
-        let id = BatchId { purpose: Purpose::Training, index: protocol.plan.index(step) };
+        let id = BatchId {
+            purpose: Purpose::Training,
+            index: protocol.plan.index(step),
+        };
         if training.as_ref().is_some_and(|open| open.id == id) {
             return Ok(());
         }
         *training = None;
-        self.engine.keep_only(&mut [&mut self.target, &mut self.network.first, &mut self.initial]);
+        self.engine
+            .keep_only(&mut [&mut self.target, &mut self.network.first, &mut self.initial]);
         let mut batch = self.engine.open(id, protocol.batch, self.access());
-        let labels = Labels { target: &self.experiment.target, directions: &self.target, seed: self.seed };
-        let removed =
-            labels.estimate(protocol.removal, id, protocol.batch, self.engine, &mut batch, self.context)?;
+        let labels = Labels {
+            target: &self.experiment.target,
+            directions: &self.target,
+            seed: self.seed,
+        };
+        let removed = labels.estimate(
+            protocol.removal,
+            id,
+            protocol.batch,
+            self.engine,
+            &mut batch,
+            self.context,
+        )?;
         *training = Some(Training { id, batch, removed });
         Ok(())
     }
@@ -249,16 +304,30 @@ impl<'a, E: Engine> State<'a, E> {
         let context = StepContext {
             activation: &self.experiment.network.activation,
             second: &self.network.second,
-            labels: Labels { target: &self.experiment.target, directions: &self.target, seed: self.seed },
+            labels: Labels {
+                target: &self.experiment.target,
+                directions: &self.target,
+                seed: self.seed,
+            },
             removed: &training.removed,
             id: training.id,
             rows: protocol.batch,
             context: self.context,
         };
         let mut first = self.network.first.clone();
-        let gradient = advance(&mut first, protocol, last, self.engine, &mut training.batch, context)?;
+        let gradient = advance(
+            &mut first,
+            protocol,
+            last,
+            self.engine,
+            &mut training.batch,
+            context,
+        )?;
         if let Some(neuron) = first.norms().iter().position(|norm| !norm.is_finite()) {
-            return Err(Stop::Ended(Outcome::Diverged { step, neuron: neuron as u32 + 1 }));
+            return Err(Stop::Ended(Outcome::Diverged {
+                step,
+                neuron: neuron as u32 + 1,
+            }));
         }
         self.network.first = first;
         Ok(gradient)
@@ -273,14 +342,24 @@ impl<'a, E: Engine> State<'a, E> {
             self.open(step.saturating_sub(1), training)?;
         }
         let nothing = RemovedPart::nothing();
-        let removed = training.as_ref().map_or(&nothing, |open| &open.removed).clone();
-        let labels = Labels { target: &experiment.target, directions: &self.target, seed: self.seed };
+        let removed = training
+            .as_ref()
+            .map_or(&nothing, |open| &open.removed)
+            .clone();
+        let labels = Labels {
+            target: &experiment.target,
+            directions: &self.target,
+            seed: self.seed,
+        };
         let mut features = Features {
             first: &self.network.first,
             activation: &experiment.network.activation,
             labels,
             removed: &removed,
-            id: BatchId { purpose: Purpose::Readout, index: u64::from(step) },
+            id: BatchId {
+                purpose: Purpose::Readout,
+                index: u64::from(step),
+            },
             rows: protocol.batch,
             context: self.context,
         };
@@ -305,17 +384,34 @@ impl<'a, E: Engine> State<'a, E> {
                 }
             };
         }
-        let mut readouts = vec![Readout { weights: self.network.second.clone(), intercept: 0.0 }];
+        let mut readouts = vec![Readout {
+            weights: self.network.second.clone(),
+            intercept: 0.0,
+        }];
         readouts.extend(fitted.iter().map(|fit| fit.readout.clone()));
-        features.id = BatchId { purpose: Purpose::Test, index: u64::from(step) };
+        features.id = BatchId {
+            purpose: Purpose::Test,
+            index: u64::from(step),
+        };
         features.rows = experiment.test_samples;
         let mut batch = self.engine.open(features.id, features.rows, Access::Once);
         let errors = errors(&readouts, features, self.engine, &mut batch)?;
         let out = &mut self.measurements;
-        out.push(Measurement::new(step, "label_variance", errors.label_variance));
-        out.push(Measurement::new(step, "untrained_readout_error", errors.readouts[0]));
+        out.push(Measurement::new(
+            step,
+            "label_variance",
+            errors.label_variance,
+        ));
+        out.push(Measurement::new(
+            step,
+            "untrained_readout_error",
+            errors.readouts[0],
+        ));
         for (fit, error) in fitted.iter().zip(&errors.readouts[1..]) {
-            out.push(Measurement { ridge: Some(fit.ridge), ..Measurement::new(step, "test_error", *error) });
+            out.push(Measurement {
+                ridge: Some(fit.ridge),
+                ..Measurement::new(step, "test_error", *error)
+            });
         }
         Ok(())
     }

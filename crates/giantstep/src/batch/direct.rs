@@ -12,7 +12,9 @@ use crate::directions::Directions;
 use crate::real::Real;
 
 /// How the target's directions lie in R^d.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum DirectionsLaw {
     /// Uniformly random and orthonormal, drawn anew for each seed.
@@ -43,7 +45,12 @@ pub struct DirectBatch {
 impl<T> Direct<T> {
     /// The engine of one seed in dimension `dimension`.
     pub fn new(dimension: usize, law: DirectionsLaw, seed: u64) -> Self {
-        Self { dimension, law, seed, precision: PhantomData }
+        Self {
+            dimension,
+            law,
+            seed,
+            precision: PhantomData,
+        }
     }
 
     fn normals(&self, role: Role, rows: usize) -> Mat<f64> {
@@ -75,7 +82,8 @@ impl<T: Real> Engine for Direct<T> {
     }
 
     fn gaussian(&mut self, rows: usize) -> Directions {
-        let mut vectors = Directions::new(self.normals(Role::FirstLayer, rows).transpose().to_owned());
+        let mut vectors =
+            Directions::new(self.normals(Role::FirstLayer, rows).transpose().to_owned());
         let scale = 1.0 / (self.dimension as f64).sqrt();
         vectors.scale(|_| scale);
         vectors
@@ -100,9 +108,19 @@ impl<T: Real> Engine for Direct<T> {
             columns: self.dimension,
         };
         let directions = sweep.directions.widened(self.dimension);
-        let swept =
-            streamed::sweep(source, directions.as_ref(), sweep.coefficients, false, sweep.sums, visit, context)?;
-        Ok(Swept { backward: swept.backward.into(), sums: swept.sums })
+        let swept = streamed::sweep(
+            source,
+            directions.as_ref(),
+            sweep.coefficients,
+            false,
+            sweep.sums,
+            visit,
+            context,
+        )?;
+        Ok(Swept {
+            backward: swept.backward.into(),
+            sums: swept.sums,
+        })
     }
 
     fn keep_only(&mut self, _known: &mut [&mut Directions]) {}

@@ -95,8 +95,18 @@ pub enum InLawBatch<T> {
 impl<T> InLaw<T> {
     /// The engine of one seed in dimension `dimension`, up to 2^53.
     pub fn new(dimension: u64, seed: u64) -> Self {
-        let untouched = Untouched { seed, dimension, frame: 0, draws: 0 };
-        Self { untouched, target: 0, seed, precision: std::marker::PhantomData }
+        let untouched = Untouched {
+            seed,
+            dimension,
+            frame: 0,
+            draws: 0,
+        };
+        Self {
+            untouched,
+            target: 0,
+            seed,
+            precision: std::marker::PhantomData,
+        }
     }
 }
 
@@ -124,7 +134,12 @@ impl<T: Real> Engine for InLaw<T> {
         let new = self.untouched.draw(rows);
         let scale = 1.0 / (self.untouched.dimension as f64).sqrt();
         Mat::from_fn(rows, r + new.ncols(), |i, j| {
-            scale * if j < r { known[(j, i)] } else { new[(i, j - r)] }
+            scale
+                * if j < r {
+                    known[(j, i)]
+                } else {
+                    new[(i, j - r)]
+                }
         })
         .into()
     }
@@ -159,8 +174,15 @@ impl<T: Real> Engine for InLaw<T> {
                 let k = sweep.coefficients;
                 let reveals = k > 0 && self.untouched.remaining() > 0;
                 let directions = sweep.directions.widened(*frame);
-                let swept =
-                    streamed::sweep(source, directions.as_ref(), k, reveals, sweep.sums, visit, context)?;
+                let swept = streamed::sweep(
+                    source,
+                    directions.as_ref(),
+                    k,
+                    reveals,
+                    sweep.sums,
+                    visit,
+                    context,
+                )?;
                 let backward = if reveals {
                     let root = square_root(&swept.gram);
                     let new = &root * self.untouched.draw(root.ncols());
@@ -168,7 +190,10 @@ impl<T: Real> Engine for InLaw<T> {
                 } else {
                     swept.backward
                 };
-                Ok(Swept { backward: backward.into(), sums: swept.sums })
+                Ok(Swept {
+                    backward: backward.into(),
+                    sums: swept.sums,
+                })
             }
         }
     }
@@ -176,7 +201,9 @@ impl<T: Real> Engine for InLaw<T> {
     fn keep_only(&mut self, known: &mut [&mut Directions]) {
         let r = self.target;
         let q = self.untouched.frame;
-        let stacked = Directions::stack(&known.iter().map(|vectors| &**vectors).collect::<Vec<_>>()).widened(q);
+        let stacked =
+            Directions::stack(&known.iter().map(|vectors| &**vectors).collect::<Vec<_>>())
+                .widened(q);
         let outside = stacked.get(.., r..);
         let (coordinates, rank) = compressed(outside.transpose());
         // Compacting is exact: the new frame vectors span the known vectors, and the rest of the old frame
@@ -186,7 +213,11 @@ impl<T: Real> Engine for InLaw<T> {
         for vectors in known.iter_mut() {
             let rows = vectors.rows();
             **vectors = Mat::from_fn(rows, r + rank, |i, j| {
-                if j < r { stacked[(first + i, j)] } else { coordinates[(j - r, first + i)] }
+                if j < r {
+                    stacked[(first + i, j)]
+                } else {
+                    coordinates[(j - r, first + i)]
+                }
             })
             .into();
             first += rows;
@@ -204,7 +235,9 @@ fn compressed(columns: faer::MatRef<'_, f64>) -> (Mat<f64>, usize) {
     let scale = triangle[(0, 0)].abs();
     let most = triangle.nrows();
     let tolerance = scale * f64::EPSILON * columns.nrows().max(columns.ncols()) as f64;
-    let rank = (0..most).take_while(|j| triangle[(*j, *j)].abs() > tolerance).count();
+    let rank = (0..most)
+        .take_while(|j| triangle[(*j, *j)].abs() > tolerance)
+        .count();
     let (_, inverse) = qr.P().arrays();
     let restored = Mat::from_fn(rank, columns.ncols(), |i, j| triangle[(i, inverse[j])]);
     (restored, rank)
@@ -223,7 +256,9 @@ fn square_root(gram: &Mat<f64>) -> Mat<f64> {
     let values: Vec<f64> = (0..k).map(|i| eigen.S()[i]).collect();
     let cutoff = values.last().copied().unwrap_or(0.0) * 8.0 * k as f64 * f64::EPSILON;
     let first = values.iter().take_while(|value| **value <= cutoff).count();
-    Mat::from_fn(k, k - first, |i, j| eigen.U()[(i, first + j)] * values[first + j].sqrt())
+    Mat::from_fn(k, k - first, |i, j| {
+        eigen.U()[(i, first + j)] * values[first + j].sqrt()
+    })
 }
 
 /// `[known, 0, new]` with `new` in the last columns of `width`.

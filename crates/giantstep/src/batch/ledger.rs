@@ -41,16 +41,27 @@ impl<T: Real> Ledger<T> {
         let blocks = (0..rows.div_ceil(BLOCK))
             .map(|b| {
                 let size = BLOCK.min(rows - b * BLOCK);
-                Block { coordinates: Mat::zeros(size, 0), contracted: Mat::zeros(size, 0) }
+                Block {
+                    coordinates: Mat::zeros(size, 0),
+                    contracted: Mat::zeros(size, 0),
+                }
             })
             .collect();
-        let mut ledger = Self { seed, id, rows, blocks, draws: 0 };
+        let mut ledger = Self {
+            seed,
+            id,
+            rows,
+            blocks,
+            draws: 0,
+        };
         ledger.extend(frame);
         ledger
     }
 
     fn columns(&self) -> usize {
-        self.blocks.first().map_or(0, |block| block.coordinates.ncols())
+        self.blocks
+            .first()
+            .map_or(0, |block| block.coordinates.ncols())
     }
 
     /// Fresh normals, an n x `columns` matrix in blocks.
@@ -92,20 +103,37 @@ impl<T: Real> Ledger<T> {
 
     /// `(I - E E^T) values`, block by block.
     fn project_out(&self, values: &mut [Mat<T>]) {
-        let m = self.blocks.first().map_or(0, |block| block.contracted.ncols());
+        let m = self
+            .blocks
+            .first()
+            .map_or(0, |block| block.contracted.ncols());
         let columns = values.first().map_or(0, |block| block.ncols());
         if m == 0 || columns == 0 {
             return;
         }
         let along = {
             let values = &*values;
-            self.contract(|block| block.contracted.as_ref(), |b| values[b].as_ref(), (m, columns))
+            self.contract(
+                |block| block.contracted.as_ref(),
+                |b| values[b].as_ref(),
+                (m, columns),
+            )
         };
         let along = cast::<T>(along.as_ref());
-        values.par_iter_mut().zip(&self.blocks).for_each(|(value, block)| {
-            let minus = T::from_f64(-1.0);
-            matmul(value.as_mut(), Accum::Add, block.contracted.as_ref(), along.as_ref(), minus, Par::Seq);
-        });
+        values
+            .par_iter_mut()
+            .zip(&self.blocks)
+            .for_each(|(value, block)| {
+                let minus = T::from_f64(-1.0);
+                matmul(
+                    value.as_mut(),
+                    Accum::Add,
+                    block.contracted.as_ref(),
+                    along.as_ref(),
+                    minus,
+                    Par::Seq,
+                );
+            });
     }
 
     /// Coordinates along frame vectors that this batch has not been contracted against: `(I - E E^T) G`.
@@ -120,9 +148,12 @@ impl<T: Real> Ledger<T> {
     }
 
     fn append(&mut self, columns: Vec<Mat<T>>) {
-        self.blocks.par_iter_mut().zip(columns).for_each(|(block, new)| {
-            block.coordinates = joined(&block.coordinates, &new);
-        });
+        self.blocks
+            .par_iter_mut()
+            .zip(columns)
+            .for_each(|(block, new)| {
+                block.coordinates = joined(&block.coordinates, &new);
+            });
     }
 
     /// The pass of [`crate::batch::Engine::sweep`] on a held batch; `2 n q (m + k) + 2 n k (E + k)` flops.
@@ -169,15 +200,30 @@ impl<T: Real> Ledger<T> {
             let _ = slots[b].set(coefficients.to_owned());
             (context.progress)(rows as u64);
         });
-        let coefficients: Option<Vec<Mat<T>>> = slots.into_iter().map(OnceLock::into_inner).collect();
-        let Some(coefficients) = coefficients else { return Err(Interrupted) };
+        let coefficients: Option<Vec<Mat<T>>> =
+            slots.into_iter().map(OnceLock::into_inner).collect();
+        let Some(coefficients) = coefficients else {
+            return Err(Interrupted);
+        };
         let known = Mat::from_fn(k, q, |i, j| sums[j * k + i]);
-        let backward = if k == 0 { known } else { self.reveal(untouched, known, coefficients) };
-        Ok(Swept { backward: backward.into(), sums: sums[k * q..].to_vec() })
+        let backward = if k == 0 {
+            known
+        } else {
+            self.reveal(untouched, known, coefficients)
+        };
+        Ok(Swept {
+            backward: backward.into(),
+            sums: sums[k * q..].to_vec(),
+        })
     }
 
     /// Draws `X_perp^T C` given all that is known, and the coordinates of the batch that go with it.
-    fn reveal(&mut self, untouched: &mut Untouched, known: Mat<f64>, mut coefficients: Vec<Mat<T>>) -> Mat<f64> {
+    fn reveal(
+        &mut self,
+        untouched: &mut Untouched,
+        known: Mat<f64>,
+        mut coefficients: Vec<Mat<T>>,
+    ) -> Mat<f64> {
         self.project_out(&mut coefficients);
         let (basis, triangle) = orthonormal(&coefficients);
         drop(coefficients);
@@ -185,14 +231,27 @@ impl<T: Real> Ledger<T> {
         let new = drawn.ncols();
         let backward = beside(&known, untouched.frame(), &(triangle.transpose() * &drawn));
         let mut normals = self.fresh(new);
-        self.blocks.par_iter_mut().zip(&basis).for_each(|(block, basis)| {
-            block.contracted = joined(&block.contracted, basis);
-        });
+        self.blocks
+            .par_iter_mut()
+            .zip(&basis)
+            .for_each(|(block, basis)| {
+                block.contracted = joined(&block.contracted, basis);
+            });
         self.project_out(&mut normals);
         let drawn = cast::<T>(drawn.as_ref());
-        normals.par_iter_mut().zip(&basis).for_each(|(normals, basis)| {
-            matmul(normals.as_mut(), Accum::Add, basis.as_ref(), drawn.as_ref(), T::from_f64(1.0), Par::Seq);
-        });
+        normals
+            .par_iter_mut()
+            .zip(&basis)
+            .for_each(|(normals, basis)| {
+                matmul(
+                    normals.as_mut(),
+                    Accum::Add,
+                    basis.as_ref(),
+                    drawn.as_ref(),
+                    T::from_f64(1.0),
+                    Par::Seq,
+                );
+            });
         self.append(normals);
         backward
     }
@@ -216,7 +275,10 @@ fn orthonormal<T: Real>(blocks: &[Mat<T>]) -> (Vec<Mat<T>>, Mat<f64>) {
             (qr.compute_thin_Q(), qr.thin_R().to_owned())
         })
         .collect();
-    let heights: Vec<usize> = factors.iter().map(|(_, triangle)| triangle.nrows()).collect();
+    let heights: Vec<usize> = factors
+        .iter()
+        .map(|(_, triangle)| triangle.nrows())
+        .collect();
     let mut stacked = Mat::<f64>::zeros(heights.iter().sum(), k);
     let mut first = 0;
     for (_, triangle) in &factors {
@@ -230,9 +292,15 @@ fn orthonormal<T: Real>(blocks: &[Mat<T>]) -> (Vec<Mat<T>>, Mat<f64>) {
     let qr = stacked.col_piv_qr();
     let triangle = qr.thin_R();
     let most = triangle.nrows();
-    let scale = if most == 0 { 0.0 } else { triangle[(0, 0)].abs() };
+    let scale = if most == 0 {
+        0.0
+    } else {
+        triangle[(0, 0)].abs()
+    };
     let tolerance = scale * T::EPSILON * 64.0;
-    let rank = (0..most).take_while(|j| triangle[(*j, *j)].abs() > tolerance).count();
+    let rank = (0..most)
+        .take_while(|j| triangle[(*j, *j)].abs() > tolerance)
+        .count();
     let (_, inverse) = qr.P().arrays();
     let restored = Mat::from_fn(rank, k, |i, j| triangle[(i, inverse[j])]);
     let thin = qr.compute_thin_Q();
@@ -257,17 +325,30 @@ fn orthonormal<T: Real>(blocks: &[Mat<T>]) -> (Vec<Mat<T>>, Mat<f64>) {
 
 fn product<T: Real>(left: MatRef<'_, T>, right: MatRef<'_, T>) -> Mat<T> {
     let mut out = Mat::zeros(left.nrows(), right.ncols());
-    matmul(out.as_mut(), Accum::Replace, left, right, T::from_f64(1.0), Par::Seq);
+    matmul(
+        out.as_mut(),
+        Accum::Replace,
+        left,
+        right,
+        T::from_f64(1.0),
+        Par::Seq,
+    );
     out
 }
 
 fn joined<T: Real>(left: &Mat<T>, right: &Mat<T>) -> Mat<T> {
     let first = left.ncols();
     Mat::from_fn(left.nrows(), first + right.ncols(), |i, j| {
-        if j < first { left[(i, j)] } else { right[(i, j - first)] }
+        if j < first {
+            left[(i, j)]
+        } else {
+            right[(i, j - first)]
+        }
     })
 }
 
 fn cast<T: Real>(matrix: MatRef<'_, f64>) -> Mat<T> {
-    Mat::from_fn(matrix.nrows(), matrix.ncols(), |i, j| T::from_f64(matrix[(i, j)]))
+    Mat::from_fn(matrix.nrows(), matrix.ncols(), |i, j| {
+        T::from_f64(matrix[(i, j)])
+    })
 }

@@ -25,9 +25,13 @@ pub struct Panel<'a, T> {
 }
 impl<T> Panel<'_, T> {
     /// Column.
-    pub fn field(&self, i: usize) -> &[T] { &self.fields[i * self.rows..(i + 1) * self.rows] }
+    pub fn field(&self, i: usize) -> &[T] {
+        &self.fields[i * self.rows..(i + 1) * self.rows]
+    }
     /// Column.
-    pub fn field_mut(&mut self, i: usize) -> &mut [T] { &mut self.fields[i * self.rows..(i + 1) * self.rows] }
+    pub fn field_mut(&mut self, i: usize) -> &mut [T] {
+        &mut self.fields[i * self.rows..(i + 1) * self.rows]
+    }
 }
 
 /// Which matrix.
@@ -57,37 +61,79 @@ pub struct Streamed {
 }
 
 /// One pass.
-pub fn sweep<T: Real>(source: Source, directions: MatRef<'_, f64>, k: usize, gram: bool, sums: usize,
-    visit: &(dyn Fn(&mut Panel<'_, T>) + Sync), context: Context<'_>) -> Result<Streamed, Interrupted> {
+pub fn sweep<T: Real>(
+    source: Source,
+    directions: MatRef<'_, f64>,
+    k: usize,
+    gram: bool,
+    sums: usize,
+    visit: &(dyn Fn(&mut Panel<'_, T>) + Sync),
+    context: Context<'_>,
+) -> Result<Streamed, Interrupted> {
     let q = source.columns;
     let m = directions.nrows();
     let g = if gram { k } else { 0 };
     let directions = Mat::<T>::from_fn(m, q, |i, j| T::from_f64(directions[(i, j)]));
     let blocks = source.rows.div_ceil(ROWS as u64) as usize;
     let total = tree_sum(blocks, k * q + g * g + sums, |b, out| {
-        if context.stop.load(std::sync::atomic::Ordering::Relaxed) { return; }
+        if context.stop.load(std::sync::atomic::Ordering::Relaxed) {
+            return;
+        }
         let first = b as u64 * ROWS as u64;
         let rows = (source.rows - first).min(ROWS as u64) as usize;
         let mut x = Mat::<T>::zeros(rows, q);
         let mut stream = Stream::new(source.seed, source.role, source.index, b as u64);
-        for j in 0..q { stream.fill_normal(x.col_as_slice_mut(j)); }
+        for j in 0..q {
+            stream.fill_normal(x.col_as_slice_mut(j));
+        }
         let mut fields = vec![T::from_f64(0.0); rows * m.max(k)];
         if m > 0 {
-        matmul(MatMut::from_column_major_slice_mut(&mut fields[..rows * m], rows, m), Accum::Replace, x.as_ref(), directions.transpose(), T::from_f64(1.0), Par::Seq);
+            matmul(
+                MatMut::from_column_major_slice_mut(&mut fields[..rows * m], rows, m),
+                Accum::Replace,
+                x.as_ref(),
+                directions.transpose(),
+                T::from_f64(1.0),
+                Par::Seq,
+            );
         }
         let (backward, rest) = out.split_at_mut(k * q);
         let (gram, own) = rest.split_at_mut(g * g);
-        visit(&mut Panel { first_row: first, rows, fields: &mut fields, sums: own, scratch: &mut Vec::new() });
+        visit(&mut Panel {
+            first_row: first,
+            rows,
+            fields: &mut fields,
+            sums: own,
+            scratch: &mut Vec::new(),
+        });
         let c = MatRef::from_column_major_slice(&fields[..rows * k], rows, k);
         let p = |r: MatRef<'_, T>, out: &mut [f64]| {
             let mut z = Mat::<T>::zeros(k, r.ncols());
-            matmul(z.as_mut(), Accum::Replace, c.transpose(), r, T::from_f64(1.0), Par::Seq);
-            for j in 0..r.ncols() { for i in 0..k { out[j * k + i] = z[(i, j)].to_f64(); } }
+            matmul(
+                z.as_mut(),
+                Accum::Replace,
+                c.transpose(),
+                r,
+                T::from_f64(1.0),
+                Par::Seq,
+            );
+            for j in 0..r.ncols() {
+                for i in 0..k {
+                    out[j * k + i] = z[(i, j)].to_f64();
+                }
+            }
         };
-        if k > 0 { p(x.as_ref(), backward); if g > 0 { p(c, gram); } }
+        if k > 0 {
+            p(x.as_ref(), backward);
+            if g > 0 {
+                p(c, gram);
+            }
+        }
         (context.progress)(rows as u64);
     });
-    if context.stop.load(std::sync::atomic::Ordering::Relaxed) { return Err(Interrupted); }
+    if context.stop.load(std::sync::atomic::Ordering::Relaxed) {
+        return Err(Interrupted);
+    }
     Ok(Streamed {
         backward: Mat::from_fn(k, q, |i, j| total[j * k + i]),
         gram: Mat::from_fn(g, g, |i, j| total[k * q + j * k + i]),

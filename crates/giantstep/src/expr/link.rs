@@ -1,22 +1,116 @@
-//! stub
+//! Links of targets and formulas of protocols.
+
+use std::sync::Arc;
+
+use super::check::finite_under_the_gaussian;
+use super::error::{ExprError, Problem};
+use super::parse::{MAX_VARIABLES, Scope, parse_with_spans};
+use super::{Expr, Program, parse};
 use crate::real::Real;
-/// stub
+
+/// A link `g(z_1, ..., z_r)`.
+///
+/// ```
+/// use giantstep::expr::Link;
+/// let link = Link::parse("z1 + z1*z2", None)?;
+/// assert_eq!(link.r(), 2);
+/// let mut values = [0.0; 2];
+/// link.eval_columns(&[&[1.0, 2.0], &[3.0, -1.0]], &mut values);
+/// assert_eq!(values, [4.0, 0.0]);
+/// # Ok::<(), giantstep::expr::ExprError>(())
+/// ```
 #[derive(Debug, Clone)]
-pub struct Link(usize);
-impl Link {
-    /// stub
-    pub fn parse(_t: &str, r: Option<usize>) -> Result<Self, String> { Ok(Self(r.unwrap_or(2))) }
-    /// stub
-    pub fn r(&self) -> usize { self.0 }
-    /// stub
-    pub fn eval_columns<T: Real>(&self, c: &[&[T]], out: &mut [T]) { if self.0 == 0 { out.fill(T::from_f64(0.0)); return; } for (v, o) in out.iter_mut().enumerate() { let (a, b) = (c[0][v], c[1][v]); *o = T::from_f64(0.5) * (a + a * a + b - b * b); } }
+pub struct Link {
+    source: Arc<str>,
+    expr: Arc<Expr>,
+    program: Arc<Program>,
+    r: usize,
 }
-/// stub
+
+impl Link {
+    /// Reads a link; without `r` it has as many directions as its largest variable.
+    ///
+    /// # Errors
+    /// [`ExprError`] if the text is no expression, uses a variable beyond `r`, or is not finite with finite
+    /// variance under the Gaussian.
+    pub fn parse(text: &str, r: Option<usize>) -> Result<Self, ExprError> {
+        let (expr, spans) = parse_with_spans(text, Scope::Link)?;
+        let fail = |span, problem| ExprError {
+            text: text.to_owned(),
+            span,
+            problem,
+        };
+        let r = r.unwrap_or(expr.variables());
+        if r > MAX_VARIABLES {
+            return Err(fail(0..0, Problem::Directions(r)));
+        }
+        let mut nodes = Vec::new();
+        expr.visit(&mut |node| nodes.push(node));
+        for (node, span) in nodes.iter().zip(&spans) {
+            if let Expr::Variable(k) = node
+                && *k >= r
+            {
+                return Err(fail(
+                    span.clone(),
+                    Problem::Direction { variable: k + 1, r },
+                ));
+            }
+        }
+        finite_under_the_gaussian(text, &expr, &spans)?;
+        let program = Program::new(&expr);
+        Ok(Self {
+            source: text.into(),
+            expr: Arc::new(expr),
+            program: Arc::new(program),
+            r,
+        })
+    }
+
+    /// The text as typed.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// The syntax tree.
+    pub fn expr(&self) -> &Expr {
+        &self.expr
+    }
+
+    /// The compiled form.
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// The number r of directions.
+    pub fn r(&self) -> usize {
+        self.r
+    }
+
+    /// Writes `g` of `r` columns of equal length.
+    pub fn eval_columns<T: Real>(&self, columns: &[&[T]], out: &mut [T]) {
+        self.program.eval_columns(columns, out);
+    }
+}
+
+/// A formula of the protocol in named quantities, such as `d^1.65` or `10*sqrt(n*p)`.
 #[derive(Debug, Clone)]
-pub struct Formula(f64);
+pub struct Formula {
+    program: Program,
+}
+
 impl Formula {
-    /// stub
-    pub fn parse(t: &str, _n: &[&str]) -> Result<Self, String> { Ok(Self(if t == "2*p" { 20.0 } else { 10.0 })) }
-    /// stub
-    pub fn eval(&self, _v: &[f64]) -> f64 { self.0 }
+    /// Reads a formula in these names.
+    ///
+    /// # Errors
+    /// [`ExprError`] if the text is no expression in these names.
+    pub fn parse(text: &str, names: &[&str]) -> Result<Self, ExprError> {
+        Ok(Self {
+            program: Program::new(&parse(text, Scope::Formula(names))?),
+        })
+    }
+
+    /// The value, given one number for each name.
+    pub fn eval(&self, values: &[f64]) -> f64 {
+        self.program.eval(values)
+    }
 }

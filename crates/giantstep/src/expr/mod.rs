@@ -1,9 +1,21 @@
 //! The little language of links, activations and formulas.
 //!
-//! A link is typed in `z1..zr`, an activation in `x`, a formula of the protocol in `d`, `n`, `p`.
+//! A link is typed in `z1..zr`, an activation in `x`, a formula of the protocol in `d`, `n`, `p`. Text is parsed
+//! into an [`Expr`] with exact numbers, which can be differentiated, asked for its degree and its kinks, and
+//! compiled into a [`Program`] that evaluates whole columns.
 
 mod ast;
+mod check;
+mod derivative;
+mod display;
+mod error;
 mod link;
+mod parse;
+mod program;
 
 pub use ast::{Expr, Function, Operator};
+pub(crate) use check::parse_checked;
+pub use error::{ExprError, Problem};
 pub use link::{Formula, Link};
+pub use parse::{MAX_DEGREE, MAX_DEPTH, MAX_HERMITE, MAX_LENGTH, MAX_VARIABLES, Scope, parse};
+pub use program::Program;

@@ -1,12 +1,12 @@
 //! The one conversion of an experiment file into checked types.
 
 use crate::activation::Activation;
+use crate::batch::DirectionsLaw;
 use crate::expr::{Formula, Link};
 use crate::labels::{Removal, Target};
 use crate::network::{NetworkLaw, Pairing};
 use crate::readout::{Ridge, RidgeParams};
 use crate::run::Experiment;
-use crate::batch::DirectionsLaw;
 use crate::spec::{EngineChoice, Precision, Quantity, RidgeSpec, SaveWeights, Spec};
 use crate::train::{BatchPlan, Lookahead, Loss, Protocol};
 
@@ -104,15 +104,30 @@ impl Spec {
         };
         let run = &self.run;
         if run.seeds == 0 {
-            return Err(SpecError::new("run.seeds", 0, "no seed, no run", "give at least 1"));
+            return Err(SpecError::new(
+                "run.seeds",
+                0,
+                "no seed, no run",
+                "give at least 1",
+            ));
         }
         let Some(last) = run.first_seed.checked_add(run.seeds) else {
             let remedy = "choose first_seed and seeds with a sum below 2^64";
-            return Err(SpecError::new("run.first_seed", run.first_seed, "seeds overflow", remedy));
+            return Err(SpecError::new(
+                "run.first_seed",
+                run.first_seed,
+                "seeds overflow",
+                remedy,
+            ));
         };
         if run.threads > 1024 {
             let remedy = "give the number of cores, or 0 for all of them";
-            return Err(SpecError::new("run.threads", run.threads, "too many threads", remedy));
+            return Err(SpecError::new(
+                "run.threads",
+                run.threads,
+                "too many threads",
+                remedy,
+            ));
         }
         Ok(Checked {
             name: self.check_name()?,
@@ -131,7 +146,12 @@ impl Spec {
         let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         if self.name.is_empty() || self.name.len() > 64 || !self.name.chars().all(fits) {
             let reason = "not a file name of 1 to 64 letters, digits, '-' and '_'";
-            return Err(SpecError::new("name", quoted(&self.name), reason, "rename the experiment"));
+            return Err(SpecError::new(
+                "name",
+                quoted(&self.name),
+                reason,
+                "rename the experiment",
+            ));
         }
         Ok(self.name.clone())
     }
@@ -139,7 +159,12 @@ impl Spec {
     fn check_target(&self, dimension: u64) -> Result<Target, SpecError> {
         let target = &self.target;
         let link = Link::parse(&target.link, target.r).map_err(|error| {
-            SpecError::new("target.link", quoted(&target.link), format!("\n{error}"), "correct the link")
+            SpecError::new(
+                "target.link",
+                quoted(&target.link),
+                format!("\n{error}"),
+                "correct the link",
+            )
         })?;
         let r = link.r();
         if r as u64 > dimension {
@@ -149,20 +174,39 @@ impl Spec {
         }
         if !(target.noise >= 0.0 && target.noise.is_finite()) {
             let reason = "a variance is finite and not negative";
-            return Err(SpecError::new("target.noise", target.noise, reason, "give 0 or a positive number"));
+            return Err(SpecError::new(
+                "target.noise",
+                target.noise,
+                reason,
+                "give 0 or a positive number",
+            ));
         }
-        Ok(Target { link, r, noise: target.noise })
+        Ok(Target {
+            link,
+            r,
+            noise: target.noise,
+        })
     }
 
     fn check_network(&self, width: u64) -> Result<NetworkLaw, SpecError> {
         let network = &self.network;
         let activation = Activation::parse(&network.activation).map_err(|error| {
             let value = quoted(&network.activation);
-            SpecError::new("network.activation", value, format!("\n{error}"), "correct the activation")
+            SpecError::new(
+                "network.activation",
+                value,
+                format!("\n{error}"),
+                "correct the activation",
+            )
         })?;
         if width > 1 << 20 {
             let reason = "wider than 2^20 neurons";
-            return Err(SpecError::new("network.width", width, reason, "choose a smaller width"));
+            return Err(SpecError::new(
+                "network.width",
+                width,
+                reason,
+                "choose a smaller width",
+            ));
         }
         if network.pairing == Pairing::Symmetric && width % 2 == 1 {
             let reason = "symmetric pairs need an even width";
@@ -178,22 +222,42 @@ impl Spec {
         })
     }
 
-    fn check_protocol(&self, dimension: u64, batch: u64, known: Known) -> Result<Protocol, SpecError> {
+    fn check_protocol(
+        &self,
+        dimension: u64,
+        batch: u64,
+        known: Known,
+    ) -> Result<Protocol, SpecError> {
         let protocol = &self.protocol;
         if protocol.steps > 100_000 {
             let reason = "more than 100000 giant steps";
-            return Err(SpecError::new("protocol.steps", protocol.steps, reason, "take fewer steps"));
+            return Err(SpecError::new(
+                "protocol.steps",
+                protocol.steps,
+                reason,
+                "take fewer steps",
+            ));
         }
         if protocol.reuse == 0 {
             let remedy = "1 draws a fresh batch every step";
-            return Err(SpecError::new("protocol.reuse", 0, "a batch serves at least one step", remedy));
+            return Err(SpecError::new(
+                "protocol.reuse",
+                0,
+                "a batch serves at least one step",
+                remedy,
+            ));
         }
         if let Loss::CorrelationUntil(fraction) = protocol.loss
             && !(fraction > 0.0 && fraction <= 1.0)
         {
             let reason = "the fraction of the mean square label lies in (0, 1]";
             let remedy = "for instance { correlation_until = 0.5 }";
-            return Err(SpecError::new("protocol.loss.correlation_until", fraction, reason, remedy));
+            return Err(SpecError::new(
+                "protocol.loss.correlation_until",
+                fraction,
+                reason,
+                remedy,
+            ));
         }
         let lookahead = match &protocol.lookahead {
             None => None,
@@ -209,7 +273,12 @@ impl Spec {
             more => {
                 let reason = "only degrees 0 and 1 can be estimated from a batch and removed";
                 let remedy = "use 0 (nothing), 1 (mean) or 2 (mean and linear part)";
-                return Err(SpecError::new("protocol.remove_below", more, reason, remedy));
+                return Err(SpecError::new(
+                    "protocol.remove_below",
+                    more,
+                    reason,
+                    remedy,
+                ));
             }
         };
         Ok(Protocol {
@@ -232,31 +301,54 @@ impl Spec {
         let (ridge, values) = match &self.readout.ridge {
             RidgeSpec::Value(value) => (Ridge::Values(vec![*value]), vec![*value]),
             RidgeSpec::Values(values) => (Ridge::Values(values.clone()), values.clone()),
-            RidgeSpec::LeaveOneOut { leave_one_out: values } => {
-                (Ridge::LeaveOneOut(values.clone()), values.clone())
-            }
+            RidgeSpec::LeaveOneOut {
+                leave_one_out: values,
+            } => (Ridge::LeaveOneOut(values.clone()), values.clone()),
         };
         if values.is_empty() {
-            return Err(SpecError::new("readout.ridge", "[]", "no value", "give at least one"));
+            return Err(SpecError::new(
+                "readout.ridge",
+                "[]",
+                "no value",
+                "give at least one",
+            ));
         }
         for value in values {
             if !(value >= 0.0 && value.is_finite()) {
                 let reason = "a ridge is finite and not negative";
-                return Err(SpecError::new("readout.ridge", value, reason, "give 0 or a positive number"));
+                return Err(SpecError::new(
+                    "readout.ridge",
+                    value,
+                    reason,
+                    "give 0 or a positive number",
+                ));
             }
             if value == 0.0 && matches!(ridge, Ridge::LeaveOneOut(_)) {
                 let reason = "leave-one-out is undefined where the fit interpolates";
-                return Err(SpecError::new("readout.ridge", value, reason, "give positive candidates"));
+                return Err(SpecError::new(
+                    "readout.ridge",
+                    value,
+                    reason,
+                    "give positive candidates",
+                ));
             }
         }
-        Ok(RidgeParams { ridge, intercept: self.readout.intercept })
+        Ok(RidgeParams {
+            ridge,
+            intercept: self.readout.intercept,
+        })
     }
 
     fn check_test_samples(&self) -> Result<u64, SpecError> {
         let samples = self.evaluation.test_samples;
         if samples == 0 || samples as f64 > LARGEST_COUNT {
             let reason = "an error is measured on at least one sample";
-            return Err(SpecError::new("evaluation.test_samples", samples, reason, "100000 is usual"));
+            return Err(SpecError::new(
+                "evaluation.test_samples",
+                samples,
+                reason,
+                "100000 is usual",
+            ));
         }
         Ok(samples)
     }
@@ -314,7 +406,9 @@ fn positive(key: &str, quantity: &Quantity, known: Known) -> Result<f64, SpecErr
 
 /// Bytes from text such as `"400 MB"` or `"1.5 GiB"`.
 fn bytes(key: &str, text: &str) -> Result<u64, SpecError> {
-    let split = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
+    let split = text
+        .find(|c: char| c.is_ascii_alphabetic())
+        .unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
     let unit = match unit.trim() {
         "" | "B" => Some(1.0),
@@ -328,10 +422,17 @@ fn bytes(key: &str, text: &str) -> Result<u64, SpecError> {
         _ => None,
     };
     match (number.trim().parse::<f64>(), unit) {
-        (Ok(number), Some(unit)) if number > 0.0 && number.is_finite() => Ok((number * unit) as u64),
+        (Ok(number), Some(unit)) if number > 0.0 && number.is_finite() => {
+            Ok((number * unit) as u64)
+        }
         _ => {
             let remedy = "write for instance \"400 MB\" or \"8 GB\"";
-            Err(SpecError::new(key, quoted(text), "not an amount of memory", remedy))
+            Err(SpecError::new(
+                key,
+                quoted(text),
+                "not an amount of memory",
+                remedy,
+            ))
         }
     }
 }

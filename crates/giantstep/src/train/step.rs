@@ -98,14 +98,21 @@ pub fn gradient<E: Engine>(
             Residual::Label => &labels,
         };
         for (i, scale) in output_scale.iter().enumerate() {
-            step.activation.derivative_column(panel.field(i), &mut column);
+            step.activation
+                .derivative_column(panel.field(i), &mut column);
             let scale = E::Real::from_f64(*scale);
-            for ((out, slope), residual) in panel.field_mut(i).iter_mut().zip(&column).zip(residuals) {
+            for ((out, slope), residual) in
+                panel.field_mut(i).iter_mut().zip(&column).zip(residuals)
+            {
                 *out = scale * *slope * *residual;
             }
         }
     };
-    let sweep = Sweep { directions: &directions, coefficients: p, sums: 2 };
+    let sweep = Sweep {
+        directions: &directions,
+        coefficients: p,
+        sums: 2,
+    };
     let mut swept = engine.sweep(batch, sweep, &visit, step.context)?;
     let scale = 1.0 / step.rows as f64;
     swept.backward.scale(|_| scale);
@@ -142,7 +149,9 @@ pub fn advance<E: Engine>(
     if protocol.geometry == Geometry::Spherical {
         let along = first.row_products(&followed.directions);
         let squared = first.row_products(first);
-        followed.directions.add_scaled(|i| -along[i] / squared[i], first);
+        followed
+            .directions
+            .add_scaled(|i| -along[i] / squared[i], first);
     }
     first.add_scaled(|_| protocol.step_size, &followed.directions);
     if protocol.geometry != Geometry::Plain {
@@ -153,5 +162,8 @@ pub fn advance<E: Engine>(
 }
 
 fn power<T: Real>(values: &[T]) -> f64 {
-    values.iter().map(|value| value.to_f64() * value.to_f64()).sum()
+    values
+        .iter()
+        .map(|value| value.to_f64() * value.to_f64())
+        .sum()
 }

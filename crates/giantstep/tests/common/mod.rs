@@ -39,7 +39,10 @@ fn merge(into: &mut Value, changes: Value) {
 /// One run without progress or interruption.
 pub fn run_quietly<E: Engine>(experiment: &Experiment, mut engine: E, seed: u64) -> Run {
     let stop = AtomicBool::new(false);
-    let context = Context { stop: &stop, progress: &|_| {} };
+    let context = Context {
+        stop: &stop,
+        progress: &|_| {},
+    };
     let run = run(experiment, &mut engine, seed, context);
     assert_eq!(run.outcome, Outcome::Completed);
     run
@@ -47,17 +50,34 @@ pub fn run_quietly<E: Engine>(experiment: &Experiment, mut engine: E, seed: u64)
 
 pub fn direct(experiment: &Experiment, seed: u64) -> Run {
     let dimension = experiment.protocol.dimension as usize;
-    run_quietly(experiment, Direct::<f64>::new(dimension, DirectionsLaw::Canonical, seed), seed)
+    run_quietly(
+        experiment,
+        Direct::<f64>::new(dimension, DirectionsLaw::Canonical, seed),
+        seed,
+    )
 }
 
 pub fn in_law(experiment: &Experiment, seed: u64) -> Run {
-    run_quietly(experiment, InLaw::<f64>::new(experiment.protocol.dimension, seed), seed)
+    run_quietly(
+        experiment,
+        InLaw::<f64>::new(experiment.protocol.dimension, seed),
+        seed,
+    )
 }
 
 /// Names of the scalars that [`statistics`] returns.
 pub const STATISTICS: [&str; 11] = [
-    "|M|^2", "tr Q", "tr Q^2", "a.M_1", "a.M_r", "a.Q.a", "test error", "untrained readout error",
-    "gradient cosine", "gradient alignment", "largest singular value",
+    "|M|^2",
+    "tr Q",
+    "tr Q^2",
+    "a.M_1",
+    "a.M_r",
+    "a.Q.a",
+    "test error",
+    "untrained readout error",
+    "gradient cosine",
+    "gradient alignment",
+    "largest singular value",
 ];
 
 /// Scalars of the final state, none of which depends on a basis of R^d or on the order of seeds.
@@ -71,7 +91,12 @@ pub fn statistics(run: &Run) -> Vec<f64> {
     let find = |metric: &str, direction: Option<u32>| {
         run.measurements
             .iter()
-            .filter(|m| m.step == last && m.metric == metric && m.direction == direction && m.neuron.is_none())
+            .filter(|m| {
+                m.step == last
+                    && m.metric == metric
+                    && m.direction == direction
+                    && m.neuron.is_none()
+            })
             .map(|m| m.value)
             .next()
             .unwrap_or(0.0)
@@ -82,7 +107,10 @@ pub fn statistics(run: &Run) -> Vec<f64> {
         q.squared_norm_l2(),
         if r > 0 { dot(0) } else { 0.0 },
         if r > 0 { dot(r - 1) } else { 0.0 },
-        (0..p).flat_map(|i| (0..p).map(move |j| (i, j))).map(|(i, j)| second[i] * q[(i, j)] * second[j]).sum(),
+        (0..p)
+            .flat_map(|i| (0..p).map(move |j| (i, j)))
+            .map(|(i, j)| second[i] * q[(i, j)] * second[j])
+            .sum(),
         find("test_error", None),
         find("untrained_readout_error", None),
         find("gradient_cosine", Some(1)),
@@ -90,13 +118,18 @@ pub fn statistics(run: &Run) -> Vec<f64> {
         find("singular_value", None),
     ];
     // Seven digits: a statistic that is constant in law may differ between engines by rounding.
-    statistics.iter().map(|value| format!("{value:.6e}").parse().unwrap_or(f64::NAN)).collect()
+    statistics
+        .iter()
+        .map(|value| format!("{value:.6e}").parse().unwrap_or(f64::NAN))
+        .collect()
 }
 
 /// Statistics over seeds, one list for each.
 pub fn sample(seeds: std::ops::Range<u64>, draw: impl Fn(u64) -> Vec<f64> + Sync) -> Vec<Vec<f64>> {
     let runs: Vec<Vec<f64>> = seeds.into_par_iter().map(&draw).collect();
-    (0..runs[0].len()).map(|k| runs.iter().map(|run| run[k]).collect()).collect()
+    (0..runs[0].len())
+        .map(|k| runs.iter().map(|run| run[k]).collect())
+        .collect()
 }
 
 /// The p-value of the two-sample Kolmogorov-Smirnov test (Stephens' small-sample form of the limit law).

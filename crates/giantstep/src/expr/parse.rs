@@ -1,0 +1,476 @@
+//! From text to syntax tree.
+
+use std::ops::Range;
+
+use num_bigint::BigInt;
+use num_rational::BigRational;
+use num_traits::{One, Pow, ToPrimitive};
+use winnow::ascii::{digit0, digit1, multispace0};
+use winnow::combinator::{alt, opt, preceded};
+use winnow::error::ContextError;
+use winnow::stream::{LocatingSlice, Location};
+use winnow::token::{any, one_of, take_while};
+use winnow::{ModalResult, Parser};
+
+use super::ast::{Expr, Function, Operator};
+use super::error::{ExprError, Problem};
+
+/// The longest text, in bytes.
+pub const MAX_LENGTH: usize = 4096;
+/// The deepest nesting.
+pub const MAX_DEPTH: usize = 64;
+/// The highest degree of a polynomial.
+pub const MAX_DEGREE: u64 = 64;
+/// The highest degree of a named Hermite polynomial.
+pub const MAX_HERMITE: u8 = 20;
+/// The most variables of a link.
+pub const MAX_VARIABLES: usize = 64;
+/// The largest decimal exponent of a typed number.
+const MAX_EXPONENT: i64 = 300;
+
+/// Which variables an expression may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope<'a> {
+    /// `z1, z2, ...`
+    Link,
+    /// `x`
+    Activation,
+    /// These names.
+    Formula(&'a [&'a str]),
+}
+
+impl Scope<'_> {
+    fn variable(self, name: &str) -> Option<usize> {
+        match self {
+            Scope::Link => {
+                let digits = name.strip_prefix('z')?;
+                let number: usize = digits.parse().ok()?;
+                let canonical = !digits.starts_with('0') && !digits.starts_with('+');
+                (canonical && number <= MAX_VARIABLES).then(|| number - 1)
+            }
+            Scope::Activation => (name == "x").then_some(0),
+            Scope::Formula(names) => names.iter().position(|known| *known == name),
+        }
+    }
+
+    /// The name of a variable.
+    pub(super) fn name(self, variable: usize) -> String {
+        match self {
+            Scope::Link => format!("z{}", variable + 1),
+            Scope::Activation => "x".to_owned(),
+            Scope::Formula(names) => names.get(variable).copied().unwrap_or("?").to_owned(),
+        }
+    }
+
+    fn described(self) -> String {
+        match self {
+            Scope::Link => "z1, z2, ...".to_owned(),
+            Scope::Activation => "x".to_owned(),
+            Scope::Formula([]) => "numbers".to_owned(),
+            Scope::Formula(names) => names.join(", "),
+        }
+    }
+
+    fn unknown(self, name: &str) -> Problem {
+        let mut known: Vec<String> = Function::ALL.iter().map(|f| f.name().to_owned()).collect();
+        known.extend(["min", "max", "pi", "He2", "He3"].map(str::to_owned));
+        match self {
+            Scope::Link => known.extend((0..9).map(|k| self.name(k))),
+            Scope::Activation => known.push("x".to_owned()),
+            Scope::Formula(names) => known.extend(names.iter().map(|name| (*name).to_owned())),
+        }
+        let nearest = known
+            .into_iter()
+            .map(|candidate| {
+                (
+                    strsim::damerau_levenshtein(&candidate, &name.to_lowercase()),
+                    candidate,
+                )
+            })
+            .filter(|(distance, candidate)| *distance <= 2 && *distance < candidate.len())
+            .min()
+            .map(|(_, candidate)| candidate);
+        Problem::Name {
+            name: name.to_owned(),
+            nearest,
+            variables: self.described(),
+        }
+    }
+}
+
+/// Reads an expression over the variables of `scope`.
+///
+/// `+ - * / ^` (right-associative, binding more tightly than a sign before it), `He0..He20`, the functions of
+/// [`Function`], `min`, `max`, `pi` and decimal numbers, which are kept exactly.
+///
+/// # Errors
+/// [`ExprError`] with the place and the reason; text of any kind never panics.
+///
+/// ```
+/// use giantstep::expr::{Scope, parse};
+/// let link = parse("z1 + He2(z2)*z1", Scope::Link)?;
+/// assert_eq!(link.polynomial_degree(), Some(3));
+/// let error = parse("z1 + thanh(z2)", Scope::Link).unwrap_err();
+/// assert_eq!((error.column(), error.help().as_str()), (6, "did you mean `tanh`?"));
+/// # Ok::<(), giantstep::expr::ExprError>(())
+/// ```
+pub fn parse(text: &str, scope: Scope<'_>) -> Result<Expr, ExprError> {
+    parse_with_spans(text, scope).map(|(expr, _)| expr)
+}
+
+/// The expression, and the place of every node in the order of [`Expr::visit`].
+pub(super) fn parse_with_spans(
+    text: &str,
+    scope: Scope<'_>,
+) -> Result<(Expr, Vec<Range<usize>>), ExprError> {
+    let fail = |(span, problem)| ExprError {
+        text: text.to_owned(),
+        span,
+        problem,
+    };
+    if text.len() > MAX_LENGTH {
+        return Err(fail((0..0, Problem::Length(text.len()))));
+    }
+    let tokens = tokens(text).map_err(fail)?;
+    let mut parser = Parse {
+        tokens: &tokens,
+        next: 0,
+        end: text.len(),
+        scope,
+        spans: Vec::new(),
+    };
+    let expr = parser.sum(0).map_err(fail)?;
+    if let Some((_, span)) = parser.tokens.get(parser.next) {
+        return Err(fail((span.clone(), Problem::Trailing)));
+    }
+    Ok((expr, parser.spans))
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Token {
+    Number(BigRational),
+    Name(String),
+    Symbol(char),
+}
+
+type Spanned<T> = Result<T, (Range<usize>, Problem)>;
+type Input<'a> = LocatingSlice<&'a str>;
+
+fn tokens(text: &str) -> Spanned<Vec<(Token, Range<usize>)>> {
+    fn number<'a>(input: &mut Input<'a>) -> ModalResult<&'a str> {
+        let exponent = (one_of(['e', 'E']), opt(one_of(['+', '-'])), digit1);
+        let decimal = alt(((digit1, opt(('.', digit0))).void(), ('.', digit1).void()));
+        (decimal, opt(exponent)).take().parse_next(input)
+    }
+    fn name<'a>(input: &mut Input<'a>) -> ModalResult<&'a str> {
+        (
+            one_of(|c: char| c.is_alphabetic()),
+            take_while(0.., |c: char| c.is_alphanumeric() || c == '_'),
+        )
+            .take()
+            .parse_next(input)
+    }
+    let mut input = LocatingSlice::new(text);
+    let mut tokens = Vec::new();
+    loop {
+        let skipped: Result<&str, ContextError> = multispace0.parse_next(&mut input);
+        if skipped.is_err() || input.is_empty() {
+            return Ok(tokens);
+        }
+        let start = input.current_token_start();
+        let symbol = one_of(['+', '-', '*', '/', '^', '(', ')', ',']);
+        let token = alt((
+            number.map(|text: &str| {
+                rational(text)
+                    .map(Token::Number)
+                    .ok_or_else(|| Problem::Number(text.to_owned()))
+            }),
+            name.map(|text: &str| Ok(Token::Name(text.to_owned()))),
+            preceded((), symbol).map(|c| Ok(Token::Symbol(c))),
+            any.map(|c| Err(Problem::Character(c))),
+        ))
+        .parse_next(&mut input);
+        let end = input.previous_token_end();
+        match token {
+            Ok(Ok(token)) => tokens.push((token, start..end)),
+            Ok(Err(problem)) => return Err((start..end, problem)),
+            Err(_) => return Err((start..text.len(), Problem::Expected("an expression"))),
+        }
+    }
+}
+
+/// A decimal number as a fraction.
+fn rational(text: &str) -> Option<BigRational> {
+    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i64>().ok()?),
+        None => (text, 0),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits: BigInt = format!("0{whole}{fraction}").parse().ok()?;
+    let exponent = exponent - fraction.len() as i64;
+    if exponent.abs() > MAX_EXPONENT {
+        return None;
+    }
+    let power: BigInt = BigInt::from(10).pow(exponent.unsigned_abs());
+    Some(match exponent {
+        0.. => BigRational::from(digits * power),
+        _ => BigRational::new(digits, power),
+    })
+}
+
+struct Parse<'a> {
+    tokens: &'a [(Token, Range<usize>)],
+    next: usize,
+    end: usize,
+    scope: Scope<'a>,
+    /// The places of all finished nodes, children before parents.
+    spans: Vec<Range<usize>>,
+}
+
+impl Parse<'_> {
+    fn symbol(&self) -> Option<char> {
+        match self.tokens.get(self.next) {
+            Some((Token::Symbol(c), _)) => Some(*c),
+            _ => None,
+        }
+    }
+
+    fn accept(&mut self, symbol: char) -> bool {
+        let here = self.symbol() == Some(symbol);
+        self.next += usize::from(here);
+        here
+    }
+
+    fn here(&self) -> Range<usize> {
+        self.tokens
+            .get(self.next)
+            .map_or(self.end..self.end, |(_, span)| span.clone())
+    }
+
+    fn node(&mut self, start: usize, expr: Expr) -> Spanned<Expr> {
+        let end = self.tokens[..self.next]
+            .last()
+            .map_or(start, |(_, span)| span.end);
+        self.spans.push(start..end);
+        match expr.polynomial_degree() {
+            Some(degree) if degree > MAX_DEGREE => Err((start..end, Problem::Degree(degree))),
+            _ => Ok(expr),
+        }
+    }
+
+    fn sum(&mut self, depth: usize) -> Spanned<Expr> {
+        let operators = [('+', Operator::Add), ('-', Operator::Subtract)];
+        self.chain(depth, operators, Self::product)
+    }
+
+    fn product(&mut self, depth: usize) -> Spanned<Expr> {
+        let operators = [('*', Operator::Multiply), ('/', Operator::Divide)];
+        self.chain(depth, operators, Self::signed)
+    }
+
+    /// Operands joined by left-associative operators.
+    fn chain(
+        &mut self,
+        depth: usize,
+        operators: [(char, Operator); 2],
+        operand: fn(&mut Self, usize) -> Spanned<Expr>,
+    ) -> Spanned<Expr> {
+        let start = self.here().start;
+        let mut left = operand(self, depth)?;
+        let mut count = 0;
+        while let Some((_, operator)) = operators.iter().find(|(c, _)| self.symbol() == Some(*c)) {
+            let at = self.here();
+            count += 1;
+            if depth + count / 8 > MAX_DEPTH {
+                return Err((at, Problem::Depth));
+            }
+            self.next += 1;
+            let right = operand(self, depth)?;
+            left = self.node(
+                start,
+                Expr::Binary(*operator, Box::new(left), Box::new(right)),
+            )?;
+        }
+        Ok(left)
+    }
+
+    fn signed(&mut self, depth: usize) -> Spanned<Expr> {
+        let start = self.here().start;
+        if depth > MAX_DEPTH {
+            return Err((self.here(), Problem::Depth));
+        }
+        if self.accept('-') {
+            let inner = self.signed(depth + 1)?;
+            return self.node(start, Expr::Negate(Box::new(inner)));
+        }
+        if self.accept('+') {
+            return self.signed(depth + 1);
+        }
+        let base = self.atom(depth + 1)?;
+        if self.accept('^') {
+            let exponent = self.signed(depth + 1)?;
+            return self.node(
+                start,
+                Expr::Binary(Operator::Power, Box::new(base), Box::new(exponent)),
+            );
+        }
+        Ok(base)
+    }
+
+    fn atom(&mut self, depth: usize) -> Spanned<Expr> {
+        let span = self.here();
+        let Some((token, _)) = self.tokens.get(self.next) else {
+            return Err((
+                span,
+                Problem::Expected("a number, a variable or a function"),
+            ));
+        };
+        self.next += 1;
+        match token.clone() {
+            Token::Number(number) => self.node(span.start, Expr::Number(number)),
+            Token::Name(name) => self.named(&name, span, depth),
+            Token::Symbol('(') => {
+                let inner = self.sum(depth + 1)?;
+                self.close()?;
+                Ok(inner)
+            }
+            Token::Symbol(_) => Err((
+                span,
+                Problem::Expected("a number, a variable or a function"),
+            )),
+        }
+    }
+
+    fn close(&mut self) -> Spanned<()> {
+        if self.accept(')') {
+            Ok(())
+        } else {
+            Err((self.here(), Problem::Expected("`)`")))
+        }
+    }
+
+    fn named(&mut self, name: &str, span: Range<usize>, depth: usize) -> Spanned<Expr> {
+        if let Some(variable) = self.scope.variable(name) {
+            return self.node(span.start, Expr::Variable(variable));
+        }
+        if name == "pi" {
+            return self.node(span.start, Expr::Pi);
+        }
+        let Some(callee) = Callee::named(name) else {
+            let hermite = name
+                .strip_prefix("He")
+                .is_some_and(|k| k.bytes().all(|c| c.is_ascii_digit()) && !k.is_empty());
+            let problem = if hermite {
+                Problem::Hermite(name.to_owned())
+            } else {
+                self.scope.unknown(name)
+            };
+            return Err((span, problem));
+        };
+        if !self.accept('(') {
+            return Err((span, Problem::Bare(name.to_owned())));
+        }
+        let mut arguments = vec![self.sum(depth + 1)?];
+        while self.accept(',') {
+            arguments.push(self.sum(depth + 1)?);
+        }
+        self.close()?;
+        let given = arguments.len();
+        let mut arguments = arguments.into_iter().map(Box::new);
+        let expr = match (callee, arguments.next(), arguments.next(), given) {
+            (Callee::Function(function), Some(e), None, 1) => Expr::Apply(function, e),
+            (Callee::Hermite(k), Some(e), None, 1) => Expr::Hermite(k, e),
+            (Callee::Operator(operator), Some(a), Some(b), 2) => Expr::Binary(operator, a, b),
+            _ => {
+                return Err((
+                    span,
+                    Problem::Arity {
+                        name: name.to_owned(),
+                        takes: callee.takes(),
+                        given,
+                    },
+                ));
+            }
+        };
+        self.node(span.start, expr)
+    }
+}
+
+/// What a name before a parenthesis stands for.
+#[derive(Debug, Clone, Copy)]
+enum Callee {
+    Function(Function),
+    Operator(Operator),
+    Hermite(u8),
+}
+
+impl Callee {
+    fn named(name: &str) -> Option<Self> {
+        if let Some(function) = Function::ALL.into_iter().find(|f| f.name() == name) {
+            return Some(Callee::Function(function));
+        }
+        match name {
+            "min" => Some(Callee::Operator(Operator::Min)),
+            "max" => Some(Callee::Operator(Operator::Max)),
+            _ => {
+                let degree: u8 = name.strip_prefix("He")?.parse().ok()?;
+                (degree <= MAX_HERMITE && format!("He{degree}") == name)
+                    .then_some(Callee::Hermite(degree))
+            }
+        }
+    }
+
+    fn takes(self) -> usize {
+        match self {
+            Callee::Function(_) | Callee::Hermite(_) => 1,
+            Callee::Operator(_) => 2,
+        }
+    }
+}
+
+impl Expr {
+    /// The value of a number-only expression that is a whole number.
+    pub fn as_integer(&self) -> Option<i64> {
+        self.as_rational()
+            .filter(BigRational::is_integer)
+            .and_then(|value| value.to_integer().to_i64())
+    }
+
+    /// The exact value of an expression made of numbers by `+ - * /` and small whole powers.
+    pub fn as_rational(&self) -> Option<BigRational> {
+        match self {
+            Expr::Number(number) => Some(number.clone()),
+            Expr::Negate(e) => Some(-e.as_rational()?),
+            Expr::Binary(operator, a, b) => {
+                let (a, b) = (a.as_rational()?, b.as_rational()?);
+                match operator {
+                    Operator::Add => Some(a + b),
+                    Operator::Subtract => Some(a - b),
+                    Operator::Multiply => Some(a * b),
+                    Operator::Divide => (b != BigRational::default()).then(|| a / b),
+                    Operator::Power => {
+                        let exponent = b.is_integer().then(|| b.to_integer().to_i64())??;
+                        let small = a.numer().bits().max(a.denom().bits())
+                            * exponent.unsigned_abs()
+                            <= 4096;
+                        let defined = exponent >= 0 || a != BigRational::default();
+                        let power = |a: BigRational| {
+                            (0..exponent.unsigned_abs()).fold(BigRational::one(), |x, _| x * &a)
+                        };
+                        match (
+                            small && exponent.unsigned_abs() <= 4096 && defined,
+                            exponent < 0,
+                        ) {
+                            (false, _) => None,
+                            (true, false) => Some(power(a)),
+                            (true, true) => Some(power(a.recip())),
+                        }
+                    }
+                    Operator::Min => Some(a.min(b)),
+                    Operator::Max => Some(a.max(b)),
+                }
+            }
+            _ => None,
+        }
+    }
+}
