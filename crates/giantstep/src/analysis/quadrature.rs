@@ -1,0 +1,367 @@
+//! Gaussian integrals over a few directions, split at kinks, each with an error estimate.
+
+use std::num::NonZeroUsize;
+
+use gauss_quad::GaussLegendre;
+
+use super::terms::affine;
+use crate::expr::{Expr, Program};
+
+/// Half the width of the line that is integrated over; the density beyond is below 1e-31.
+const EDGE: f64 = 12.0;
+
+/// The most evaluations of the integrand in one integral.
+const MOST_EVALUATIONS: f64 = 6e6;
+
+/// A function `f(z)` on a subspace, in the coordinates of an orthonormal frame, with its kinks.
+pub struct Integrand<'a> {
+    function: &'a (dyn Fn(&[f64]) -> f64 + Sync),
+    frame: &'a [Vec<f64>],
+    kinks: Vec<Kink>,
+    r: usize,
+}
+
+enum Kink {
+    /// Zero of `constant + <gradient, t>`.
+    Plane { constant: f64, gradient: Vec<f64> },
+    /// Zero of an expression of z.
+    Curved(Program),
+}
+
+/// Hermite coefficients, or energies, with the error of the largest.
+#[derive(Debug, Clone)]
+pub struct Estimate {
+    /// The numbers.
+    pub values: Vec<f64>,
+    /// A bound on the error of each, from two resolutions.
+    pub error: f64,
+}
+
+impl<'a> Integrand<'a> {
+    /// The function on the span of `frame`, smooth except at the zeros of `kinks`.
+    pub fn new(
+        function: &'a (dyn Fn(&[f64]) -> f64 + Sync),
+        kinks: &[Expr],
+        frame: &'a [Vec<f64>],
+        r: usize,
+    ) -> Self {
+        let mut planes: Vec<Kink> = Vec::new();
+        for kink in kinks {
+            planes.push(match affine(kink, r) {
+                Some((constant, gradient)) => Kink::Plane {
+                    constant,
+                    gradient: frame.iter().map(|f| super::span::dot(f, &gradient)).collect(),
+                },
+                None => Kink::Curved(Program::new(kink)),
+            });
+        }
+        Self {
+            function,
+            frame,
+            kinks: planes,
+            r,
+        }
+    }
+
+    /// The number of directions.
+    fn dimensions(&self) -> usize {
+        self.frame.len()
+    }
+
+    fn point(&self, t: &[f64], z: &mut [f64]) {
+        z.fill(0.0);
+        for (value, direction) in t.iter().zip(self.frame) {
+            for (z, d) in z.iter_mut().zip(direction) {
+                *z += value * d;
+            }
+        }
+    }
+
+    /// Where panels along one axis must end, given the coordinates before it and zeros after it.
+    fn edges(&self, t: &mut [f64], axis: usize, width: f64) -> Vec<f64> {
+        let count = (2.0 * EDGE / width).ceil();
+        let mut edges: Vec<f64> = (0..=count as usize)
+            .map(|i| EDGE * (2.0 * i as f64 / count - 1.0))
+            .collect();
+        for kink in &self.kinks {
+            match kink {
+                Kink::Plane { constant, gradient } => {
+                    if gradient[axis].abs() > 1e-12 {
+                        let before = super::span::dot(&gradient[..axis], &t[..axis]);
+                        edges.push(-(constant + before) / gradient[axis]);
+                    }
+                }
+                Kink::Curved(program) => {
+                    let mut z = vec![0.0; self.r];
+                    let point = &mut t[..=axis];
+                    roots(
+                        |x| {
+                            point[axis] = x;
+                            self.point(point, &mut z);
+                            program.eval(&z)
+                        },
+                        &mut edges,
+                    );
+                }
+            }
+        }
+        edges.retain(|x| x.abs() <= EDGE);
+        edges.sort_by(f64::total_cmp);
+        edges.dedup_by(|a, b| (*a - *b).abs() < 1e-12);
+        edges
+    }
+
+    /// `E[f prod_i he_{k_i}(t_i)]`, `he_k = He_k / sqrt(k!)`, for the exponents of [`exponents`].
+    pub fn coefficients(&self, degree: u32) -> Estimate {
+        self.refined(|resolution| {
+            let tables = Tables::new(self.dimensions(), degree);
+            let mut t = vec![0.0; self.dimensions()];
+            let mut z = vec![0.0; self.r];
+            self.inner(0, &mut t, &mut z, &tables, resolution)
+        })
+    }
+
+    /// `E|T_j(f_{U,x})|^2 / j!` for j = 0, ..., `order`, where U is spanned by the first `along` vectors of the
+    /// frame and T_j is the conditional Hermite tensor across it.
+    pub fn energies_across(&self, along: usize, order: u32) -> Estimate {
+        self.refined(|resolution| {
+            let tables = Tables::new(self.dimensions() - along, order);
+            let mut t = vec![0.0; self.dimensions()];
+            let mut z = vec![0.0; self.r];
+            let mut energies = vec![0.0; order as usize + 1];
+            self.outer(0, along, 1.0, &mut t, &mut z, &tables, resolution, &mut energies);
+            energies
+        })
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn outer(
+        &self,
+        axis: usize,
+        along: usize,
+        weight: f64,
+        t: &mut [f64],
+        z: &mut [f64],
+        tables: &Tables,
+        resolution: &Resolution,
+        energies: &mut [f64],
+    ) {
+        if axis == along {
+            let coefficients = self.inner(axis, t, z, tables, resolution);
+            for (value, exponents) in coefficients.iter().zip(&tables.exponents[tables.axes()]) {
+                let degree: u32 = exponents.iter().sum();
+                energies[degree as usize] += weight * value * value;
+            }
+            return;
+        }
+        for (x, w) in self.nodes(t, axis, resolution) {
+            t[axis] = x;
+            self.outer(axis + 1, along, weight * w, t, z, tables, resolution, energies);
+        }
+        t[axis] = 0.0;
+    }
+
+    /// The coefficients in the axes from `axis` on, at fixed earlier coordinates.
+    fn inner(
+        &self,
+        axis: usize,
+        t: &mut [f64],
+        z: &mut [f64],
+        tables: &Tables,
+        resolution: &Resolution,
+    ) -> Vec<f64> {
+        if axis == t.len() {
+            self.point(t, z);
+            return vec![(self.function)(z)];
+        }
+        let left = t.len() - axis;
+        let places = &tables.places[left];
+        let mut sums = vec![0.0; tables.exponents[left].len()];
+        let mut hermite = vec![0.0; tables.degree as usize + 1];
+        for (x, weight) in self.nodes(t, axis, resolution) {
+            t[axis] = x;
+            let rest = self.inner(axis + 1, t, z, tables, resolution);
+            normalised_hermite(x, &mut hermite);
+            for (h, places) in hermite.iter().zip(places) {
+                let factor = weight * h;
+                for (value, &place) in rest.iter().zip(places) {
+                    sums[place] += factor * value;
+                }
+            }
+        }
+        t[axis] = 0.0;
+        sums
+    }
+
+    fn nodes(&self, t: &mut [f64], axis: usize, resolution: &Resolution) -> Vec<(f64, f64)> {
+        let edges = self.edges(t, axis, resolution.width);
+        let mut nodes = Vec::with_capacity(edges.len() * resolution.panel.len());
+        for pair in edges.windows(2) {
+            let (centre, half) = (0.5 * (pair[0] + pair[1]), 0.5 * (pair[1] - pair[0]));
+            for (x, w) in &resolution.panel {
+                let x = centre + half * x;
+                let weight = half * w * density(x);
+                if weight > 1e-26 {
+                    nodes.push((x, weight));
+                }
+            }
+        }
+        nodes
+    }
+
+    /// The estimate at finer and finer panels, until two agree or the budget is spent.
+    fn refined(&self, at: impl Fn(&Resolution) -> Vec<f64>) -> Estimate {
+        let m = self.dimensions();
+        if m == 0 {
+            return Estimate {
+                values: at(&Resolution::new(EDGE, 1)),
+                error: 0.0,
+            };
+        }
+        let (mut width, order) = match m {
+            1 => (1.0, 14),
+            2 => (2.0, 12),
+            _ => (3.0, 8),
+        };
+        let mut values = at(&Resolution::new(width * 1.5, order));
+        loop {
+            let finer = at(&Resolution::new(width, order));
+            let scale = finer.iter().fold(1e-300, |a: f64, b| a.max(b.abs()));
+            let difference = values
+                .iter()
+                .zip(&finer)
+                .map(|(a, b)| (a - b).abs())
+                .fold(0.0, f64::max);
+            values = finer;
+            width *= 0.5;
+            let cost = (1.4 * order as f64 * 2.0 * EDGE / width).powi(m as i32);
+            if difference <= 1e-12 * scale || cost > MOST_EVALUATIONS || !difference.is_finite() {
+                return Estimate {
+                    values,
+                    error: difference + 1e-14 * scale,
+                };
+            }
+        }
+    }
+}
+
+/// Panels of one width and the Gauss-Legendre rule on each.
+struct Resolution {
+    width: f64,
+    panel: Vec<(f64, f64)>,
+}
+
+impl Resolution {
+    fn new(width: f64, order: usize) -> Self {
+        let order = NonZeroUsize::new(order).unwrap_or(NonZeroUsize::MIN);
+        Self {
+            width,
+            panel: GaussLegendre::new(order).as_node_weight_pairs().to_vec(),
+        }
+    }
+}
+
+/// The standard normal density.
+fn density(x: f64) -> f64 {
+    (-0.5 * x * x).exp() / (2.0 * std::f64::consts::PI).sqrt()
+}
+
+/// Writes `he_k(x) = He_k(x) / sqrt(k!)`.
+pub fn normalised_hermite(x: f64, out: &mut [f64]) {
+    let (mut low, mut high) = (0.0, 1.0);
+    for (k, out) in out.iter_mut().enumerate() {
+        *out = high;
+        let k = k as f64;
+        (low, high) = (high, (x * high - k.sqrt() * low) / (k + 1.0).sqrt());
+    }
+}
+
+/// The roots of a function on a grid of the line, by bisection.
+fn roots(mut f: impl FnMut(f64) -> f64, found: &mut Vec<f64>) {
+    const STEPS: usize = 96;
+    let at = |i: usize| 8.0 * (2.0 * i as f64 / STEPS as f64 - 1.0);
+    let mut before = (at(0), f(at(0)));
+    for i in 1..=STEPS {
+        let here = (at(i), f(at(i)));
+        if here.1 == 0.0 {
+            found.push(here.0);
+        } else if before.1 * here.1 < 0.0 {
+            let (mut low, mut high) = (before, here);
+            // Illinois rule: regula falsi that halves a stale end.
+            for _ in 0..60 {
+                let x = (low.0 * high.1 - high.0 * low.1) / (high.1 - low.1);
+                let value = f(x);
+                if value == 0.0 || (high.0 - low.0).abs() < 1e-14 {
+                    low = (x, value);
+                    break;
+                }
+                if value * high.1 < 0.0 {
+                    low = high;
+                } else {
+                    low.1 *= 0.5;
+                }
+                high = (x, value);
+            }
+            found.push(if low.1 == 0.0 { low.0 } else { high.0 });
+        }
+        before = here;
+    }
+}
+
+/// The exponents of `axes` variables of total degree up to `degree`, by degree.
+pub fn exponents(axes: usize, degree: u32) -> Vec<Vec<u32>> {
+    let mut all = vec![Vec::new()];
+    for _ in 0..axes {
+        all = all
+            .into_iter()
+            .flat_map(|tail: Vec<u32>| {
+                let used: u32 = tail.iter().sum();
+                (0..=degree - used).map(move |k| {
+                    let mut exponents = vec![k];
+                    exponents.extend(&tail);
+                    exponents
+                })
+            })
+            .collect();
+    }
+    all.sort_by_key(|e| e.iter().sum::<u32>());
+    all
+}
+
+/// For each number of remaining axes, the exponents, and where `(k, rest)` stands among them.
+struct Tables {
+    degree: u32,
+    exponents: Vec<Vec<Vec<u32>>>,
+    places: Vec<Vec<Vec<usize>>>,
+}
+
+impl Tables {
+    fn new(axes: usize, degree: u32) -> Self {
+        let exponents: Vec<_> = (0..=axes).map(|m| exponents(m, degree)).collect();
+        let mut places = vec![Vec::new()];
+        for m in 1..=axes {
+            let index: std::collections::HashMap<&[u32], usize> = exponents[m]
+                .iter()
+                .enumerate()
+                .map(|(i, e)| (e.as_slice(), i))
+                .collect();
+            let of_degree = (0..=degree).map(|k| {
+                exponents[m - 1]
+                    .iter()
+                    .take_while(|rest| rest.iter().sum::<u32>() + k <= degree)
+                    .map(|rest| index[[&[k], rest.as_slice()].concat().as_slice()])
+                    .collect()
+            });
+            places.push(of_degree.collect());
+        }
+        Self {
+            degree,
+            exponents,
+            places,
+        }
+    }
+
+    fn axes(&self) -> usize {
+        self.exponents.len() - 1
+    }
+}
