@@ -1,6 +1,7 @@
 //! How two-layer networks learn features in a few giant gradient steps: simulation and theory.
 
 pub mod activation;
+pub mod analysis;
 pub mod batch;
 pub mod directions;
 pub mod evaluate;

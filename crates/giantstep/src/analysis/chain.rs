@@ -111,11 +111,8 @@ impl<C: Span> Signals<C> {
                 let mut kept = f64::INFINITY;
                 for (adapted, scale) in &adapted {
                     let learnt = [chain.last(), &new].concat();
-                    let extension = C::extension(
-                        &learnt,
-                        &adapted.new_directions(order),
-                        tolerance * scale,
-                    );
+                    let extension =
+                        C::extension(&learnt, &adapted.new_directions(order), tolerance * scale);
                     kept = kept.min(extension.kept / scale);
                     chain.margin = chain.margin.and(Margin {
                         kept: extension.kept / scale,

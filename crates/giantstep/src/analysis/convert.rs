@@ -66,7 +66,8 @@ fn binary<C: Constants>(
         Operator::Power => {
             let exponent = right.as_constant()?;
             let integer = exponent.to_float().to_u32().unwrap_or(u32::MAX);
-            (C::integer(u64::from(integer)) == exponent && integer <= LARGEST_DEGREE).then_some(())?;
+            (C::integer(u64::from(integer)) == exponent && integer <= LARGEST_DEGREE)
+                .then_some(())?;
             (0..integer).try_fold(Polynomial::constant(C::integer(1)), |p, _| {
                 product(&p, &left)
             })

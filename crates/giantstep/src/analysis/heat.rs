@@ -115,6 +115,12 @@ impl<C: Span> Adapted<C> {
             .collect()
     }
 
+    /// `E[g_j^2]` of the part of degree `order` across the subspace and of degree zero along it.
+    pub fn energy_apart(&self, order: u32) -> C {
+        let s = self.along;
+        self.energy(&self.across(order).filtered(|m| m.degree(0..s) == 0))
+    }
+
     /// `E[g_j^2]`, g_j the part of the link of degree `order` across the subspace.
     pub fn energy_across(&self, order: u32) -> C {
         self.energy(&self.across(order))
@@ -148,11 +154,7 @@ fn axes<C: Scalar>(basis: &[Vec<C>]) -> Option<Vec<usize>> {
 }
 
 /// The transform in coordinates along the axes: a change of exponents.
-fn along_axes<C: Scalar>(
-    heat: &Polynomial<C>,
-    basis: &[Vec<C>],
-    axes: &[usize],
-) -> Polynomial<C> {
+fn along_axes<C: Scalar>(heat: &Polynomial<C>, basis: &[Vec<C>], axes: &[usize]) -> Polynomial<C> {
     heat.map(|monomial, coefficient| {
         let mut scaled = coefficient.clone();
         let mut moved = Monomial::ONE;

@@ -104,7 +104,8 @@ impl Numeric {
                     let estimate = self.moments(block, 0);
                     value *= estimate.values[0];
                     size *= estimate.values[0].abs() + estimate.error;
-                    relative += estimate.error / (estimate.values[0].abs() + estimate.error).max(1e-300);
+                    relative +=
+                        estimate.error / (estimate.values[0].abs() + estimate.error).max(1e-300);
                 }
                 sum.value += value;
                 sum.error += size * relative;
@@ -168,30 +169,16 @@ impl Numeric {
         for term in &self.terms {
             let mut group = (vec![term], term.frame());
             loop {
-                let along = split(&group.1, subspace).0;
-                let shadow: Vec<Vec<f64>> = group
-                    .1
-                    .iter()
-                    .flat_map(|f| [residual(f, subspace), minus(f, &residual(f, subspace))])
-                    .collect();
-                let _ = along;
                 let before = group.0.len();
-                let mut apart = Vec::new();
-                for other in groups {
-                    let other_shadow: Vec<Vec<f64>> = other
-                        .1
-                        .iter()
-                        .map(|f| residual(f, subspace))
-                        .chain(other.1.iter().cloned())
-                        .collect();
-                    if orthogonal(&shadow, &other_shadow) {
-                        apart.push(other);
-                    } else {
-                        group.0.extend(other.0);
-                        extend_basis(&mut group.1, &other.1);
-                    }
-                }
+                let reach = shadowed(&group.1, subspace);
+                let (near, apart): (Vec<_>, Vec<_>) = groups
+                    .into_iter()
+                    .partition(|other| !orthogonal(&reach, &shadowed(&other.1, subspace)));
                 groups = apart;
+                for (terms, frame) in near {
+                    group.0.extend(terms);
+                    extend_basis(&mut group.1, &frame);
+                }
                 if group.0.len() == before {
                     break;
                 }
@@ -304,6 +291,12 @@ fn minus(a: &[f64], b: &[f64]) -> Vec<f64> {
     a.iter().zip(b).map(|(x, y)| x - y).collect()
 }
 
+/// A frame with its projections across the subspace.
+fn shadowed(frame: &[Vec<f64>], subspace: &[Vec<f64>]) -> Vec<Vec<f64>> {
+    let across = frame.iter().map(|f| residual(f, subspace));
+    frame.iter().cloned().chain(across).collect()
+}
+
 /// Those of the vectors that are not negligible.
 fn independent(vectors: &[Vec<f64>]) -> Vec<Vec<f64>> {
     vectors
@@ -378,7 +371,11 @@ fn sampled_coefficients(
             super::quadrature::normalised_hermite(*x, h);
         }
         for (out, e) in out.iter_mut().zip(&wanted) {
-            let product: f64 = e.iter().zip(&hermite).map(|(&k, h)| h[k as usize]).product();
+            let product: f64 = e
+                .iter()
+                .zip(&hermite)
+                .map(|(&k, h)| h[k as usize])
+                .product();
             *out = value * product;
         }
     })

@@ -41,10 +41,7 @@ impl Monomial {
     /// This monomial without its factor `x_variable^k`, and that exponent k.
     pub fn without(self, variable: usize) -> (Self, u32) {
         let exponent = self.exponent(variable);
-        (
-            Self(self.0 - Self::power(variable, exponent).0),
-            exponent,
-        )
+        (Self(self.0 - Self::power(variable, exponent).0), exponent)
     }
 
     /// The sum of the exponents of the variables of a range.
@@ -239,7 +236,10 @@ fn substitute<C: Scalar>(
     }
     let mut sum = Polynomial::zero();
     let mut exponent = None;
-    for group in terms.chunk_by(|a, b| a.0.exponent(variable) == b.0.exponent(variable)).rev() {
+    for group in terms
+        .chunk_by(|a, b| a.0.exponent(variable) == b.0.exponent(variable))
+        .rev()
+    {
         let next = group[0].0.exponent(variable);
         for _ in next..exponent.unwrap_or(next) {
             sum = sum.times(&forms[variable]);

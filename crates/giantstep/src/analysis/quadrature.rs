@@ -50,7 +50,10 @@ impl<'a> Integrand<'a> {
             planes.push(match affine(kink, r) {
                 Some((constant, gradient)) => Kink::Plane {
                     constant,
-                    gradient: frame.iter().map(|f| super::span::dot(f, &gradient)).collect(),
+                    gradient: frame
+                        .iter()
+                        .map(|f| super::span::dot(f, &gradient))
+                        .collect(),
                 },
                 None => Kink::Curved(Program::new(kink)),
             });
@@ -129,7 +132,16 @@ impl<'a> Integrand<'a> {
             let mut t = vec![0.0; self.dimensions()];
             let mut z = vec![0.0; self.r];
             let mut energies = vec![0.0; order as usize + 1];
-            self.outer(0, along, 1.0, &mut t, &mut z, &tables, resolution, &mut energies);
+            self.outer(
+                0,
+                along,
+                1.0,
+                &mut t,
+                &mut z,
+                &tables,
+                resolution,
+                &mut energies,
+            );
             energies
         })
     }
@@ -156,7 +168,16 @@ impl<'a> Integrand<'a> {
         }
         for (x, w) in self.nodes(t, axis, resolution) {
             t[axis] = x;
-            self.outer(axis + 1, along, weight * w, t, z, tables, resolution, energies);
+            self.outer(
+                axis + 1,
+                along,
+                weight * w,
+                t,
+                z,
+                tables,
+                resolution,
+                energies,
+            );
         }
         t[axis] = 0.0;
     }

@@ -64,9 +64,7 @@ pub fn products(expr: &Expr) -> Vec<Product> {
     match expr {
         Expr::Negate(inner) => scaled(products(inner), -1.0),
         Expr::Binary(Operator::Add, a, b) => [products(a), products(b)].concat(),
-        Expr::Binary(Operator::Subtract, a, b) => {
-            [products(a), scaled(products(b), -1.0)].concat()
-        }
+        Expr::Binary(Operator::Subtract, a, b) => [products(a), scaled(products(b), -1.0)].concat(),
         Expr::Binary(Operator::Multiply, a, b) => {
             multiply(&products(a), &products(b)).unwrap_or_else(whole)
         }
@@ -101,7 +99,11 @@ pub fn products(expr: &Expr) -> Vec<Product> {
         // max(a, b) = (a + b)/2 + |a - b|/2
         Expr::Binary(operator @ (Operator::Max | Operator::Min), a, b) => {
             let difference = Expr::Binary(Operator::Subtract, a.clone(), b.clone());
-            let half = if *operator == Operator::Max { 0.5 } else { -0.5 };
+            let half = if *operator == Operator::Max {
+                0.5
+            } else {
+                -0.5
+            };
             let mut sum = scaled([products(a), products(b)].concat(), 0.5);
             sum.extend(scaled(of_function(Function::Abs, &difference), half));
             sum

@@ -1,0 +1,243 @@
+//! What giant steps can and cannot learn about a link, without a simulation.
+//!
+//! [`analyze`] answers for any link: leaps, the staircase of learnt subspaces, what the reuse of a batch adds,
+//! and the floors below which no test error falls. Polynomial links are decided in exact rational algebra,
+//! other links by quadrature split at their kinks, with the error as part of the answer.
+//!
+//! The algebra rests on the heat transform `G(x) = E[g(x + z)]`; see [`Report`] for what comes out.
+
+mod chain;
+mod convert;
+mod core;
+mod direction;
+mod generative;
+mod heat;
+mod numeric;
+mod polynomial;
+mod quadrature;
+mod report;
+mod sampled;
+mod scalar;
+mod span;
+mod symmetry;
+mod terms;
+mod threshold;
+mod verdict;
+
+pub use direction::direction_name;
+pub use report::{
+    ActivationReport, Direction, Effective, Exponent, Floors, HardDirection, Leaps, Report,
+    Staircase, Staircases, Status, Verdict, WeakRecovery, WideFloor,
+};
+
+use num_rational::BigRational;
+
+use self::core::{Core, LARGEST_EXPONENT, Moments, core};
+use self::generative::{Confirmed, LARGEST_POWER, Labels, power_signals};
+use self::heat::heat_transform;
+use self::numeric::Numeric;
+use self::polynomial::{MOST_VARIABLES, Polynomial};
+use crate::activation::Activation;
+use crate::expr::Link;
+
+/// The relative size below which coefficients of a polynomial typed with rounded numbers count as zero.
+const ROUNDING: f64 = 1e-9;
+
+/// What to compute.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct AnalysisOptions {
+    /// The number T of steps listed; by default the larger of 3 and r.
+    pub steps: Option<usize>,
+    /// The largest error estimate with which a zero is still certified, in units of the standard deviation.
+    pub tolerance: f64,
+    /// Whether to compute the parts that rest on samples: alpha_c, and the check of reused batches beyond what
+    /// powers of the labels reveal.
+    pub sampled: bool,
+}
+
+impl Default for AnalysisOptions {
+    fn default() -> Self {
+        Self {
+            steps: None,
+            tolerance: 1e-5,
+            sampled: true,
+        }
+    }
+}
+
+/// Why a link has no analysis.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum AnalysisError {
+    /// Too many variables.
+    #[error("the analysis handles at most {most} directions; this link has {r}")]
+    TooManyDirections {
+        /// The number of directions of the link.
+        r: usize,
+        /// The largest number.
+        most: usize,
+    },
+    /// An integral of the link is not finite.
+    #[error("an integral of the link against the Gaussian is not finite")]
+    NotFinite,
+}
+
+/// Analyses a link for students of an activation.
+///
+/// Under 1 s for up to three directions, under 10 s for six. Polynomials are decided exactly; where constants
+/// such as `sqrt(2)` or rounded decimals leave signals below 1e-9 of the standard deviation, those count as
+/// zero and the status is `certified`.
+///
+/// ```
+/// use giantstep::{activation::Activation, analysis::{AnalysisOptions, Status, analyze}, expr::Link};
+/// let link = Link::parse("z1 + z2 + z1*z2", None)?;
+/// let report = analyze(&link, &Activation::parse("relu(x)")?, AnalysisOptions::default())?;
+/// assert_eq!(report.leap.one_step, Some(1));
+/// assert_eq!(report.leap.isotropic, Some(2)); // the rest of the plane only through a square
+/// assert_eq!(report.leap.coordinate, Some(1));
+/// assert_eq!(report.staircase.fresh[0].directions[0], ["(z1 + z2)/sqrt 2"]);
+/// assert_eq!(report.status, Status::Exact);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// [`AnalysisError`] if the link has more than eight directions or an infinite variance.
+pub fn analyze(
+    link: &Link,
+    activation: &Activation,
+    options: AnalysisOptions,
+) -> Result<Report, AnalysisError> {
+    let r = link.r();
+    if r > MOST_VARIABLES {
+        return Err(AnalysisError::TooManyDirections {
+            r,
+            most: MOST_VARIABLES,
+        });
+    }
+    let facts = facts(link, &options);
+    if !facts.core.variance.is_finite() {
+        return Err(AnalysisError::NotFinite);
+    }
+    Ok(verdict::report(link, activation, &options, facts))
+}
+
+/// What the report is written from.
+struct Facts {
+    core: Core,
+    status: Status,
+    polynomial: bool,
+    /// The chains of generative order 1 and 2.
+    reused: [self::core::FloatChain; 2],
+    notes: Vec<String>,
+}
+
+/// The facts of a link: exact algebra where the link is a rational polynomial, otherwise quadrature.
+fn facts(link: &Link, options: &AnalysisOptions) -> Facts {
+    let (expr, r) = (link.expr(), link.r());
+    if let Some(exact) = convert::polynomial::<BigRational>(expr) {
+        return polynomial_facts(&exact, r);
+    }
+    if let Some(rounded) = convert::polynomial::<f64>(expr) {
+        return rounded_facts(&rounded, r, Vec::new());
+    }
+    let numeric = Numeric::new(expr, r);
+    let second = numeric.second_moment();
+    let (heat, error) = numeric.heat();
+    let mean = heat.coefficient(polynomial::Monomial::ONE);
+    let variance = numeric::Approximate {
+        value: second.value - mean * mean,
+        error: second.error + 2.0 * mean.abs() * error,
+    };
+    let scale = variance.value.max(1e-300).sqrt();
+    let tolerance = (20.0 * error / scale).max(ROUNDING);
+    let moments = Moments {
+        variance: Some(variance),
+        numeric: Some(&numeric),
+    };
+    let core = core(&heat, r, tolerance, &moments);
+    let mut signals = chain::Signals {
+        heats: vec![(heat, scale)],
+        r,
+        tolerance,
+    };
+    for power in 2..=LARGEST_POWER {
+        if let Some(power) = Numeric::power(expr, power, r) {
+            let (heat, error) = power.heat();
+            let energy: f64 = heat::energies(&heat)[1..].iter().sum();
+            if energy.sqrt() > 1e-6 && 20.0 * error / energy.sqrt() < options.tolerance {
+                signals.tolerance = signals.tolerance.max(20.0 * error / energy.sqrt());
+                signals.heats.push((heat, energy.sqrt()));
+            }
+        }
+    }
+    let decided = tolerance <= options.tolerance && core.margin.kept > core.margin.tolerance;
+    Facts {
+        reused: [1, 2].map(|order| generative::chain(&signals, order)),
+        status: if decided {
+            Status::Certified
+        } else {
+            Status::Undecided
+        },
+        polynomial: false,
+        core,
+        notes: Vec::new(),
+    }
+}
+
+/// Exact algebra, checked against floating point: signals below the rounding of typed decimals are not believed.
+fn polynomial_facts(link: &Polynomial<BigRational>, r: usize) -> Facts {
+    let heat = heat_transform(link, r);
+    let moments = Moments {
+        variance: None,
+        numeric: None,
+    };
+    let exact = core(&heat, r, 0.0, &moments);
+    let rounded = core(&heat.to_float(), r, ROUNDING, &moments);
+    if shape(&exact) != shape(&rounded) {
+        let note = format!(
+            "some coefficients are below {ROUNDING:e} of the standard deviation and count as rounding: taken \
+             literally the leaps are {:?} and {:?}",
+            exact.one_step,
+            exact.isotropic.orders.iter().max()
+        );
+        return rounded_facts(&link.to_float(), r, vec![note]);
+    }
+    let signals = power_signals(link, r, 0.0);
+    Facts {
+        reused: [1, 2].map(|order| generative::chain(&signals, order)),
+        core: exact,
+        status: Status::Exact,
+        polynomial: true,
+        notes: Vec::new(),
+    }
+}
+
+/// A polynomial with irrational or rounded coefficients, in floating point.
+fn rounded_facts(link: &Polynomial<f64>, r: usize, notes: Vec<String>) -> Facts {
+    let moments = Moments {
+        variance: None,
+        numeric: None,
+    };
+    let signals = power_signals(link, r, ROUNDING);
+    Facts {
+        core: core(&heat_transform(link, r), r, ROUNDING, &moments),
+        reused: [1, 2].map(|order| generative::chain(&signals, order)),
+        status: Status::Certified,
+        polynomial: true,
+        notes,
+    }
+}
+
+/// What must agree between two ways to decide.
+fn shape(core: &Core) -> impl PartialEq + use<> {
+    let dims = |chain: &self::core::FloatChain| -> Vec<usize> {
+        chain.subspaces.iter().map(Vec::len).collect()
+    };
+    (
+        core.effective.len(),
+        core.one_step,
+        core.coordinate,
+        core.isotropic.orders.clone(),
+        dims(&core.isotropic),
+        core.fresh.iter().map(dims).collect::<Vec<_>>(),
+    )
+}
