@@ -64,11 +64,6 @@ impl<C: Span> Chain<C> {
     pub fn last(&self) -> &[Vec<C>] {
         self.after(self.steps.len())
     }
-
-    /// The largest order used.
-    pub fn largest_order(&self) -> Option<u32> {
-        self.steps.iter().map(|step| step.order).max()
-    }
 }
 
 /// One or several heat transforms whose new directions are taken together: the link alone (fresh batches),
@@ -122,6 +117,10 @@ impl<C: Span> Signals<C> {
                     new.extend(extension.basis);
                 }
                 if !new.is_empty() {
+                    if adapted.len() > 1 {
+                        // One readable basis of what several functions revealed.
+                        new = C::extension(chain.last(), &new, 0.5).basis;
+                    }
                     found = Some((order, new, kept));
                     break;
                 }

@@ -95,11 +95,11 @@ impl Labels<'_> {
         let full = self.effective.len();
         for t in 0..=chain.subspaces.len() {
             let (before, after) = (chain.after(t), chain.after(t + 1));
-            if after.len() == full && (order > 1 || after.len() > before.len()) || self.discrete() {
-                continue;
-            }
+            // A step that finds directions of order 1 says nothing about order 2.
+            let order = chain.orders.get(t).copied().unwrap_or(order);
             let bound = fixed_dimension(self.symmetries, before, self.effective, self.r);
-            if order == 1 && bound == after.len() - before.len() {
+            let complete = after.len() == full || order == 1 && bound == after.len() - before.len();
+            if complete || self.discrete() {
                 continue;
             }
             let (energy, noise) = self.hidden_energy(before, after, order);

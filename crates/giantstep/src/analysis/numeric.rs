@@ -5,7 +5,7 @@ use super::quadrature::{Estimate, Integrand, exponents};
 use super::sampled;
 use super::span::{dot, residual, singular_directions, squared_norm};
 use super::terms::{Block, Product, Term, extend_basis, multiply, orthogonal, products};
-use crate::expr::{Expr, Program};
+use crate::expr::Expr;
 
 /// The most directions that are integrated over by nested rules.
 const MOST_NESTED: usize = 3;
@@ -26,7 +26,6 @@ pub struct Approximate {
 pub struct Numeric {
     terms: Vec<Term>,
     products: Vec<Product>,
-    program: Program,
     r: usize,
     moments: std::cell::RefCell<Vec<(Vec<Expr>, u32, Estimate)>>,
 }
@@ -34,14 +33,13 @@ pub struct Numeric {
 impl Numeric {
     /// The link of this expression in r variables.
     pub fn new(expr: &Expr, r: usize) -> Self {
-        Self::of_products(products(expr), Program::new(expr), r)
+        Self::of_products(products(expr), r)
     }
 
-    fn of_products(products: Vec<Product>, program: Program, r: usize) -> Self {
+    fn of_products(products: Vec<Product>, r: usize) -> Self {
         Self {
             terms: products.iter().map(|p| Term::new(p, r)).collect(),
             products,
-            program,
             r,
             moments: std::cell::RefCell::default(),
         }
@@ -49,26 +47,14 @@ impl Numeric {
 
     /// The power `g^exponent`, unless it has too many terms.
     pub fn power(expr: &Expr, exponent: u32, r: usize) -> Option<Self> {
-        use num_bigint::BigInt;
         let base = products(expr);
         let power = (1..exponent).try_fold(base.clone(), |p, _| multiply(&p, &base))?;
-        let number = Expr::Number(BigInt::from(exponent).into());
-        let whole = Expr::Binary(
-            crate::expr::Operator::Power,
-            Box::new(expr.clone()),
-            Box::new(number),
-        );
-        Some(Self::of_products(power, Program::new(&whole), r))
+        Some(Self::of_products(power, r))
     }
 
     /// The degree to which Hermite coefficients are computed: less for more directions.
     pub fn degree(&self) -> u32 {
         [24, 24, 18, 12, 9, 8, 7, 6, 5][self.r.min(8)]
-    }
-
-    /// The value at z.
-    pub fn value(&self, z: &[f64]) -> f64 {
-        self.program.eval(z)
     }
 
     /// The truncated heat transform `sum_m E[g He_m]/m! x^m`, and the error of a normalised coefficient.
@@ -204,6 +190,9 @@ impl Numeric {
                 return self.product_energies(term, subspace, order);
             }
         }
+        if on_common_frames(group, subspace) {
+            return self.paired_energies(group, subspace, order);
+        }
         let mut frame = Vec::new();
         for term in group {
             extend_basis(&mut frame, &term.frame());
@@ -237,6 +226,94 @@ impl Numeric {
                 .collect(),
             approximate(mean.values[0], mean.error),
         )
+    }
+
+    /// The energies of a sum of products on common frames, each along or across the subspace: for every pair
+    /// of terms a product over frames.
+    fn paired_energies(
+        &self,
+        group: &[&Term],
+        subspace: &[Vec<f64>],
+        order: u32,
+    ) -> (Vec<Approximate>, Approximate) {
+        let mut energies = vec![Approximate::default(); order as usize + 1];
+        let mut mean = Approximate::default();
+        for a in group {
+            let mut average = Approximate {
+                value: a.coefficient,
+                error: 0.0,
+            };
+            for block in &a.blocks {
+                let moment = self.moments(block, 0);
+                average.error =
+                    average.error * moment.values[0].abs() + average.value.abs() * moment.error;
+                average.value *= moment.values[0];
+            }
+            mean.value += average.value;
+            mean.error += average.error;
+            for b in group {
+                for (sum, pair) in energies.iter_mut().zip(self.pair(a, b, subspace, order)) {
+                    sum.value += pair.value;
+                    sum.error += pair.error;
+                }
+            }
+        }
+        (energies, mean)
+    }
+
+    /// `E[a_j b_j]` of the parts of degree j across the subspace of two terms on common frames.
+    fn pair(&self, a: &Term, b: &Term, subspace: &[Vec<f64>], order: u32) -> Vec<Approximate> {
+        let order = order as usize;
+        let mut product = vec![0.0; order + 1];
+        product[0] = a.coefficient * b.coefficient;
+        let (mut size, mut relative) = (product[0].abs(), 0.0);
+        let alone = b
+            .blocks
+            .iter()
+            .filter(|y| !a.blocks.iter().any(|x| same_span(&x.frame, &y.frame)));
+        let both = a
+            .blocks
+            .iter()
+            .map(|x| (x, b.blocks.iter().find(|y| same_span(&x.frame, &y.frame))));
+        for (x, twin) in both.chain(alone.map(|y| (y, None))) {
+            let mut degrees = vec![0.0; order + 1];
+            let (scale, error) = match twin {
+                Some(y) if squared_norm(&residual(&x.frame[0], subspace)) > 0.5 => {
+                    let (p, q) = (self.moments(x, order as u32), self.moments(y, order as u32));
+                    let exponents = exponents(x.frame.len(), order as u32);
+                    for ((e, p), q) in exponents.iter().zip(&p.values).zip(&q.values) {
+                        degrees[e.iter().sum::<u32>() as usize] += p * q;
+                    }
+                    let (np, nq) = (
+                        squared_norm(&p.values).sqrt(),
+                        squared_norm(&q.values).sqrt(),
+                    );
+                    (np * nq, p.error * nq + q.error * np)
+                }
+                Some(y) => {
+                    let moment = self.moments(&x.joined(y, self.r), 0);
+                    degrees[0] = moment.values[0];
+                    (moment.values[0].abs(), moment.error)
+                }
+                None => {
+                    let moment = self.moments(x, 0);
+                    degrees[0] = moment.values[0];
+                    (moment.values[0].abs(), moment.error)
+                }
+            };
+            size *= scale + error;
+            relative += error / (scale + error).max(1e-300);
+            product = (0..=order)
+                .map(|j| (0..=j).map(|i| product[i] * degrees[j - i]).sum())
+                .collect();
+        }
+        product
+            .into_iter()
+            .map(|value| Approximate {
+                value,
+                error: size * relative,
+            })
+            .collect()
     }
 
     /// The energies of one product of independent blocks: degrees add, energies multiply.
@@ -289,6 +366,31 @@ impl Numeric {
 
 fn minus(a: &[f64], b: &[f64]) -> Vec<f64> {
     a.iter().zip(b).map(|(x, y)| x - y).collect()
+}
+
+/// Whether the blocks of all terms lie on frames of which any two are equal or orthogonal, each along or across
+/// the subspace.
+fn on_common_frames(group: &[&Term], subspace: &[Vec<f64>]) -> bool {
+    let blocks: Vec<&Block> = group.iter().flat_map(|t| &t.blocks).collect();
+    blocks.iter().enumerate().all(|(i, a)| {
+        let placed = a.frame.len() <= MOST_NESTED
+            && (orthogonal(&a.frame, subspace)
+                || a.frame
+                    .iter()
+                    .all(|f| squared_norm(&residual(f, subspace)) < 1e-18));
+        placed
+            && blocks[..i]
+                .iter()
+                .all(|b| orthogonal(&a.frame, &b.frame) || same_span(&a.frame, &b.frame))
+    })
+}
+
+/// Whether two frames are the same, vector by vector.
+fn same_span(a: &[Vec<f64>], b: &[Vec<f64>]) -> bool {
+    a.len() == b.len()
+        && a.iter()
+            .zip(b)
+            .all(|(x, y)| squared_norm(&minus(x, y)) < 1e-18)
 }
 
 /// A frame with its projections across the subspace.

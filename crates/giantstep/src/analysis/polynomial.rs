@@ -132,13 +132,9 @@ impl<C: Scalar> Polynomial<C> {
     }
 
     /// The number of terms.
+    #[expect(clippy::len_without_is_empty)]
     pub fn len(&self) -> usize {
         self.terms.len()
-    }
-
-    /// Whether this is the zero polynomial.
-    pub fn is_empty(&self) -> bool {
-        self.terms.is_empty()
     }
 
     /// The coefficient of a monomial.
@@ -189,11 +185,6 @@ impl<C: Scalar> Polynomial<C> {
             }
         }
         product
-    }
-
-    /// The power.
-    pub fn power(&self, exponent: u32) -> Self {
-        (0..exponent).fold(Self::constant(C::integer(1)), |p, _| p.times(self))
     }
 
     /// The polynomial with every term replaced.

@@ -221,10 +221,7 @@ impl<'a> Integrand<'a> {
             let (centre, half) = (0.5 * (pair[0] + pair[1]), 0.5 * (pair[1] - pair[0]));
             for (x, w) in &resolution.panel {
                 let x = centre + half * x;
-                let weight = half * w * density(x);
-                if weight > 1e-26 {
-                    nodes.push((x, weight));
-                }
+                nodes.push((x, half * w * density(x)));
             }
         }
         nodes
@@ -245,6 +242,7 @@ impl<'a> Integrand<'a> {
             _ => (3.0, 8),
         };
         let mut values = at(&Resolution::new(width * 1.5, order));
+        let mut last = f64::INFINITY;
         loop {
             let finer = at(&Resolution::new(width, order));
             let scale = finer.iter().fold(1e-300, |a: f64, b| a.max(b.abs()));
@@ -256,7 +254,11 @@ impl<'a> Integrand<'a> {
             values = finer;
             width *= 0.5;
             let cost = (1.4 * order as f64 * 2.0 * EDGE / width).powi(m as i32);
-            if difference <= 1e-12 * scale || cost > MOST_EVALUATIONS || !difference.is_finite() {
+            // Below 1e-9 a difference that no longer falls is rounding.
+            let settled = difference <= 1e-12 * scale
+                || difference <= 1e-9 * scale && difference > 0.7 * last;
+            last = difference;
+            if settled || cost > MOST_EVALUATIONS || !difference.is_finite() {
                 return Estimate {
                     values,
                     error: difference + 1e-14 * scale,

@@ -188,6 +188,9 @@ pub fn extend_basis(basis: &mut Vec<Vec<f64>>, vectors: &[Vec<f64>]) {
         let rest = residual(&residual(vector, basis), basis);
         let norm = squared_norm(&rest).sqrt();
         if norm > 1e-9 * squared_norm(vector).sqrt() {
+            // One sign for each line, so that equal subspaces have equal frames.
+            let first = rest.iter().find(|x| x.abs() > 1e-9 * norm);
+            let norm = first.map_or(norm, |x| norm.copysign(*x));
             basis.push(rest.iter().map(|x| x / norm).collect());
         }
     }
@@ -222,6 +225,11 @@ impl Block {
             factors,
             frame,
         }
+    }
+
+    /// The product with another block.
+    pub fn joined(&self, other: &Self, r: usize) -> Self {
+        Self::new([self.factors.as_slice(), &other.factors].concat(), r)
     }
 
     /// The value at z.
