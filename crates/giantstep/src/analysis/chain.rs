@@ -72,8 +72,8 @@ impl<C: Span> Chain<C> {
 pub struct Signals<C> {
     /// The transforms, with the standard deviation of the function of each.
     pub heats: Vec<(Polynomial<C>, f64)>,
-    /// The number of variables.
-    pub r: usize,
+    /// A basis of the directions on which the link depends.
+    pub effective: Vec<Vec<C>>,
     /// The error of a normalised coefficient, in units of the standard deviation.
     pub tolerance: f64,
 }
@@ -89,11 +89,11 @@ impl<C: Span> Signals<C> {
             margin: Margin::NONE,
         };
         let mut tolerance = self.tolerance;
-        while chain.last().len() < self.r {
+        while chain.last().len() < self.effective.len() {
             let adapted: Vec<_> = self
                 .heats
                 .iter()
-                .map(|(heat, scale)| (Adapted::new(heat, chain.last(), self.r), *scale))
+                .map(|(heat, scale)| (Adapted::new(heat, chain.last(), &self.effective), *scale))
                 .collect();
             let highest = adapted
                 .iter()

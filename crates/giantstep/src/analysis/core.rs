@@ -93,6 +93,14 @@ pub struct Moments<'a> {
     pub numeric: Option<&'a Numeric>,
 }
 
+impl Moments<'_> {
+    /// A polynomial: its transform is all.
+    pub const NONE: Self = Self {
+        variance: None,
+        numeric: None,
+    };
+}
+
 /// The core of the analysis of a link with this heat transform.
 pub fn core<C: Span>(
     heat: &Polynomial<C>,
@@ -112,12 +120,12 @@ pub fn core<C: Span>(
         |v| v.value,
     );
     let scale = variance.sqrt();
+    let extension = C::extension(&[], &gradients(heat, r), tolerance * scale);
     let signals = Signals {
         heats: vec![(heat.clone(), scale)],
-        r,
+        effective: extension.basis,
         tolerance,
     };
-    let extension = C::extension(&[], &gradients(heat, r), tolerance * scale);
     let mut margin = Margin {
         kept: extension.kept / scale,
         dropped: extension.dropped / scale,
@@ -128,11 +136,10 @@ pub fn core<C: Span>(
     for chain in fresh.iter().chain([&isotropic]) {
         margin = margin.and(chain.margin);
     }
-    let effective = normalised(&extension.basis);
+    let effective = &signals.effective;
     let mut floors = FloorBook {
         heat,
-        r,
-        effective: effective.len(),
+        effective,
         moments,
         variance,
         known: Vec::new(),
@@ -147,9 +154,9 @@ pub fn core<C: Span>(
         one_step: one_step_leap(&floats, tolerance * scale),
         coordinate: coordinate_leap(&significant(heat, tolerance * scale)),
         energies: floats,
-        one_step_reach: reach(heat, r, tolerance * scale, true),
-        tensor_columns: reach(heat, r, tolerance * scale, false),
-        effective,
+        one_step_reach: reach(heat, effective, tolerance * scale, true),
+        tensor_columns: reach(heat, effective, tolerance * scale, false),
+        effective: normalised(effective),
         isotropic,
         fresh,
         margin,
@@ -169,18 +176,18 @@ fn significant<C: Span>(heat: &Polynomial<C>, level: f64) -> Vec<Monomial> {
 /// `cumulative`.
 fn reach<C: Span>(
     heat: &Polynomial<C>,
-    r: usize,
+    effective: &[Vec<C>],
     tolerance: f64,
     cumulative: bool,
 ) -> Vec<Vec<Vec<f64>>> {
-    let adapted = Adapted::new(heat, &[], r);
+    let adapted = Adapted::new(heat, &[], effective);
     let mut space: Vec<Vec<C>> = Vec::new();
     let mut spaces = Vec::new();
     for order in 1..=heat.degree() {
         if !cumulative {
             space.clear();
         }
-        if space.len() < r {
+        if space.len() < effective.len() {
             let new = adapted.new_directions(order);
             let extension = C::extension(&space, &new, tolerance);
             space.extend(extension.basis);
@@ -207,8 +214,7 @@ type Floors = (Vec<f64>, Vec<f64>);
 /// The floors of every subspace met so far.
 struct FloorBook<'a, C> {
     heat: &'a Polynomial<C>,
-    r: usize,
-    effective: usize,
+    effective: &'a [Vec<C>],
     moments: &'a Moments<'a>,
     variance: f64,
     known: Vec<(Vec<Vec<C>>, Floors)>,
@@ -246,10 +252,10 @@ impl<C: Span> FloorBook<'_, C> {
 
     fn compute(&mut self, subspace: &[Vec<C>]) -> Floors {
         let most = LARGEST_EXPONENT as usize;
-        if subspace.len() >= self.effective {
+        if subspace.len() >= self.effective.len() {
             return (vec![0.0; most + 1], vec![0.0; most + 1]);
         }
-        let adapted = Adapted::new(self.heat, subspace, self.r);
+        let adapted = Adapted::new(self.heat, subspace, self.effective);
         let floors: Vec<f64> = match self.moments.numeric {
             None => {
                 let zero = C::integer(0);

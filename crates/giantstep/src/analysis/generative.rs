@@ -1,46 +1,40 @@
 //! What label transformations reveal, and with them repeated passes over the same batch.
 
-use super::chain::Signals;
-use super::convert::Constants;
+use super::chain::{Chain, Signals};
 use super::core::{FloatChain, normalised};
 use super::heat::{energies, heat_transform};
 use super::polynomial::Polynomial;
 use super::sampled::SplitMix;
+use super::scalar::Scalar;
 use super::span::{Span, dot, residual};
 use super::symmetry::{SignedPermutation, fixed_dimension};
 
-/// The label transformations tried are `y, y^2, ..., y^4`.
-pub const LARGEST_POWER: u32 = 4;
+/// The label transformations tried are `y, y^2, ..., y^8`.
+const LARGEST_POWER: u32 = 8;
 
 /// The most products of terms spent on one power of a polynomial.
-const MOST_PRODUCTS: usize = 400_000;
+const MOST_PRODUCTS: usize = 100_000;
 
-/// The heat transforms of the powers of a polynomial link, as far as they stay small.
-pub fn power_signals<C: Constants + Span>(
-    link: &Polynomial<C>,
-    r: usize,
-    tolerance: f64,
-) -> Signals<C> {
+/// The largest degree of a power: exponents have eight bits.
+const LARGEST_DEGREE_OF_POWER: u32 = 200;
+
+/// A heat transform with the standard deviation of its function.
+pub type Heat<C> = (Polynomial<C>, f64);
+
+/// The next power of a polynomial link at each call, as long as they stay small, its transform truncated: a
+/// signal of low degree suffices.
+pub fn powers<C: Scalar>(link: &Polynomial<C>, r: usize) -> impl FnMut() -> Option<Heat<C>> {
     let mut power = Polynomial::constant(C::integer(1));
-    let mut heats = Vec::new();
-    for _ in 1..=LARGEST_POWER {
-        if power.len() * link.len() > MOST_PRODUCTS || power.degree() + link.degree() > 200 {
-            break;
+    move || {
+        let small = power.len() * link.len() <= MOST_PRODUCTS
+            && power.degree() + link.degree() <= LARGEST_DEGREE_OF_POWER;
+        if !small && power.degree() > 0 {
+            return None;
         }
         power = power.times(link);
-        if power.len() > MOST_PRODUCTS / 4 && !heats.is_empty() {
-            break;
-        }
-        let heat = heat_transform(&power, r);
+        let heat = heat_transform(&power, r, super::numeric::degree(r).max(4));
         let variance: f64 = energies(&heat)[1..].iter().map(C::to_float).sum();
-        if variance > 0.0 {
-            heats.push((heat, variance.sqrt()));
-        }
-    }
-    Signals {
-        heats,
-        r,
-        tolerance,
+        Some((heat, variance.sqrt()))
     }
 }
 
@@ -54,6 +48,8 @@ pub enum Confirmed {
         /// The bound, for inputs of unit variance.
         tolerance: f64,
     },
+    /// Nothing was checked beyond the tried transformations.
+    Unchecked,
     /// Samples show a signal that the tried transformations miss.
     Open {
         /// Its energy.
@@ -73,9 +69,58 @@ pub struct Labels<'a> {
     pub symmetries: &'a [SignedPermutation],
 }
 
-/// The chain up to a generative order, with orthonormal bases and without floors.
-pub fn chain<C: Span>(signals: &Signals<C>, order: u32) -> FloatChain {
-    let chain = signals.chain(order);
+/// A chain of label transformations and how it was confirmed.
+#[derive(Debug, Clone)]
+pub struct Reused {
+    /// The chain, without floors.
+    pub chain: FloatChain,
+    /// Whether it misses nothing.
+    pub confirmed: Confirmed,
+}
+
+/// The chains of generative order 1 and 2 of a link, from as many powers of its labels as are needed or given.
+///
+/// A chain takes the new directions of all powers together: `E[z_perp y^m | P_U z]` not zero for some m shows
+/// that `E[z_perp | y, P_U z]` is not zero. That the powers miss nothing is proved by the symmetries, or else
+/// checked on samples.
+pub fn reused<C: Span>(
+    labels: &Labels<'_>,
+    effective: &[Vec<C>],
+    tolerance: f64,
+    mut next: impl FnMut() -> Option<Heat<C>>,
+    sampled: bool,
+) -> [Reused; 2] {
+    let mut signals = Signals {
+        heats: Vec::new(),
+        effective: effective.to_vec(),
+        tolerance,
+    };
+    let mut chains = [1, 2].map(|order| floated(&signals.chain(order)));
+    for _ in 0..LARGEST_POWER {
+        let Some((heat, scale)) = next() else {
+            break;
+        };
+        if scale > 0.0 {
+            signals.heats.push((heat, scale));
+            chains = [1, 2].map(|order| floated(&signals.chain(order)));
+        }
+        if (1..)
+            .zip(&chains)
+            .all(|(order, chain)| labels.proved(chain, order))
+        {
+            break;
+        }
+    }
+    let mut order = 0;
+    chains.map(|chain| {
+        order += 1;
+        let confirmed = labels.confirm(&chain, order, sampled);
+        Reused { chain, confirmed }
+    })
+}
+
+/// A chain with orthonormal bases, without floors.
+fn floated<C: Span>(chain: &Chain<C>) -> FloatChain {
     FloatChain {
         orders: chain.steps.iter().map(|s| s.order).collect(),
         subspaces: chain
@@ -89,30 +134,42 @@ pub fn chain<C: Span>(signals: &Signals<C>, order: u32) -> FloatChain {
 }
 
 impl Labels<'_> {
+    /// Whether the symmetries leave no room for a direction beyond those that a step of the chain found.
+    fn complete(&self, chain: &FloatChain, order: u32, step: usize) -> bool {
+        let (before, after) = (chain.after(step), chain.after(step + 1));
+        // A step that finds directions of order 1 says nothing about order 2.
+        let order = chain.orders.get(step).copied().unwrap_or(order);
+        let bound = fixed_dimension(self.symmetries, before, self.effective, self.r);
+        after.len() == self.effective.len() || order == 1 && bound == after.len() - before.len()
+    }
+
+    /// Whether that holds for every step.
+    fn proved(&self, chain: &FloatChain, order: u32) -> bool {
+        (0..=chain.subspaces.len()).all(|step| self.complete(chain, order, step))
+    }
+
     /// Whether at every subspace of the chain no label transformation reveals more than the chain found.
-    pub fn confirm(&self, chain: &FloatChain, order: u32) -> Confirmed {
-        let mut confirmed = Confirmed::Proved;
-        let full = self.effective.len();
-        for t in 0..=chain.subspaces.len() {
-            let (before, after) = (chain.after(t), chain.after(t + 1));
-            // A step that finds directions of order 1 says nothing about order 2.
-            let order = chain.orders.get(t).copied().unwrap_or(order);
-            let bound = fixed_dimension(self.symmetries, before, self.effective, self.r);
-            let complete = after.len() == full || order == 1 && bound == after.len() - before.len();
-            if complete || self.discrete() {
+    fn confirm(&self, chain: &FloatChain, order: u32, sampled: bool) -> Confirmed {
+        if self.proved(chain, order) || self.discrete() {
+            return Confirmed::Proved;
+        }
+        if !sampled {
+            return Confirmed::Unchecked;
+        }
+        let mut bound: f64 = 0.0;
+        for step in 0..=chain.subspaces.len() {
+            if self.complete(chain, order, step) {
                 continue;
             }
+            let order = chain.orders.get(step).copied().unwrap_or(order);
+            let (before, after) = (chain.after(step), chain.after(step + 1));
             let (energy, noise) = self.hidden_energy(before, after, order);
-            confirmed = match confirmed {
-                Confirmed::Open { .. } => confirmed,
-                _ if energy > noise => Confirmed::Open { energy },
-                Confirmed::Sampled { tolerance } => Confirmed::Sampled {
-                    tolerance: noise.max(tolerance),
-                },
-                Confirmed::Proved => Confirmed::Sampled { tolerance: noise },
-            };
+            if energy > noise {
+                return Confirmed::Open { energy };
+            }
+            bound = bound.max(noise);
         }
-        confirmed
+        Confirmed::Sampled { tolerance: bound }
     }
 
     /// Whether the labels take so few values that the tried powers span all their transformations.

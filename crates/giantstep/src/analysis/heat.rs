@@ -10,18 +10,25 @@ use super::polynomial::{Monomial, Polynomial};
 use super::scalar::Scalar;
 use super::span::{Span, squared_norm};
 
-/// `G(x) = E[g(x + z)]` of a polynomial g in independent standard normals.
+/// `G(x) = E[g(x + z)]` of a polynomial g in independent standard normals, up to a total degree.
 ///
 /// One variable at a time, `x^n -> sum_j n! / (2^j j! (n - 2j)!) x^(n - 2j)`. O(terms times degree).
-pub fn heat_transform<C: Scalar>(link: &Polynomial<C>, variables: usize) -> Polynomial<C> {
+pub fn heat_transform<C: Scalar>(
+    link: &Polynomial<C>,
+    variables: usize,
+    degree: u32,
+) -> Polynomial<C> {
     (0..variables).fold(link.clone(), |current, variable| {
-        let mut next = Polynomial::zero();
+        let mut next = Vec::with_capacity(current.len());
         for (monomial, coefficient) in current.terms() {
             let (rest, n) = monomial.without(variable);
+            let done = rest.degree(0..variable);
             let mut weight = coefficient.clone();
             for j in 0..=n / 2 {
                 let left = n - 2 * j;
-                next.add_term(rest.times(Monomial::power(variable, left)), weight.clone());
+                if done + left <= degree {
+                    next.push((rest.times(Monomial::power(variable, left)), weight.clone()));
+                }
                 if left >= 2 {
                     let ratio = u64::from(left) * u64::from(left - 1);
                     weight = weight
@@ -30,7 +37,7 @@ pub fn heat_transform<C: Scalar>(link: &Polynomial<C>, variables: usize) -> Poly
                 }
             }
         }
-        next
+        Polynomial::from_terms(next)
     })
 }
 
@@ -43,25 +50,25 @@ pub struct Adapted<C> {
 }
 
 impl<C: Span> Adapted<C> {
-    /// The transform `heat` in r variables, in coordinates t with `x = sum_j t_j basis_j`, where the basis
-    /// extends that of the subspace to all of R^r.
-    pub fn new(heat: &Polynomial<C>, subspace: &[Vec<C>], r: usize) -> Self {
-        let basis = C::completed(subspace, r);
-        if let Some(axes) = axes(&basis) {
-            return Self {
-                heat: along_axes(heat, &basis, &axes),
-                along: subspace.len(),
-                basis,
-            };
-        }
-        let forms: Vec<_> = (0..r)
-            .map(|i| {
-                let row: Vec<C> = basis.iter().map(|b| b[i].clone()).collect();
-                Polynomial::linear(&row)
-            })
-            .collect();
+    /// The transform `heat` in coordinates t, `x = sum_j t_j basis_j`, where the basis extends that of the
+    /// subspace to the span of `within`, which holds all directions on which the link depends.
+    pub fn new(heat: &Polynomial<C>, subspace: &[Vec<C>], within: &[Vec<C>]) -> Self {
+        let basis = C::completed(subspace, within);
+        let r = within.first().map_or(0, Vec::len);
+        let in_coordinates = match axes(&basis) {
+            Some(axes) if axes.len() == r => along_axes(heat, &basis, &axes),
+            _ => {
+                let forms: Vec<_> = (0..r)
+                    .map(|i| {
+                        let row: Vec<C> = basis.iter().map(|b| b[i].clone()).collect();
+                        Polynomial::linear(&row)
+                    })
+                    .collect();
+                heat.substituted(&forms)
+            }
+        };
         Self {
-            heat: heat.substituted(&forms),
+            heat: in_coordinates,
             along: subspace.len(),
             basis,
         }
@@ -89,11 +96,11 @@ impl<C: Span> Adapted<C> {
     /// They are the coefficients of the gradient across U of the part of degree `order`, each in Hermite
     /// normalisation, so that in floating point their Gram matrix is the mean over U of that of the tensors.
     pub fn new_directions(&self, order: u32) -> Vec<Vec<C>> {
-        let (s, r) = (self.along, self.basis.len());
+        let (s, m) = (self.along, self.basis.len());
         let part = self.across(order);
         let mut columns = std::collections::BTreeMap::<Monomial, Vec<C>>::new();
         for (monomial, coefficient) in part.terms() {
-            for v in s..r {
+            for v in s..m {
                 let (rest, exponent) = monomial.without(v);
                 if exponent == 0 {
                     continue;
@@ -103,7 +110,7 @@ impl<C: Span> Adapted<C> {
                 let scale = weight.over(&squared_norm(&self.basis[v]));
                 let column = columns
                     .entry(lowered)
-                    .or_insert_with(|| vec![C::integer(0); r]);
+                    .or_insert_with(|| vec![C::integer(0); self.basis[v].len()]);
                 for (c, b) in column.iter_mut().zip(&self.basis[v]) {
                     *c = c.plus(&scale.times(b));
                 }

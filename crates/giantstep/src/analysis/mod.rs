@@ -33,10 +33,10 @@ pub use report::{
 use num_rational::BigRational;
 
 use self::core::{Core, LARGEST_EXPONENT, Moments, core};
-use self::generative::{Confirmed, LARGEST_POWER, Labels, power_signals};
+use self::generative::{Confirmed, Labels, Reused, powers, reused};
 use self::heat::heat_transform;
-use self::numeric::Numeric;
-use self::polynomial::{MOST_VARIABLES, Polynomial};
+use self::numeric::{Approximate, Numeric};
+use self::polynomial::{MOST_VARIABLES, Monomial, Polynomial};
 use crate::activation::Activation;
 use crate::expr::Link;
 
@@ -126,24 +126,24 @@ struct Facts {
     status: Status,
     polynomial: bool,
     /// The chains of generative order 1 and 2.
-    reused: [self::core::FloatChain; 2],
+    reused: [Reused; 2],
     notes: Vec<String>,
 }
 
 /// The facts of a link: exact algebra where the link is a rational polynomial, otherwise quadrature.
 fn facts(link: &Link, options: &AnalysisOptions) -> Facts {
+    if let Some(exact) = convert::polynomial::<BigRational>(link.expr()) {
+        return polynomial_facts(link, &exact, options);
+    }
+    if let Some(rounded) = convert::polynomial::<f64>(link.expr()) {
+        return rounded_facts(link, &rounded, options, Vec::new());
+    }
     let (expr, r) = (link.expr(), link.r());
-    if let Some(exact) = convert::polynomial::<BigRational>(expr) {
-        return polynomial_facts(&exact, r);
-    }
-    if let Some(rounded) = convert::polynomial::<f64>(expr) {
-        return rounded_facts(&rounded, r, Vec::new());
-    }
     let numeric = Numeric::new(expr, r);
     let second = numeric.second_moment();
-    let (heat, error) = numeric.heat();
-    let mean = heat.coefficient(polynomial::Monomial::ONE);
-    let variance = numeric::Approximate {
+    let (heat, error) = numeric.heat(numeric::degree(r));
+    let mean = heat.coefficient(Monomial::ONE);
+    let variance = Approximate {
         value: second.value - mean * mean,
         error: second.error + 2.0 * mean.abs() * error,
     };
@@ -154,24 +154,31 @@ fn facts(link: &Link, options: &AnalysisOptions) -> Facts {
         numeric: Some(&numeric),
     };
     let core = core(&heat, r, tolerance, &moments);
-    let mut signals = chain::Signals {
-        heats: vec![(heat, scale)],
-        r,
-        tolerance,
-    };
-    for power in 2..=LARGEST_POWER {
-        if let Some(power) = Numeric::power(expr, power, r) {
-            let (heat, error) = power.heat();
-            let energy: f64 = heat::energies(&heat)[1..].iter().sum();
-            if energy.sqrt() > 1e-6 && 20.0 * error / energy.sqrt() < options.tolerance {
-                signals.tolerance = signals.tolerance.max(20.0 * error / energy.sqrt());
-                signals.heats.push((heat, energy.sqrt()));
-            }
+    let mut exponent = 0;
+    let next = || {
+        exponent += 1;
+        if exponent == 1 {
+            return Some((heat.clone(), scale));
         }
-    }
+        let power = Numeric::power(expr, exponent, r)?;
+        let (heat, error) = power.heat(numeric::degree(r).min(8));
+        let energy: f64 = heat::energies(&heat)[1..].iter().sum();
+        // A power whose integrals are too coarse to tell zeros proves nothing: it is left out.
+        let sharp = energy > 1e-12 && 20.0 * error <= tolerance.max(1e-7) * energy.sqrt();
+        Some((heat, if sharp { energy.sqrt() } else { 0.0 }))
+    };
+    let reused = with_labels(link, &core, |labels| {
+        reused(
+            labels,
+            &core.effective,
+            tolerance.max(1e-7),
+            next,
+            options.sampled,
+        )
+    });
     let decided = tolerance <= options.tolerance && core.margin.kept > core.margin.tolerance;
     Facts {
-        reused: [1, 2].map(|order| generative::chain(&signals, order)),
+        reused,
         status: if decided {
             Status::Certified
         } else {
@@ -183,15 +190,27 @@ fn facts(link: &Link, options: &AnalysisOptions) -> Facts {
     }
 }
 
+/// Hands over the labels of a link with its symmetries.
+fn with_labels<T>(link: &Link, core: &Core, then: impl FnOnce(&Labels<'_>) -> T) -> T {
+    let value = |z: &[f64]| link.program().eval(z);
+    then(&Labels {
+        value: &value,
+        r: link.r(),
+        effective: &core.effective,
+        symmetries: &symmetry::symmetries(&value, link.r()),
+    })
+}
+
 /// Exact algebra, checked against floating point: signals below the rounding of typed decimals are not believed.
-fn polynomial_facts(link: &Polynomial<BigRational>, r: usize) -> Facts {
-    let heat = heat_transform(link, r);
-    let moments = Moments {
-        variance: None,
-        numeric: None,
-    };
-    let exact = core(&heat, r, 0.0, &moments);
-    let rounded = core(&heat.to_float(), r, ROUNDING, &moments);
+fn polynomial_facts(
+    link: &Link,
+    polynomial: &Polynomial<BigRational>,
+    options: &AnalysisOptions,
+) -> Facts {
+    let r = link.r();
+    let heat = heat_transform(polynomial, r, u32::MAX);
+    let exact = core(&heat, r, 0.0, &Moments::NONE);
+    let rounded = core(&heat.to_float(), r, ROUNDING, &Moments::NONE);
     if shape(&exact) != shape(&rounded) {
         let note = format!(
             "some coefficients are below {ROUNDING:e} of the standard deviation and count as rounding: taken \
@@ -199,11 +218,11 @@ fn polynomial_facts(link: &Polynomial<BigRational>, r: usize) -> Facts {
             exact.one_step,
             exact.isotropic.orders.iter().max()
         );
-        return rounded_facts(&link.to_float(), r, vec![note]);
+        return rounded_facts(link, &polynomial.to_float(), options, vec![note]);
     }
-    let signals = power_signals(link, r, 0.0);
+    let reused = reused_by_powers(link, &polynomial.to_float(), &exact, options);
     Facts {
-        reused: [1, 2].map(|order| generative::chain(&signals, order)),
+        reused,
         core: exact,
         status: Status::Exact,
         polynomial: true,
@@ -212,19 +231,44 @@ fn polynomial_facts(link: &Polynomial<BigRational>, r: usize) -> Facts {
 }
 
 /// A polynomial with irrational or rounded coefficients, in floating point.
-fn rounded_facts(link: &Polynomial<f64>, r: usize, notes: Vec<String>) -> Facts {
-    let moments = Moments {
-        variance: None,
-        numeric: None,
-    };
-    let signals = power_signals(link, r, ROUNDING);
+fn rounded_facts(
+    link: &Link,
+    polynomial: &Polynomial<f64>,
+    options: &AnalysisOptions,
+    notes: Vec<String>,
+) -> Facts {
+    let r = link.r();
+    let core = core(&heat_transform(polynomial, r, u32::MAX), r, ROUNDING, &Moments::NONE);
+    let reused = with_labels(link, &core, |labels| {
+        reused(
+            labels,
+            &core.effective,
+            ROUNDING,
+            powers(polynomial, r),
+            options.sampled,
+        )
+    });
     Facts {
-        core: core(&heat_transform(link, r), r, ROUNDING, &moments),
-        reused: [1, 2].map(|order| generative::chain(&signals, order)),
+        core,
+        reused,
         status: Status::Certified,
         polynomial: true,
         notes,
     }
+}
+
+/// The chains of label transformations of a polynomial: what a power reveals is told in floating point, that
+/// nothing is missed follows from exact symmetries or else from samples.
+fn reused_by_powers(
+    link: &Link,
+    polynomial: &Polynomial<f64>,
+    core: &Core,
+    options: &AnalysisOptions,
+) -> [Reused; 2] {
+    with_labels(link, core, |labels| {
+        let powers = powers(polynomial, link.r());
+        reused(labels, &core.effective, ROUNDING, powers, options.sampled)
+    })
 }
 
 /// What must agree between two ways to decide.

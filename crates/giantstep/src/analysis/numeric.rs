@@ -1,7 +1,7 @@
 //! Hermite coefficients, variance and floors of a link that is no polynomial.
 
 use super::polynomial::{Monomial, Polynomial};
-use super::quadrature::{Estimate, Integrand, exponents};
+use super::quadrature::{Columns, Estimate, Integrand, exponents};
 use super::sampled;
 use super::span::{dot, residual, singular_directions, squared_norm};
 use super::terms::{Block, Product, Term, extend_basis, multiply, orthogonal, products};
@@ -12,6 +12,11 @@ const MOST_NESTED: usize = 3;
 
 /// Points of a quasi-Monte-Carlo replicate.
 const SAMPLES: usize = 1 << 13;
+
+/// The degree to which Hermite coefficients in r variables are computed: less for more variables.
+pub fn degree(r: usize) -> u32 {
+    [24, 24, 18, 12, 9, 8, 7, 6, 5][r.min(8)]
+}
 
 /// A number and a bound on its error.
 #[derive(Debug, Clone, Copy, Default)]
@@ -52,14 +57,8 @@ impl Numeric {
         Some(Self::of_products(power, r))
     }
 
-    /// The degree to which Hermite coefficients are computed: less for more directions.
-    pub fn degree(&self) -> u32 {
-        [24, 24, 18, 12, 9, 8, 7, 6, 5][self.r.min(8)]
-    }
-
-    /// The truncated heat transform `sum_m E[g He_m]/m! x^m`, and the error of a normalised coefficient.
-    pub fn heat(&self) -> (Polynomial<f64>, f64) {
-        let degree = self.degree();
+    /// The heat transform `sum_m E[g He_m]/m! x^m` up to a degree, and the error of a normalised coefficient.
+    pub fn heat(&self, degree: u32) -> (Polynomial<f64>, f64) {
         let mut heat = Polynomial::zero();
         let mut error = 0.0;
         for term in &self.terms {
@@ -113,7 +112,7 @@ impl Numeric {
         }
         let kinks: Vec<Expr> = block.factors.iter().flat_map(Expr::kinks).collect();
         let m = block.frame.len();
-        let function = |z: &[f64]| block.value(z);
+        let function = |columns: &[&[f64]], out: &mut [f64]| block.fill(columns, out);
         let estimate = if m <= MOST_NESTED {
             Integrand::new(&function, &kinks, &block.frame, self.r).coefficients(degree)
         } else {
@@ -207,7 +206,10 @@ impl Numeric {
         let along = whole.len();
         extend_basis(&mut whole, &frame);
         let kinks: Vec<Expr> = group.iter().flat_map(|t| t.kinks()).collect();
-        let function = |z: &[f64]| group.iter().map(|t| t.value(z)).sum::<f64>();
+        let function = |columns: &[&[f64]], out: &mut [f64]| {
+            out.fill(0.0);
+            group.iter().for_each(|t| t.add(columns, out));
+        };
         let (energies, mean) = if whole.len() <= MOST_NESTED {
             let integrand = Integrand::new(&function, &kinks, &whole, self.r);
             (
@@ -336,7 +338,7 @@ impl Numeric {
                 [along.as_slice(), &across].concat()
             };
             let kinks: Vec<Expr> = block.factors.iter().flat_map(Expr::kinks).collect();
-            let function = |z: &[f64]| block.value(z);
+            let function = |columns: &[&[f64]], out: &mut [f64]| block.fill(columns, out);
             let integrand = Integrand::new(&function, &kinks, &frame, self.r);
             let estimate = integrand.energies_across(along.len(), order as u32);
             let average = integrand.coefficients(0);
@@ -458,7 +460,7 @@ fn block_heat(block: &Block, estimate: &Estimate, degree: u32) -> Polynomial<f64
 
 /// Normalised Hermite coefficients by quasi-Monte-Carlo.
 fn sampled_coefficients(
-    function: &dyn Fn(&[f64]) -> f64,
+    function: Columns<'_>,
     frame: &[Vec<f64>],
     r: usize,
     degree: u32,
@@ -468,7 +470,7 @@ fn sampled_coefficients(
     let mut hermite = vec![vec![0.0; degree as usize + 1]; frame.len()];
     sampled::means(frame.len(), SAMPLES, wanted.len(), |t, out| {
         combine(t, frame, &mut z);
-        let value = function(&z);
+        let value = at_point(function, &z);
         for (x, h) in t.iter().zip(&mut hermite) {
             super::quadrature::normalised_hermite(*x, h);
         }
@@ -486,7 +488,7 @@ fn sampled_coefficients(
 /// Energies across the first `along` directions of the frame, by pairs of points that agree along them, and
 /// the mean.
 fn sampled_energies(
-    function: &dyn Fn(&[f64]) -> f64,
+    function: Columns<'_>,
     frame: &[Vec<f64>],
     along: usize,
     r: usize,
@@ -500,7 +502,7 @@ fn sampled_energies(
         combine(&t[..m], frame, &mut z);
         let twin: Vec<f64> = t[..along].iter().chain(&t[m..]).copied().collect();
         combine(&twin, frame, &mut other);
-        let (a, b) = (function(&z), function(&other));
+        let (a, b) = (at_point(function, &z), at_point(function, &other));
         let (x, y) = (&t[along..m], &t[m..]);
         let (c, size) = (dot(x, y), squared_norm(x) + squared_norm(y));
         let n = across as f64;
@@ -527,6 +529,14 @@ fn sampled_energies(
             error: estimate.error,
         },
     )
+}
+
+/// The value at one point.
+fn at_point(function: Columns<'_>, z: &[f64]) -> f64 {
+    let columns: Vec<&[f64]> = z.iter().map(std::slice::from_ref).collect();
+    let mut out = [0.0];
+    function(&columns, &mut out);
+    out[0]
 }
 
 fn combine(t: &[f64], frame: &[Vec<f64>], z: &mut [f64]) {

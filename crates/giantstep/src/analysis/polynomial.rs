@@ -1,7 +1,5 @@
 //! Sparse polynomials in up to eight variables.
 
-use std::collections::BTreeMap;
-
 use super::scalar::Scalar;
 
 /// The largest number of variables of a polynomial, and so of directions of an analysed link.
@@ -62,18 +60,19 @@ impl Monomial {
     }
 }
 
-/// A polynomial `sum_m c_m x^m`; no stored coefficient is exactly zero.
+/// The most products held at once while two polynomials are multiplied.
+const CHUNK: usize = 1 << 20;
+
+/// A polynomial `sum_m c_m x^m`: terms sorted by monomial, none exactly zero.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Polynomial<C> {
-    terms: BTreeMap<Monomial, C>,
+    terms: Vec<(Monomial, C)>,
 }
 
 impl<C: Scalar> Polynomial<C> {
     /// The zero polynomial.
     pub fn zero() -> Self {
-        Self {
-            terms: BTreeMap::new(),
-        }
+        Self { terms: Vec::new() }
     }
 
     /// A constant.
@@ -98,37 +97,33 @@ impl<C: Scalar> Polynomial<C> {
 
     /// The sum of these terms.
     pub fn from_terms(terms: impl IntoIterator<Item = (Monomial, C)>) -> Self {
-        let mut sum = Self::zero();
-        for (monomial, coefficient) in terms {
-            sum.add_term(monomial, coefficient);
-        }
-        sum
+        let mut terms: Vec<(Monomial, C)> = terms.into_iter().collect();
+        terms.sort_by_key(|(m, _)| *m);
+        Self::from_sorted(terms)
     }
 
-    /// Adds one term.
-    pub fn add_term(&mut self, monomial: Monomial, coefficient: C) {
-        use std::collections::btree_map::Entry;
-        if coefficient.vanishes() {
-            return;
-        }
-        match self.terms.entry(monomial) {
-            Entry::Vacant(entry) => {
-                entry.insert(coefficient);
-            }
-            Entry::Occupied(mut entry) => {
-                let sum = entry.get().plus(&coefficient);
-                if sum.vanishes() {
-                    entry.remove();
-                } else {
-                    entry.insert(sum);
+    fn from_sorted(terms: Vec<(Monomial, C)>) -> Self {
+        let mut sum: Vec<(Monomial, C)> = Vec::with_capacity(terms.len());
+        for (monomial, coefficient) in terms {
+            match sum.last_mut() {
+                Some(last) if last.0 == monomial => last.1 = last.1.plus(&coefficient),
+                _ => {
+                    if sum.last().is_some_and(|(_, c)| c.vanishes()) {
+                        sum.pop();
+                    }
+                    sum.push((monomial, coefficient));
                 }
             }
         }
+        if sum.last().is_some_and(|(_, c)| c.vanishes()) {
+            sum.pop();
+        }
+        Self { terms: sum }
     }
 
     /// The terms, ordered by monomial.
     pub fn terms(&self) -> impl Iterator<Item = (Monomial, &C)> {
-        self.terms.iter().map(|(&m, c)| (m, c))
+        self.terms.iter().map(|(m, c)| (*m, c))
     }
 
     /// The number of terms.
@@ -139,15 +134,15 @@ impl<C: Scalar> Polynomial<C> {
 
     /// The coefficient of a monomial.
     pub fn coefficient(&self, monomial: Monomial) -> C {
-        self.terms
-            .get(&monomial)
-            .cloned()
-            .unwrap_or_else(|| C::integer(0))
+        match self.terms.binary_search_by_key(&monomial, |(m, _)| *m) {
+            Ok(place) => self.terms[place].1.clone(),
+            Err(_) => C::integer(0),
+        }
     }
 
     /// The total degree; 0 for a constant.
     pub fn degree(&self) -> u32 {
-        self.terms.keys().map(|m| m.total()).max().unwrap_or(0)
+        self.terms.iter().map(|(m, _)| m.total()).max().unwrap_or(0)
     }
 
     /// The constant, if this is one.
@@ -156,11 +151,20 @@ impl<C: Scalar> Polynomial<C> {
     }
 
     /// The sum.
-    pub fn plus(mut self, other: &Self) -> Self {
-        for (monomial, coefficient) in other.terms() {
-            self.add_term(monomial, coefficient.clone());
+    pub fn plus(&self, other: &Self) -> Self {
+        let mut merged = Vec::with_capacity(self.len() + other.len());
+        let (mut left, mut right) = (self.terms.iter().peekable(), other.terms.iter().peekable());
+        loop {
+            let first = match (left.peek(), right.peek()) {
+                (Some(a), Some(b)) if a.0 <= b.0 => left.next(),
+                (_, Some(_)) => right.next(),
+                (_, None) => left.next(),
+            };
+            match first {
+                Some(term) => merged.push(term.clone()),
+                None => return Self::from_sorted(merged),
+            }
         }
-        self
     }
 
     /// The multiple by a number.
@@ -175,16 +179,21 @@ impl<C: Scalar> Polynomial<C> {
 
     /// The product without its terms of a total degree above `degree`.
     pub fn times_up_to(&self, other: &Self, degree: u32) -> Self {
-        let mut product = Self::zero();
-        for (m, a) in self.terms() {
-            for (n, b) in other.terms() {
-                let monomial = m.times(n);
-                if degree == u32::MAX || monomial.total() <= degree {
-                    product.add_term(monomial, a.times(b));
-                }
-            }
-        }
-        product
+        let rows = (CHUNK / other.len().max(1)).max(1);
+        self.terms
+            .chunks(rows)
+            .map(|rows| {
+                Self::from_terms(rows.iter().flat_map(|(m, a)| {
+                    other
+                        .terms
+                        .iter()
+                        .map(|(n, b)| (m.times(*n), b))
+                        .filter(|(mn, _)| degree == u32::MAX || mn.total() <= degree)
+                        .map(|(mn, b)| (mn, a.times(b)))
+                }))
+            })
+            .reduce(|sum, part| sum.plus(&part))
+            .unwrap_or_else(Self::zero)
     }
 
     /// The polynomial with every term replaced.
@@ -195,12 +204,7 @@ impl<C: Scalar> Polynomial<C> {
     /// The terms that satisfy a condition on the monomial.
     pub fn filtered(&self, keep: impl Fn(Monomial) -> bool) -> Self {
         Self {
-            terms: self
-                .terms
-                .iter()
-                .filter(|(m, _)| keep(**m))
-                .map(|(m, c)| (*m, c.clone()))
-                .collect(),
+            terms: self.terms.iter().filter(|(m, _)| keep(*m)).cloned().collect(),
         }
     }
 
@@ -211,8 +215,7 @@ impl<C: Scalar> Polynomial<C> {
 
     /// The polynomial after `x_i = forms_i(t)`: Horner's rule, one variable after another.
     pub fn substituted(&self, forms: &[Self]) -> Self {
-        let terms: Vec<(Monomial, C)> = self.terms().map(|(m, c)| (m, c.clone())).collect();
-        substitute(&terms, 0, forms)
+        substitute(&self.terms, 0, forms)
     }
 }
 

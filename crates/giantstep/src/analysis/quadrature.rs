@@ -7,15 +7,19 @@ use gauss_quad::GaussLegendre;
 use super::terms::affine;
 use crate::expr::{Expr, Program};
 
-/// Half the width of the line that is integrated over; the density beyond is below 1e-31.
-const EDGE: f64 = 12.0;
+/// Half the width of the line that is integrated over in one, two or three dimensions: the density beyond is
+/// below 1e-31, 1e-22, 1e-17.
+const EDGES: [f64; 4] = [12.0, 12.0, 10.0, 8.7];
 
-/// The most evaluations of the integrand in one integral.
-const MOST_EVALUATIONS: f64 = 6e6;
+/// The most evaluations of the integrand at one resolution.
+const MOST_EVALUATIONS: f64 = 4e6;
+
+/// A function of z, evaluated on columns.
+pub type Columns<'a> = &'a dyn Fn(&[&[f64]], &mut [f64]);
 
 /// A function `f(z)` on a subspace, in the coordinates of an orthonormal frame, with its kinks.
 pub struct Integrand<'a> {
-    function: &'a (dyn Fn(&[f64]) -> f64 + Sync),
+    function: Columns<'a>,
     frame: &'a [Vec<f64>],
     kinks: Vec<Kink>,
     r: usize,
@@ -39,12 +43,7 @@ pub struct Estimate {
 
 impl<'a> Integrand<'a> {
     /// The function on the span of `frame`, smooth except at the zeros of `kinks`.
-    pub fn new(
-        function: &'a (dyn Fn(&[f64]) -> f64 + Sync),
-        kinks: &[Expr],
-        frame: &'a [Vec<f64>],
-        r: usize,
-    ) -> Self {
+    pub fn new(function: Columns<'a>, kinks: &[Expr], frame: &'a [Vec<f64>], r: usize) -> Self {
         let mut planes: Vec<Kink> = Vec::new();
         for kink in kinks {
             planes.push(match affine(kink, r) {
@@ -71,6 +70,10 @@ impl<'a> Integrand<'a> {
         self.frame.len()
     }
 
+    fn edge(&self) -> f64 {
+        EDGES[self.dimensions().min(3)]
+    }
+
     fn point(&self, t: &[f64], z: &mut [f64]) {
         z.fill(0.0);
         for (value, direction) in t.iter().zip(self.frame) {
@@ -82,9 +85,10 @@ impl<'a> Integrand<'a> {
 
     /// Where panels along one axis must end, given the coordinates before it and zeros after it.
     fn edges(&self, t: &mut [f64], axis: usize, width: f64) -> Vec<f64> {
-        let count = (2.0 * EDGE / width).ceil();
+        let edge = self.edge();
+        let count = (2.0 * edge / width).ceil();
         let mut edges: Vec<f64> = (0..=count as usize)
-            .map(|i| EDGE * (2.0 * i as f64 / count - 1.0))
+            .map(|i| edge * (2.0 * i as f64 / count - 1.0))
             .collect();
         for kink in &self.kinks {
             match kink {
@@ -105,10 +109,11 @@ impl<'a> Integrand<'a> {
                         },
                         &mut edges,
                     );
+                    point[axis] = 0.0;
                 }
             }
         }
-        edges.retain(|x| x.abs() <= EDGE);
+        edges.retain(|x| x.abs() <= edge);
         edges.sort_by(f64::total_cmp);
         edges.dedup_by(|a, b| (*a - *b).abs() < 1e-12);
         edges
@@ -193,13 +198,25 @@ impl<'a> Integrand<'a> {
     ) -> Vec<f64> {
         if axis == t.len() {
             self.point(t, z);
-            return vec![(self.function)(z)];
+            return self.column(z, None, &[(0.0, 1.0)]);
         }
         let left = t.len() - axis;
         let places = &tables.places[left];
         let mut sums = vec![0.0; tables.exponents[left].len()];
         let mut hermite = vec![0.0; tables.degree as usize + 1];
-        for (x, weight) in self.nodes(t, axis, resolution) {
+        let nodes = self.nodes(t, axis, resolution);
+        if left == 1 {
+            self.point(t, z);
+            let values = self.column(z, Some(axis), &nodes);
+            for ((x, weight), value) in nodes.iter().zip(values) {
+                normalised_hermite(*x, &mut hermite);
+                for (sum, h) in sums.iter_mut().zip(&hermite) {
+                    *sum += weight * value * h;
+                }
+            }
+            return sums;
+        }
+        for (x, weight) in nodes {
             t[axis] = x;
             let rest = self.inner(axis + 1, t, z, tables, resolution);
             normalised_hermite(x, &mut hermite);
@@ -212,6 +229,22 @@ impl<'a> Integrand<'a> {
         }
         t[axis] = 0.0;
         sums
+    }
+
+    /// The values at `z + x frame[axis]` for the nodes x.
+    fn column(&self, z: &[f64], axis: Option<usize>, nodes: &[(f64, f64)]) -> Vec<f64> {
+        let columns: Vec<Vec<f64>> = z
+            .iter()
+            .enumerate()
+            .map(|(i, z)| {
+                let slope = axis.map_or(0.0, |axis| self.frame[axis][i]);
+                nodes.iter().map(|(x, _)| z + slope * x).collect()
+            })
+            .collect();
+        let columns: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
+        let mut values = vec![0.0; nodes.len()];
+        (self.function)(&columns, &mut values);
+        values
     }
 
     fn nodes(&self, t: &mut [f64], axis: usize, resolution: &Resolution) -> Vec<(f64, f64)> {
@@ -232,7 +265,7 @@ impl<'a> Integrand<'a> {
         let m = self.dimensions();
         if m == 0 {
             return Estimate {
-                values: at(&Resolution::new(EDGE, 1)),
+                values: at(&Resolution::new(1.0, 1)),
                 error: 0.0,
             };
         }
@@ -253,15 +286,19 @@ impl<'a> Integrand<'a> {
                 .fold(0.0, f64::max);
             values = finer;
             width *= 0.5;
-            let cost = (1.4 * order as f64 * 2.0 * EDGE / width).powi(m as i32);
+            let cost = (1.4 * order as f64 * 2.0 * self.edge() / width).powi(m as i32);
             // Below 1e-9 a difference that no longer falls is rounding.
             let settled = difference <= 1e-12 * scale
                 || difference <= 1e-9 * scale && difference > 0.7 * last;
+            // What is left after the next halving is smaller than this difference at least as much as this one
+            // is smaller than the last.
+            let ratio = (difference / last).clamp(1e-3, 1.0);
+            let ratio = if last.is_finite() { ratio } else { 1.0 };
             last = difference;
             if settled || cost > MOST_EVALUATIONS || !difference.is_finite() {
                 return Estimate {
                     values,
-                    error: difference + 1e-14 * scale,
+                    error: difference * ratio + 1e-14 * scale,
                 };
             }
         }

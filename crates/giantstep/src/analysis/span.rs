@@ -23,8 +23,9 @@ pub trait Span: Scalar {
     /// Exact over the rationals; in floating point the singular values up to `tolerance` count as zero.
     fn extension(subspace: &[Vec<Self>], vectors: &[Vec<Self>], tolerance: f64) -> Extension<Self>;
 
-    /// The orthogonal basis of `subspace` extended to R^r, with coordinate axes as far as possible.
-    fn completed(subspace: &[Vec<Self>], r: usize) -> Vec<Vec<Self>>;
+    /// The orthogonal basis of `subspace` extended to the span of the independent vectors `within`, by those of
+    /// them that overlap least with it.
+    fn completed(subspace: &[Vec<Self>], within: &[Vec<Self>]) -> Vec<Vec<Self>>;
 
     /// The coefficient of a monomial in Hermite normalisation where the field holds it (square root of `m!`).
     fn weighted(column: Vec<Self>, monomial: Monomial) -> Vec<Self>;
@@ -83,16 +84,11 @@ impl Span for BigRational {
         }
     }
 
-    fn completed(subspace: &[Vec<Self>], r: usize) -> Vec<Vec<Self>> {
+    fn completed(subspace: &[Vec<Self>], within: &[Vec<Self>]) -> Vec<Vec<Self>> {
         let mut basis = subspace.to_vec();
-        for axis in axes_by_overlap(subspace, r) {
-            if basis.len() == r {
-                break;
-            }
-            let mut unit = vec![Self::integer(0); r];
-            unit[axis] = Self::integer(1);
-            let rest = residual(&unit, &basis);
-            if rest.iter().any(|x| !x.vanishes()) {
+        for vector in by_overlap(subspace, within) {
+            let rest = residual(vector, &basis);
+            if basis.len() < within.len() && rest.iter().any(|x| !x.vanishes()) {
                 basis.push(primitive(&rest));
             }
         }
@@ -130,24 +126,28 @@ fn echelon(mut rows: Vec<Vec<BigRational>>) -> Vec<Vec<BigRational>> {
     rows
 }
 
-/// The coordinate axes, those least contained in the subspace first; ties in order.
-fn axes_by_overlap<C: Scalar>(subspace: &[Vec<C>], r: usize) -> Vec<usize> {
-    let overlap = |axis: usize| -> f64 {
+/// The coordinate axes of R^r.
+pub fn axes<C: Scalar>(r: usize) -> Vec<Vec<C>> {
+    (0..r)
+        .map(|i| (0..r).map(|j| C::integer(u64::from(i == j))).collect())
+        .collect()
+}
+
+/// The vectors, those least contained in the subspace first; ties in order.
+fn by_overlap<'a, C: Scalar>(subspace: &[Vec<C>], vectors: &'a [Vec<C>]) -> Vec<&'a Vec<C>> {
+    let overlap = |vector: &[C]| -> f64 {
+        let size = squared_norm(vector).to_float();
         subspace
             .iter()
-            .map(|b| b[axis].to_float().powi(2) / squared_norm(b).to_float())
+            .map(|b| dot(b, vector).to_float().powi(2) / (squared_norm(b).to_float() * size))
             .sum()
     };
-    let mut axes: Vec<usize> = (0..r).collect();
-    axes.sort_by(|&a, &b| {
-        let (a, b) = (overlap(a), overlap(b));
-        if (a - b).abs() < 1e-9 {
-            std::cmp::Ordering::Equal
-        } else {
-            a.total_cmp(&b)
-        }
-    });
-    axes
+    let mut sorted: Vec<(i64, &Vec<C>)> = vectors
+        .iter()
+        .map(|v| ((overlap(v) * 1e6).round() as i64, v))
+        .collect();
+    sorted.sort_by_key(|(overlap, _)| *overlap);
+    sorted.into_iter().map(|(_, v)| v).collect()
 }
 
 impl Span for f64 {
@@ -173,17 +173,12 @@ impl Span for f64 {
         }
     }
 
-    fn completed(subspace: &[Vec<Self>], r: usize) -> Vec<Vec<Self>> {
+    fn completed(subspace: &[Vec<Self>], within: &[Vec<Self>]) -> Vec<Vec<Self>> {
         let mut basis = subspace.to_vec();
-        for axis in axes_by_overlap(subspace, r) {
-            if basis.len() == r {
-                break;
-            }
-            let mut unit = vec![0.0; r];
-            unit[axis] = 1.0;
-            let rest = residual(&residual(&unit, &basis), &basis);
+        for vector in by_overlap(subspace, within) {
+            let rest = residual(&residual(vector, &basis), &basis);
             let norm = squared_norm(&rest).sqrt();
-            if norm > 1e-6 {
+            if basis.len() < within.len() && norm > 1e-6 {
                 basis.push(rest.iter().map(|x| x / norm).collect());
             }
         }

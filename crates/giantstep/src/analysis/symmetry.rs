@@ -3,7 +3,7 @@
 //! If `g(S z) = g(z)` for an orthogonal S that fixes U, then `E[z | g(z), P_U z]` is fixed by S as well.
 
 use super::sampled::SplitMix;
-use super::span::{Span, singular_directions};
+use super::span::{Span, axes, singular_directions};
 
 /// A permutation of the coordinates with signs.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,7 +84,7 @@ pub fn fixed_dimension(
         })
     });
     // A direction on which the link does not depend is reflected by a symmetry of its own. Columns of S - 1 span what the symmetries move; the fixed vectors are those orthogonal to it.
-    let idle = &f64::completed(effective, r)[effective.len()..];
+    let idle = &f64::completed(effective, &axes(r))[effective.len()..];
     let mut rows: Vec<Vec<f64>> = (0..r)
         .map(|i| idle.iter().map(|v| v[i]).collect())
         .collect();

@@ -96,7 +96,7 @@ pub fn products(expr: &Expr) -> Vec<Product> {
                 _ => whole(),
             }
         }
-        // max(a, b) = (a + b)/2 + |a - b|/2
+        // max(a, b) = (a + b)/2 + |a - b|/2: of linear forms, two functions of one direction each
         Expr::Binary(operator @ (Operator::Max | Operator::Min), a, b) => {
             let difference = Expr::Binary(Operator::Subtract, a.clone(), b.clone());
             let half = if *operator == Operator::Max {
@@ -232,9 +232,19 @@ impl Block {
         Self::new([self.factors.as_slice(), &other.factors].concat(), r)
     }
 
-    /// The value at z.
-    pub fn value(&self, z: &[f64]) -> f64 {
-        self.programs.iter().map(|p| p.eval(z)).product()
+    /// Multiplies `out` by the values at the points of these columns.
+    fn multiply(&self, columns: &[&[f64]], out: &mut [f64]) {
+        let mut values = vec![0.0; out.len()];
+        for program in &self.programs {
+            program.eval_columns(columns, &mut values);
+            out.iter_mut().zip(&values).for_each(|(o, v)| *o *= v);
+        }
+    }
+
+    /// Writes the values at the points of these columns.
+    pub fn fill(&self, columns: &[&[f64]], out: &mut [f64]) {
+        out.fill(1.0);
+        self.multiply(columns, out);
     }
 }
 
@@ -271,9 +281,13 @@ impl Term {
         }
     }
 
-    /// The value at z.
-    pub fn value(&self, z: &[f64]) -> f64 {
-        self.coefficient * self.blocks.iter().map(|b| b.value(z)).product::<f64>()
+    /// Adds the values at the points of these columns.
+    pub fn add(&self, columns: &[&[f64]], out: &mut [f64]) {
+        let mut values = vec![self.coefficient; out.len()];
+        for block in &self.blocks {
+            block.multiply(columns, &mut values);
+        }
+        out.iter_mut().zip(&values).for_each(|(o, v)| *o += v);
     }
 
     /// An orthonormal basis of the directions on which the term depends.

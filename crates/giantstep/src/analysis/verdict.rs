@@ -2,11 +2,10 @@
 
 use super::core::{Core, FloatChain};
 use super::report::*;
-use super::span::{Span, residual, squared_norm};
-use super::symmetry::symmetries;
+use super::span::{Span, axes, residual, squared_norm};
 use super::terms::extend_basis;
 use super::threshold::weak_recovery;
-use super::{AnalysisOptions, Confirmed, Facts, LARGEST_EXPONENT, Labels, direction_name};
+use super::{AnalysisOptions, Confirmed, Facts, LARGEST_EXPONENT, Reused, direction_name};
 use crate::activation::Activation;
 use crate::expr::Link;
 
@@ -28,17 +27,11 @@ pub fn report(
         .map(|(k, chain)| staircase(chain, k, k, steps, facts.status, core.margin.tolerance))
         .collect();
     let value = |z: &[f64]| link.program().eval(z);
-    let labels = Labels {
-        value: &value,
-        r,
-        effective: &core.effective,
-        symmetries: &symmetries(&value, r),
-    };
     let reused: Vec<Staircase> = (1..)
         .zip(&facts.reused)
-        .map(|(order, chain)| reused_staircase(&labels, chain, order, steps, &facts, options))
+        .map(|(order, found)| reused_staircase(found, order, steps, &facts))
         .collect();
-    let no_trivial_direction = facts.reused[0].subspaces.is_empty()
+    let no_trivial_direction = facts.reused[0].chain.subspaces.is_empty()
         && reused[0].status != Status::Undecided
         && !core.effective.is_empty();
     let weak_recovery = (no_trivial_direction && options.sampled).then(|| {
@@ -58,7 +51,7 @@ pub fn report(
         effective: Effective {
             dimension: core.effective.len(),
             directions: directions(&core.effective),
-            idle: directions(&f64::completed(&core.effective, r)[core.effective.len()..]),
+            idle: directions(&f64::completed(&core.effective, &axes(r))[core.effective.len()..]),
         },
         leap: leaps(core),
         hard_directions: hard_directions(core),
@@ -111,33 +104,23 @@ fn staircase(
 }
 
 /// The staircase of a generative order, with what confirms that it misses nothing.
-fn reused_staircase(
-    labels: &Labels<'_>,
-    chain: &FloatChain,
-    order: u32,
-    steps: usize,
-    facts: &Facts,
-    options: &AnalysisOptions,
-) -> Staircase {
+fn reused_staircase(found: &Reused, order: u32, steps: usize, facts: &Facts) -> Staircase {
     let own = facts.core.margin.tolerance;
-    let (status, tolerance) = if options.sampled {
-        match labels.confirm(chain, order) {
-            Confirmed::Proved => (facts.status, own),
-            Confirmed::Sampled { tolerance } => (
-                facts.status.max_with(Status::Certified),
-                tolerance.sqrt().max(own),
-            ),
-            Confirmed::Open { energy } => (Status::Undecided, energy.sqrt()),
+    let (status, tolerance) = match found.confirmed {
+        Confirmed::Proved => (facts.status, own),
+        Confirmed::Sampled { tolerance } => {
+            let status = facts.status.less_certain(Status::Certified);
+            (status, tolerance.sqrt().max(own))
         }
-    } else {
-        (Status::Undecided, own)
+        Confirmed::Unchecked => (Status::Undecided, own),
+        Confirmed::Open { energy } => (Status::Undecided, energy.sqrt()),
     };
-    staircase(chain, 1, order, steps, status, tolerance)
+    staircase(&found.chain, 1, order, steps, status, tolerance)
 }
 
 impl Status {
     /// The less certain of two.
-    fn max_with(self, other: Self) -> Self {
+    fn less_certain(self, other: Self) -> Self {
         match (self, other) {
             (Self::Undecided, _) | (_, Self::Undecided) => Self::Undecided,
             (Self::Certified, _) | (_, Self::Certified) => Self::Certified,
@@ -225,11 +208,13 @@ fn flag(subspaces: &[&[Vec<f64>]], core: &Core) -> Vec<Vec<f64>> {
 
 fn generative_exponent(
     core: &Core,
-    chains: &[FloatChain; 2],
+    chains: &[Reused; 2],
     reused: &[Staircase],
 ) -> Option<Exponent> {
     (core.effective.len() == 1).then_some(())?;
-    let order = (1..).zip(chains).find(|(_, c)| !c.subspaces.is_empty());
+    let order = (1..)
+        .zip(chains)
+        .find(|(_, c)| !c.chain.subspaces.is_empty());
     match order {
         Some((1, _)) => Some(Exponent {
             value: 1,
@@ -237,7 +222,7 @@ fn generative_exponent(
         }),
         Some((value, _)) => Some(Exponent {
             value,
-            status: reused[0].status.max_with(reused[1].status),
+            status: reused[0].status.less_certain(reused[1].status),
         }),
         None => None,
     }
@@ -358,7 +343,7 @@ fn verdicts(core: &Core, facts: &Facts) -> Vec<Verdict> {
         .map(|v| {
             let reused = (1u32..)
                 .zip(&facts.reused)
-                .find_map(|(order, chain)| step_of(chain, &v).map(|step| (order, step)));
+                .find_map(|(order, found)| step_of(&found.chain, &v).map(|step| (order, step)));
             let (first, last) = core.degrees_along(&v);
             Verdict {
                 giant_steps: step_of(&core.fresh[0], &v),
