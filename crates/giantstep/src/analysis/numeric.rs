@@ -192,6 +192,16 @@ impl Numeric {
         if on_common_frames(group, subspace) {
             return self.paired_energies(group, subspace, order);
         }
+        let ridges: Option<Vec<(f64, &Block)>> = group
+            .iter()
+            .map(|t| match &t.blocks[..] {
+                [block] if block.frame.len() == 1 => Some((t.coefficient, block)),
+                _ => None,
+            })
+            .collect();
+        if let Some(ridges) = ridges {
+            return self.ridge_energies(&ridges, subspace, order);
+        }
         let mut frame = Vec::new();
         for term in group {
             extend_basis(&mut frame, &term.frame());
@@ -228,6 +238,54 @@ impl Numeric {
                 .collect(),
             approximate(mean.values[0], mean.error),
         )
+    }
+
+    /// The energies of a sum of functions of one direction each, `sum_a f_a(<v_a, z>)`, by Mehler's series:
+    /// `E[a_j b_j] = sum_k a_k b_k binom(k, j) <v_a, P_U v_b>^(k - j) <v_a, v_b - P_U v_b>^j`
+    /// with normalised coefficients, which converges geometrically unless v_a = v_b lies in U.
+    fn ridge_energies(
+        &self,
+        ridges: &[(f64, &Block)],
+        subspace: &[Vec<f64>],
+        order: u32,
+    ) -> (Vec<Approximate>, Approximate) {
+        const DEGREE: u32 = 64;
+        let mut energies = vec![Approximate::default(); order as usize + 1];
+        let mut mean = Approximate::default();
+        let norm = |block: &Block| self.moments(&block.joined(block, self.r), 0).values[0];
+        for (weight, a) in ridges {
+            let first = self.moments(a, DEGREE);
+            mean.value += weight * first.values[0];
+            mean.error += weight.abs() * first.error;
+            let missing = |block: &Block, e: &Estimate| {
+                (norm(block) - squared_norm(&e.values)).max(0.0).sqrt()
+            };
+            for (other, b) in ridges {
+                let weight = weight * other;
+                let (v, w) = (&a.frame[0], &b.frame[0]);
+                let across = dot(v, &residual(w, subspace));
+                let along = dot(v, w) - across;
+                if along.abs() > 1.0 - 1e-12 {
+                    let product = self.moments(&a.joined(b, self.r), 0);
+                    energies[0].value += weight * product.values[0];
+                    energies[0].error += weight.abs() * product.error;
+                    continue;
+                }
+                let second = self.moments(b, DEGREE);
+                let rest = missing(a, &first) * missing(b, &second);
+                let size = (norm(a) * norm(b)).sqrt();
+                for (j, energy) in energies.iter_mut().enumerate() {
+                    let mut factor = across.powi(j as i32);
+                    for k in j..=DEGREE as usize {
+                        energy.value += weight * factor * first.values[k] * second.values[k];
+                        factor *= along * (k + 1) as f64 / (k + 1 - j) as f64;
+                    }
+                    let rounding = (first.error + second.error) * size.sqrt() * 4.0;
+                    energy.error += weight.abs() * (rest * factor.abs() + rounding);
+                }
+            }
+        }
+        (energies, mean)
     }
 
     /// The energies of a sum of products on common frames, each along or across the subspace: for every pair

@@ -121,7 +121,8 @@ impl<'a> Integrand<'a> {
 
     /// `E[f prod_i he_{k_i}(t_i)]`, `he_k = He_k / sqrt(k!)`, for the exponents of [`exponents`].
     pub fn coefficients(&self, degree: u32) -> Estimate {
-        self.refined(|resolution| {
+        let size = self.size();
+        self.refined(size, |resolution| {
             let tables = Tables::new(self.dimensions(), degree);
             let mut t = vec![0.0; self.dimensions()];
             let mut z = vec![0.0; self.r];
@@ -132,7 +133,8 @@ impl<'a> Integrand<'a> {
     /// `E|T_j(f_{U,x})|^2 / j!` for j = 0, ..., `order`, where U is spanned by the first `along` vectors of the
     /// frame and T_j is the conditional Hermite tensor across it.
     pub fn energies_across(&self, along: usize, order: u32) -> Estimate {
-        self.refined(|resolution| {
+        let size = self.size().powi(2);
+        self.refined(size, |resolution| {
             let tables = Tables::new(self.dimensions() - along, order);
             let mut t = vec![0.0; self.dimensions()];
             let mut z = vec![0.0; self.r];
@@ -260,8 +262,26 @@ impl<'a> Integrand<'a> {
         nodes
     }
 
-    /// The estimate at finer and finer panels, until two agree or the budget is spent.
-    fn refined(&self, at: impl Fn(&Resolution) -> Vec<f64>) -> Estimate {
+    /// `E|f|`, roughly: the scale on which an integral counts as zero.
+    fn size(&self) -> f64 {
+        let magnitude = |columns: &[&[f64]], out: &mut [f64]| {
+            (self.function)(columns, out);
+            out.iter_mut().for_each(|x| *x = x.abs());
+        };
+        let magnitude = Integrand {
+            function: &magnitude,
+            frame: self.frame,
+            kinks: Vec::new(),
+            r: self.r,
+        };
+        let mut t = vec![0.0; self.dimensions()];
+        let mut z = vec![0.0; self.r];
+        let tables = Tables::new(self.dimensions(), 0);
+        magnitude.inner(0, &mut t, &mut z, &tables, &Resolution::new(4.0, 6))[0]
+    }
+
+    /// The estimate at finer and finer panels, until two agree on the scale of `size` or the budget is spent.
+    fn refined(&self, size: f64, at: impl Fn(&Resolution) -> Vec<f64>) -> Estimate {
         let m = self.dimensions();
         if m == 0 {
             return Estimate {
@@ -278,7 +298,7 @@ impl<'a> Integrand<'a> {
         let mut last = f64::INFINITY;
         loop {
             let finer = at(&Resolution::new(width, order));
-            let scale = finer.iter().fold(1e-300, |a: f64, b| a.max(b.abs()));
+            let scale = finer.iter().fold(size.max(1e-300), |a, b| a.max(b.abs()));
             let difference = values
                 .iter()
                 .zip(&finer)
