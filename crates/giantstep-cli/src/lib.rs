@@ -1,6 +1,11 @@
-//! What the binary `giantstep` is made of: figures, result tables, output files and the terminal.
+//! What the binary `giantstep` is made of: plans, execution, figures, result tables and the terminal.
 
+pub mod commands;
+pub mod execute;
 pub mod figure;
 pub mod output;
+pub mod plan;
+pub mod plot;
+pub mod report;
 pub mod table;
 pub mod terminal;

@@ -53,7 +53,7 @@ pub fn errors<E: Engine>(
             for (readout, residual) in readouts.iter().zip(&mut residuals) {
                 let weight = E::Real::from_f64(readout.weights[i] * scale);
                 for (error, value) in residual.iter_mut().zip(&column) {
-                    *error = *error - weight * *value;
+                    *error -= weight * *value;
                 }
             }
         }

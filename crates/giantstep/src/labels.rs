@@ -62,7 +62,7 @@ impl RemovedPart {
         let mut part = vec![T::from_f64(0.0); labels.len()];
         self.write(panel, first, &mut part);
         for (label, removed) in labels.iter_mut().zip(&part) {
-            *label = *label - *removed;
+            *label -= *removed;
         }
     }
 }
@@ -103,7 +103,7 @@ impl Labels<'_> {
             )
             .fill_normal(&mut noise);
             for (label, draw) in labels.iter_mut().zip(&noise) {
-                *label = *label + scale * *draw;
+                *label += scale * *draw;
             }
         }
     }

@@ -1,8 +1,14 @@
 //! How two-layer networks learn features in a few giant gradient steps: simulation and theory.
 
+#![forbid(unsafe_code)]
+
+pub use faer;
+
 pub mod activation;
 pub mod analysis;
 pub mod batch;
+mod columns;
+pub mod cost;
 pub mod directions;
 pub mod evaluate;
 pub mod expr;
@@ -10,6 +16,8 @@ pub mod hermite;
 pub mod labels;
 pub mod metrics;
 pub mod network;
+mod normal;
+pub mod peak;
 pub mod readout;
 pub mod real;
 pub mod reduce;

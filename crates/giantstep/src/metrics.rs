@@ -39,7 +39,7 @@ pub struct Measurement {
     pub direction: Option<u32>,
     /// The rank of a singular value, from 1.
     pub rank: Option<u32>,
-    /// The neurons averaged over: "+" or "-" by the sign of their second layer.
+    /// The sign of the second layer, "+" or "-", of the neurons averaged over or of the neuron.
     pub group: Option<&'static str>,
     /// The ridge of a readout.
     pub ridge: Option<f64>,
@@ -110,6 +110,11 @@ impl Cosines {
     }
 }
 
+/// The group of a neuron by the sign of its second layer.
+fn sign(second: f64) -> &'static str {
+    if second > 0.0 { "+" } else { "-" }
+}
+
 /// Records averages over the neurons of each sign, and, on request, every neuron.
 fn record(
     family: &Family,
@@ -123,9 +128,8 @@ fn record(
     let r = cosines.overlaps.ncols();
     let p = second.len();
     if groups.contains(&averages) {
-        let signs: [(&'static str, fn(f64) -> bool); 2] = [("+", |a| a > 0.0), ("-", |a| a <= 0.0)];
-        for (group, chosen) in signs {
-            let members: Vec<usize> = (0..p).filter(|i| chosen(second[*i])).collect();
+        for group in ["+", "-"] {
+            let members: Vec<usize> = (0..p).filter(|i| sign(second[*i]) == group).collect();
             if members.is_empty() {
                 continue;
             }
@@ -148,29 +152,31 @@ fn record(
         ));
     }
     if groups.contains(&MetricGroup::Neurons) {
-        for i in 0..p {
-            let neuron = Some(i as u32 + 1);
-            out.push(Measurement {
-                neuron,
+        for (i, second) in second.iter().enumerate() {
+            let base = Measurement {
+                neuron: Some(i as u32 + 1),
+                group: Some(sign(*second)),
                 ..Measurement::new(step, family.norm, cosines.norms[i])
-            });
+            };
+            out.push(base.clone());
             out.push(Measurement {
-                neuron,
-                ..Measurement::new(step, family.span, cosines.alignment(i))
+                metric: family.span,
+                value: cosines.alignment(i),
+                ..base.clone()
             });
             for k in 0..r {
                 let direction = Some(k as u32 + 1);
-                let base = Measurement::new(step, family.overlap, cosines.overlaps[(i, k)]);
                 out.push(Measurement {
-                    neuron,
+                    metric: family.overlap,
                     direction,
-                    ..base
+                    value: cosines.overlaps[(i, k)],
+                    ..base.clone()
                 });
-                let base = Measurement::new(step, family.cosine, cosines.cosine(i, k));
                 out.push(Measurement {
-                    neuron,
+                    metric: family.cosine,
                     direction,
-                    ..base
+                    value: cosines.cosine(i, k),
+                    ..base.clone()
                 });
             }
         }
@@ -222,12 +228,12 @@ pub fn gradient(
         out,
     );
     if groups.contains(&MetricGroup::Neurons) && target.rows() >= 2 {
-        for i in 0..second.len() {
+        for (i, second) in second.iter().enumerate() {
             let angle = cosines.overlaps[(i, 1)].atan2(cosines.overlaps[(i, 0)]);
-            let base = Measurement::new(step, "gradient_angle", angle);
             out.push(Measurement {
                 neuron: Some(i as u32 + 1),
-                ..base
+                group: Some(sign(*second)),
+                ..Measurement::new(step, "gradient_angle", angle)
             });
         }
     }

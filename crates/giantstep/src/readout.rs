@@ -2,6 +2,7 @@
 
 use faer::linalg::matmul::matmul;
 use faer::linalg::matmul::triangular::{self, BlockStructure};
+use faer::linalg::solvers::Solve;
 use faer::{Accum, Mat, MatMut, MatRef, Par, Side};
 
 use schemars::JsonSchema;
@@ -60,10 +61,8 @@ pub struct Fitted {
 }
 
 /// What the fit found besides the weights.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct RidgeInfo {
-    /// Eigenvalues of `Phi^T Phi` (centred with an intercept), ascending.
-    pub eigenvalues: Vec<f64>,
     /// `(lambda, mean squared leave-one-out error)` for every candidate; empty for given values.
     pub leave_one_out: Vec<(f64, f64)>,
 }
@@ -155,72 +154,123 @@ pub fn fit<E: Engine>(
     if !moments.cross.iter().all(|value| value.is_finite()) {
         return Err(failed());
     }
-    let eigen = moments
-        .gram
-        .self_adjoint_eigen(Side::Lower)
-        .map_err(|_| failed())?;
-    let values: Vec<f64> = (0..p).map(|i| eigen.S()[i].max(0.0)).collect();
-    let vectors = eigen.U();
-    let rotated: Vec<f64> = (0..p)
-        .map(|j| (0..p).map(|i| vectors[(i, j)] * moments.cross[i]).sum())
-        .collect();
-    let cutoff = values.last().copied().unwrap_or(0.0) * p as f64 * E::Real::EPSILON;
-    let inverse = |ridge: f64, value: f64| {
-        if ridge == 0.0 && value <= cutoff {
-            0.0
-        } else {
-            1.0 / (value + ridge)
-        }
-    };
-    let solve = |ridge: f64| {
-        let weights: Vec<f64> = (0..p)
-            .map(|i| {
-                (0..p)
-                    .map(|j| vectors[(i, j)] * rotated[j] * inverse(ridge, values[j]))
-                    .sum()
-            })
-            .collect();
-        let offset: f64 = weights
-            .iter()
-            .zip(&moments.feature_mean)
-            .map(|(a, m)| a * m)
-            .sum();
-        Fitted {
-            ridge,
-            readout: Readout {
-                weights,
-                intercept: moments.label_mean - offset,
-            },
-        }
-    };
-    let mut info = RidgeInfo {
-        eigenvalues: values.clone(),
-        leave_one_out: Vec::new(),
-    };
+    let mut info = RidgeInfo::default();
     let readouts = match &params.ridge {
-        Ridge::Values(ridges) => ridges.iter().map(|ridge| solve(*ridge)).collect(),
+        Ridge::Values(ridges) => {
+            let mut spectrum = None;
+            let mut readouts = Vec::with_capacity(ridges.len());
+            for ridge in ridges {
+                let weights = match moments.cholesky(*ridge) {
+                    Some(weights) => weights,
+                    None => {
+                        if spectrum.is_none() {
+                            spectrum = Spectrum::of(&moments, E::Real::EPSILON);
+                        }
+                        spectrum.as_ref().ok_or_else(failed)?.solve(*ridge)
+                    }
+                };
+                readouts.push(moments.fitted(*ridge, weights));
+            }
+            readouts
+        }
         Ridge::LeaveOneOut(ridges) => {
-            let shrink: Vec<Vec<f64>> = ridges
-                .iter()
-                .map(|ridge| values.iter().map(|value| inverse(*ridge, *value)).collect())
-                .collect();
+            let spectrum = Spectrum::of(&moments, E::Real::EPSILON).ok_or_else(failed)?;
             let errors = leave_one_out(
                 params.intercept,
                 features,
                 &moments,
-                vectors,
-                &rotated,
-                &shrink,
+                &spectrum,
+                ridges,
                 engine,
                 batch,
             )?;
             info.leave_one_out = ridges.iter().copied().zip(errors).collect();
             let best = info.leave_one_out.iter().min_by(|x, y| x.1.total_cmp(&y.1));
-            best.map(|(ridge, _)| vec![solve(*ridge)])
+            best.map(|(ridge, _)| vec![moments.fitted(*ridge, spectrum.solve(*ridge))])
                 .unwrap_or_default()
         }
     };
     Ok((readouts, info))
+}
+
+impl Moments {
+    /// `(G + lambda I)^{-1} b` by Cholesky; none where rounding or a zero ridge leave no positive matrix.
+    fn cholesky(&self, ridge: f64) -> Option<Vec<f64>> {
+        if ridge == 0.0 {
+            return None;
+        }
+        let p = self.cross.len();
+        let mut shifted = self.gram.clone();
+        for i in 0..p {
+            shifted[(i, i)] += ridge;
+        }
+        let factor = shifted.llt(Side::Lower).ok()?;
+        let mut weights = Mat::from_fn(p, 1, |i, _| self.cross[i]);
+        factor.solve_in_place(weights.as_mut());
+        Some((0..p).map(|i| weights[(i, 0)]).collect())
+    }
+
+    fn fitted(&self, ridge: f64, weights: Vec<f64>) -> Fitted {
+        let offset: f64 = weights
+            .iter()
+            .zip(&self.feature_mean)
+            .map(|(a, m)| a * m)
+            .sum();
+        let intercept = self.label_mean - offset;
+        Fitted {
+            ridge,
+            readout: Readout { weights, intercept },
+        }
+    }
+}
+
+/// The eigenvectors of `Phi^T Phi`: all ridges at once, the least-norm solution at zero, leave-one-out.
+struct Spectrum {
+    values: Vec<f64>,
+    vectors: Mat<f64>,
+    /// `U^T Phi^T y`.
+    rotated: Vec<f64>,
+    /// Eigenvalues up to here are rounding.
+    cutoff: f64,
+}
+
+impl Spectrum {
+    fn of(moments: &Moments, epsilon: f64) -> Option<Self> {
+        let p = moments.cross.len();
+        let eigen = moments.gram.self_adjoint_eigen(Side::Lower).ok()?;
+        let values: Vec<f64> = (0..p).map(|i| eigen.S()[i].max(0.0)).collect();
+        let vectors = eigen.U().to_owned();
+        let rotated = (0..p)
+            .map(|j| (0..p).map(|i| vectors[(i, j)] * moments.cross[i]).sum())
+            .collect();
+        let cutoff = values.last().copied().unwrap_or(0.0) * p as f64 * epsilon;
+        Some(Self {
+            values,
+            vectors,
+            rotated,
+            cutoff,
+        })
+    }
+
+    /// `1 / (s_j + lambda)`, zero where that is rounding alone.
+    fn inverse(&self, ridge: f64) -> Vec<f64> {
+        let one = |value: &f64| match ridge == 0.0 && *value <= self.cutoff {
+            true => 0.0,
+            false => 1.0 / (value + ridge),
+        };
+        self.values.iter().map(one).collect()
+    }
+
+    fn solve(&self, ridge: f64) -> Vec<f64> {
+        let p = self.values.len();
+        let inverse = self.inverse(ridge);
+        let weight = |i: usize| {
+            (0..p)
+                .map(|j| self.vectors[(i, j)] * self.rotated[j] * inverse[j])
+                .sum()
+        };
+        (0..p).map(weight).collect()
+    }
 }
 
 fn moments<E: Engine>(
@@ -297,26 +347,28 @@ fn moments<E: Engine>(
     })
 }
 
-/// Mean squared leave-one-out error for each list of shrunken inverse eigenvalues.
+/// Mean squared leave-one-out error for each ridge.
 ///
 /// With `s` the eigenvalues and `u` a row of centred features in the eigenbasis, the leverage is
 /// `h = [1/n] + sum u_j^2 / (s_j + lambda)` and the left-out residual is the residual over `1 - h`.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "the parts of one eigendecomposition, used here only"
-)]
 fn leave_one_out<E: Engine>(
     intercept: Intercept,
     features: Features<'_>,
     moments: &Moments,
-    vectors: MatRef<'_, f64>,
-    rotated: &[f64],
-    shrink: &[Vec<f64>],
+    spectrum: &Spectrum,
+    ridges: &[f64],
     engine: &mut E,
     batch: &mut E::Batch,
 ) -> Result<Vec<f64>, Interrupted> {
     let p = features.first.rows();
     let n = features.rows as f64;
+    let Spectrum {
+        vectors, rotated, ..
+    } = spectrum;
+    let shrink: Vec<Vec<f64>> = ridges
+        .iter()
+        .map(|ridge| spectrum.inverse(*ridge))
+        .collect();
     let base = match intercept {
         Intercept::Without => 0.0,
         Intercept::With => 1.0 / n,

@@ -5,6 +5,7 @@
 /// Functions come from `libm`: the same bits on every platform.
 pub trait Real:
     faer::traits::RealField
+    + crate::normal::Normal
     + Copy
     + Send
     + Sync

@@ -4,13 +4,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::batch::{Access, BatchId, Context, Engine, Interrupted, Purpose};
+use crate::cost::touched_again;
 use crate::directions::Directions;
 use crate::evaluate::errors;
 use crate::labels::{Labels, Removal, RemovedPart, Target};
 use crate::metrics::{self, Measurement, MetricGroup};
 use crate::network::{Network, NetworkLaw};
-use crate::readout::{Features, Readout, RidgeError, RidgeParams, fit};
-use crate::train::{BatchPlan, Gradient, Protocol, StepContext, advance};
+use crate::readout::{Features, Readout, Ridge, RidgeError, RidgeParams, fit};
+use crate::train::{Gradient, Protocol, StepContext, advance};
 
 /// The batch on which a readout is fitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -153,7 +154,8 @@ struct State<'a, E: Engine> {
     context: Context<'a>,
     target: Directions,
     network: Network,
-    initial: Directions,
+    /// W0, kept where singular values of `W - W0` are asked for: it costs p coordinates a vector.
+    initial: Option<Directions>,
     measurements: Vec<Measurement>,
 }
 
@@ -166,7 +168,10 @@ impl<'a, E: Engine> State<'a, E> {
     ) -> Self {
         let target = engine.target(experiment.target.r);
         let network = experiment.network.draw(engine, seed);
-        let initial = network.first.clone();
+        let initial = experiment
+            .metrics
+            .contains(&MetricGroup::SingularValues)
+            .then(|| network.first.clone());
         Self {
             experiment,
             engine,
@@ -229,9 +234,8 @@ impl<'a, E: Engine> State<'a, E> {
             groups,
             &mut self.measurements,
         );
-        if groups.contains(&MetricGroup::SingularValues) && step > 0 {
-            let values =
-                metrics::singular_values(&self.network.first, &self.initial).unwrap_or_default();
+        if let (Some(initial), 1..) = (&self.initial, step) {
+            let values = metrics::singular_values(&self.network.first, initial).unwrap_or_default();
             for (rank, value) in values.into_iter().enumerate() {
                 let base = Measurement::new(step, "singular_value", value);
                 self.measurements.push(Measurement {
@@ -248,15 +252,7 @@ impl<'a, E: Engine> State<'a, E> {
 
     /// What the protocol asks of a training batch besides one gradient.
     fn access(&self) -> Access {
-        let experiment = self.experiment;
-        let protocol = &experiment.protocol;
-        let touched_again = protocol.lookahead.is_some()
-            || !matches!(protocol.plan, BatchPlan::Fresh)
-            || protocol.removal == Removal::MeanAndLinear
-            || (experiment.readout_batch == ReadoutBatch::Same
-                && experiment.schedule != ReadoutSchedule::Never
-                && experiment.metrics.contains(&MetricGroup::TestError));
-        if touched_again {
+        if touched_again(self.experiment) {
             Access::Many
         } else {
             Access::Once
@@ -274,8 +270,9 @@ impl<'a, E: Engine> State<'a, E> {
             return Ok(());
         }
         *training = None;
-        self.engine
-            .keep_only(&mut [&mut self.target, &mut self.network.first, &mut self.initial]);
+        let mut known = vec![&mut self.target, &mut self.network.first];
+        known.extend(self.initial.as_mut());
+        self.engine.keep_only(&mut known);
         let mut batch = self.engine.open(id, protocol.batch, self.access());
         let labels = Labels {
             target: &self.experiment.target,
@@ -408,10 +405,18 @@ impl<'a, E: Engine> State<'a, E> {
             errors.readouts[0],
         ));
         for (fit, error) in fitted.iter().zip(&errors.readouts[1..]) {
-            out.push(Measurement {
-                ridge: Some(fit.ridge),
-                ..Measurement::new(step, "test_error", *error)
-            });
+            let error = Measurement::new(step, "test_error", *error);
+            match experiment.readout.ridge {
+                Ridge::Values(_) => out.push(Measurement {
+                    ridge: Some(fit.ridge),
+                    ..error
+                }),
+                // A ridge chosen anew for every seed is an outcome, not a place in the table.
+                Ridge::LeaveOneOut(_) => {
+                    out.push(error);
+                    out.push(Measurement::new(step, "chosen_ridge", fit.ridge));
+                }
+            }
         }
         Ok(())
     }

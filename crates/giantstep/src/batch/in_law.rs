@@ -184,7 +184,7 @@ impl<T: Real> Engine for InLaw<T> {
                     context,
                 )?;
                 let backward = if reveals {
-                    let root = square_root(&swept.gram);
+                    let root = square_root::<T>(&swept.gram);
                     let new = &root * self.untouched.draw(root.ncols());
                     beside(&swept.backward, self.untouched.frame, &new)
                 } else {
@@ -243,21 +243,33 @@ fn compressed(columns: faer::MatRef<'_, f64>) -> (Mat<f64>, usize) {
     (restored, rank)
 }
 
-/// A `k x m` matrix L with `L L^T = gram` and m the numerical rank.
+/// A `k x m` matrix L with `L L^T = gram` and m the numerical rank; the Gram matrix was summed from coefficients of
+/// precision `T`.
 ///
-/// Rank is lost exactly where neurons are mirrored; eigenvalues below rounding are zero in the law as well, so
-/// leaving them out changes no output beyond rounding.
-fn square_root(gram: &Mat<f64>) -> Mat<f64> {
+/// Columns are normalised first, because an entry's rounding error is relative to the norms of its two columns,
+/// whatever other neurons do. The errors then act as noise of norm about `sqrt(k) T::EPSILON`, and eigenvalues up
+/// to a few times that carry nothing else: they are exactly zero where neurons are mirrored, and kept they would
+/// split such pairs by `sqrt(T::EPSILON)`. Leaving them out lowers no neuron's variance by a larger fraction.
+fn square_root<T: Real>(gram: &Mat<f64>) -> Mat<f64> {
     let k = gram.nrows();
-    let Ok(eigen) = gram.self_adjoint_eigen(Side::Lower) else {
+    let norms: Vec<f64> = (0..k).map(|i| gram[(i, i)].sqrt()).collect();
+    let cosines = Mat::from_fn(k, k, |i, j| {
+        let norms = norms[i] * norms[j];
+        if norms == 0.0 {
+            0.0
+        } else {
+            gram[(i, j)] / norms
+        }
+    });
+    let Ok(eigen) = cosines.self_adjoint_eigen(Side::Lower) else {
         // Not finite: the weights become so too, and the caller reports the neuron.
         return Mat::from_fn(k, 1, |_, _| f64::NAN);
     };
-    let values: Vec<f64> = (0..k).map(|i| eigen.S()[i]).collect();
-    let cutoff = values.last().copied().unwrap_or(0.0) * 8.0 * k as f64 * f64::EPSILON;
-    let first = values.iter().take_while(|value| **value <= cutoff).count();
+    // The second term is the error of the eigenvalues themselves, which are at most k.
+    let cutoff = 8.0 * ((k as f64).sqrt() * T::EPSILON + k as f64 * f64::EPSILON);
+    let first = (0..k).take_while(|i| eigen.S()[*i] <= cutoff).count();
     Mat::from_fn(k, k - first, |i, j| {
-        eigen.U()[(i, first + j)] * values[first + j].sqrt()
+        norms[i] * eigen.U()[(i, first + j)] * eigen.S()[first + j].sqrt()
     })
 }
 
@@ -273,4 +285,93 @@ pub(super) fn beside(known: &Mat<f64>, width: usize, new: &Mat<f64>) -> Mat<f64>
             new[(i, j - first)]
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+    use crate::batch::Purpose;
+
+    /// The Gram matrix of k columns of norms `scale`, of which the second half mirrors the first to rounding.
+    fn mirrored<T: Real>(k: usize, rows: u64, scale: impl Fn(usize) -> f64 + Sync) -> Mat<f64> {
+        let (q, half) = (8, k / 2);
+        let source = Source {
+            seed: 3,
+            role: Role::Batch(Purpose::Training),
+            index: 1,
+            rows,
+            columns: q,
+        };
+        let mut directions = Mat::zeros(q, half);
+        for i in 0..half {
+            Stream::new(1, Role::FirstLayer, 0, i as u64)
+                .fill_normal(directions.col_as_slice_mut(i));
+        }
+        let stop = AtomicBool::new(false);
+        let context = Context {
+            stop: &stop,
+            progress: &|_| {},
+        };
+        let visit = |panel: &mut Panel<'_, T>| {
+            let weight: Vec<f64> = panel.field(0).iter().map(|x| x.to_f64().cos()).collect();
+            for i in 0..half {
+                for (v, weight) in weight.iter().enumerate() {
+                    let slope = if panel.field(i)[v].to_f64() > 0.0 {
+                        1.0
+                    } else {
+                        0.1
+                    };
+                    let rounding = 1.0 + T::EPSILON * (v as f64 % 3.0 - 1.0);
+                    let value = scale(i) * slope * weight;
+                    panel.field_mut(i)[v] = T::from_f64(value);
+                    panel.field_mut(half + i)[v] = T::from_f64(-value * rounding);
+                }
+            }
+        };
+        streamed::sweep(source, directions.transpose(), k, true, 0, &visit, context)
+            .expect("not stopped")
+            .gram
+    }
+
+    fn mirrored_neurons_halve_the_rank<T: Real>() {
+        for (k, rows) in [
+            (2, 100),
+            (4, 1000),
+            (16, 384),
+            (64, 384),
+            (64, 50_000),
+            (256, 3000),
+        ] {
+            // Norms over eight orders of magnitude: small neurons keep their law.
+            let gram = mirrored::<T>(k, rows, |i| 10f64.powf(-8.0 * i as f64 / k as f64));
+            let root = square_root::<T>(&gram);
+            assert_eq!(root.ncols(), k / 2, "k = {k}, n = {rows}");
+            let restored = &root * root.transpose();
+            for i in 0..k {
+                for j in 0..k {
+                    let scale = (gram[(i, i)] * gram[(j, j)]).sqrt();
+                    let error = (restored[(i, j)] - gram[(i, j)]).abs() / scale;
+                    assert!(error < 8.0 * (k as f64).sqrt() * T::EPSILON, "{error}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn mirrored_neurons_halve_the_rank_in_both_precisions() {
+        mirrored_neurons_halve_the_rank::<f32>();
+        mirrored_neurons_halve_the_rank::<f64>();
+    }
+
+    #[test]
+    fn dead_neurons_have_no_noise() {
+        let gram = Mat::from_fn(2, 2, |i, j| if i + j == 2 { 4.0 } else { 0.0 });
+        let root = square_root::<f32>(&gram);
+        assert_eq!(
+            (root.ncols(), root[(0, 0)], root[(1, 0)].abs()),
+            (1, 0.0, 2.0)
+        );
+    }
 }

@@ -2,68 +2,98 @@
 
 use chacha20::ChaCha8Rng;
 use rand::{Rng, SeedableRng};
-use rand_distr::{ChiSquared, Distribution, StandardNormal};
+use rand_distr::{ChiSquared, Distribution};
 
 use crate::batch::Purpose;
-use crate::real::Real;
+use crate::normal::Normal;
 
 /// What a stream is drawn for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// Target directions.
+    /// The target's directions.
     Target,
-    /// First layer.
+    /// The first layer.
     FirstLayer,
-    /// Second layer.
+    /// The second layer.
     SecondLayer,
-    /// New frame vectors.
+    /// Coordinates on new frame vectors.
     Frame,
-    /// Inputs.
+    /// The rows of a batch.
     Batch(Purpose),
-    /// Label noise.
+    /// Its label noise.
     Noise(Purpose),
-    /// Held batches.
+    /// The rows of a batch that is held in memory.
     Ledger(Purpose),
 }
 
-/// A named stream.
+impl Role {
+    fn tag(self) -> u64 {
+        match self {
+            Role::Target => 1,
+            Role::FirstLayer => 2,
+            Role::SecondLayer => 3,
+            Role::Frame => 4,
+            Role::Batch(purpose) => 16 + purpose.tag(),
+            Role::Noise(purpose) => 32 + purpose.tag(),
+            Role::Ledger(purpose) => 48 + purpose.tag(),
+        }
+    }
+}
+
+/// Bytes that become normals at a time; they stay in the nearest cache.
+const CHUNK: usize = 4096;
+
+/// The stream of randomness of one name: ChaCha8 keyed by it, so that streams of different names are independent
+/// and any of them can be drawn again, by any thread.
 #[derive(Debug)]
 pub struct Stream {
     rng: ChaCha8Rng,
 }
 
 impl Stream {
-    /// The stream of this name.
+    /// The stream of block `block` of what `role` needs at step `step`.
     pub fn new(seed: u64, role: Role, step: u64, block: u64) -> Self {
-        let tag = match role {
-            Role::Target => 1,
-            Role::FirstLayer => 2,
-            Role::SecondLayer => 3,
-            Role::Frame => 4,
-            Role::Batch(p) => 16 + p.tag(),
-            Role::Noise(p) => 32 + p.tag(),
-            Role::Ledger(p) => 48 + p.tag(),
-        };
-        let mut key = [0u8; 32];
-        for (i, word) in [seed, tag, step, block].iter().enumerate() {
-            key[8 * i..8 * i + 8].copy_from_slice(&word.to_le_bytes());
+        let mut key = [0; 32];
+        for (bytes, word) in key
+            .as_chunks_mut()
+            .0
+            .iter_mut()
+            .zip([seed, role.tag(), step, block])
+        {
+            *bytes = word.to_le_bytes();
         }
         Self {
             rng: ChaCha8Rng::from_seed(key),
         }
     }
-    /// Normals.
-    pub fn fill_normal<T: Real>(&mut self, out: &mut [T]) {
-        for v in out {
-            let x: f64 = StandardNormal.sample(&mut self.rng);
-            *v = T::from_f64(x);
+
+    /// Independent N(0, 1); about a nanosecond each in f32.
+    pub fn fill_normal<T: Normal>(&mut self, out: &mut [T]) {
+        let mut bytes = [0; CHUNK];
+        let (pieces, rest) = out.split_at_mut(out.len() / (CHUNK / T::BYTES) * (CHUNK / T::BYTES));
+        for piece in pieces.chunks_exact_mut(CHUNK / T::BYTES) {
+            self.rng.fill_bytes(&mut bytes);
+            T::fill(&bytes, piece);
+        }
+        // Normals come in pairs; the last one may be left over.
+        let even = rest.len().next_multiple_of(2);
+        let bytes = &mut bytes[..even * T::BYTES];
+        self.rng.fill_bytes(bytes);
+        if even == rest.len() {
+            T::fill(bytes, rest);
+        } else {
+            let mut pairs = [T::default(); CHUNK];
+            T::fill(bytes, &mut pairs[..even]);
+            rest.copy_from_slice(&pairs[..rest.len()]);
         }
     }
-    /// Uniform.
+
+    /// Uniform in [0, 1) with 53 bits.
     pub fn uniform(&mut self) -> f64 {
         (self.rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64
     }
-    /// Sign.
+
+    /// -1 or 1, equally likely.
     pub fn rademacher(&mut self) -> f64 {
         if self.rng.next_u64() >> 63 == 0 {
             1.0
@@ -71,8 +101,159 @@ impl Stream {
             -1.0
         }
     }
-    /// Chi square.
-    pub fn chi_square(&mut self, dof: f64) -> f64 {
-        ChiSquared::new(dof).map_or(f64::NAN, |c| c.sample(&mut self.rng))
+
+    /// Chi-square with `freedom > 0` degrees of freedom; NaN otherwise.
+    pub fn chi_square(&mut self, freedom: f64) -> f64 {
+        ChiSquared::new(freedom).map_or(f64::NAN, |law| law.sample(&mut self.rng))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use statrs::distribution::{ContinuousCDF, Normal as Exact};
+
+    use super::*;
+    use crate::real::Real;
+
+    fn draw<T: Real>(seed: u64, count: usize) -> Vec<f64> {
+        let mut out = vec![T::default(); count];
+        Stream::new(seed, Role::Frame, 0, 0).fill_normal(&mut out);
+        out.iter().map(|x| x.to_f64()).collect()
+    }
+
+    fn double_factorial(k: u32) -> f64 {
+        (1..=k).rev().step_by(2).map(f64::from).product()
+    }
+
+    fn has_normal_moments<T: Real>() {
+        let x = draw::<T>(7, 1 << 22);
+        let n = x.len() as f64;
+        for k in 1..=6 {
+            let moment = |k: u32| {
+                if k % 2 == 1 {
+                    0.0
+                } else {
+                    double_factorial(k - 1)
+                }
+            };
+            let error = ((moment(2 * k) - moment(k) * moment(k)) / n).sqrt();
+            let mean = x.iter().map(|x| x.powi(k as i32)).sum::<f64>() / n;
+            assert!((mean - moment(k)).abs() < 3.5 * error, "E x^{k} = {mean}");
+        }
+        // The two normals of a pair lie half a chunk apart.
+        let lag = CHUNK / T::BYTES / 2;
+        for power in [1, 2] {
+            let centred = |x: f64| {
+                if power == 1 {
+                    x
+                } else {
+                    (x * x - 1.0) / 2f64.sqrt()
+                }
+            };
+            for lag in [1, 2, lag] {
+                let pairs = x.iter().zip(&x[lag..]);
+                let mean = pairs.map(|(x, y)| centred(*x) * centred(*y)).sum::<f64>() / n;
+                assert!(
+                    mean.abs() < 3.5 / n.sqrt(),
+                    "lag {lag}, power {power}: {mean}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn normals_have_the_moments_of_the_law() {
+        has_normal_moments::<f32>();
+        has_normal_moments::<f64>();
+    }
+
+    fn kolmogorov<T: Real>() -> f64 {
+        let mut x = draw::<T>(3, 1 << 20);
+        x.sort_by(f64::total_cmp);
+        let law = Exact::standard();
+        let n = x.len() as f64;
+        let distance = x.iter().enumerate().map(|(i, x)| {
+            let cdf = law.cdf(*x);
+            (cdf - i as f64 / n)
+                .abs()
+                .max((cdf - (i + 1) as f64 / n).abs())
+        });
+        distance.fold(0.0, f64::max) * n.sqrt()
+    }
+
+    #[test]
+    fn normals_follow_the_distribution_function() {
+        // Exceeded with probability 1e-3.
+        assert!(kolmogorov::<f32>() < 1.95);
+        assert!(kolmogorov::<f64>() < 1.95);
+    }
+
+    fn has_normal_tails<T: Real>() {
+        let law = Exact::standard();
+        let mut out = vec![T::default(); 1 << 16];
+        let mut stream = Stream::new(5, Role::Frame, 0, 0);
+        let repetitions = 1 << 10;
+        let levels = [3.0, 4.5, 5.0];
+        let mut beyond = [[0u32; 2]; 3];
+        for _ in 0..repetitions {
+            stream.fill_normal(&mut out);
+            for x in &out {
+                for (level, count) in levels.iter().zip(&mut beyond) {
+                    count[0] += u32::from(x.to_f64() > *level);
+                    count[1] += u32::from(x.to_f64() < -level);
+                }
+            }
+        }
+        for (level, counts) in levels.iter().zip(beyond) {
+            let expected = (repetitions * out.len()) as f64 * law.sf(*level);
+            for count in counts {
+                let error = (f64::from(count) - expected).abs() / expected.sqrt();
+                assert!(error < 3.5, "beyond {level}: {count}, expected {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn tails_have_the_right_mass() {
+        has_normal_tails::<f32>();
+        has_normal_tails::<f64>();
+    }
+
+    #[test]
+    fn names_choose_streams() {
+        let words = |seed, role, step, block| Stream::new(seed, role, step, block).uniform();
+        let reference = words(1, Role::Batch(Purpose::Training), 2, 3);
+        assert_eq!(reference, words(1, Role::Batch(Purpose::Training), 2, 3));
+        for other in [
+            words(2, Role::Batch(Purpose::Training), 2, 3),
+            words(1, Role::Batch(Purpose::Test), 2, 3),
+            words(1, Role::Noise(Purpose::Training), 2, 3),
+            words(1, Role::Batch(Purpose::Training), 3, 3),
+            words(1, Role::Batch(Purpose::Training), 2, 4),
+        ] {
+            assert_ne!(reference, other);
+        }
+    }
+
+    /// Stored results refer to seeds: the streams never change.
+    #[test]
+    fn first_draws_are_pinned() {
+        let mut stream = Stream::new(1, Role::Target, 2, 3);
+        let mut single = [0f32; 3];
+        stream.fill_normal(&mut single);
+        let mut double = [0f64; 3];
+        stream.fill_normal(&mut double);
+        assert_eq!(single, [0.538019, -0.50887394, 0.01269821]);
+        assert_eq!(
+            double,
+            [
+                -1.365016640439514,
+                -0.18625817326977293,
+                0.24410253941361412
+            ]
+        );
+        assert_eq!(stream.uniform(), 0.0180218062463412);
+        assert_eq!(stream.rademacher(), 1.0);
+        assert_eq!(stream.chi_square(10.0), 13.731018367640168);
     }
 }

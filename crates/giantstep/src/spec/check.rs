@@ -382,7 +382,7 @@ fn value(key: &str, quantity: &Quantity, known: Known) -> Result<(f64, String), 
 fn count(key: &str, quantity: &Quantity, known: Known) -> Result<u64, SpecError> {
     let (number, shown) = value(key, quantity, known)?;
     let rounded = number.round();
-    if !(rounded >= 1.0) {
+    if rounded < 1.0 || rounded.is_nan() {
         let reason = format!("is {number}, and must be at least 1");
         return Err(SpecError::new(key, shown, reason, "choose a larger value"));
     }

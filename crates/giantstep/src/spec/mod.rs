@@ -46,7 +46,10 @@ pub struct Spec {
 
 /// A number, or a formula in the quantities that are known before it (`d`, then `p`, then `n`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "expected a number, or a formula in quotes such as \"4*d\""
+)]
 pub enum Quantity {
     /// A plain number.
     Number(f64),
@@ -133,7 +136,10 @@ pub struct ProtocolSpec {
 
 /// How the ridge of the readout is chosen.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "expected a number, a list of numbers, or { leave_one_out = [...] }"
+)]
 pub enum RidgeSpec {
     /// One value.
     Value(f64),
@@ -248,7 +254,7 @@ impl Default for RunSpec {
         Self {
             seeds: 1,
             first_seed: 0,
-            engine: EngineChoice::Direct,
+            engine: EngineChoice::Auto,
             precision: Precision::F32,
             threads: 0,
             memory_limit: "8 GB".to_owned(),

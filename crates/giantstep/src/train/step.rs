@@ -2,6 +2,7 @@
 
 use crate::activation::Activation;
 use crate::batch::{BatchId, Context, Engine, Interrupted, Panel, Sweep};
+use crate::columns;
 use crate::directions::Directions;
 use crate::labels::{Labels, RemovedPart};
 use crate::real::Real;
@@ -77,36 +78,29 @@ pub fn gradient<E: Engine>(
     let directions = Directions::stack(&[first, step.labels.directions, &step.removed.linear]);
     let output_scale: Vec<f64> = step.second.iter().map(|a| a / (p as f64).sqrt()).collect();
     let visit = |panel: &mut Panel<'_, E::Real>| {
-        let zero = E::Real::from_f64(0.0);
-        let mut labels = vec![zero; panel.rows];
-        let mut errors = vec![zero; panel.rows];
-        let mut column = vec![zero; panel.rows];
-        step.labels.write(step.id, panel, p, &mut labels);
-        step.removed.subtract(panel, p + r, &mut labels);
-        errors.copy_from_slice(&labels);
+        let rows = panel.rows;
+        let mut scratch = std::mem::take(panel.scratch);
+        scratch.resize(3 * rows, E::Real::from_f64(0.0));
+        let (labels, rest) = scratch.split_at_mut(rows);
+        let (errors, column) = rest.split_at_mut(rows);
+        step.labels.write(step.id, panel, p, labels);
+        step.removed.subtract(panel, p + r, labels);
+        errors.copy_from_slice(labels);
         for (i, scale) in output_scale.iter().enumerate() {
-            step.activation.value_column(panel.field(i), &mut column);
-            let scale = E::Real::from_f64(*scale);
-            for (error, value) in errors.iter_mut().zip(&column) {
-                *error = *error - scale * *value;
-            }
+            step.activation.value_column(panel.field(i), column);
+            columns::add_scaled(errors, -scale, column);
         }
-        panel.sums[0] += power(&errors);
-        panel.sums[1] += power(&labels);
+        panel.sums[0] += columns::power(errors);
+        panel.sums[1] += columns::power(labels);
         let residuals = match residual {
-            Residual::Error => &errors,
-            Residual::Label => &labels,
+            Residual::Error => errors,
+            Residual::Label => labels,
         };
         for (i, scale) in output_scale.iter().enumerate() {
-            step.activation
-                .derivative_column(panel.field(i), &mut column);
-            let scale = E::Real::from_f64(*scale);
-            for ((out, slope), residual) in
-                panel.field_mut(i).iter_mut().zip(&column).zip(residuals)
-            {
-                *out = scale * *slope * *residual;
-            }
+            step.activation.derivative_column(panel.field(i), column);
+            columns::scaled_product(panel.field_mut(i), *scale, column, residuals);
         }
+        *panel.scratch = scratch;
     };
     let sweep = Sweep {
         directions: &directions,
@@ -159,11 +153,4 @@ pub fn advance<E: Engine>(
         first.scale(|i| 1.0 / norms[i]);
     }
     Ok(followed)
-}
-
-fn power<T: Real>(values: &[T]) -> f64 {
-    values
-        .iter()
-        .map(|value| value.to_f64() * value.to_f64())
-        .sum()
 }

@@ -1,0 +1,88 @@
+//! `giantstep reproduce NAME`: the experiments that come with the program.
+
+use clap::Args;
+
+use super::run::{Options, perform};
+use super::{Failed, print};
+use crate::plan::Scale;
+use crate::terminal::aligned;
+
+/// `giantstep reproduce NAME [--quick] [--dim D]`
+#[derive(Debug, Args)]
+pub struct Reproduce {
+    /// The experiment; --list shows all.
+    #[arg(required_unless_present = "list")]
+    name: Option<String>,
+    /// List the experiments.
+    #[arg(long)]
+    list: bool,
+    /// A smaller version that takes a minute or two.
+    #[arg(long)]
+    quick: bool,
+    /// Another input dimension; large ones run on the in-law engine.
+    #[arg(long, value_name = "D")]
+    dim: Option<u64>,
+    #[command(flatten)]
+    options: Options,
+}
+
+/// Name and text of every experiment file.
+pub const EXPERIMENTS: [(&str, &str); 3] = [
+    (
+        "single-step",
+        include_str!("../../../../experiments/single-step.toml"),
+    ),
+    (
+        "multiple-steps",
+        include_str!("../../../../experiments/multiple-steps.toml"),
+    ),
+    (
+        "stairway",
+        include_str!("../../../../experiments/stairway.toml"),
+    ),
+];
+
+impl Reproduce {
+    pub(super) fn execute(mut self) -> Result<(), Failed> {
+        if self.list {
+            return print(&list());
+        }
+        let name = self.name.unwrap_or_default();
+        let Some((_, text)) = EXPERIMENTS.iter().find(|(known, _)| *known == name) else {
+            let names: Vec<&str> = EXPERIMENTS.iter().map(|(name, _)| *name).collect();
+            let nearest = names
+                .iter()
+                .min_by_key(|known| strsim::damerau_levenshtein(known, &name));
+            let hint = nearest
+                .map(|nearest| format!("did you mean `{nearest}`? "))
+                .unwrap_or_default();
+            return Err(Failed::Input(format!(
+                "no experiment `{name}`\n  help: {hint}known are {}",
+                names.join(", ")
+            )));
+        };
+        if let Some(dimension) = self.dim {
+            self.options
+                .overrides
+                .push(format!("protocol.dimension={dimension}"));
+        }
+        let scale = if self.quick {
+            Scale::Quick
+        } else {
+            Scale::Full
+        };
+        perform(text, &format!("{name}.toml"), scale, &self.options)
+    }
+}
+
+fn list() -> String {
+    let lines = EXPERIMENTS.iter().map(|(name, text)| {
+        let title = text.parse::<toml::Table>().ok();
+        let title = title
+            .as_ref()
+            .and_then(|table| table.get("title"))
+            .and_then(toml::Value::as_str);
+        vec![(*name).to_owned(), title.unwrap_or_default().to_owned()]
+    });
+    aligned(&["name", "what it shows"], lines)
+}

@@ -1,0 +1,47 @@
+//! Elementwise loops over columns, compiled for the widest vectors of the machine.
+//!
+//! Sums are split over a fixed number of lanes, so that the bits do not depend on the width of the vectors.
+
+use pulp::Arch;
+
+use crate::real::Real;
+
+/// Partial sums of a reduction: enough for two of the widest registers.
+const LANES: usize = 16;
+
+/// `sum += scale x`, entry by entry.
+pub fn add_scaled<T: Real>(sum: &mut [T], scale: f64, x: &[T]) {
+    let scale = T::from_f64(scale);
+    Arch::new().dispatch(|| {
+        for (sum, x) in sum.iter_mut().zip(x) {
+            *sum += scale * *x;
+        }
+    });
+}
+
+/// `out = scale x y`, entry by entry.
+pub fn scaled_product<T: Real>(out: &mut [T], scale: f64, x: &[T], y: &[T]) {
+    let scale = T::from_f64(scale);
+    Arch::new().dispatch(|| {
+        for ((out, x), y) in out.iter_mut().zip(x).zip(y) {
+            *out = scale * *x * *y;
+        }
+    });
+}
+
+/// `sum_v x_v^2`, in f64.
+pub fn power<T: Real>(x: &[T]) -> f64 {
+    Arch::new().dispatch(|| {
+        let (pieces, rest) = x.as_chunks::<LANES>();
+        let mut sums = [0.0; LANES];
+        for piece in pieces {
+            for (sum, x) in sums.iter_mut().zip(piece) {
+                *sum += x.to_f64() * x.to_f64();
+            }
+        }
+        for (sum, x) in sums.iter_mut().zip(rest) {
+            *sum += x.to_f64() * x.to_f64();
+        }
+        sums.iter().sum()
+    })
+}

@@ -1,0 +1,206 @@
+//! What a run will cost, before it is started.
+
+use crate::labels::Removal;
+use crate::metrics::MetricGroup;
+use crate::readout::Ridge;
+use crate::run::{Experiment, ReadoutBatch, ReadoutSchedule};
+use crate::spec::Precision;
+use crate::train::BatchPlan;
+
+/// One of the two ways to compute with a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EngineKind {
+    /// Explicit coordinates in R^d.
+    Direct,
+    /// The same law at a cost that does not depend on d.
+    InLaw,
+}
+
+/// The cost of one run (one seed).
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+pub struct Cost {
+    /// Floating-point operations of the matrix products.
+    pub flops: f64,
+    /// Normals drawn.
+    pub normals: f64,
+    /// Pre-activations on which the activation is evaluated.
+    pub activations: f64,
+    /// Rows that pass by, of all batches: the unit of progress.
+    pub rows: u64,
+    /// Largest memory in bytes.
+    pub memory: f64,
+}
+
+/// A normal costs about as much time as this many flops of a product, and so does an activation.
+const FLOPS_PER_NORMAL: f64 = 100.0;
+const FLOPS_PER_ACTIVATION: f64 = 60.0;
+
+impl Cost {
+    /// All of it in flops of a product.
+    pub fn equivalent_flops(&self) -> f64 {
+        self.flops + FLOPS_PER_NORMAL * self.normals + FLOPS_PER_ACTIVATION * self.activations
+    }
+
+    /// Seconds at a rate of `gflops` (1e9 flops a second) of the matrix products.
+    pub fn seconds(&self, gflops: f64) -> f64 {
+        self.equivalent_flops() / (gflops * 1e9)
+    }
+}
+
+/// The passes over one kind of batch, as a run makes them.
+struct Passes {
+    rows: f64,
+    /// Gradient passes (forward and backward).
+    gradients: f64,
+    /// Forward passes besides those.
+    forwards: f64,
+    /// Products `Phi^T Phi`, and rotations of features for leave-one-out.
+    grams: f64,
+}
+
+fn passes(experiment: &Experiment) -> [Passes; 2] {
+    let protocol = &experiment.protocol;
+    let steps = f64::from(protocol.steps);
+    let tested = experiment.metrics.contains(&MetricGroup::TestError);
+    let readouts = match experiment.schedule {
+        _ if !tested => 0.0,
+        ReadoutSchedule::EveryStep => steps + 1.0,
+        ReadoutSchedule::Ends => 2.0_f64.min(steps + 1.0),
+        ReadoutSchedule::Last => 1.0,
+        ReadoutSchedule::Never => 0.0,
+    };
+    let again = match experiment.readout.ridge {
+        Ridge::Values(_) => 0.0,
+        Ridge::LeaveOneOut(_) => 1.0,
+    };
+    let training = Passes {
+        rows: protocol.batch as f64,
+        gradients: steps
+            * if protocol.lookahead.is_some() {
+                2.0
+            } else {
+                1.0
+            },
+        forwards: readouts * (1.0 + again),
+        grams: readouts * (0.5 + again),
+    };
+    let test = Passes {
+        rows: experiment.test_samples as f64,
+        gradients: 0.0,
+        forwards: if tested { steps + 1.0 } else { 0.0 },
+        grams: 0.0,
+    };
+    [training, test]
+}
+
+/// The cost of one run on an engine.
+///
+/// Direct: `4 n d p` flops and `n d` normals a gradient, `2 n d p` a forward pass; memory `O(p d)` (weights, a
+/// gradient, and one partial sum of it for each level of the summation tree and thread). In law: d is replaced by
+/// the `q = r + p (+ p)` frame vectors in use, a gradient costs `n p^2` more, and a batch that is touched again is
+/// held as `n x (r + p(T+1))` coordinates with its contracted directions.
+pub fn cost(
+    experiment: &Experiment,
+    engine: EngineKind,
+    precision: Precision,
+    threads: usize,
+) -> Cost {
+    let protocol = &experiment.protocol;
+    let p = experiment.network.width as f64;
+    let r = experiment.target.r as f64;
+    let d = protocol.dimension as f64;
+    let bytes = match precision {
+        Precision::F32 => 4.0,
+        Precision::F64 => 8.0,
+    };
+    let kept = if experiment.metrics.contains(&MetricGroup::SingularValues) {
+        2.0
+    } else {
+        1.0
+    };
+    let held = touched_again(experiment);
+    let reuse = match protocol.plan {
+        BatchPlan::Fresh => 1.0,
+        BatchPlan::Reused { steps } => f64::from(steps.min(protocol.steps).max(1)),
+    };
+    let contractions = reuse
+        * if protocol.lookahead.is_some() {
+            2.0
+        } else {
+            1.0
+        };
+    // The frame when a pass ends: touched directions add p for every gradient since the last compaction.
+    let frame = (r + kept * p + p * contractions + 1.0).min(d);
+    let columns = match engine {
+        EngineKind::Direct => d,
+        EngineKind::InLaw => (r + kept * p).min(d),
+    };
+    let mut cost = Cost {
+        flops: 0.0,
+        normals: 0.0,
+        activations: 0.0,
+        rows: 0,
+        memory: 0.0,
+    };
+    let own = match engine {
+        EngineKind::Direct => 0.0,
+        EngineKind::InLaw => 1.0,
+    };
+    for pass in passes(experiment) {
+        let sweeps = pass.gradients + pass.forwards;
+        let width = if own > 0.0 && held { frame } else { columns };
+        cost.flops += pass.rows
+            * (pass.gradients
+                * (4.0 * width * p + own * p * p * if held { 4.0 * contractions } else { 2.0 })
+                + pass.forwards * 2.0 * width * p
+                + pass.grams * 2.0 * p * p);
+        cost.normals += pass.rows * sweeps * columns;
+        cost.activations += pass.rows * (2.0 * pass.gradients + pass.forwards) * p;
+        cost.rows += (pass.rows * sweeps) as u64;
+    }
+    if protocol.removal == Removal::MeanAndLinear {
+        cost.rows += protocol.batch * u64::from(protocol.steps.max(1));
+    }
+    let levels = ((protocol.batch as f64) / 1024.0).max(2.0).log2().ceil();
+    let partial = 8.0 * p * columns.max(p) * (threads as f64).min(64.0) * (levels / 2.0 + 1.0);
+    let vectors = 8.0 * p * columns * (kept + 4.0);
+    let ledger = if own > 0.0 && held && frame < d {
+        protocol.batch as f64 * bytes * (frame + p * contractions + 2.0 * p)
+    } else {
+        0.0
+    };
+    cost.memory = 16e6 + partial + vectors + ledger + threads as f64 * 2e6;
+    cost
+}
+
+/// Whether the in-law engine has to hold the training batch.
+pub(crate) fn touched_again(experiment: &Experiment) -> bool {
+    let protocol = &experiment.protocol;
+    protocol.lookahead.is_some()
+        || !matches!(protocol.plan, BatchPlan::Fresh)
+        || protocol.removal == Removal::MeanAndLinear
+        || (experiment.readout_batch == ReadoutBatch::Same
+            && experiment.schedule != ReadoutSchedule::Never
+            && experiment.metrics.contains(&MetricGroup::TestError))
+}
+
+/// The cheaper engine among those that fit into `limit` bytes; the one of least memory if none does.
+pub fn cheaper(
+    experiment: &Experiment,
+    precision: Precision,
+    threads: usize,
+    limit: f64,
+) -> EngineKind {
+    let of = |engine| cost(experiment, engine, precision, threads);
+    let (direct, in_law) = (of(EngineKind::Direct), of(EngineKind::InLaw));
+    match (direct.memory <= limit, in_law.memory <= limit) {
+        (true, false) => EngineKind::Direct,
+        (false, true) => EngineKind::InLaw,
+        (true, true) if direct.equivalent_flops() <= in_law.equivalent_flops() => {
+            EngineKind::Direct
+        }
+        (false, false) if direct.memory < in_law.memory => EngineKind::Direct,
+        _ => EngineKind::InLaw,
+    }
+}
