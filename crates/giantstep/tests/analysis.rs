@@ -1,7 +1,16 @@
 use giantstep::activation::Activation;
 use giantstep::analysis::{AnalysisOptions, Report, analyze};
 use giantstep::expr::Link;
-fn cpu() -> f64 { std::fs::read_to_string("/proc/thread-self/schedstat").unwrap().split(' ').next().unwrap().parse::<f64>().unwrap() * 1e-9 }
+fn cpu() -> f64 {
+    std::fs::read_to_string("/proc/thread-self/schedstat")
+        .unwrap()
+        .split(' ')
+        .next()
+        .unwrap()
+        .parse::<f64>()
+        .unwrap()
+        * 1e-9
+}
 #[test]
 fn show() {
     for text in std::env::var("LINKS").unwrap().split(';') {

@@ -238,7 +238,12 @@ fn rounded_facts(
     notes: Vec<String>,
 ) -> Facts {
     let r = link.r();
-    let core = core(&heat_transform(polynomial, r, u32::MAX), r, ROUNDING, &Moments::NONE);
+    let core = core(
+        &heat_transform(polynomial, r, u32::MAX),
+        r,
+        ROUNDING,
+        &Moments::NONE,
+    );
     let reused = with_labels(link, &core, |labels| {
         reused(
             labels,

@@ -204,7 +204,12 @@ impl<C: Scalar> Polynomial<C> {
     /// The terms that satisfy a condition on the monomial.
     pub fn filtered(&self, keep: impl Fn(Monomial) -> bool) -> Self {
         Self {
-            terms: self.terms.iter().filter(|(m, _)| keep(*m)).cloned().collect(),
+            terms: self
+                .terms
+                .iter()
+                .filter(|(m, _)| keep(*m))
+                .cloned()
+                .collect(),
         }
     }
 

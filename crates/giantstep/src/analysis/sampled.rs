@@ -51,6 +51,23 @@ pub fn means(
     Estimate { values, error }
 }
 
+/// Points of standard normals in columns, one for each dimension: the same lattice, shifted by `shift` draws.
+pub fn normals(dimensions: usize, points: usize, shift: u64) -> Vec<Vec<f64>> {
+    let mut shifts = SplitMix(shift);
+    golden_ratios(dimensions)
+        .into_iter()
+        .map(|step| {
+            let start = shifts.uniform();
+            (0..points)
+                .map(|point| {
+                    let u = (start + point as f64 * step).fract();
+                    normal_quantile(u.clamp(1e-16, 1.0 - 1e-16))
+                })
+                .collect()
+        })
+        .collect()
+}
+
 /// The fractional steps of the additive recurrence: powers of the root of `x^(d+1) = x + 1`.
 fn golden_ratios(dimensions: usize) -> Vec<f64> {
     let mut root = 2.0f64;

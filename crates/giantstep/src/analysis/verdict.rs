@@ -26,7 +26,6 @@ pub fn report(
         .zip(&core.fresh)
         .map(|(k, chain)| staircase(chain, k, k, steps, facts.status, core.margin.tolerance))
         .collect();
-    let value = |z: &[f64]| link.program().eval(z);
     let reused: Vec<Staircase> = (1..)
         .zip(&facts.reused)
         .map(|(order, found)| reused_staircase(found, order, steps, &facts))
@@ -35,7 +34,7 @@ pub fn report(
         && reused[0].status != Status::Undecided
         && !core.effective.is_empty();
     let weak_recovery = (no_trivial_direction && options.sampled).then(|| {
-        let threshold = weak_recovery(&value, r, &core.effective);
+        let threshold = weak_recovery(link.program(), r, &core.effective);
         WeakRecovery {
             alpha_c: threshold.value.is_finite().then_some(threshold.value),
             error: threshold.error,
