@@ -41,7 +41,7 @@ pub fn weak_recovery(program: &Program, r: usize, effective: &[Vec<f64>]) -> Thr
     let mut order: Vec<usize> = (0..points).collect();
     order.sort_by(|&a, &b| samples[a].0.total_cmp(&samples[b].0));
     let labels: Vec<f64> = order.iter().map(|&i| samples[i].0).collect();
-    let inverse = |size: usize| -> [f64; 2] {
+    let inverse = |size: usize| -> [f64; 3] {
         let bins: Vec<Bin> = atoms_and_quantiles(&labels, size)
             .into_iter()
             .map(|bin| Bin {
@@ -52,14 +52,15 @@ pub fn weak_recovery(program: &Program, r: usize, effective: &[Vec<f64>]) -> Thr
                 }),
             })
             .collect();
-        [top(&bins, m, 0, 1), top(&bins, m, 2, 3)]
+        [[(0, 1), (2, 3)], [(0, 2), (1, 3)], [(0, 3), (1, 2)]].map(|pairs| top(&bins, m, &pairs))
     };
     // On a line the points hardly scatter, and bins may be small.
-    let size = if m == 1 { 64 } else { points / 1024 };
+    let size = if m == 1 { 64 } else { points / 512 };
     let (fine, wide) = (inverse(size), inverse(2 * size));
-    let value = 0.5 * (fine[0] + fine[1]);
-    let width = (value - 0.5 * (wide[0] + wide[1])).abs();
-    let error = 2.0 * width + (fine[0] - fine[1]).abs();
+    let mean = |three: [f64; 3]| three.iter().sum::<f64>() / 3.0;
+    let value = mean(fine);
+    let spread = fine.iter().map(|x| (x - value).powi(2)).sum::<f64>().sqrt();
+    let error = 2.0 * (value - mean(wide)).abs() + spread;
     if value <= 2.0 * error + 2e-3 {
         return Threshold {
             value: f64::INFINITY,
@@ -112,8 +113,8 @@ fn mean_hermite<'a>(points: impl Iterator<Item = &'a [f64]>, m: usize) -> Vec<f6
     sums.iter().map(|s| s / count.max(1.0)).collect()
 }
 
-/// The largest eigenvalue of `M -> E[G_a M G_b]`, from the identity: power iteration stays among M >= 0.
-fn top(bins: &[Bin], m: usize, a: usize, b: usize) -> f64 {
+/// The largest eigenvalue of `M -> E[G_a M G_b]` over pairs of quarters, from the identity: power iteration stays among M >= 0.
+fn top(bins: &[Bin], m: usize, pairs: &[(usize, usize)]) -> f64 {
     let mut matrix: Vec<f64> = (0..m * m)
         .map(|k| f64::from(u8::from(k / m == k % m)))
         .collect();
@@ -126,11 +127,14 @@ fn top(bins: &[Bin], m: usize, a: usize, b: usize) -> f64 {
         matrix.iter_mut().for_each(|x| *x /= norm);
         let mut next = vec![0.0; m * m];
         for bin in bins {
-            let left = multiply(&bin.means[a], &matrix, m);
-            let both = multiply(&left, &bin.means[b], m);
-            for i in 0..m {
-                for j in 0..m {
-                    next[i * m + j] += 0.5 * bin.mass * (both[i * m + j] + both[j * m + i]);
+            for (a, b) in pairs {
+                let left = multiply(&bin.means[*a], &matrix, m);
+                let both = multiply(&left, &bin.means[*b], m);
+                let weight = 0.5 * bin.mass / pairs.len() as f64;
+                for i in 0..m {
+                    for j in 0..m {
+                        next[i * m + j] += weight * (both[i * m + j] + both[j * m + i]);
+                    }
                 }
             }
         }
