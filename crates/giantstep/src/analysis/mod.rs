@@ -37,6 +37,7 @@ use self::generative::{Confirmed, Labels, Reused, powers, reused};
 use self::heat::heat_transform;
 use self::numeric::{Approximate, Numeric};
 use self::polynomial::{MOST_VARIABLES, Monomial, Polynomial};
+use self::symmetry::SignedPermutation;
 use crate::activation::Activation;
 use crate::expr::Link;
 
@@ -127,6 +128,8 @@ struct Facts {
     polynomial: bool,
     /// The chains of generative order 1 and 2.
     reused: [Reused; 2],
+    /// The symmetries among sign flips and exchanges.
+    symmetries: Vec<SignedPermutation>,
     notes: Vec<String>,
 }
 
@@ -167,7 +170,7 @@ fn facts(link: &Link, options: &AnalysisOptions) -> Facts {
         let sharp = energy > 1e-12 && 20.0 * error <= tolerance.max(1e-7) * energy.sqrt();
         Some((heat, if sharp { energy.sqrt() } else { 0.0 }))
     };
-    let reused = with_labels(link, &core, |labels| {
+    let (reused, symmetries) = with_labels(link, &core, |labels| {
         reused(
             labels,
             &core.effective,
@@ -179,6 +182,7 @@ fn facts(link: &Link, options: &AnalysisOptions) -> Facts {
     let decided = tolerance <= options.tolerance && core.margin.kept > core.margin.tolerance;
     Facts {
         reused,
+        symmetries,
         status: if decided {
             Status::Certified
         } else {
@@ -190,15 +194,21 @@ fn facts(link: &Link, options: &AnalysisOptions) -> Facts {
     }
 }
 
-/// Hands over the labels of a link with its symmetries.
-fn with_labels<T>(link: &Link, core: &Core, then: impl FnOnce(&Labels<'_>) -> T) -> T {
+/// What comes of the labels of a link, and its symmetries.
+fn with_labels<T>(
+    link: &Link,
+    core: &Core,
+    then: impl FnOnce(&Labels<'_>) -> T,
+) -> (T, Vec<SignedPermutation>) {
     let value = |z: &[f64]| link.program().eval(z);
-    then(&Labels {
+    let symmetries = symmetry::symmetries(&value, link.r());
+    let result = then(&Labels {
         value: &value,
         r: link.r(),
         effective: &core.effective,
-        symmetries: &symmetry::symmetries(&value, link.r()),
-    })
+        symmetries: &symmetries,
+    });
+    (result, symmetries)
 }
 
 /// Exact algebra, checked against floating point: signals below the rounding of typed decimals are not believed.
@@ -220,9 +230,10 @@ fn polynomial_facts(
         );
         return rounded_facts(link, &polynomial.to_float(), options, vec![note]);
     }
-    let reused = reused_by_powers(link, &polynomial.to_float(), &exact, options);
+    let (reused, symmetries) = reused_by_powers(link, &polynomial.to_float(), &exact, options);
     Facts {
         reused,
+        symmetries,
         core: exact,
         status: Status::Exact,
         polynomial: true,
@@ -244,7 +255,7 @@ fn rounded_facts(
         ROUNDING,
         &Moments::NONE,
     );
-    let reused = with_labels(link, &core, |labels| {
+    let (reused, symmetries) = with_labels(link, &core, |labels| {
         reused(
             labels,
             &core.effective,
@@ -256,6 +267,7 @@ fn rounded_facts(
     Facts {
         core,
         reused,
+        symmetries,
         status: Status::Certified,
         polynomial: true,
         notes,
@@ -269,7 +281,7 @@ fn reused_by_powers(
     polynomial: &Polynomial<f64>,
     core: &Core,
     options: &AnalysisOptions,
-) -> [Reused; 2] {
+) -> ([Reused; 2], Vec<SignedPermutation>) {
     with_labels(link, core, |labels| {
         let powers = powers(polynomial, link.r());
         reused(labels, &core.effective, ROUNDING, powers, options.sampled)

@@ -14,7 +14,7 @@ pub struct SignedPermutation {
 
 impl SignedPermutation {
     /// `(S z)_i = sign_i z_image(i)`
-    fn apply(&self, z: &[f64]) -> Vec<f64> {
+    pub fn apply(&self, z: &[f64]) -> Vec<f64> {
         self.image
             .iter()
             .zip(&self.signs)

@@ -2,6 +2,7 @@
 
 use super::sampled::normals;
 use super::span::dot;
+use super::symmetry::SignedPermutation;
 use crate::expr::Program;
 
 /// A threshold with its error.
@@ -17,9 +18,16 @@ pub struct Threshold {
 /// `E[z | y] = 0` (Troiani et al. 2405.15480; THEORY.md (14)).
 ///
 /// From 2^18 points in bins of the label. The product of two conditional means is estimated from independent
-/// quarters of the points, so that noise does not bias it; bins twice as wide show what their width costs, most
+/// quarters of the points, so that noise does not bias it, after G is averaged over the symmetries of the link,
+/// which keeps the supremum from fitting noise; bins twice as wide show what their width costs, most
 /// where the labels have heavy tails. `effective` is an orthonormal basis of the directions of the link.
-pub fn weak_recovery(program: &Program, r: usize, effective: &[Vec<f64>]) -> Threshold {
+pub fn weak_recovery(
+    program: &Program,
+    r: usize,
+    effective: &[Vec<f64>],
+    symmetries: &[SignedPermutation],
+) -> Threshold {
+    let turns: Vec<Vec<f64>> = symmetries.iter().map(|s| within(s, effective)).collect();
     let m = effective.len();
     let quarter = 1usize << if m == 1 { 15 } else { 16 };
     let points = QUARTERS * quarter;
@@ -48,19 +56,19 @@ pub fn weak_recovery(program: &Program, r: usize, effective: &[Vec<f64>]) -> Thr
                 mass: bin.len() as f64 / points as f64,
                 means: std::array::from_fn(|side| {
                     let part = order[bin.clone()].iter().filter(|&&i| i / quarter == side);
-                    mean_hermite(part.map(|&i| samples[i].1.as_slice()), m)
+                    let mean = mean_hermite(part.map(|&i| samples[i].1.as_slice()), m);
+                    symmetrised(mean, &turns, m)
                 }),
             })
             .collect();
-        [[(0, 1), (2, 3)], [(0, 2), (1, 3)], [(0, 3), (1, 2)]].map(|pairs| top(&bins, m, &pairs))
+        let all = [(0, 1), (2, 3), (0, 2), (1, 3), (0, 3), (1, 2)];
+        [&all[..], &all[..1], &all[1..2]].map(|pairs| top(&bins, m, pairs))
     };
     // On a line the points hardly scatter, and bins may be small.
     let size = if m == 1 { 64 } else { points / 512 };
     let (fine, wide) = (inverse(size), inverse(2 * size));
-    let mean = |three: [f64; 3]| three.iter().sum::<f64>() / 3.0;
-    let value = mean(fine);
-    let spread = fine.iter().map(|x| (x - value).powi(2)).sum::<f64>().sqrt();
-    let error = 2.0 * (value - mean(wide)).abs() + spread;
+    let value = fine[0];
+    let error = 2.0 * (value - wide[0]).abs() + (fine[1] - fine[2]).abs();
     if value <= 2.0 * error + 2e-3 {
         return Threshold {
             value: f64::INFINITY,
@@ -96,6 +104,30 @@ fn atoms_and_quantiles(labels: &[f64], size: usize) -> Vec<std::ops::Range<usize
         start = end;
     }
     bins
+}
+
+/// A symmetry in the coordinates of the basis, row by row.
+fn within(symmetry: &SignedPermutation, basis: &[Vec<f64>]) -> Vec<f64> {
+    let moved: Vec<Vec<f64>> = basis.iter().map(|b| symmetry.apply(b)).collect();
+    basis
+        .iter()
+        .flat_map(|a| moved.iter().map(|b| dot(a, b)).collect::<Vec<f64>>())
+        .collect()
+}
+
+/// The matrix averaged over the group that these reflections and exchanges generate.
+fn symmetrised(mut matrix: Vec<f64>, turns: &[Vec<f64>], m: usize) -> Vec<f64> {
+    for _ in 0..4 {
+        for turn in turns {
+            let inverse: Vec<f64> = (0..m * m).map(|k| turn[k % m * m + k / m]).collect();
+            let turned = multiply(&multiply(turn, &matrix, m), &inverse, m);
+            matrix
+                .iter_mut()
+                .zip(&turned)
+                .for_each(|(x, y)| *x = 0.5 * (*x + y));
+        }
+    }
+    matrix
 }
 
 /// The mean of `t t^T - 1`, row by row.

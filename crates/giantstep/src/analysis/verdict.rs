@@ -34,7 +34,7 @@ pub fn report(
         && reused[0].status != Status::Undecided
         && !core.effective.is_empty();
     let weak_recovery = (no_trivial_direction && options.sampled).then(|| {
-        let threshold = weak_recovery(link.program(), r, &core.effective);
+        let threshold = weak_recovery(link.program(), r, &core.effective, &facts.symmetries);
         WeakRecovery {
             alpha_c: threshold.value.is_finite().then_some(threshold.value),
             error: threshold.error,
