@@ -60,7 +60,9 @@
 pub use faer;
 
 pub mod activation;
+pub mod analysis;
 pub mod batch;
+pub mod catalogue;
 mod columns;
 pub mod cost;
 pub mod directions;
