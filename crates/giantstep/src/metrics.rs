@@ -145,6 +145,11 @@ fn record(
                     group: Some(group),
                     ..Measurement::new(step, family.cosine, mean(&|i| cosines.cosine(i, k)))
                 });
+                out.push(Measurement {
+                    direction: Some(k as u32 + 1),
+                    group: Some(group),
+                    ..Measurement::new(step, family.overlap, mean(&|i| cosines.overlaps[(i, k)]))
+                });
             }
         }
         let all = |f: &dyn Fn(usize) -> f64| (0..p).map(f).sum::<f64>() / p as f64;
