@@ -4,7 +4,7 @@ use giantstep::analysis::{AnalysisOptions, analyze};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::figure::{Axis, Colour, Figure, Legend, Mark, Panel, Shape};
+use crate::figure::{Axis, Colour, Figure, Geometry, Legend, Mark, Panel, Shape};
 use crate::plan::{Plan, Point, Setting};
 use crate::table::{Record, aggregate};
 
@@ -90,7 +90,7 @@ pub struct Plane {
     /// What distinguishes the rows of panels: a swept key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub panels: Option<String>,
-    /// The n at which the neurons are shown: the largest if absent.
+    /// The n near which the neurons are shown: the largest if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub n: Option<f64>,
 }
@@ -307,9 +307,14 @@ impl Curves {
                 Statistic::Mean => self.means(&part),
                 Statistic::Median => self.medians(&part),
             };
+            drawn += marks.len();
             for mark in marks {
-                drawn += 1;
-                panel = panel.with(mark.coloured(colour).shaped(shape).labelled(label.clone()));
+                // A band needs no entry of its own in the legend.
+                let mark = match mark.geometry {
+                    Geometry::Band { .. } => mark,
+                    _ => mark.labelled(label.clone()),
+                };
+                panel = panel.with(mark.coloured(colour).shaped(shape));
             }
         }
         if let Some((low, high)) = self.y_range {
@@ -459,12 +464,16 @@ impl Plane {
     fn row(&self, title: &str, records: &[&Record]) -> Vec<Panel> {
         let cosines =
             |record: &&&Record| record.metric == "gradient_cosine" && record.neuron.is_some();
-        let largest = records
-            .iter()
-            .filter(cosines)
-            .map(|record| record.n)
-            .fold(0.0, f64::max);
-        let n = self.n.unwrap_or(largest);
+        let wanted = self.n.unwrap_or(f64::MAX).ln();
+        let sizes = records.iter().filter(cosines).map(|record| record.n);
+        let distance = |n: f64| (n.ln() - wanted).abs();
+        let n = sizes.fold(f64::NAN, |best, n| {
+            if distance(n) >= distance(best) {
+                best
+            } else {
+                n
+            }
+        });
         let shown: Vec<&Record> = records
             .iter()
             .filter(cosines)

@@ -212,12 +212,8 @@ pub fn text(plan: &Plan, results: &Results, files: &[PathBuf], took: Duration) -
         .collect();
     let most = shown.len().min(MOST_LINES);
     let mut text = String::new();
-    if let Some(point) = plan
-        .points
-        .first()
-        .filter(|point| !point.spec.title.is_empty())
-    {
-        text.push_str(&format!("{}\n\n", point.spec.title));
+    if let Some(title) = plan.document.title() {
+        text.push_str(&format!("{title}\n\n"));
     }
     text.push_str(&labels(plan));
     text.push_str(&terminal::results(&shown[..most]));

@@ -132,6 +132,11 @@ impl Document {
         schema
     }
 
+    /// What the experiment shows.
+    pub fn title(&self) -> Option<&str> {
+        self.table.get("title").and_then(Value::as_str)
+    }
+
     /// The figures asked for.
     pub fn figures(&self) -> &[FigureSpec] {
         &self.extras.figure
