@@ -91,6 +91,8 @@ pub struct Moments<'a> {
     pub variance: Option<Approximate>,
     /// The integrals of a link that is no polynomial.
     pub numeric: Option<&'a Numeric>,
+    /// The directions on which it depends, where the transform is too coarse to tell.
+    pub effective: Option<Vec<Vec<f64>>>,
 }
 
 impl Moments<'_> {
@@ -98,6 +100,7 @@ impl Moments<'_> {
     pub const NONE: Self = Self {
         variance: None,
         numeric: None,
+        effective: None,
     };
 }
 
@@ -121,9 +124,13 @@ pub fn core<C: Span>(
     );
     let scale = variance.sqrt();
     let extension = C::extension(&[], &gradients(heat, r), tolerance * scale);
+    let effective = moments
+        .effective
+        .as_ref()
+        .and_then(|basis| basis.iter().map(|b| C::vector(b)).collect());
     let signals = Signals {
         heats: vec![(heat.clone(), scale)],
-        effective: extension.basis,
+        effective: effective.unwrap_or(extension.basis),
         tolerance,
     };
     let mut margin = Margin {
@@ -279,7 +286,7 @@ impl<C: Span> FloorBook<'_, C> {
                         left -= energy.value;
                         error += energy.error;
                         self.error = self.error.max(error);
-                        if left.abs() <= error + 1e-13 * self.variance {
+                        if left.abs() <= error.min(1e-9 * self.variance) + 1e-13 * self.variance {
                             0.0
                         } else {
                             left.max(0.0)

@@ -155,6 +155,7 @@ fn facts(link: &Link, options: &AnalysisOptions) -> Facts {
     let moments = Moments {
         variance: Some(variance),
         numeric: Some(&numeric),
+        effective: (tolerance > options.tolerance).then(|| numeric.written()),
     };
     let core = core(&heat, r, tolerance, &moments);
     let mut exponent = 0;

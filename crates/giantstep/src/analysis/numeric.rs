@@ -8,7 +8,7 @@ use super::terms::{Block, Product, Term, extend_basis, multiply, orthogonal, pro
 use crate::expr::Expr;
 
 /// The most directions that are integrated over by nested rules.
-const MOST_NESTED: usize = 3;
+const MOST_NESTED: usize = 4;
 
 /// Points of a quasi-Monte-Carlo replicate.
 const SAMPLES: usize = 1 << 13;
@@ -48,6 +48,15 @@ impl Numeric {
             r,
             moments: std::cell::RefCell::default(),
         }
+    }
+
+    /// An orthonormal basis of the directions that are written into the link.
+    pub fn written(&self) -> Vec<Vec<f64>> {
+        let mut basis = Vec::new();
+        for term in &self.terms {
+            extend_basis(&mut basis, &term.frame());
+        }
+        basis
     }
 
     /// The power `g^exponent`, unless it has too many terms.
@@ -220,23 +229,23 @@ impl Numeric {
             out.fill(0.0);
             group.iter().for_each(|t| t.add(columns, out));
         };
-        let (energies, mean) = if whole.len() <= MOST_NESTED {
-            let integrand = Integrand::new(&function, &kinks, &whole, self.r);
-            (
-                integrand.energies_across(along, order),
-                integrand.coefficients(0),
-            )
-        } else {
-            sampled_energies(&function, &whole, along, self.r, order)
-        };
-        let approximate = |value: f64, error: f64| Approximate { value, error };
+        if whole.len() > MOST_NESTED {
+            return sampled_energies(&function, &whole, along, self.r, order);
+        }
+        let integrand = Integrand::new(&function, &kinks, &whole, self.r);
+        let energies = integrand.energies_across(along, order);
+        let mean = integrand.coefficients(0);
+        let error = energies.error;
         (
             energies
                 .values
                 .iter()
-                .map(|&v| approximate(v, energies.error))
+                .map(|&value| Approximate { value, error })
                 .collect(),
-            approximate(mean.values[0], mean.error),
+            Approximate {
+                value: mean.values[0],
+                error: mean.error,
+            },
         )
     }
 
@@ -516,17 +525,17 @@ fn block_heat(block: &Block, estimate: &Estimate, degree: u32) -> Polynomial<f64
     own.substituted(&forms)
 }
 
-/// Normalised Hermite coefficients by quasi-Monte-Carlo.
+/// Normalised Hermite coefficients by quasi-Monte-Carlo, those above degree 4 left at zero: they would be noise.
 fn sampled_coefficients(
     function: Columns<'_>,
     frame: &[Vec<f64>],
     r: usize,
     degree: u32,
 ) -> Estimate {
-    let wanted = exponents(frame.len(), degree);
+    let wanted = exponents(frame.len(), degree.min(4));
     let mut z = vec![0.0; r];
     let mut hermite = vec![vec![0.0; degree as usize + 1]; frame.len()];
-    sampled::means(frame.len(), SAMPLES, wanted.len(), |t, out| {
+    let means = sampled::means(frame.len(), SAMPLES, wanted.len(), |t, out| {
         combine(t, frame, &mut z);
         let value = at_point(function, &z);
         for (x, h) in t.iter().zip(&mut hermite) {
@@ -540,7 +549,13 @@ fn sampled_coefficients(
                 .product();
             *out = value * product;
         }
-    })
+    });
+    let mut values: Vec<f64> = means.iter().map(|m| m.value).collect();
+    values.resize(exponents(frame.len(), degree).len(), 0.0);
+    Estimate {
+        values,
+        error: means.iter().map(|m| m.error).fold(0.0, f64::max),
+    }
 }
 
 /// Energies across the first `along` directions of the frame, by pairs of points that agree along them, and
@@ -551,12 +566,12 @@ fn sampled_energies(
     along: usize,
     r: usize,
     order: u32,
-) -> (Estimate, Estimate) {
+) -> (Vec<Approximate>, Approximate) {
     let m = frame.len();
     let across = m - along;
     let (mut z, mut other) = (vec![0.0; r], vec![0.0; r]);
     let outputs = order as usize + 2;
-    let estimate = sampled::means(m + across, 2 * SAMPLES, outputs, |t, out| {
+    let mut means = sampled::means(m + across, 2 * SAMPLES, outputs, |t, out| {
         combine(&t[..m], frame, &mut z);
         let twin: Vec<f64> = t[..along].iter().chain(&t[m..]).copied().collect();
         combine(&twin, frame, &mut other);
@@ -576,17 +591,8 @@ fn sampled_energies(
         }
         out[order as usize + 1] = 0.5 * (a + b);
     });
-    let (energies, mean) = estimate.values.split_at(order as usize + 1);
-    (
-        Estimate {
-            values: energies.to_vec(),
-            error: estimate.error,
-        },
-        Estimate {
-            values: mean.to_vec(),
-            error: estimate.error,
-        },
-    )
+    let mean = means.pop().unwrap_or_default();
+    (means, mean)
 }
 
 /// The value at one point.

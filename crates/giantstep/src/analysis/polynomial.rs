@@ -127,7 +127,6 @@ impl<C: Scalar> Polynomial<C> {
     }
 
     /// The number of terms.
-    #[expect(clippy::len_without_is_empty)]
     pub fn len(&self) -> usize {
         self.terms.len()
     }

@@ -7,12 +7,12 @@ use gauss_quad::GaussLegendre;
 use super::terms::affine;
 use crate::expr::{Expr, Program};
 
-/// Half the width of the line that is integrated over in one, two or three dimensions: the density beyond is
-/// below 1e-31, 1e-22, 1e-17.
-const EDGES: [f64; 4] = [12.0, 12.0, 10.0, 8.7];
+/// Half the width of the line that is integrated over in one, two, three or four dimensions: the density beyond
+/// is below 1e-31, 1e-22, 1e-17, 1e-14.
+const EDGES: [f64; 5] = [12.0, 12.0, 10.0, 8.7, 8.0];
 
-/// The most evaluations of the integrand at one resolution.
-const MOST_EVALUATIONS: f64 = 4e6;
+/// The most evaluations of the integrand at one resolution, in one and in more dimensions.
+const MOST_EVALUATIONS: [f64; 2] = [1e5, 3e6];
 
 /// A function of z, evaluated on columns.
 pub type Columns<'a> = &'a dyn Fn(&[&[f64]], &mut [f64]);
@@ -71,7 +71,7 @@ impl<'a> Integrand<'a> {
     }
 
     fn edge(&self) -> f64 {
-        EDGES[self.dimensions().min(3)]
+        EDGES[self.dimensions().min(4)]
     }
 
     fn point(&self, t: &[f64], z: &mut [f64]) {
@@ -292,7 +292,8 @@ impl<'a> Integrand<'a> {
         let (mut width, order) = match m {
             1 => (1.0, 14),
             2 => (2.0, 12),
-            _ => (3.0, 8),
+            3 => (3.0, 8),
+            _ => (4.0, 8),
         };
         let mut values = at(&Resolution::new(width * 1.5, order));
         let mut last = f64::INFINITY;
@@ -315,7 +316,7 @@ impl<'a> Integrand<'a> {
             let ratio = (difference / last).clamp(1e-3, 1.0);
             let ratio = if last.is_finite() { ratio } else { 1.0 };
             last = difference;
-            if settled || cost > MOST_EVALUATIONS || !difference.is_finite() {
+            if settled || cost > MOST_EVALUATIONS[usize::from(m > 1)] || !difference.is_finite() {
                 return Estimate {
                     values,
                     error: difference * ratio + 1e-14 * scale,

@@ -1,6 +1,6 @@
 //! Randomised quasi-Monte-Carlo: the fallback for kinked functions of many directions at once.
 
-use super::quadrature::Estimate;
+use super::numeric::Approximate;
 
 /// The number of independent randomisations, from whose spread the error is estimated.
 const REPLICATES: usize = 12;
@@ -14,7 +14,7 @@ pub fn means(
     points: usize,
     outputs: usize,
     mut f: impl FnMut(&[f64], &mut [f64]),
-) -> Estimate {
+) -> Vec<Approximate> {
     let steps = golden_ratios(dimensions);
     let mut shifts = SplitMix(0x9e37_79b9);
     let mut replicates = vec![vec![0.0; outputs]; REPLICATES];
@@ -37,18 +37,14 @@ pub fn means(
         }
     }
     let count = REPLICATES as f64;
-    let mut values = vec![0.0; outputs];
-    let mut error: f64 = 0.0;
-    for (k, value) in values.iter_mut().enumerate() {
-        *value = replicates.iter().map(|r| r[k]).sum::<f64>() / count;
-        let variance = replicates
-            .iter()
-            .map(|r| (r[k] - *value).powi(2))
-            .sum::<f64>()
-            / (count - 1.0);
-        error = error.max(4.0 * (variance / count).sqrt());
-    }
-    Estimate { values, error }
+    (0..outputs)
+        .map(|k| {
+            let value = replicates.iter().map(|r| r[k]).sum::<f64>() / count;
+            let squares: f64 = replicates.iter().map(|r| (r[k] - value).powi(2)).sum();
+            let error = 4.0 * (squares / (count - 1.0) / count).sqrt();
+            Approximate { value, error }
+        })
+        .collect()
 }
 
 /// Points of standard normals in columns, one for each dimension: the same lattice, shifted by `shift` draws.

@@ -27,6 +27,9 @@ pub trait Span: Scalar {
     /// them that overlap least with it.
     fn completed(subspace: &[Vec<Self>], within: &[Vec<Self>]) -> Vec<Vec<Self>>;
 
+    /// A vector of floating-point numbers, where the field holds it.
+    fn vector(floats: &[f64]) -> Option<Vec<Self>>;
+
     /// The coefficient of a monomial in Hermite normalisation where the field holds it (square root of `m!`).
     fn weighted(column: Vec<Self>, monomial: Monomial) -> Vec<Self>;
 }
@@ -93,6 +96,10 @@ impl Span for BigRational {
             }
         }
         basis
+    }
+
+    fn vector(_: &[f64]) -> Option<Vec<Self>> {
+        None
     }
 
     fn weighted(column: Vec<Self>, _: Monomial) -> Vec<Self> {
@@ -183,6 +190,10 @@ impl Span for f64 {
             }
         }
         basis
+    }
+
+    fn vector(floats: &[f64]) -> Option<Vec<Self>> {
+        Some(floats.to_vec())
     }
 
     fn weighted(mut column: Vec<Self>, monomial: Monomial) -> Vec<Self> {

@@ -169,16 +169,40 @@ pub fn affine(expr: &Expr, r: usize) -> Option<(f64, Vec<f64>)> {
     ))
 }
 
-/// The linear forms through which an expression depends on z.
+/// The linear forms through which an expression depends on z; the linear terms of a sum count as one.
 fn forms(expr: &Expr, r: usize, found: &mut Vec<Vec<f64>>) {
-    if let Some((_, gradient)) = affine(expr, r) {
-        if gradient.iter().any(|x| *x != 0.0) {
-            found.push(gradient);
+    let mut linear = vec![0.0; r];
+    summands(expr, 1.0, &mut |term, sign| match affine(term, r) {
+        Some((_, gradient)) => {
+            linear
+                .iter_mut()
+                .zip(gradient)
+                .for_each(|(l, g)| *l += sign * g);
         }
-    } else {
-        for operand in expr.operands() {
-            forms(operand, r, found);
+        None => {
+            for operand in term.operands() {
+                forms(operand, r, found);
+            }
         }
+    });
+    if linear.iter().any(|x| *x != 0.0) {
+        found.push(linear);
+    }
+}
+
+/// Calls `then` with every term of a sum and its sign.
+fn summands(expr: &Expr, sign: f64, then: &mut dyn FnMut(&Expr, f64)) {
+    match expr {
+        Expr::Negate(inner) => summands(inner, -sign, then),
+        Expr::Binary(Operator::Add, a, b) => {
+            summands(a, sign, then);
+            summands(b, sign, then);
+        }
+        Expr::Binary(Operator::Subtract, a, b) => {
+            summands(a, sign, then);
+            summands(b, -sign, then);
+        }
+        term => then(term, sign),
     }
 }
 
