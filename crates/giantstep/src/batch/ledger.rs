@@ -292,10 +292,8 @@ fn orthonormal<T: Real>(blocks: &[Mat<T>]) -> (Vec<Mat<T>>, Mat<f64>) {
     }
     // Columns of unit length: rounding is relative to each column, so the rank must not depend on their sizes.
     let norms: Vec<f64> = (0..k).map(|j| stacked.col(j).norm_l2()).collect();
-    for j in 0..k {
-        if norms[j] > 0.0 {
-            stacked.col_mut(j).iter_mut().for_each(|x| *x /= norms[j]);
-        }
+    for (j, norm) in norms.iter().enumerate().filter(|(_, norm)| **norm > 0.0) {
+        stacked.col_mut(j).iter_mut().for_each(|x| *x /= norm);
     }
     let qr = stacked.col_piv_qr();
     let triangle = qr.thin_R();
