@@ -1,4 +1,5 @@
-//! What is measured of a network and its gradient, step by step.
+//! What is measured of a network and its gradient, step by step: overlaps `M = W W*^T` (p x r), their cosines, norms,
+//! singular values. All of it is made of inner products, so that it means the same on every engine.
 
 use faer::{Mat, Side};
 use schemars::JsonSchema;
@@ -14,13 +15,15 @@ pub enum MetricGroup {
     TestError,
     /// Mean square of `y - f` on the training batch before each step.
     TrainError,
-    /// Row norms of W, averaged over neurons.
+    /// `|w_i|`, averaged over neurons.
     Norm,
-    /// Cosines of W's rows with every target direction and with their span, averaged over neurons.
+    /// `<w_i, w*_k>/|w_i|` for each direction, averaged over the neurons of each sign of `a_i`; and the alignment
+    /// `|Pi* w_i|^2/|w_i|^2`, averaged over all. THEORY.md (8).
     WeightCosine,
-    /// Cosines of the gradient's rows with every target direction and with their span, averaged over neurons.
+    /// The same of the rows of the gradient.
     GradientCosine,
-    /// Per neuron: overlaps M, norms, cosines of weights and gradient, in-plane angles of the gradient.
+    /// Per neuron: overlaps M, norms, cosines and alignments of weights and gradient, and the gradient's angle in the
+    /// plane of the first two directions, in radians.
     Neurons,
     /// Singular values of `W - W0`: the spikes and the bulk.
     SingularValues,
@@ -141,6 +144,11 @@ fn record(
                     direction: Some(k as u32 + 1),
                     group: Some(group),
                     ..Measurement::new(step, family.cosine, mean(&|i| cosines.cosine(i, k)))
+                });
+                out.push(Measurement {
+                    direction: Some(k as u32 + 1),
+                    group: Some(group),
+                    ..Measurement::new(step, family.overlap, mean(&|i| cosines.overlaps[(i, k)]))
                 });
             }
         }

@@ -1,5 +1,6 @@
 //! The verbs of the command line, one file each.
 
+mod bench;
 mod reproduce;
 mod run;
 mod schema;
@@ -8,6 +9,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+pub use bench::Bench;
 pub use reproduce::Reproduce;
 pub use run::RunArgs;
 
@@ -26,6 +28,8 @@ enum Command {
     Run(RunArgs),
     /// Reproduce a published experiment.
     Reproduce(Reproduce),
+    /// Time one step, as a share of the peak that is measured in the same run.
+    Bench(Bench),
     /// Print the JSON Schema of experiment files.
     Schema,
 }
@@ -55,6 +59,7 @@ impl Cli {
         let done = match self.command {
             Command::Run(args) => args.execute(),
             Command::Reproduce(args) => args.execute(),
+            Command::Bench(args) => args.execute(),
             Command::Schema => schema::execute(),
         };
         let (code, message) = match done {

@@ -64,8 +64,8 @@ impl Untouched {
 
 /// The engine that reveals a batch only where it is touched.
 ///
-/// A pass over a fresh batch costs `2 n q (m + k) + n k^2` flops with `q = r + p`, whatever d is, and memory
-/// `O(q^2)`; a batch that is touched again is held as an n x q matrix. Exact in law for Gaussian inputs, for
+/// A pass over a batch used once costs `2 n q (m + k) + 2 n k^2` flops with `q = r + p`, whatever d is, and memory
+/// `O(q^2)`; a batch that is touched again is held with its n x q coordinates. Exact in law for Gaussian inputs, for
 /// every output that does not depend on the choice of a basis of R^d. Once the frame reaches all of R^d the
 /// engine works in explicit coordinates by the same rule.
 #[derive(Debug)]

@@ -156,7 +156,8 @@ impl<T: Real> Ledger<T> {
             });
     }
 
-    /// The pass of [`crate::batch::Engine::sweep`] on a held batch; `2 n q (m + k) + 2 n k (E + k)` flops.
+    /// The pass of [`crate::batch::Engine::sweep`] on a held batch; `2 n q (m + k)` flops, and with k > 0, `e` columns of
+    /// E so far, `8 n e k + 12 n k^2` more and `n k` normals.
     pub(super) fn sweep(
         &mut self,
         untouched: &mut Untouched,
@@ -289,20 +290,21 @@ fn orthonormal<T: Real>(blocks: &[Mat<T>]) -> (Vec<Mat<T>>, Mat<f64>) {
         }
         first += triangle.nrows();
     }
+    // Columns of unit length: rounding is relative to each column, so the rank must not depend on their sizes.
+    let norms: Vec<f64> = (0..k).map(|j| stacked.col(j).norm_l2()).collect();
+    for j in 0..k {
+        if norms[j] > 0.0 {
+            stacked.col_mut(j).iter_mut().for_each(|x| *x /= norms[j]);
+        }
+    }
     let qr = stacked.col_piv_qr();
     let triangle = qr.thin_R();
-    let most = triangle.nrows();
-    let scale = if most == 0 {
-        0.0
-    } else {
-        triangle[(0, 0)].abs()
-    };
-    let tolerance = scale * T::EPSILON * 64.0;
-    let rank = (0..most)
+    let tolerance = 64.0 * T::EPSILON;
+    let rank = (0..triangle.nrows())
         .take_while(|j| triangle[(*j, *j)].abs() > tolerance)
         .count();
     let (_, inverse) = qr.P().arrays();
-    let restored = Mat::from_fn(rank, k, |i, j| triangle[(i, inverse[j])]);
+    let restored = Mat::from_fn(rank, k, |i, j| triangle[(i, inverse[j])] * norms[j]);
     let thin = qr.compute_thin_Q();
     let mut first = 0;
     let starts: Vec<usize> = heights
