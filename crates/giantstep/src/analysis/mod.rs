@@ -236,100 +236,6 @@ fn polynomial_facts(
             "signals below {ROUNDING:e} of the standard deviation count as rounding of the typed numbers; taken \
              literally they would open further directions"
         );
-        return rounded_facts(link, &rounded, options, Vec::new());
-    }
-    let (expr, r) = (link.expr(), link.r());
-    let numeric = Numeric::new(expr, r);
-    let second = numeric.second_moment();
-    let (heat, error) = numeric.heat(numeric::degree(r));
-    let mean = heat.coefficient(Monomial::ONE);
-    let variance = Approximate {
-        value: second.value - mean * mean,
-        error: second.error + 2.0 * mean.abs() * error,
-    };
-    let scale = variance.value.max(1e-300).sqrt();
-    let tolerance = (SAFETY * error / scale).max(ROUNDING);
-    let moments = Moments {
-        variance: Some(variance),
-        numeric: Some(&numeric),
-        effective: (tolerance > options.tolerance).then(|| numeric.written()),
-    };
-    let core = core(&heat, r, tolerance, &moments);
-    let mut exponent = 0;
-    let next = || {
-        exponent += 1;
-        if exponent == 1 {
-            return Some((heat.clone(), scale));
-        }
-        let power = Numeric::power(expr, exponent, r)?;
-        let (heat, error) = power.heat(numeric::degree(r).min(8));
-        let energy: f64 = heat::energies(&heat)[1..].iter().sum();
-        // A power whose integrals are too coarse to tell zeros proves nothing: it is left out.
-        let sharp = energy > 1e-12 && SAFETY * error <= tolerance.max(1e-7) * energy.sqrt();
-        Some((heat, if sharp { energy.sqrt() } else { 0.0 }))
-    };
-    let (reused, symmetries) = with_labels(link, &core, |labels| {
-        reused(
-            labels,
-            &core.effective,
-            tolerance.max(1e-7),
-            next,
-            options.sampled,
-        )
-    });
-    let decided = tolerance <= options.tolerance && core.margin.kept > core.margin.tolerance;
-    Facts {
-        reused,
-        symmetries,
-        status: if decided {
-            Status::Certified
-        } else {
-            Status::Undecided
-        },
-        polynomial: false,
-        core,
-        notes: Vec::new(),
-    }
-}
-
-/// What comes of the labels of a link, and its symmetries.
-fn with_labels<T>(
-    link: &Link,
-    core: &Core,
-    then: impl FnOnce(&Labels<'_>) -> T,
-) -> (T, Vec<SignedPermutation>) {
-    let value = |z: &[f64]| link.program().eval(z);
-    let symmetries = symmetry::symmetries(&value, link.r());
-    let result = then(&Labels {
-        value: &value,
-        r: link.r(),
-        effective: &core.effective,
-        symmetries: &symmetries,
-    });
-    (result, symmetries)
-}
-
-/// Exact algebra, checked against floating point: signals below the rounding of typed decimals are not believed.
-fn polynomial_facts(
-    link: &Link,
-    polynomial: &Polynomial<BigRational>,
-    options: &AnalysisOptions,
-) -> Facts {
-    let r = link.r();
-    // Whole coefficients need no common divisors on the way, unless they become too large to be printed.
-    let denominator = polynomial.denominator().filter(|d| d.numer().bits() <= 200);
-    let whole = denominator.as_ref().map(|d| polynomial.scaled(d));
-    let heat = heat_transform(whole.as_ref().unwrap_or(polynomial), r, u32::MAX);
-    let divisor = denominator.map_or(1.0, |d| d.to_float());
-    let exact = core(&heat, r, 0.0, &Moments::NONE).divided(divisor);
-    let rounded = core(&heat.to_float(), r, ROUNDING, &Moments::NONE);
-    if shape(&exact) != shape(&rounded) {
-        let note = format!(
-            "some coefficients are below {ROUNDING:e} of the standard deviation and count as rounding: taken \
-             literally the leaps are {:?} and {:?}",
-            exact.one_step,
-            exact.isotropic.orders.iter().max()
-        );
         return rounded_facts(link, &polynomial.to_float(), options, vec![note]);
     }
     let (reused, symmetries) = reused_by_powers(link, &polynomial.to_float(), &exact, options);
@@ -357,15 +263,7 @@ fn rounded_facts(
         ROUNDING,
         &Moments::NONE,
     );
-    let (reused, symmetries) = with_labels(link, &core, |labels| {
-        reused(
-            labels,
-            &core.effective,
-            ROUNDING,
-            powers(polynomial, r),
-            options.sampled,
-        )
-    });
+    let (reused, symmetries) = reused_by_powers(link, polynomial, &core, options);
     Facts {
         core,
         reused,
