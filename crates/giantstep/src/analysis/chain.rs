@@ -1,5 +1,8 @@
 //! The chain of learnt subspaces, and the leaps.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use super::heat::Adapted;
 use super::polynomial::{MOST_VARIABLES, Monomial, Polynomial};
 use super::span::Span;
@@ -68,17 +71,60 @@ impl<C: Span> Chain<C> {
 
 /// One or several heat transforms whose new directions are taken together: the link alone (fresh batches),
 /// or the link and its powers (label transformations, hence reused batches).
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Signals<C> {
-    /// The transforms, with the standard deviation of the function of each.
-    pub heats: Vec<(Polynomial<C>, f64)>,
-    /// A basis of the directions on which the link depends.
-    pub effective: Vec<Vec<C>>,
-    /// The error of a normalised coefficient, in units of the standard deviation.
-    pub tolerance: f64,
+    heats: Vec<Heat<C>>,
+    effective: Vec<Vec<C>>,
+    tolerance: f64,
+    adapted: RefCell<Vec<Known<C>>>,
 }
 
+/// A heat transform with the standard deviation of its function.
+pub type Heat<C> = (Polynomial<C>, f64);
+
+/// A subspace and the transforms in its coordinates.
+type Known<C> = (Vec<Vec<C>>, Rc<Vec<Adapted<C>>>);
+
 impl<C: Span> Signals<C> {
+    /// Transforms of functions that depend on the span of `effective`; an error of a normalised coefficient is
+    /// at most `tolerance` standard deviations.
+    pub fn new(heats: Vec<Heat<C>>, effective: Vec<Vec<C>>, tolerance: f64) -> Self {
+        Self {
+            heats,
+            effective,
+            tolerance,
+            adapted: RefCell::default(),
+        }
+    }
+
+    /// A basis of the directions on which the link depends.
+    pub fn effective(&self) -> &[Vec<C>] {
+        &self.effective
+    }
+
+    /// Takes one more transform into account.
+    pub fn push(&mut self, heat: Heat<C>) {
+        self.heats.push(heat);
+        self.adapted.borrow_mut().clear();
+    }
+
+    /// The transforms in coordinates along and across a subspace; computed once for each.
+    pub fn adapted(&self, subspace: &[Vec<C>]) -> Rc<Vec<Adapted<C>>> {
+        let known = self
+            .adapted
+            .borrow()
+            .iter()
+            .find(|(s, _)| s == subspace)
+            .map(|(_, a)| a.clone());
+        known.unwrap_or_else(|| {
+            let new = |(heat, _): &Heat<C>| Adapted::new(heat, subspace, &self.effective);
+            let adapted = Rc::new(self.heats.iter().map(new).collect::<Vec<_>>());
+            let entry = (subspace.to_vec(), adapted.clone());
+            self.adapted.borrow_mut().push(entry);
+            adapted
+        })
+    }
+
     /// The chain at batch exponent k = `largest_order`: each step takes the smallest order up to k at which
     /// a direction across the learnt subspace carries a signal, and learns all directions of that order.
     ///
@@ -90,21 +136,17 @@ impl<C: Span> Signals<C> {
         };
         let mut tolerance = self.tolerance;
         while chain.last().len() < self.effective.len() {
-            let adapted: Vec<_> = self
-                .heats
-                .iter()
-                .map(|(heat, scale)| (Adapted::new(heat, chain.last(), &self.effective), *scale))
-                .collect();
+            let adapted = self.adapted(chain.last());
             let highest = adapted
                 .iter()
-                .map(|(a, _)| a.degree_across())
+                .map(Adapted::degree_across)
                 .max()
                 .unwrap_or(0);
             let mut found = None;
             for order in 1..=largest_order.min(highest) {
                 let mut new: Vec<Vec<C>> = Vec::new();
                 let mut kept = f64::INFINITY;
-                for (adapted, scale) in &adapted {
+                for (adapted, (_, scale)) in adapted.iter().zip(&self.heats) {
                     let learnt = [chain.last(), &new].concat();
                     let extension =
                         C::extension(&learnt, &adapted.new_directions(order), tolerance * scale);

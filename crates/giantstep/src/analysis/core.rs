@@ -1,7 +1,7 @@
 //! What follows from the heat transform alone, exactly or in floating point: leaps, chains, floors.
 
 use super::chain::{Chain, Margin, Signals, coordinate_leap, one_step_leap};
-use super::heat::{Adapted, energies, gradients};
+use super::heat::{energies, gradients};
 use super::numeric::{Approximate, Numeric};
 use super::polynomial::{Monomial, Polynomial};
 use super::span::{Span, dot, squared_norm};
@@ -74,6 +74,19 @@ pub struct Core {
 }
 
 impl Core {
+    /// The core of the link divided by a number, given that of the link.
+    pub fn divided(mut self, divisor: f64) -> Self {
+        let square = divisor * divisor;
+        self.mean /= divisor;
+        self.variance /= square;
+        let chains = self.fresh.iter_mut().chain([&mut self.isotropic]);
+        let floors = chains.flat_map(|c| c.floors.iter_mut().chain(&mut c.shared_floors));
+        for floor in floors.chain([&mut self.energies]) {
+            floor.iter_mut().for_each(|x| *x /= square);
+        }
+        self
+    }
+
     /// The lowest and the highest degree of the expansion in which the link depends on a direction.
     pub fn degrees_along(&self, direction: &[f64]) -> (Option<u32>, Option<u32>) {
         let mut degrees = (1..)
@@ -128,11 +141,11 @@ pub fn core<C: Span>(
         .effective
         .as_ref()
         .and_then(|basis| basis.iter().map(|b| C::vector(b)).collect());
-    let signals = Signals {
-        heats: vec![(heat.clone(), scale)],
-        effective: effective.unwrap_or(extension.basis),
+    let signals = Signals::new(
+        vec![(heat.clone(), scale)],
+        effective.unwrap_or(extension.basis),
         tolerance,
-    };
+    );
     let mut margin = Margin {
         kept: extension.kept / scale,
         dropped: extension.dropped / scale,
@@ -143,10 +156,9 @@ pub fn core<C: Span>(
     for chain in fresh.iter().chain([&isotropic]) {
         margin = margin.and(chain.margin);
     }
-    let effective = &signals.effective;
     let mut floors = FloorBook {
-        heat,
-        effective,
+        signals: &signals,
+        mean: heat.coefficient(Monomial::ONE).to_float(),
         moments,
         variance,
         known: Vec::new(),
@@ -161,9 +173,9 @@ pub fn core<C: Span>(
         one_step: one_step_leap(&floats, tolerance * scale),
         coordinate: coordinate_leap(&significant(heat, tolerance * scale)),
         energies: floats,
-        one_step_reach: reach(heat, effective, tolerance * scale, true),
-        tensor_columns: reach(heat, effective, tolerance * scale, false),
-        effective: normalised(effective),
+        one_step_reach: reach(&signals, heat.degree(), tolerance * scale, true),
+        tensor_columns: reach(&signals, heat.degree(), tolerance * scale, false),
+        effective: normalised(signals.effective()),
         isotropic,
         fresh,
         margin,
@@ -182,19 +194,19 @@ fn significant<C: Span>(heat: &Polynomial<C>, level: f64) -> Vec<Monomial> {
 /// For k = 1, 2, ..., the span of the columns of the Hermite tensor of order k, with the lower orders if
 /// `cumulative`.
 fn reach<C: Span>(
-    heat: &Polynomial<C>,
-    effective: &[Vec<C>],
+    signals: &Signals<C>,
+    degree: u32,
     tolerance: f64,
     cumulative: bool,
 ) -> Vec<Vec<Vec<f64>>> {
-    let adapted = Adapted::new(heat, &[], effective);
+    let adapted = &signals.adapted(&[])[0];
     let mut space: Vec<Vec<C>> = Vec::new();
     let mut spaces = Vec::new();
-    for order in 1..=heat.degree() {
+    for order in 1..=degree {
         if !cumulative {
             space.clear();
         }
-        if space.len() < effective.len() {
+        if space.len() < signals.effective().len() {
             let new = adapted.new_directions(order);
             let extension = C::extension(&space, &new, tolerance);
             space.extend(extension.basis);
@@ -220,8 +232,8 @@ type Floors = (Vec<f64>, Vec<f64>);
 
 /// The floors of every subspace met so far.
 struct FloorBook<'a, C> {
-    heat: &'a Polynomial<C>,
-    effective: &'a [Vec<C>],
+    signals: &'a Signals<C>,
+    mean: f64,
     moments: &'a Moments<'a>,
     variance: f64,
     known: Vec<(Vec<Vec<C>>, Floors)>,
@@ -259,10 +271,10 @@ impl<C: Span> FloorBook<'_, C> {
 
     fn compute(&mut self, subspace: &[Vec<C>]) -> Floors {
         let most = LARGEST_EXPONENT as usize;
-        if subspace.len() >= self.effective.len() {
+        if subspace.len() >= self.signals.effective().len() {
             return (vec![0.0; most + 1], vec![0.0; most + 1]);
         }
-        let adapted = Adapted::new(self.heat, subspace, self.effective);
+        let adapted = &self.signals.adapted(subspace)[0];
         let floors: Vec<f64> = match self.moments.numeric {
             None => {
                 let zero = C::integer(0);
@@ -276,8 +288,7 @@ impl<C: Span> FloorBook<'_, C> {
                 floors
             }
             Some(numeric) => {
-                let mean = self.heat.coefficient(Monomial::ONE).to_float();
-                let mut left = self.variance + mean * mean;
+                let mut left = self.variance + self.mean * self.mean;
                 let mut error = self.moments.variance.map_or(0.0, |v| v.error);
                 numeric
                     .energies_across(&normalised(subspace), LARGEST_EXPONENT)

@@ -1,6 +1,6 @@
 //! What label transformations reveal, and with them repeated passes over the same batch.
 
-use super::chain::{Chain, Signals};
+use super::chain::{Chain, Heat, Signals};
 use super::core::{FloatChain, normalised};
 use super::heat::{energies, heat_transform};
 use super::polynomial::Polynomial;
@@ -17,9 +17,6 @@ const MOST_PRODUCTS: usize = 100_000;
 
 /// The largest degree of a power: exponents have eight bits.
 const LARGEST_DEGREE_OF_POWER: u32 = 200;
-
-/// A heat transform with the standard deviation of its function.
-pub type Heat<C> = (Polynomial<C>, f64);
 
 /// The next power of a polynomial link at each call, as long as they stay small, its transform truncated: a
 /// signal of low degree suffices.
@@ -90,18 +87,14 @@ pub fn reused<C: Span>(
     mut next: impl FnMut() -> Option<Heat<C>>,
     sampled: bool,
 ) -> [Reused; 2] {
-    let mut signals = Signals {
-        heats: Vec::new(),
-        effective: effective.to_vec(),
-        tolerance,
-    };
+    let mut signals = Signals::new(Vec::new(), effective.to_vec(), tolerance);
     let mut chains = [1, 2].map(|order| floated(&signals.chain(order)));
     for _ in 0..LARGEST_POWER {
         let Some((heat, scale)) = next() else {
             break;
         };
         if scale > 0.0 {
-            signals.heats.push((heat, scale));
+            signals.push((heat, scale));
             chains = [1, 2].map(|order| floated(&signals.chain(order)));
         }
         if (1..)

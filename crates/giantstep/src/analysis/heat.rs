@@ -23,22 +23,31 @@ pub fn heat_transform<C: Scalar>(
         for (monomial, coefficient) in current.terms() {
             let (rest, n) = monomial.without(variable);
             let done = rest.degree(0..variable);
-            let mut weight = coefficient.clone();
-            for j in 0..=n / 2 {
-                let left = n - 2 * j;
+            for (left, weight) in weights::<C>(n) {
                 if done + left <= degree {
-                    next.push((rest.times(Monomial::power(variable, left)), weight.clone()));
-                }
-                if left >= 2 {
-                    let ratio = u64::from(left) * u64::from(left - 1);
-                    weight = weight
-                        .times(&C::integer(ratio))
-                        .over(&C::integer(2 * (u64::from(j) + 1)));
+                    let monomial = rest.times(Monomial::power(variable, left));
+                    next.push((monomial, coefficient.times(&weight)));
                 }
             }
         }
         Polynomial::from_terms(next)
     })
+}
+
+/// The integers `n! / (2^j j! (n - 2j)!)` and the powers `n - 2j` that they stand at.
+fn weights<C: Scalar>(n: u32) -> Vec<(u32, C)> {
+    let mut weight = C::integer(1);
+    (0..=n / 2)
+        .map(|j| {
+            let left = n - 2 * j;
+            let here = (left, weight.clone());
+            let ratio = u64::from(left) * u64::from(left.saturating_sub(1));
+            weight = weight
+                .times(&C::integer(ratio))
+                .over(&C::integer(2 * (u64::from(j) + 1)));
+            here
+        })
+        .collect()
 }
 
 /// A heat transform in the coordinates of an orthogonal basis: first along a subspace U, then across it.
@@ -96,18 +105,25 @@ impl<C: Span> Adapted<C> {
     /// They are the coefficients of the gradient across U of the part of degree `order`, each in Hermite
     /// normalisation, so that in floating point their Gram matrix is the mean over U of that of the tensors.
     pub fn new_directions(&self, order: u32) -> Vec<Vec<C>> {
-        let (s, m) = (self.along, self.basis.len());
+        let s = self.along;
         let part = self.across(order);
+        // The gradient is sum_v (d/dt_v) b_v / |b_v|^2; times the product of all norms it needs no division.
+        let weights: Vec<C> = (0..self.basis.len())
+            .map(|v| {
+                let others = self.basis.iter().enumerate().filter(|(u, _)| *u != v);
+                others.fold(C::integer(1), |w, (_, b)| w.times(&squared_norm(b)))
+            })
+            .collect();
         let mut columns = std::collections::BTreeMap::<Monomial, Vec<C>>::new();
         for (monomial, coefficient) in part.terms() {
-            for v in s..m {
+            for (v, norms) in weights.iter().enumerate().skip(s) {
                 let (rest, exponent) = monomial.without(v);
                 if exponent == 0 {
                     continue;
                 }
                 let lowered = rest.times(Monomial::power(v, exponent - 1));
                 let weight = coefficient.times(&C::integer(u64::from(exponent)));
-                let scale = weight.over(&squared_norm(&self.basis[v]));
+                let scale = weight.times(norms);
                 let column = columns
                     .entry(lowered)
                     .or_insert_with(|| vec![C::integer(0); self.basis[v].len()]);
@@ -140,6 +156,9 @@ impl<C: Span> Adapted<C> {
             .fold(C::integer(0), |sum, (monomial, coefficient)| {
                 let mut term = coefficient.times(coefficient).times(&monomial.factorial());
                 for (v, norm) in norms.iter().enumerate() {
+                    if *norm == C::integer(1) {
+                        continue;
+                    }
                     for _ in 0..monomial.exponent(v) {
                         term = term.over(norm);
                     }

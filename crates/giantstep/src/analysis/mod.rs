@@ -7,6 +7,7 @@
 //! The algebra rests on the heat transform `G(x) = E[g(x + z)]`; see [`Report`] for what comes out.
 
 mod chain;
+mod conditional;
 mod convert;
 mod core;
 mod direction;
@@ -37,12 +38,16 @@ use self::generative::{Confirmed, Labels, Reused, powers, reused};
 use self::heat::heat_transform;
 use self::numeric::{Approximate, Numeric};
 use self::polynomial::{MOST_VARIABLES, Monomial, Polynomial};
+use self::scalar::Scalar;
 use self::symmetry::SignedPermutation;
 use crate::activation::Activation;
 use crate::expr::Link;
 
 /// The relative size below which coefficients of a polynomial typed with rounded numbers count as zero.
 const ROUNDING: f64 = 1e-9;
+
+/// The tolerance of a signal over the error of one coefficient, of which it collects many.
+const SAFETY: f64 = 5.0;
 
 /// What to compute.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -151,7 +156,7 @@ fn facts(link: &Link, options: &AnalysisOptions) -> Facts {
         error: second.error + 2.0 * mean.abs() * error,
     };
     let scale = variance.value.max(1e-300).sqrt();
-    let tolerance = (20.0 * error / scale).max(ROUNDING);
+    let tolerance = (SAFETY * error / scale).max(ROUNDING);
     let moments = Moments {
         variance: Some(variance),
         numeric: Some(&numeric),
@@ -168,7 +173,7 @@ fn facts(link: &Link, options: &AnalysisOptions) -> Facts {
         let (heat, error) = power.heat(numeric::degree(r).min(8));
         let energy: f64 = heat::energies(&heat)[1..].iter().sum();
         // A power whose integrals are too coarse to tell zeros proves nothing: it is left out.
-        let sharp = energy > 1e-12 && 20.0 * error <= tolerance.max(1e-7) * energy.sqrt();
+        let sharp = energy > 1e-12 && SAFETY * error <= tolerance.max(1e-7) * energy.sqrt();
         Some((heat, if sharp { energy.sqrt() } else { 0.0 }))
     };
     let (reused, symmetries) = with_labels(link, &core, |labels| {
@@ -219,15 +224,17 @@ fn polynomial_facts(
     options: &AnalysisOptions,
 ) -> Facts {
     let r = link.r();
-    let heat = heat_transform(polynomial, r, u32::MAX);
-    let exact = core(&heat, r, 0.0, &Moments::NONE);
+    // Whole coefficients need no common divisors on the way, unless they become too large to be printed.
+    let denominator = polynomial.denominator().filter(|d| d.numer().bits() <= 200);
+    let whole = denominator.as_ref().map(|d| polynomial.scaled(d));
+    let heat = heat_transform(whole.as_ref().unwrap_or(polynomial), r, u32::MAX);
+    let divisor = denominator.map_or(1.0, |d| d.to_float());
+    let exact = core(&heat, r, 0.0, &Moments::NONE).divided(divisor);
     let rounded = core(&heat.to_float(), r, ROUNDING, &Moments::NONE);
     if shape(&exact) != shape(&rounded) {
         let note = format!(
-            "some coefficients are below {ROUNDING:e} of the standard deviation and count as rounding: taken \
-             literally the leaps are {:?} and {:?}",
-            exact.one_step,
-            exact.isotropic.orders.iter().max()
+            "signals below {ROUNDING:e} of the standard deviation count as rounding of the typed numbers; taken \
+             literally they would open further directions"
         );
         return rounded_facts(link, &polynomial.to_float(), options, vec![note]);
     }
@@ -256,15 +263,7 @@ fn rounded_facts(
         ROUNDING,
         &Moments::NONE,
     );
-    let (reused, symmetries) = with_labels(link, &core, |labels| {
-        reused(
-            labels,
-            &core.effective,
-            ROUNDING,
-            powers(polynomial, r),
-            options.sampled,
-        )
-    });
+    let (reused, symmetries) = reused_by_powers(link, polynomial, &core, options);
     Facts {
         core,
         reused,

@@ -178,13 +178,35 @@ impl<C: Scalar> Polynomial<C> {
 
     /// The product without its terms of a total degree above `degree`.
     pub fn times_up_to(&self, other: &Self, degree: u32) -> Self {
-        let rows = (CHUNK / other.len().max(1)).max(1);
-        self.terms
+        let denominators = [self.denominator(), other.denominator()];
+        if let [None, None] = denominators {
+            return self.integer_product(other, degree);
+        }
+        let [a, b] = denominators.map(|d| d.unwrap_or_else(|| C::integer(1)));
+        self.scaled(&a)
+            .integer_product(&other.scaled(&b), degree)
+            .scaled(&C::integer(1).over(&a.times(&b)))
+    }
+
+    /// A positive integer that makes all coefficients integers, where there is need of one.
+    pub fn denominator(&self) -> Option<C> {
+        C::denominator(self.terms.iter().map(|(_, c)| c))
+    }
+
+    fn integer_product(&self, other: &Self, degree: u32) -> Self {
+        // With the shorter factor outside, the products come in few runs that are sorted already.
+        let (short, long) = if self.len() < other.len() {
+            (self, other)
+        } else {
+            (other, self)
+        };
+        let rows = (CHUNK / long.len().max(1)).max(1);
+        short
+            .terms
             .chunks(rows)
             .map(|rows| {
                 Self::from_terms(rows.iter().flat_map(|(m, a)| {
-                    other
-                        .terms
+                    long.terms
                         .iter()
                         .map(|(n, b)| (m.times(*n), b))
                         .filter(|(mn, _)| degree == u32::MAX || mn.total() <= degree)

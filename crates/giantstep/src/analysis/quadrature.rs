@@ -100,16 +100,8 @@ impl<'a> Integrand<'a> {
                 }
                 Kink::Curved(program) => {
                     let mut z = vec![0.0; self.r];
-                    let point = &mut t[..=axis];
-                    roots(
-                        |x| {
-                            point[axis] = x;
-                            self.point(point, &mut z);
-                            program.eval(&z)
-                        },
-                        &mut edges,
-                    );
-                    point[axis] = 0.0;
+                    self.point(&t[..axis], &mut z);
+                    roots(program, &z, &self.frame[axis], &mut edges);
                 }
             }
         }
@@ -357,35 +349,50 @@ pub fn normalised_hermite(x: f64, out: &mut [f64]) {
     }
 }
 
-/// The roots of a function on a grid of the line, by bisection.
-fn roots(mut f: impl FnMut(f64) -> f64, found: &mut Vec<f64>) {
-    const STEPS: usize = 96;
-    let at = |i: usize| 8.0 * (2.0 * i as f64 / STEPS as f64 - 1.0);
-    let mut before = (at(0), f(at(0)));
-    for i in 1..=STEPS {
-        let here = (at(i), f(at(i)));
-        if here.1 == 0.0 {
-            found.push(here.0);
-        } else if before.1 * here.1 < 0.0 {
-            let (mut low, mut high) = (before, here);
-            // Illinois rule: regula falsi that halves a stale end.
+/// The zeros of a function along a line: sign changes on a grid, refined by false position.
+///
+/// A pair of zeros between two points of the grid is missed; the error estimate of the integral tells.
+fn roots(program: &Program, origin: &[f64], direction: &[f64], found: &mut Vec<f64>) {
+    const STEPS: usize = 48;
+    let grid: Vec<f64> = (0..=STEPS)
+        .map(|i| 8.0 * (2.0 * i as f64 / STEPS as f64 - 1.0))
+        .collect();
+    let columns: Vec<Vec<f64>> = origin
+        .iter()
+        .zip(direction)
+        .map(|(z, d)| grid.iter().map(|x| z + x * d).collect())
+        .collect();
+    let columns: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
+    let mut values = vec![0.0; grid.len()];
+    program.eval_columns(&columns, &mut values);
+    let mut z = origin.to_vec();
+    let mut at = |x: f64| {
+        for ((z, o), d) in z.iter_mut().zip(origin).zip(direction) {
+            *z = o + x * d;
+        }
+        program.eval(&z)
+    };
+    for i in 0..STEPS {
+        if values[i] == 0.0 {
+            found.push(grid[i]);
+        } else if values[i] * values[i + 1] < 0.0 {
+            let (mut low, mut high) = ((grid[i], values[i]), (grid[i + 1], values[i + 1]));
+            // The Illinois rule halves the value at an end that stays.
             for _ in 0..60 {
                 let x = (low.0 * high.1 - high.0 * low.1) / (high.1 - low.1);
-                let value = f(x);
-                if value == 0.0 || (high.0 - low.0).abs() < 1e-14 {
-                    low = (x, value);
-                    break;
-                }
+                let value = at(x);
                 if value * high.1 < 0.0 {
                     low = high;
                 } else {
                     low.1 *= 0.5;
                 }
                 high = (x, value);
+                if value == 0.0 || (high.0 - low.0).abs() < 1e-14 {
+                    break;
+                }
             }
-            found.push(if low.1 == 0.0 { low.0 } else { high.0 });
+            found.push(high.0);
         }
-        before = here;
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 
 use num_bigint::BigInt;
+use num_integer::Integer;
 use num_rational::BigRational;
 use num_traits::{One, Signed, ToPrimitive, Zero};
 
@@ -25,6 +26,11 @@ pub trait Scalar: Clone + PartialEq + Debug {
     /// The nearest floating-point number.
     fn to_float(&self) -> f64;
 
+    /// A positive integer by which all these numbers become integers, where the field knows integers.
+    fn denominator<'a>(numbers: impl Iterator<Item = &'a Self>) -> Option<Self>
+    where
+        Self: 'a;
+
     /// The integer in this field.
     fn integer(value: u64) -> Self {
         Self::from_rational(&BigRational::from_integer(BigInt::from(value)))
@@ -36,6 +42,10 @@ impl Scalar for BigRational {
         value.clone()
     }
     fn plus(&self, other: &Self) -> Self {
+        // Integers need no common divisor, which is what most of the time would go into.
+        if self.is_integer() && other.is_integer() {
+            return Self::from_integer(self.numer() + other.numer());
+        }
         self + other
     }
     fn times(&self, other: &Self) -> Self {
@@ -55,6 +65,16 @@ impl Scalar for BigRational {
     }
     fn to_float(&self) -> f64 {
         rational_to_float(self)
+    }
+    fn denominator<'a>(numbers: impl Iterator<Item = &'a Self>) -> Option<Self> {
+        let lcm = numbers.fold(BigInt::one(), |lcm, n| {
+            if n.is_integer() {
+                lcm
+            } else {
+                lcm.lcm(n.denom())
+            }
+        });
+        (!lcm.is_one()).then(|| Self::from_integer(lcm))
     }
 }
 
@@ -80,6 +100,9 @@ impl Scalar for f64 {
     fn to_float(&self) -> f64 {
         *self
     }
+    fn denominator<'a>(_: impl Iterator<Item = &'a Self>) -> Option<Self> {
+        None
+    }
     fn integer(value: u64) -> Self {
         value as f64
     }
@@ -92,7 +115,6 @@ fn rational_to_float(value: &BigRational) -> f64 {
 
 /// The vector over the same line with coprime integer entries, its first non-zero entry positive.
 pub fn primitive(vector: &[BigRational]) -> Vec<BigRational> {
-    use num_integer::Integer;
     let denominator = vector
         .iter()
         .fold(BigInt::one(), |lcm, v| lcm.lcm(v.denom()));

@@ -69,7 +69,7 @@ impl Span for BigRational {
             if all.len() == r {
                 break;
             }
-            let rest = residual(vector, &all);
+            let rest = multiple_of_residual(vector, &all);
             if rest.iter().any(|x| !x.vanishes()) {
                 let rest = primitive(&rest);
                 all.push(rest.clone());
@@ -105,6 +105,20 @@ impl Span for BigRational {
     fn weighted(column: Vec<Self>, _: Monomial) -> Vec<Self> {
         column
     }
+}
+
+/// A positive multiple of the residual, without divisions: integers stay integers.
+fn multiple_of_residual(vector: &[BigRational], basis: &[Vec<BigRational>]) -> Vec<BigRational> {
+    let mut rest = vector.to_vec();
+    for b in basis {
+        let (overlap, size) = (dot(&rest, b).negated(), squared_norm(b));
+        if !overlap.vanishes() {
+            for (x, y) in rest.iter_mut().zip(b) {
+                *x = x.times(&size).plus(&overlap.times(y));
+            }
+        }
+    }
+    rest
 }
 
 /// The reduced row echelon form of independent rows.
@@ -220,7 +234,7 @@ pub fn singular_directions(mut rows: Vec<Vec<f64>>) -> Vec<(f64, Vec<f64>)> {
                     dot(&rows[j], &rows[j]),
                     dot(&rows[i], &rows[j]),
                 );
-                if c.abs() <= 1e-15 * (a * b).sqrt() || c == 0.0 {
+                if c.abs() <= 1e-15 * a.sqrt() * b.sqrt() || c == 0.0 {
                     continue;
                 }
                 turned = true;
