@@ -80,4 +80,5 @@ pub mod real;
 pub mod reduce;
 pub mod run;
 pub mod spec;
+pub mod theory;
 pub mod train;

@@ -38,7 +38,7 @@ pub enum ReadoutSchedule {
 }
 
 impl ReadoutSchedule {
-    fn wants(self, step: u32, steps: u32) -> bool {
+    pub(crate) fn wants(self, step: u32, steps: u32) -> bool {
         match self {
             ReadoutSchedule::EveryStep => true,
             ReadoutSchedule::Ends => step == 0 || step == steps,

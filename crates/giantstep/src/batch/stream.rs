@@ -24,6 +24,8 @@ pub enum Role {
     Noise(Purpose),
     /// The rows of a batch that is held in memory.
     Ledger(Purpose),
+    /// Samples of an expectation in a prediction.
+    Theory,
 }
 
 impl Role {
@@ -33,6 +35,7 @@ impl Role {
             Role::FirstLayer => 2,
             Role::SecondLayer => 3,
             Role::Frame => 4,
+            Role::Theory => 5,
             Role::Batch(purpose) => 16 + purpose.tag(),
             Role::Noise(purpose) => 32 + purpose.tag(),
             Role::Ledger(purpose) => 48 + purpose.tag(),

@@ -1,0 +1,316 @@
+//! Averages over the Gaussian fields of one state: what one step of the recursion needs.
+//!
+//! Given the variables that neurons share, fields of different neurons are independent; averages over what a
+//! neuron has alone are tables of one variable. The shared variables are integrated by tensor rules, or sampled
+//! where they are too many or the link has oblique kinks. Paired neurons are sampled altogether.
+
+use faer::Mat;
+
+use crate::batch::{Role, Stream};
+use crate::reduce::tree_sum;
+use crate::theory::expectation::{Shape, Sigma, Smoothed, link_values};
+use crate::theory::population::{ClassMatrix, Population};
+use crate::theory::recursion::{Dynamics, RecursionError, Step};
+use crate::theory::sampler::{Moments, Sampler};
+use crate::theory::shared::Shared;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Residual {
+    Error,
+    Label,
+}
+
+/// The law of the fields of a state.
+#[derive(Debug)]
+pub(super) struct Fields {
+    pub(super) overlap: Mat<f64>,
+    /// `Q_perp`.
+    pub(super) orthogonal: ClassMatrix,
+}
+
+/// How negative a relative eigenvalue may be by rounding.
+const PHYSICAL: f64 = 1e-7;
+
+impl Fields {
+    pub(super) fn of(
+        population: &Population,
+        state: &Step,
+        step: u32,
+    ) -> Result<Self, RecursionError> {
+        let mut orthogonal = state.covariance.clone();
+        orthogonal.cross -= &state.overlap * state.overlap.transpose();
+        let eigenvalue = orthogonal
+            .least_eigenvalue(population)
+            .ok_or(RecursionError::NotFinite { step })?;
+        if eigenvalue < -PHYSICAL {
+            return Err(RecursionError::Unphysical { step, eigenvalue });
+        }
+        Ok(Self {
+            overlap: state.overlap.clone(),
+            orthogonal,
+        })
+    }
+}
+
+/// The averages that one step needs.
+pub(super) struct Averages {
+    /// `X = E[B lambda*^T]`, `K x r`.
+    pub(super) target: Mat<f64>,
+    /// `E[B^2 lambda*^2]`.
+    pub(super) target_squares: Mat<f64>,
+    /// `N = E[B lambda^T]`.
+    pub(super) fields: ClassMatrix,
+    /// `I4 = E[B B^T]`.
+    pub(super) power: ClassMatrix,
+    /// `E Delta^2` of the squared loss.
+    pub(super) error: f64,
+    /// `E y^2`.
+    pub(super) label_power: f64,
+    pub(super) sampled: bool,
+}
+
+/// One evaluation of [`Averages`].
+pub(super) struct Task<'a> {
+    pub(super) dynamics: &'a Dynamics<'a>,
+    pub(super) population: &'a Population,
+    pub(super) fields: &'a Fields,
+    pub(super) sigma: &'a Sigma<'a>,
+    pub(super) shape: &'a Shape,
+    pub(super) residual: Residual,
+    pub(super) seed: u64,
+}
+
+/// Neuron evaluations that are spent on sampling once.
+const SAMPLING: f64 = 2e7;
+
+impl Task<'_> {
+    /// `R`'s share of the output and the size of one neuron's contribution to its own residual.
+    fn feedback(&self) -> f64 {
+        match self.residual {
+            Residual::Error => 1.0,
+            Residual::Label => 0.0,
+        }
+    }
+
+    /// The averages, by quadrature where possible.
+    pub(super) fn averages(&self) -> Option<Averages> {
+        self.conditional().or_else(|| self.sampled())
+    }
+
+    /// Averages with the fluctuations of single neurons integrated out beforehand; none where neurons are
+    /// paired, or are repelled too strongly for it.
+    fn conditional(&self) -> Option<Averages> {
+        let population = self.population;
+        if population.is_paired() {
+            return None;
+        }
+        let (k, r) = (population.len(), self.dynamics.link.r());
+        let own = |c: usize| self.fields.orthogonal.own[(c, c)];
+        if (0..k).any(|c| own(c) <= 0.0) {
+            return None;
+        }
+        let shared = Shared::of(self.fields, self.dynamics.link, self.shape, self.seed)?;
+        let reach = |c: usize| 8.5 * shared.scale(c) + 1e-9;
+        let tables: Vec<Smoothed> = (0..k)
+            .map(|c| self.sigma.smoothed(own(c), reach(c)))
+            .collect::<Option<_>>()?;
+        let narrow = 1.0 / population.width();
+        let feedback = self.feedback();
+        let (link, mean, noise) = (
+            self.dynamics.link,
+            self.dynamics.removed_mean,
+            self.dynamics.noise,
+        );
+        let classes = &population.classes;
+        // X, squares | N from shared fields | N of own fields: same, other | I4: same, other | error, power
+        let length = 2 * k * r + k * k + k + k * k + k + k * k + 2;
+        let sums = shared.points.expect(length, |columns, weights, sums| {
+            let rows = weights.len();
+            let (targets, fields) = shared.fields(columns);
+            let mut labels = vec![0.0; rows];
+            link_values(link, &targets, &mut labels);
+            let mut local = vec![Default::default(); k];
+            for row in 0..rows {
+                for c in 0..k {
+                    local[c] = tables[c].at(fields[c][row]);
+                }
+                let label = labels[row] - mean;
+                let (mut output, mut scatter) = (0.0, 0.0);
+                for (class, local) in classes.iter().zip(&local) {
+                    let share = class.count * narrow * class.second;
+                    output += share * local.value;
+                    scatter += share * narrow * class.second * local.variance;
+                }
+                let residual = label - feedback * output;
+                let small = feedback * narrow;
+                let scattered = feedback * scatter + noise;
+                let weight = weights[row];
+                let (sums_target, rest) = sums.split_at_mut(k * r);
+                let (sums_square, rest) = rest.split_at_mut(k * r);
+                let (sums_shared, rest) = rest.split_at_mut(k * k);
+                let (sums_own, rest) = rest.split_at_mut(k);
+                let (sums_other, rest) = rest.split_at_mut(k * k);
+                let (sums_power, rest) = rest.split_at_mut(k);
+                let (sums_joint, rest) = rest.split_at_mut(k * k);
+                for c in 0..k {
+                    let (a, x) = (classes[c].second, &local[c]);
+                    let drive = weight * a * (residual * x.slope - small * a * x.slope_value);
+                    // The scatter of the other neurons alone.
+                    let others = scattered - small * narrow * a * a * x.variance;
+                    let power = (residual * residual + others) * x.slopes
+                        - 2.0 * small * a * residual * x.slopes_value
+                        + small * small * a * a * x.slopes_square;
+                    let power = weight * a * a * power;
+                    for j in 0..r {
+                        let z = targets[j][row];
+                        sums_target[c * r + j] += drive * z;
+                        sums_square[c * r + j] += power * z * z;
+                    }
+                    sums_own[c] +=
+                        weight * a * (residual * x.slope_own - small * a * x.slope_value_own);
+                    sums_power[c] += power;
+                    for e in 0..k {
+                        let (b, y) = (classes[e].second, &local[e]);
+                        sums_shared[c * k + e] += drive * fields[e][row];
+                        sums_other[c * k + e] -= weight * a * b * small * x.slope * y.value_own;
+                        if e <= c {
+                            let others = others - small * narrow * b * b * y.variance;
+                            let joint = (residual * residual + others) * x.slope * y.slope
+                                - 2.0
+                                    * small
+                                    * residual
+                                    * (a * x.slope_value * y.slope + b * y.slope_value * x.slope)
+                                + small
+                                    * small
+                                    * (a * a * x.slope_square * y.slope
+                                        + b * b * y.slope_square * x.slope
+                                        + 2.0 * a * b * x.slope_value * y.slope_value);
+                            sums_joint[c * k + e] += weight * a * b * joint;
+                        }
+                    }
+                }
+                let error = label - output;
+                rest[0] += weight * (error * error + scatter + noise);
+                rest[1] += weight * (label * label + noise);
+            }
+        });
+        let mut parts = Split(&sums);
+        let target = parts.matrix(k, r);
+        let target_squares = parts.matrix(k, r);
+        let from_shared = parts.matrix(k, k);
+        let own_same = parts.matrix(k, 1);
+        let own_other = parts.matrix(k, k);
+        let power_same = parts.matrix(k, 1);
+        let joint = parts.matrix(k, k);
+        let joint = Mat::from_fn(k, k, |c, e| joint[(c.max(e), c.min(e))]);
+        let on_diagonal = |same: &Mat<f64>, other: &Mat<f64>| {
+            Mat::from_fn(k, k, |c, e| {
+                if c == e {
+                    same[(c, 0)] - other[(c, c)]
+                } else {
+                    0.0
+                }
+            })
+        };
+        Some(Averages {
+            fields: ClassMatrix {
+                own: on_diagonal(&own_same, &own_other),
+                cross: from_shared + &own_other,
+            },
+            power: ClassMatrix {
+                own: on_diagonal(&power_same, &joint),
+                cross: joint,
+            },
+            target,
+            target_squares,
+            error: parts.0[0],
+            label_power: parts.0[1],
+            sampled: shared.points.is_sampled(),
+        })
+    }
+
+    /// Averages over samples of all fields.
+    fn sampled(&self) -> Option<Averages> {
+        let (k, r) = (self.population.len(), self.dynamics.link.r());
+        let network = Sampler::new(self.population, self.fields)?;
+        let p = network.width();
+        let samples = (SAMPLING / p as f64).clamp(8192.0, 2_097_152.0) as usize;
+        const ROWS: usize = 256;
+        let feedback = self.feedback();
+        let noise = self.dynamics.noise;
+        // X, squares | moments of (B, lambda) and (B, B) | error, power
+        let length = 2 * k * r + 2 * Moments::length(k) + 2;
+        let sums = tree_sum(samples.div_ceil(ROWS), length, |block, sums| {
+            let mut stream = Stream::new(self.seed, Role::Theory, 1, block as u64);
+            let (targets, fields) = network.draw(&mut stream, r, ROWS);
+            let mut labels = vec![0.0; ROWS];
+            link_values(self.dynamics.link, &targets, &mut labels);
+            let mut noises = vec![0.0; ROWS];
+            stream.fill_normal(&mut noises);
+            for (label, draw) in labels.iter_mut().zip(&noises) {
+                *label += noise.sqrt() * draw - self.dynamics.removed_mean;
+            }
+            let mut errors = labels.clone();
+            let mut column = vec![0.0; ROWS];
+            for (i, field) in fields.iter().enumerate() {
+                let a = self.population.classes[network.class(i)].second;
+                self.sigma.activation.value_column(field, &mut column);
+                for (error, value) in errors.iter_mut().zip(&column) {
+                    *error -= a * value / p as f64;
+                }
+            }
+            let mut drives = Vec::with_capacity(p);
+            for (i, field) in fields.iter().enumerate() {
+                let a = self.population.classes[network.class(i)].second;
+                self.sigma.activation.derivative_column(field, &mut column);
+                let drive: Vec<f64> = (0..ROWS)
+                    .map(|v| {
+                        let residual = feedback * errors[v] + (1.0 - feedback) * labels[v];
+                        a * column[v] * residual
+                    })
+                    .collect();
+                drives.push(drive);
+            }
+            network.target_moments(&drives, &targets, &mut sums[..2 * k * r]);
+            let rest = &mut sums[2 * k * r..];
+            let (first, rest) = rest.split_at_mut(Moments::length(k));
+            let (second, rest) = rest.split_at_mut(Moments::length(k));
+            network.moments(&drives, &fields, first);
+            network.moments(&drives, &drives, second);
+            rest[0] += errors.iter().map(|e| e * e).sum::<f64>();
+            rest[1] += labels.iter().map(|y| y * y).sum::<f64>();
+        });
+        let total = (samples.div_ceil(ROWS) * ROWS) as f64;
+        let sums: Vec<f64> = sums.iter().map(|sum| sum / total).collect();
+        let mut parts = Split(&sums);
+        let target = parts.matrix(k, r);
+        let target_squares = parts.matrix(k, r);
+        let fields = network.matrix(parts.take(Moments::length(k)));
+        let power = network.matrix(parts.take(Moments::length(k)));
+        Some(Averages {
+            target,
+            target_squares,
+            fields,
+            power,
+            error: parts.0[0],
+            label_power: parts.0[1],
+            sampled: true,
+        })
+    }
+}
+
+/// A list of numbers, read from the front.
+pub(super) struct Split<'a>(pub &'a [f64]);
+
+impl<'a> Split<'a> {
+    pub(super) fn take(&mut self, count: usize) -> &'a [f64] {
+        let (front, rest) = self.0.split_at(count);
+        self.0 = rest;
+        front
+    }
+
+    pub(super) fn matrix(&mut self, rows: usize, columns: usize) -> Mat<f64> {
+        let entries = self.take(rows * columns);
+        Mat::from_fn(rows, columns, |i, j| entries[i * columns + j])
+    }
+}

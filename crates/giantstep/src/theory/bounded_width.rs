@@ -1,0 +1,213 @@
+//! Errors of readouts of a network of bounded width, given its overlaps (M, Q).
+//!
+//! A readout sees the network through `A = E[sigma(lambda) sigma(lambda)^T] / p` and
+//! `b = E[sigma(lambda) y] / sqrt p`, Gaussian averages over fields with covariance `[[Q, M], [M^T, I]]`. Regime:
+//! width much smaller than n and d, n to infinity. THEORY.md (12).
+
+use faer::linalg::solvers::Solve;
+use faer::{Mat, Side};
+
+use crate::activation::Activation;
+use crate::expr::{Expr, Function};
+use crate::readout::Intercept;
+use crate::theory::expectation::{Shape, Sigma, link_values};
+use crate::theory::population::{ClassMatrix, Population};
+use crate::theory::recursion::Dynamics;
+
+/// `E[sigma(u) sigma(v)]` for centred Gaussian `(u, v)` with variances `q_u`, `q_v` and covariance `q_uv`.
+///
+/// In closed form for relu (the arc-cosine kernel, Cho and Saul 2009) and erf (the arc-sine kernel, Williams
+/// 1998), otherwise by two nested rules split at the kinks.
+pub fn kernel(activation: &Activation, q_u: f64, q_v: f64, q_uv: f64) -> f64 {
+    use std::f64::consts::PI;
+    let size = (q_u * q_v).sqrt();
+    let q_uv = q_uv.clamp(-size, size);
+    match activation.expr() {
+        Expr::Apply(Function::Relu, x) if **x == Expr::Variable(0) => {
+            if size == 0.0 {
+                return 0.0;
+            }
+            let cosine = q_uv / size;
+            let angle = cosine.acos();
+            size * (angle.sin() + (PI - angle) * cosine) / (2.0 * PI)
+        }
+        Expr::Apply(Function::Erf, x) if **x == Expr::Variable(0) => {
+            let argument = 2.0 * q_uv / ((1.0 + 2.0 * q_u) * (1.0 + 2.0 * q_v)).sqrt();
+            2.0 / PI * argument.asin()
+        }
+        _ => {
+            let sigma = Sigma::new(activation);
+            let slope = if q_u > 0.0 { q_uv / q_u } else { 0.0 };
+            let rest = (q_v - slope * q_uv).max(0.0);
+            let rule = sigma.rule(0.0, q_u);
+            rule.expect(|x| {
+                let u = q_u.sqrt() * x;
+                let [inner] = sigma.average(slope * u, rest, |value, _, _| [value]);
+                activation.value(u) * inner
+            })
+        }
+    }
+}
+
+/// What readouts of a network depend on.
+#[derive(Debug, Clone)]
+pub struct Kernels {
+    population: Population,
+    /// `E[sigma(lambda_i) sigma(lambda_j)]`.
+    pub features: ClassMatrix,
+    /// `E[sigma(lambda_i) y]` for each class.
+    pub response: Vec<f64>,
+    /// `E sigma(lambda_i)` for each class.
+    pub feature_mean: Vec<f64>,
+    /// `E y`.
+    pub label_mean: f64,
+    /// `E y^2`, label noise included.
+    pub label_power: f64,
+}
+
+/// Why there is no prediction of a readout.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum KernelError {
+    /// The responses could not be computed.
+    #[error(
+        "neuron class {class}: E[sigma(lambda) y] has no value at |m| = {overlap}, variance {variance}"
+    )]
+    Response {
+        /// The class.
+        class: usize,
+        /// Its overlap with the target.
+        overlap: f64,
+        /// The variance of its field.
+        variance: f64,
+    },
+    /// The system of the ridge has no solution.
+    #[error(
+        "ridge {ridge}: the {width} x {width} feature matrix is not finite or its eigensolver failed"
+    )]
+    Solve {
+        /// The ridge divided by n.
+        ridge: f64,
+        /// The number of classes.
+        width: usize,
+    },
+}
+
+impl Kernels {
+    /// The kernels of a state `(M, Q)` of a network.
+    ///
+    /// # Errors
+    /// [`KernelError`] if an average has no value.
+    pub fn of(
+        dynamics: &Dynamics<'_>,
+        population: &Population,
+        overlap: &Mat<f64>,
+        covariance: &ClassMatrix,
+    ) -> Result<Self, KernelError> {
+        let k = population.len();
+        let sigma = Sigma::new(dynamics.activation);
+        let variance = |c: usize| covariance.diagonal(c);
+        let of =
+            |c: usize, e: usize, q: f64| kernel(dynamics.activation, variance(c), variance(e), q);
+        let cross = Mat::from_fn(k, k, |c, e| of(c, e, covariance.cross[(c, e)]));
+        let own = Mat::from_fn(k, k, |c, e| {
+            if population.same_unit(c, e) {
+                of(c, e, covariance.own[(c, e)] + covariance.cross[(c, e)]) - cross[(c, e)]
+            } else {
+                0.0
+            }
+        });
+        let mut response = Vec::with_capacity(k);
+        for c in 0..k {
+            let row: Vec<f64> = (0..overlap.ncols()).map(|j| overlap[(c, j)]).collect();
+            let value = dynamics.response(&row, variance(c));
+            response.push(value.ok_or_else(|| KernelError::Response {
+                class: c,
+                overlap: row.iter().map(|m| m * m).sum::<f64>().sqrt(),
+                variance: variance(c),
+            })?);
+        }
+        let points = Shape::of(dynamics.link).points(dynamics.link.r(), 0, 1 << 20, 0);
+        let labels = points.expect(2, |columns, weights, sums| {
+            let mut labels = vec![0.0; weights.len()];
+            link_values(dynamics.link, columns, &mut labels);
+            for (label, weight) in labels.iter().zip(weights) {
+                let label = label - dynamics.removed_mean;
+                sums[0] += weight * label;
+                sums[1] += weight * label * label;
+            }
+        });
+        Ok(Self {
+            features: ClassMatrix { own, cross },
+            response,
+            feature_mean: (0..k)
+                .map(|c| sigma.average(0.0, variance(c), |value, _, _| [value])[0])
+                .collect(),
+            label_mean: labels[0],
+            label_power: labels[1] + dynamics.noise,
+            population: population.clone(),
+        })
+    }
+
+    /// The features on normalised class vectors, `A`, and their response `b`.
+    fn system(&self, intercept: Intercept) -> (Mat<f64>, Mat<f64>, f64) {
+        let population = &self.population;
+        let (k, p) = (population.len(), population.width());
+        let centred = f64::from(intercept == Intercept::With);
+        let root = |c: usize| (population.classes[c].count / p).sqrt();
+        let means = self.features.on_means(population);
+        let system = Mat::from_fn(k, k, |c, e| {
+            let product = root(c) * root(e) * self.feature_mean[c] * self.feature_mean[e];
+            means[(c, e)] / p - centred * product
+        });
+        let response = Mat::from_fn(k, 1, |c, _| {
+            root(c) * (self.response[c] - centred * self.feature_mean[c] * self.label_mean)
+        });
+        let power = self.label_power - centred * self.label_mean * self.label_mean;
+        (system, response, power)
+    }
+
+    /// `E (y - f)^2` of the ridge readout with penalty `ridge |a|^2` on the mean square over `n >> p` samples
+    /// (`lambda / n` in the units of an experiment file); zero gives the least-norm solution.
+    ///
+    /// With `w = (A + ridge I)^{-1} b` the error is `E y^2 - 2 b.w + w.A w`.
+    ///
+    /// # Errors
+    /// [`KernelError::Solve`] if the system has no solution.
+    pub fn ridge_error(&self, ridge: f64, intercept: Intercept) -> Result<f64, KernelError> {
+        let (system, response, power) = self.system(intercept);
+        let k = response.nrows();
+        let failed = KernelError::Solve { ridge, width: k };
+        let weights = if ridge > 0.0 {
+            let shifted = Mat::from_fn(k, k, |c, e| {
+                system[(c, e)] + if c == e { ridge } else { 0.0 }
+            });
+            match shifted.llt(Side::Lower) {
+                Ok(factor) => factor.solve(&response),
+                Err(_) => return Err(failed),
+            }
+        } else {
+            crate::theory::population::pseudo_inverse(&system).ok_or(failed.clone())? * &response
+        };
+        let fitted = (weights.transpose() * &response)[(0, 0)];
+        let norm = (weights.transpose() * &system * &weights)[(0, 0)];
+        let error = power - 2.0 * fitted + norm;
+        if error.is_finite() {
+            Ok(error)
+        } else {
+            Err(failed)
+        }
+    }
+
+    /// `E (y - f)^2` with the frozen second layer: `E y^2 - (2/p) sum a~_i b_i + (1/p^2) a~.A a~`.
+    pub fn untrained_error(&self) -> f64 {
+        let population = &self.population;
+        let p = population.width();
+        let weights = Mat::from_fn(population.len(), 1, |c, _| {
+            let class = &population.classes[c];
+            class.second * (class.count / p).sqrt()
+        });
+        let (system, response, power) = self.system(Intercept::Without);
+        power - 2.0 * (weights.transpose() * response)[(0, 0)]
+            + (weights.transpose() * system * &weights)[(0, 0)]
+    }
+}

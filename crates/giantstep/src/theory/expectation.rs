@@ -1,0 +1,459 @@
+//! Expectations over a few independent standard normal variables.
+
+use crate::batch::{Role, Stream};
+use crate::expr::{Expr, Function, Link, Operator};
+use crate::hermite::{Rule, composite, gauss_hermite, kink_points};
+use crate::reduce::tree_sum;
+
+use std::num::NonZeroUsize;
+
+/// Rules reach this far: beyond it the Gaussian mass is 2e-17.
+const REACH: f64 = 8.5;
+/// Points that are visited at a time.
+const BLOCK: usize = 512;
+
+/// The points at which an expectation is evaluated.
+#[derive(Debug, Clone)]
+pub(super) enum Points {
+    /// The product of one rule for each variable.
+    Tensor(Vec<Rule>),
+    /// Independent draws of this many variables.
+    Sampled {
+        variables: usize,
+        count: usize,
+        seed: u64,
+    },
+}
+
+impl Points {
+    /// The number of variables.
+    pub(super) fn variables(&self) -> usize {
+        match self {
+            Points::Tensor(rules) => rules.len(),
+            Points::Sampled { variables, .. } => *variables,
+        }
+    }
+
+    /// The number of points.
+    pub(super) fn count(&self) -> usize {
+        match self {
+            Points::Tensor(rules) => rules.iter().map(|rule| rule.nodes.len()).product(),
+            Points::Sampled { count, .. } => *count,
+        }
+    }
+
+    /// Whether expectations carry a sampling error.
+    pub(super) fn is_sampled(&self) -> bool {
+        matches!(self, Points::Sampled { .. })
+    }
+
+    /// `E f` for `length` functions at once: `visit(columns, weights, sums)` adds those of a block of points.
+    ///
+    /// The order of summation is fixed, whatever the number of threads.
+    pub(super) fn expect(
+        &self,
+        length: usize,
+        visit: impl Fn(&[Vec<f64>], &[f64], &mut [f64]) + Sync,
+    ) -> Vec<f64> {
+        let count = self.count();
+        tree_sum(count.div_ceil(BLOCK), length, |block, sums| {
+            let first = block * BLOCK;
+            let rows = BLOCK.min(count - first);
+            let mut weights = vec![1.0 / count as f64; rows];
+            let mut columns = vec![vec![0.0; rows]; self.variables()];
+            match self {
+                Points::Tensor(rules) => {
+                    weights.fill(1.0);
+                    for row in 0..rows {
+                        let mut index = first + row;
+                        for (rule, column) in rules.iter().zip(&mut columns) {
+                            let node = index % rule.nodes.len();
+                            index /= rule.nodes.len();
+                            column[row] = rule.nodes[node];
+                            weights[row] *= rule.weights[node];
+                        }
+                    }
+                }
+                Points::Sampled { seed, .. } => {
+                    let mut stream = Stream::new(*seed, Role::Theory, 0, block as u64);
+                    for column in &mut columns {
+                        stream.fill_normal(column);
+                    }
+                }
+            }
+            visit(&columns, &weights, sums);
+        })
+    }
+}
+
+/// The values of a link, with its argument list as columns.
+pub(super) fn link_values(link: &Link, columns: &[Vec<f64>], out: &mut [f64]) {
+    let columns: Vec<&[f64]> = columns[..link.r()].iter().map(Vec::as_slice).collect();
+    link.eval_columns(&columns, out);
+}
+
+/// Equally spaced nodes: for entire integrands the error decays as `exp(-(2 pi / step)^2 / 2)`.
+pub(super) fn trapezoid(step: f64) -> Rule {
+    let most = (REACH / step).ceil() as i64;
+    let nodes: Vec<f64> = (-most..=most).map(|j| j as f64 * step).collect();
+    truncated(Rule {
+        weights: nodes.iter().map(|x| (-x * x / 2.0).exp()).collect(),
+        nodes,
+    })
+}
+
+/// Gauss-Legendre panels of at most `width` with edges at the kinks.
+pub(super) fn panels(kinks: &[f64], width: f64) -> Rule {
+    truncated(composite(kinks, width))
+}
+
+/// Gauss-Hermite nodes, exact for polynomials up to this degree.
+pub(super) fn exact_up_to(degree: usize) -> Rule {
+    gauss_hermite(NonZeroUsize::MIN.saturating_add(degree / 2))
+}
+
+fn truncated(rule: Rule) -> Rule {
+    let kept: Vec<(f64, f64)> = rule
+        .nodes
+        .into_iter()
+        .zip(rule.weights)
+        .filter(|(x, _)| x.abs() <= REACH)
+        .collect();
+    let total: f64 = kept.iter().map(|(_, w)| w).sum();
+    Rule {
+        nodes: kept.iter().map(|(x, _)| *x).collect(),
+        weights: kept.iter().map(|(_, w)| w / total).collect(),
+    }
+}
+
+/// The shape of a link, as far as quadrature needs it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Shape {
+    /// A polynomial of this degree.
+    Polynomial(usize),
+    /// No kinks.
+    Smooth,
+    /// Kinks on hyperplanes `z_k = const` alone: their places for each variable.
+    AxisKinks(Vec<Vec<f64>>),
+    /// Kinks elsewhere.
+    Kinked,
+}
+
+impl Shape {
+    pub(super) fn of(link: &Link) -> Self {
+        let expr = link.expr();
+        if let Some(degree) = expr.polynomial_degree() {
+            return Shape::Polynomial(degree as usize);
+        }
+        let kinks = expr.kinks();
+        if kinks.is_empty() {
+            return Shape::Smooth;
+        }
+        let mut places = vec![Vec::new(); link.r()];
+        let mut factors = Vec::new();
+        kinks.iter().for_each(|kink| split(kink, &mut factors));
+        for factor in factors {
+            let mut variables = Vec::new();
+            factor.visit(&mut |e| {
+                if let Expr::Variable(k) = e
+                    && !variables.contains(k)
+                {
+                    variables.push(*k);
+                }
+            });
+            match variables[..] {
+                [] => {}
+                [k] => {
+                    let of_one = Expr::Apply(Function::Abs, Box::new(on_first(factor)));
+                    places[k].extend(kink_points(&of_one));
+                }
+                _ => return Shape::Kinked,
+            }
+        }
+        for places in &mut places {
+            places.sort_by(f64::total_cmp);
+            places.dedup();
+        }
+        Shape::AxisKinks(places)
+    }
+
+    /// Points for expectations of `g^2 He_k` and `g He_k` with `k <= order`; at most about `budget`, else sampled.
+    pub(super) fn points(&self, r: usize, order: usize, budget: usize, seed: u64) -> Points {
+        let per_variable = (budget as f64).powf(1.0 / r.max(1) as f64);
+        let fits = |rules: &[Rule]| {
+            let sizes = rules.iter().map(|rule| rule.nodes.len() as f64);
+            sizes.product::<f64>() <= budget as f64
+        };
+        let tensor = match self {
+            Shape::Polynomial(degree) => Some(vec![exact_up_to(2 * degree + order); r]),
+            Shape::Smooth if per_variable >= 35.0 => {
+                let step = (2.0 * REACH / (per_variable - 2.0)).max(1.0 / 16.0);
+                Some(vec![trapezoid(step); r])
+            }
+            Shape::AxisKinks(places) => [0.5, 1.0, 2.0, 3.0]
+                .iter()
+                .map(|width| places.iter().map(|kinks| panels(kinks, *width)).collect())
+                .find(|rules: &Vec<Rule>| fits(rules)),
+            _ => None,
+        };
+        match tensor {
+            Some(rules) if fits(&rules) => Points::Tensor(rules),
+            _ => Points::Sampled {
+                variables: r,
+                count: budget,
+                seed,
+            },
+        }
+    }
+}
+
+/// The factors of a product: it vanishes where one of them does.
+fn split<'a>(expr: &'a Expr, factors: &mut Vec<&'a Expr>) {
+    match expr {
+        Expr::Binary(Operator::Multiply | Operator::Divide, a, b) => {
+            split(a, factors);
+            split(b, factors);
+        }
+        Expr::Negate(e)
+        | Expr::Apply(Function::Sign | Function::Tanh | Function::Erf | Function::Abs, e) => {
+            split(e, factors);
+        }
+        _ => factors.push(expr),
+    }
+}
+
+/// An expression of one variable, whichever it is, as one of the first.
+fn on_first(expr: &Expr) -> Expr {
+    let one = |e: &Expr| Box::new(on_first(e));
+    match expr {
+        Expr::Variable(_) => Expr::Variable(0),
+        Expr::Negate(e) => Expr::Negate(one(e)),
+        Expr::Apply(function, e) => Expr::Apply(*function, one(e)),
+        Expr::Hermite(k, e) => Expr::Hermite(*k, one(e)),
+        Expr::Binary(operator, a, b) => Expr::Binary(*operator, one(a), one(b)),
+        Expr::Number(_) | Expr::Pi => expr.clone(),
+    }
+}
+
+/// Gaussian averages of an activation about a point s: `lambda = s + own`, `own ~ N(0, D)`, `u = sigma - E sigma`.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Local {
+    /// `E sigma`.
+    pub value: f64,
+    /// `E u^2`.
+    pub variance: f64,
+    /// `E sigma own`.
+    pub value_own: f64,
+    /// `E sigma'`.
+    pub slope: f64,
+    /// `E sigma' u`.
+    pub slope_value: f64,
+    /// `E sigma' u^2`.
+    pub slope_square: f64,
+    /// `E sigma' own`.
+    pub slope_own: f64,
+    /// `E sigma' u own`.
+    pub slope_value_own: f64,
+    /// `E sigma'^2`.
+    pub slopes: f64,
+    /// `E sigma'^2 u`.
+    pub slopes_value: f64,
+    /// `E sigma'^2 u^2`.
+    pub slopes_square: f64,
+}
+
+const FIELDS: usize = 11;
+
+impl Local {
+    fn from_array(v: [f64; FIELDS]) -> Self {
+        let [
+            value,
+            variance,
+            value_own,
+            slope,
+            slope_value,
+            slope_square,
+            slope_own,
+            slope_value_own,
+            slopes,
+            slopes_value,
+            slopes_square,
+        ] = v;
+        Self {
+            value,
+            variance,
+            value_own,
+            slope,
+            slope_value,
+            slope_square,
+            slope_own,
+            slope_value_own,
+            slopes,
+            slopes_value,
+            slopes_square,
+        }
+    }
+}
+
+/// A table of [`Local`] averages at one variance, as functions of s.
+#[derive(Debug, Clone)]
+pub(super) struct Smoothed {
+    low: f64,
+    step: f64,
+    rows: Vec<[f64; FIELDS]>,
+}
+
+/// The kinks of an activation and its two columns.
+#[derive(Debug, Clone)]
+pub(super) struct Sigma<'a> {
+    pub activation: &'a crate::activation::Activation,
+    pub kinks: Vec<f64>,
+}
+
+impl<'a> Sigma<'a> {
+    pub(super) fn new(activation: &'a crate::activation::Activation) -> Self {
+        Self {
+            activation,
+            kinks: kink_points(activation.expr()),
+        }
+    }
+
+    /// A rule for functions of `sigma(s + sqrt(variance) x)`.
+    pub(super) fn rule(&self, s: f64, variance: f64) -> Rule {
+        let scale = variance.sqrt();
+        if scale == 0.0 {
+            return Rule {
+                nodes: vec![0.0],
+                weights: vec![1.0],
+            };
+        }
+        let kinks: Vec<f64> = self.kinks.iter().map(|k| (k - s) / scale).collect();
+        // The panels follow the activation where it is the sharper one.
+        panels(&kinks, (1.5 / scale).clamp(0.25, 1.5))
+    }
+
+    /// `E h(sigma(s + sqrt(variance) x), sigma'(...), sqrt(variance) x)` for several h.
+    pub(super) fn average<const N: usize>(
+        &self,
+        s: f64,
+        variance: f64,
+        h: impl Fn(f64, f64, f64) -> [f64; N],
+    ) -> [f64; N] {
+        let rule = self.rule(s, variance);
+        let scale = variance.sqrt();
+        let fields: Vec<f64> = rule.nodes.iter().map(|x| s + scale * x).collect();
+        let (mut values, mut slopes) = (fields.clone(), fields.clone());
+        self.activation.value_column(&fields, &mut values);
+        self.activation.derivative_column(&fields, &mut slopes);
+        let mut sums = [0.0; N];
+        for (q, weight) in rule.weights.iter().enumerate() {
+            let terms = h(values[q], slopes[q], scale * rule.nodes[q]);
+            for (sum, term) in sums.iter_mut().zip(terms) {
+                *sum += weight * term;
+            }
+        }
+        sums
+    }
+
+    /// The averages about one point.
+    pub(super) fn local(&self, s: f64, variance: f64) -> [f64; FIELDS] {
+        let [value] = self.average(s, variance, |v, _, _| [v]);
+        self.average(s, variance, |v, slope, own| {
+            let u = v - value;
+            [
+                v,
+                u * u,
+                v * own,
+                slope,
+                slope * u,
+                slope * u * u,
+                slope * own,
+                slope * u * own,
+                slope * slope,
+                slope * slope * u,
+                slope * slope * u * u,
+            ]
+        })
+    }
+
+    /// The table for `|s| <= reach`; none if it were too large, because the variance is too small.
+    pub(super) fn smoothed(&self, variance: f64, reach: f64) -> Option<Smoothed> {
+        const MOST: f64 = 20_000.0;
+        let step = variance.sqrt() / 16.0;
+        let half = (reach / step).ceil() + 3.0;
+        if !(2.0 * half < MOST) {
+            return None;
+        }
+        let low = -half * step;
+        let rows = (0..=2 * half as usize)
+            .map(|j| self.local(low + j as f64 * step, variance))
+            .collect();
+        Some(Smoothed { low, step, rows })
+    }
+}
+
+impl Smoothed {
+    /// The table covers `|s|` up to here.
+    pub(super) fn reach(&self) -> f64 {
+        -self.low - 4.0 * self.step
+    }
+
+    /// The averages about s, by interpolation of degree five; s is clamped to the table.
+    pub(super) fn at(&self, s: f64) -> Local {
+        let place = ((s - self.low) / self.step).clamp(2.0, self.rows.len() as f64 - 4.0);
+        let first = place as usize - 2;
+        let x = place - first as f64;
+        let mut values = [0.0; FIELDS];
+        // Lagrange weights on the nodes 0, ..., 5.
+        const SCALE: [f64; 6] = [-120.0, 24.0, -12.0, 12.0, -24.0, 120.0];
+        for (j, row) in self.rows[first..first + 6].iter().enumerate() {
+            let mut weight = 1.0 / SCALE[j];
+            for k in 0..6 {
+                if k != j {
+                    weight *= x - k as f64;
+                }
+            }
+            for (value, entry) in values.iter_mut().zip(row) {
+                *value += weight * entry;
+            }
+        }
+        Local::from_array(values)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::activation::Activation;
+
+    #[test]
+    fn smoothed_relu_has_its_closed_form() {
+        let relu = Activation::parse("relu(x)").unwrap();
+        let sigma = Sigma::new(&relu);
+        let (variance, s) = (0.49f64, 0.83);
+        let table = sigma.smoothed(variance, 3.0).unwrap();
+        let t = s / variance.sqrt();
+        let density = (-t * t / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt();
+        let mass = 0.5 * (1.0 + libm::erf(t / std::f64::consts::SQRT_2));
+        let local = table.at(s);
+        assert!((local.slope - mass).abs() < 1e-7);
+        assert!((local.value - (s * mass + variance.sqrt() * density)).abs() < 1e-7);
+        assert!((local.value_own - variance * mass).abs() < 1e-7);
+    }
+
+    #[test]
+    fn kinks_of_products_lie_on_axes() {
+        let shape = |text| Shape::of(&Link::parse(text, None).unwrap());
+        assert_eq!(
+            shape("sign(z1*z2*z3)"),
+            Shape::AxisKinks(vec![vec![0.0]; 3])
+        );
+        assert_eq!(shape("max(z1, z2)"), Shape::Kinked);
+        assert_eq!(
+            shape("relu(z2 - 1) + z1"),
+            Shape::AxisKinks(vec![vec![], vec![1.0]])
+        );
+        assert_eq!(shape("z1 + z2^3"), Shape::Polynomial(3));
+        assert_eq!(shape("tanh(z1)"), Shape::Smooth);
+    }
+}

@@ -1,0 +1,24 @@
+//! What should have happened: predictions from the theory of giant steps.
+//!
+//! [`predict`] lays predictions beside what a run of the same experiment measures. Each carries the regime in
+//! which it holds, its source, and whether it is proved.
+//!
+//! - [`one_step`]: one step, `n = alpha d^l`: alignment in closed form, or as a law over neurons.
+//! - [`recursion`]: T steps on fresh batches, `n = alpha d`: a closed recursion of (M, Q).
+//! - [`reuse`]: two steps on the same batch.
+//! - [`bounded_width`]: readout errors given (M, Q).
+//! - [`state_equations`]: readout errors where n, p and d grow together.
+
+mod averages;
+pub mod bounded_width;
+mod expectation;
+pub mod one_step;
+pub mod population;
+mod predict;
+pub mod recursion;
+pub mod reuse;
+mod sampler;
+mod shared;
+pub mod state_equations;
+
+pub use predict::{Absent, Prediction, Predictions, Spread, Status, predict};

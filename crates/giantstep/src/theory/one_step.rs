@@ -1,0 +1,387 @@
+//! One giant step: alignment of single neurons, in closed form or as a law over neurons.
+//!
+//! By Stein's lemma and the Hermite expansion of the activation, `c_k = E[sigma(x) He_k(x)]`,
+//! `T_k = E[g(z) He_k(z)]` (a symmetric k-tensor on R^r), the gradient of one neuron is
+//! `E[x sigma'(<w, x>) y] = sum_k (1/k!) [c_{k+2} <T_k, m^k> w + c_{k+1} T_{k+1} m^k]` with `m = W* w` the initial
+//! overlap, plus noise of squared norm `E[sigma'^2] E[y^2] d/n` in directions that carry nothing.
+
+use std::collections::BTreeMap;
+
+use crate::activation::Activation;
+use crate::batch::{Role, Stream};
+use crate::hermite::hermite_all;
+use crate::labels::{Removal, Target};
+use crate::theory::expectation::{Points, Shape, Sigma, link_values};
+
+/// Gaussian moments of an activation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ActivationMoments {
+    /// `c_k = E[sigma(x) He_k(x)]`.
+    pub coefficients: Vec<f64>,
+    /// `E[sigma'(x)^2]`.
+    pub slope_power: f64,
+    /// `E[x sigma'(x)]`.
+    pub slope_along: f64,
+    /// `E[sigma(x)^2]`.
+    pub power: f64,
+}
+
+impl ActivationMoments {
+    /// The moments, by quadrature split at the kinks.
+    pub fn of(activation: &Activation) -> Self {
+        let sigma = Sigma::new(activation);
+        let [slope_power, slope_along, power] =
+            sigma.average(0.0, 1.0, |v, slope, x| [slope * slope, slope * x, v * v]);
+        let found = activation.coefficients(ORDERS + 2);
+        let zeros = found.values.iter().zip(&found.errors);
+        Self {
+            coefficients: zeros
+                .map(|(c, error)| if c.abs() <= 2.0 * error { 0.0 } else { *c })
+                .collect(),
+            slope_power,
+            slope_along,
+            power,
+        }
+    }
+}
+
+/// The largest order of a Hermite tensor that is computed.
+pub const ORDERS: usize = 4;
+
+/// Hermite tensors `T_k` of a link for `k <= 4`, and its moments.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LinkMoments {
+    /// The number r of directions.
+    pub r: usize,
+    /// `E y^2`, label noise included.
+    pub power: f64,
+    /// For each order k, the entries of `T_k` by multi-index `m` with `|m| = k` (the multiplicity of each
+    /// direction).
+    pub tensors: Vec<BTreeMap<Vec<u8>, f64>>,
+    /// Standard errors of the entries, where they were sampled.
+    pub standard_errors: Option<Vec<BTreeMap<Vec<u8>, f64>>>,
+}
+
+impl LinkMoments {
+    /// The moments of a target, by tensor quadrature where r is small, otherwise sampled from a fixed seed.
+    ///
+    /// Entries within four standard errors (or rounding) of zero are set to zero.
+    pub fn of(target: &Target) -> Self {
+        const BUDGET: usize = 1 << 20;
+        let (link, r) = (&target.link, target.r);
+        // So many entries that the tensors of a wide link stop early.
+        let highest = (1..=ORDERS)
+            .rev()
+            .find(|k| count(r, *k) <= 1000)
+            .unwrap_or(1);
+        let indices: Vec<Vec<Vec<u8>>> = (0..=highest).map(|k| multi_indices(r, k)).collect();
+        let all: Vec<&Vec<u8>> = indices.iter().flatten().collect();
+        let points = Shape::of(link).points(r, 2 * highest, BUDGET, 1);
+        let sums = points.expect(2 * all.len() + 1, |columns, weights, sums| {
+            let mut labels = vec![0.0; weights.len()];
+            link_values(link, columns, &mut labels);
+            for (row, (label, weight)) in labels.iter().zip(weights).enumerate() {
+                let polynomials: Vec<Vec<f64>> = columns
+                    .iter()
+                    .map(|column| hermite_all(highest + 1, column[row]))
+                    .collect();
+                for (index, pair) in all.iter().zip(sums.as_chunks_mut().0) {
+                    let [first, square]: &mut [f64; 2] = pair;
+                    let he: f64 = index
+                        .iter()
+                        .zip(&polynomials)
+                        .map(|(m, he)| he[usize::from(*m)])
+                        .product();
+                    *first += weight * label * he;
+                    *square += weight * (label * he).powi(2);
+                }
+                sums[2 * all.len()] += weight * label * label;
+            }
+        });
+        let size = points.count() as f64;
+        let mut tensors = Vec::new();
+        let mut errors = Vec::new();
+        let mut values = sums.as_chunks::<2>().0.iter();
+        for indices in &indices {
+            let (mut tensor, mut error) = (BTreeMap::new(), BTreeMap::new());
+            for (index, [value, square]) in indices.iter().zip(values.by_ref()) {
+                let sampling = ((square - value * value).max(0.0) / size).sqrt();
+                let doubt = match points {
+                    Points::Sampled { .. } => 4.0 * sampling,
+                    Points::Tensor(_) => 1e-9 * square.sqrt(),
+                };
+                let kept = if value.abs() <= doubt { 0.0 } else { *value };
+                tensor.insert(index.clone(), kept);
+                error.insert(index.clone(), sampling);
+            }
+            tensors.push(tensor);
+            errors.push(error);
+        }
+        Self {
+            r,
+            power: sums[2 * all.len()] + target.noise,
+            tensors,
+            standard_errors: points.is_sampled().then_some(errors),
+        }
+    }
+
+    /// `E y`.
+    pub fn mean(&self) -> f64 {
+        self.tensors[0].values().sum()
+    }
+
+    /// `T_1`.
+    pub fn linear(&self) -> Vec<f64> {
+        self.apply(1, &vec![0.0; self.r])
+    }
+
+    /// `|T_k|^2 / k!`: the power of degree k.
+    pub fn degree_power(&self, k: usize) -> f64 {
+        let Some(tensor) = self.tensors.get(k) else {
+            return 0.0;
+        };
+        let weight = |m: &Vec<u8>| {
+            m.iter()
+                .map(|m| factorial(usize::from(*m)))
+                .product::<f64>()
+        };
+        tensor.iter().map(|(m, t)| t * t / weight(m)).sum()
+    }
+
+    /// The leading order l, the least `k >= 1` with `T_k != 0`; none up to the largest order computed.
+    pub fn leading_order(&self) -> Option<usize> {
+        (1..self.tensors.len()).find(|k| self.tensors[*k].values().any(|t| *t != 0.0))
+    }
+
+    /// The vector `T_k g^{k-1}` for `k >= 1`.
+    pub fn apply(&self, k: usize, g: &[f64]) -> Vec<f64> {
+        let mut out = vec![0.0; self.r];
+        let Some(tensor) = self.tensors.get(k) else {
+            return out;
+        };
+        for (index, value) in tensor {
+            for (i, out) in out.iter_mut().enumerate() {
+                let Some(rest) = index[i].checked_sub(1) else {
+                    continue;
+                };
+                // (k-1)! / prod m_j! orderings of the remaining indices.
+                let mut term = value * factorial(k - 1);
+                for (j, m) in index.iter().enumerate() {
+                    let m = if j == i { rest } else { *m };
+                    term *= g[j].powi(i32::from(m)) / factorial(usize::from(m));
+                }
+                *out += term;
+            }
+        }
+        out
+    }
+
+    /// The moments after the removal of low degrees, as if these were known exactly.
+    pub fn without(&self, removal: Removal) -> Self {
+        let degrees = match removal {
+            Removal::Nothing => 0,
+            Removal::Mean => 1,
+            Removal::MeanAndLinear => 2,
+        };
+        let mut rest = self.clone();
+        for k in 0..degrees.min(rest.tensors.len()) {
+            rest.power -= self.degree_power(k);
+            rest.tensors[k].values_mut().for_each(|t| *t = 0.0);
+        }
+        rest
+    }
+}
+
+fn factorial(k: usize) -> f64 {
+    (1..=k).map(|j| j as f64).product()
+}
+
+/// The number of multi-indices of order k in r directions.
+fn count(r: usize, k: usize) -> usize {
+    (0..k).fold(1, |count, j| count * (r + j) / (j + 1))
+}
+
+fn multi_indices(r: usize, k: usize) -> Vec<Vec<u8>> {
+    let Some(rest) = r.checked_sub(1) else {
+        return if k == 0 { vec![vec![]] } else { vec![] };
+    };
+    let mut indices = Vec::new();
+    for last in 0..=k {
+        for mut index in multi_indices(rest, k - last) {
+            index.push(last as u8);
+            indices.push(index);
+        }
+    }
+    indices
+}
+
+/// A neuron after one giant step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Neuron {
+    /// Its overlaps `Pi* w` with the target directions.
+    pub overlap: Vec<f64>,
+    /// Its squared norm.
+    pub norm_squared: f64,
+}
+
+impl Neuron {
+    /// `|Pi* w|^2 / |w|^2`.
+    pub fn alignment(&self) -> f64 {
+        self.overlap.iter().map(|m| m * m).sum::<f64>() / self.norm_squared
+    }
+}
+
+/// One giant step from random weights.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OneStep {
+    /// Moments of the activation.
+    pub activation: ActivationMoments,
+    /// Moments of the link.
+    pub link: LinkMoments,
+    /// What the output of the initial network adds to `|w|^2`, in units of `(eta~ a~)^2`: 0 for symmetric pairs or
+    /// the correlation loss, see [`OneStep::output_drift`] otherwise.
+    pub drift: f64,
+}
+
+impl OneStep {
+    /// [`OneStep::drift`] of p independent neurons under the squared loss, at leading order l:
+    /// `d^{l-1} (c_1^4 + (c_0 E[x sigma'])^2) E[a~^2] / p`.
+    pub fn output_drift(
+        activation: &ActivationMoments,
+        width: f64,
+        dimension: f64,
+        order: usize,
+        second_power: f64,
+    ) -> f64 {
+        let (c0, c1) = (activation.coefficients[0], activation.coefficients[1]);
+        let per_neuron = c1.powi(4) + (c0 * activation.slope_along).powi(2);
+        dimension.powi(order as i32 - 1) * per_neuron * second_power / width
+    }
+
+    /// A neuron after one step with `n = alpha d` samples.
+    ///
+    /// `Pi* w = eta~ a~ c_1 T_1`, and with `e = E[x sigma'(x)]`
+    /// `|w|^2 = (1 + eta~ a~ e E f*)^2 + eta~^2 a~^2 (c_1^2 |T_1|^2 + E[sigma'^2] E[y^2] / alpha)`
+    /// for the step size `eta = eta~ p` and `a~ = sqrt(p) a`. Regime: d to infinity. THEORY.md (7).
+    pub fn linear(&self, alpha: f64, rate: f64, second: f64) -> Neuron {
+        let scale = rate * second;
+        let c1 = self.activation.coefficients[1];
+        let overlap: Vec<f64> = self.link.linear().iter().map(|t| scale * c1 * t).collect();
+        let along = 1.0 + scale * self.activation.slope_along * self.link.mean();
+        let noise =
+            scale * scale * (self.activation.slope_power * self.link.power / alpha + self.drift);
+        let signal: f64 = overlap.iter().map(|m| m * m).sum();
+        Neuron {
+            overlap,
+            norm_squared: along * along + signal + noise,
+        }
+    }
+
+    /// The inner product of two independent neurons after one step with `n = alpha d` samples:
+    /// `Q_ij = eta~^2 a~_i a~_j c_1^2 (|T_1|^2 + E[y^2] / alpha)`. The noise of the data is shared. THEORY.md (7).
+    pub fn between(&self, alpha: f64, rate: f64, second: (f64, f64)) -> f64 {
+        let c1 = self.activation.coefficients[1];
+        let linear: f64 = self.link.linear().iter().map(|t| t * t).sum();
+        rate * rate * second.0 * second.1 * c1 * c1 * (linear + self.link.power / alpha)
+    }
+
+    /// A neuron with rescaled initial overlap `g = sqrt(d) W* w` after one step with `n = alpha_l d^l` samples,
+    /// step size `eta = eta~ p d^{(l-1)/2}` and `l >= 2` the leading order:
+    ///
+    /// `Pi* w = eta~ a~ c_l / (l-1)! T_l g^{l-1}`,
+    /// `|w|^2 = 1 + |Pi* w|^2 + eta~^2 a~^2 E[sigma'^2] E[y^2] / alpha_l`.
+    ///
+    /// Regime: d to infinity, centred labels. None if there is no leading order from 2 to 4. THEORY.md (8).
+    pub fn higher(&self, alpha: f64, rate: f64, second: f64, g: &[f64]) -> Option<Neuron> {
+        let order = self.link.leading_order().filter(|l| *l >= 2)?;
+        let scale = rate * second;
+        let c = self.activation.coefficients[order] / factorial(order - 1);
+        let overlap: Vec<f64> = self
+            .link
+            .apply(order, g)
+            .iter()
+            .map(|t| scale * c * t)
+            .collect();
+        let noise =
+            scale * scale * (self.activation.slope_power * self.link.power / alpha + self.drift);
+        let signal: f64 = overlap.iter().map(|m| m * m).sum();
+        Some(Neuron {
+            overlap,
+            norm_squared: 1.0 + signal + noise,
+        })
+    }
+
+    /// The law of [`OneStep::higher`] over neurons: `draws` of them, their g independent N(0, I), with the weights
+    /// `seconds` in turn.
+    pub fn law(&self, alpha: f64, rate: f64, seconds: &[f64], draws: usize) -> Option<Law> {
+        let mut stream = Stream::new(0, Role::Theory, 2, 0);
+        let mut g = vec![0.0; self.link.r];
+        let neurons: Vec<Neuron> = (0..draws)
+            .map(|draw| {
+                stream.fill_normal(&mut g);
+                self.higher(alpha, rate, seconds[draw % seconds.len()], &g)
+            })
+            .collect::<Option<_>>()?;
+        Some(Law::of(&neurons))
+    }
+}
+
+/// The law of a neuron's alignment and norm over neurons.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Law {
+    /// The alignments `|Pi* w|^2 / |w|^2`, ascending.
+    pub alignments: Vec<f64>,
+    /// The mean norm.
+    pub norm: f64,
+    /// The largest eigenvalues of `E[u u^T]`, `u = Pi* w / |Pi* w|`, descending: how neurons spread over directions.
+    pub directions: Vec<f64>,
+}
+
+impl Law {
+    fn of(neurons: &[Neuron]) -> Self {
+        let size = neurons.len() as f64;
+        let mut alignments: Vec<f64> = neurons.iter().map(Neuron::alignment).collect();
+        alignments.sort_by(f64::total_cmp);
+        let r = neurons.first().map_or(0, |neuron| neuron.overlap.len());
+        let mut second = faer::Mat::<f64>::zeros(r, r);
+        for neuron in neurons {
+            let squared: f64 = neuron.overlap.iter().map(|m| m * m).sum();
+            if squared > 0.0 {
+                for i in 0..r {
+                    for j in 0..r {
+                        second[(i, j)] += neuron.overlap[i] * neuron.overlap[j] / squared / size;
+                    }
+                }
+            }
+        }
+        let mut directions = second
+            .self_adjoint_eigenvalues(faer::Side::Lower)
+            .unwrap_or_default();
+        directions.reverse();
+        let norms = neurons.iter().map(|neuron| neuron.norm_squared.sqrt());
+        Self {
+            alignments,
+            norm: norms.sum::<f64>() / size,
+            directions,
+        }
+    }
+
+    /// The mean alignment.
+    pub fn mean(&self) -> f64 {
+        self.alignments.iter().sum::<f64>() / self.alignments.len() as f64
+    }
+
+    /// The standard error of [`Law::mean`].
+    pub fn standard_error(&self) -> f64 {
+        let (mean, size) = (self.mean(), self.alignments.len() as f64);
+        let spread: f64 = self.alignments.iter().map(|x| (x - mean).powi(2)).sum();
+        spread.sqrt() / size
+    }
+
+    /// The alignment that a fraction of neurons stays below.
+    pub fn quantile(&self, level: f64) -> f64 {
+        let last = self.alignments.len().saturating_sub(1);
+        let index = (level * last as f64).round() as usize;
+        self.alignments.get(index).copied().unwrap_or(f64::NAN)
+    }
+}

@@ -1,0 +1,327 @@
+//! Networks described by classes of exchangeable neurons.
+//!
+//! In the limit of large d every neuron with the same second-layer weight behaves alike, so a network of any
+//! width is described by its classes: `M` has one row for each class, and a `p x p` matrix such as Q has two
+//! numbers for each pair of classes (same neuron or twin, different neurons).
+
+use faer::{Mat, Side};
+
+use crate::network::{NetworkLaw, Pairing, SecondLayer};
+
+/// A class of exchangeable neurons.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Class {
+    /// The second-layer weight `sqrt(p) a`.
+    pub second: f64,
+    /// The number of its neurons.
+    pub count: f64,
+    /// The class of their mirror images, if neurons come in pairs.
+    pub twin: Option<usize>,
+}
+
+/// A network's second layer, by classes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Population {
+    /// The classes.
+    pub classes: Vec<Class>,
+}
+
+/// The number of classes that stand for a continuous law of the second layer.
+const CLASSES: usize = 16;
+
+impl Population {
+    /// The network with these weights `sqrt(p) a_i`; equal weights form a class.
+    ///
+    /// Symmetric pairs are mirrored: neuron i and neuron `p - 1 - i`.
+    pub fn of_weights(weights: &[f64], pairing: Pairing) -> Self {
+        let drawn = match pairing {
+            Pairing::Independent => weights,
+            Pairing::Symmetric => &weights[..weights.len() / 2],
+        };
+        let mut kinds: Vec<(f64, f64)> = Vec::new();
+        for weight in drawn {
+            let key = match pairing {
+                Pairing::Independent => *weight,
+                Pairing::Symmetric => weight.abs(),
+            };
+            match kinds.iter_mut().find(|(value, _)| *value == key) {
+                Some((_, count)) => *count += 1.0,
+                None => kinds.push((key, 1.0)),
+            }
+        }
+        Self::of_kinds(&kinds, pairing)
+    }
+
+    /// The typical network of a law: as many weights of either sign as expected, quantiles of a continuous law.
+    pub fn of_law(law: &NetworkLaw) -> Self {
+        let drawn = match law.pairing {
+            Pairing::Independent => law.width,
+            Pairing::Symmetric => law.width / 2,
+        };
+        let size = drawn as f64;
+        let kinds = match (law.second_layer, law.pairing) {
+            (SecondLayer::Ones, _) | (SecondLayer::Rademacher, Pairing::Symmetric) => {
+                vec![(1.0, size)]
+            }
+            (SecondLayer::Rademacher, Pairing::Independent) => {
+                let positive = drawn.div_ceil(2) as f64;
+                let mut kinds = vec![(1.0, positive), (-1.0, size - positive)];
+                kinds.retain(|(_, count)| *count > 0.0);
+                kinds
+            }
+            (SecondLayer::Gaussian, pairing) => {
+                let quantile = |u: f64| {
+                    std::f64::consts::SQRT_2 * statrs::function::erf::erf_inv(2.0 * u - 1.0)
+                };
+                quantiles(drawn, pairing, 1.0, quantile)
+            }
+            (SecondLayer::Uniform, pairing) => {
+                quantiles(drawn, pairing, 1.0 / 3.0, |u| 2.0 * u - 1.0)
+            }
+        };
+        Self::of_kinds(&kinds, law.pairing)
+    }
+
+    fn of_kinds(kinds: &[(f64, f64)], pairing: Pairing) -> Self {
+        let mut classes = Vec::new();
+        for (second, count) in kinds {
+            let next = classes.len();
+            match pairing {
+                Pairing::Independent => classes.push(Class {
+                    second: *second,
+                    count: *count,
+                    twin: None,
+                }),
+                Pairing::Symmetric => {
+                    for (sign, twin) in [(1.0, next + 1), (-1.0, next)] {
+                        classes.push(Class {
+                            second: sign * second,
+                            count: *count,
+                            twin: Some(twin),
+                        });
+                    }
+                }
+            }
+        }
+        Self { classes }
+    }
+
+    /// The same composition with about `most` neurons at most.
+    pub(super) fn narrowed(&self, most: f64) -> Self {
+        let shrink = (most / self.width()).min(1.0);
+        let mut narrow = self.clone();
+        for class in &mut narrow.classes {
+            class.count = (class.count * shrink).round().max(1.0);
+        }
+        narrow
+    }
+
+    /// The number of classes.
+    pub fn len(&self) -> usize {
+        self.classes.len()
+    }
+
+    /// Whether there is no neuron at all.
+    pub fn is_empty(&self) -> bool {
+        self.classes.is_empty()
+    }
+
+    /// The width p.
+    pub fn width(&self) -> f64 {
+        self.classes.iter().map(|class| class.count).sum()
+    }
+
+    /// `(1/p) sum_i h(sqrt(p) a_i)` with the index of the class.
+    pub fn mean(&self, h: impl Fn(usize, &Class) -> f64) -> f64 {
+        let terms = self.classes.iter().enumerate();
+        terms
+            .map(|(c, class)| class.count * h(c, class))
+            .sum::<f64>()
+            / self.width()
+    }
+
+    /// Whether neurons come in pairs.
+    pub fn is_paired(&self) -> bool {
+        self.classes.iter().any(|class| class.twin.is_some())
+    }
+
+    /// `Q` of the initial network: 1 for a neuron with itself and its twin, otherwise 0.
+    pub fn initial_covariance(&self) -> ClassMatrix {
+        let k = self.len();
+        ClassMatrix {
+            own: Mat::from_fn(k, k, |c, e| {
+                f64::from(c == e || self.classes[c].twin == Some(e))
+            }),
+            cross: Mat::zeros(k, k),
+        }
+    }
+
+    /// Whether entry (c, e) of [`ClassMatrix::own`] may be occupied.
+    pub(super) fn same_unit(&self, c: usize, e: usize) -> bool {
+        c == e || self.classes[c].twin == Some(e)
+    }
+}
+
+/// Equally probable classes of a symmetric law, scaled to its second moment.
+fn quantiles(
+    drawn: usize,
+    pairing: Pairing,
+    second_moment: f64,
+    quantile: impl Fn(f64) -> f64,
+) -> Vec<(f64, f64)> {
+    let classes = drawn.min(CLASSES);
+    let weight = |c: usize| {
+        let u = (c as f64 + 0.5) / classes as f64;
+        match pairing {
+            Pairing::Independent => quantile(u),
+            Pairing::Symmetric => quantile(0.5 + 0.5 * u),
+        }
+    };
+    let weights: Vec<f64> = (0..classes).map(weight).collect();
+    let moment = weights.iter().map(|a| a * a).sum::<f64>() / classes as f64;
+    let scale = if moment > 0.0 {
+        (second_moment / moment).sqrt()
+    } else {
+        1.0
+    };
+    let count = drawn as f64 / classes as f64;
+    weights.iter().map(|a| (scale * a, count)).collect()
+}
+
+/// A `p x p` matrix that respects classes: entry (i, j) is `cross` of their classes, plus `own` if j is i or its twin.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClassMatrix {
+    /// What a neuron shares with itself and its twin alone, `K x K`, zero elsewhere.
+    pub own: Mat<f64>,
+    /// What it shares with every neuron of a class, `K x K`.
+    pub cross: Mat<f64>,
+}
+
+impl ClassMatrix {
+    /// A matrix of single neurons: every class has one.
+    pub fn of_neurons(matrix: Mat<f64>) -> Self {
+        let k = matrix.nrows();
+        Self {
+            own: Mat::zeros(k, k),
+            cross: matrix,
+        }
+    }
+
+    pub(super) fn zeros(k: usize) -> Self {
+        Self {
+            own: Mat::zeros(k, k),
+            cross: Mat::zeros(k, k),
+        }
+    }
+
+    /// The diagonal entry of a neuron of class c.
+    pub fn diagonal(&self, c: usize) -> f64 {
+        self.own[(c, c)] + self.cross[(c, c)]
+    }
+
+    /// The entry of two different, untwinned neurons of classes c and e.
+    pub fn between(&self, c: usize, e: usize) -> f64 {
+        self.cross[(c, e)]
+    }
+
+    /// `f(c, e, entry)` on both parts.
+    pub(super) fn map(&self, f: impl Fn(usize, usize, f64) -> f64) -> Self {
+        let k = self.own.nrows();
+        Self {
+            own: Mat::from_fn(k, k, |c, e| f(c, e, self.own[(c, e)])),
+            cross: Mat::from_fn(k, k, |c, e| f(c, e, self.cross[(c, e)])),
+        }
+    }
+
+    pub(super) fn plus(&self, scale: f64, other: &Self) -> Self {
+        Self {
+            own: &self.own + faer::Scale(scale) * &other.own,
+            cross: &self.cross + faer::Scale(scale) * &other.cross,
+        }
+    }
+
+    pub(super) fn transposed(&self) -> Self {
+        Self {
+            own: self.own.transpose().to_owned(),
+            cross: self.cross.transpose().to_owned(),
+        }
+    }
+
+    /// The matrix on the span of the normalised class vectors, `own + sqrt(m_c) cross sqrt(m_e)`; on its
+    /// complement it acts as `own`.
+    pub(super) fn on_means(&self, population: &Population) -> Mat<f64> {
+        let root = |c: usize| population.classes[c].count.sqrt();
+        let k = self.own.nrows();
+        Mat::from_fn(k, k, |c, e| {
+            self.own[(c, e)] + root(c) * self.cross[(c, e)] * root(e)
+        })
+    }
+
+    fn from_means(own: Mat<f64>, means: &Mat<f64>, population: &Population) -> Self {
+        let root = |c: usize| population.classes[c].count.sqrt();
+        let k = own.nrows();
+        let cross = Mat::from_fn(k, k, |c, e| {
+            (means[(c, e)] - own[(c, e)]) / (root(c) * root(e))
+        });
+        Self { own, cross }
+    }
+
+    /// `self other` for matrices of one population.
+    pub(super) fn times(&self, other: &Self, population: &Population) -> Self {
+        let means = self.on_means(population) * other.on_means(population);
+        Self::from_means(&self.own * &other.own, &means, population)
+    }
+
+    /// The pseudo-inverse of a symmetric matrix.
+    pub(super) fn pseudo_inverse(&self, population: &Population) -> Option<Self> {
+        let means = pseudo_inverse(&self.on_means(population))?;
+        Some(Self::from_means(
+            pseudo_inverse(&self.own)?,
+            &means,
+            population,
+        ))
+    }
+
+    /// `self q^+ self^T` for a symmetric q, with the pseudo-inverse.
+    pub(super) fn sandwich(&self, q: &Self, population: &Population) -> Option<Self> {
+        let own = &self.own * pseudo_inverse(&q.own)? * self.own.transpose();
+        let means = self.on_means(population);
+        let inner = pseudo_inverse(&q.on_means(population))?;
+        let means = &means * inner * means.transpose();
+        Some(Self::from_means(own, &means, population))
+    }
+
+    /// The least eigenvalue of a symmetric matrix, relative to the largest in size.
+    pub(super) fn least_eigenvalue(&self, population: &Population) -> Option<f64> {
+        let mut values = self
+            .on_means(population)
+            .self_adjoint_eigenvalues(Side::Lower)
+            .ok()?;
+        // A class of one unit has no fluctuations about its mean.
+        if population.classes.iter().all(|class| class.count > 1.0) {
+            values.extend(self.own.self_adjoint_eigenvalues(Side::Lower).ok()?);
+        }
+        let largest = values.iter().fold(0.0f64, |m, v| m.max(v.abs()));
+        let least = values.iter().fold(f64::INFINITY, |m, v| m.min(*v));
+        (least.is_finite() && largest.is_finite()).then(|| least / largest.max(f64::MIN_POSITIVE))
+    }
+}
+
+/// Eigenvalues below this fraction of the largest are rounding.
+const RANK_TOLERANCE: f64 = 1e-9;
+
+pub(super) fn pseudo_inverse(matrix: &Mat<f64>) -> Option<Mat<f64>> {
+    let k = matrix.nrows();
+    let eigen = matrix.self_adjoint_eigen(Side::Lower).ok()?;
+    let value = |j: usize| eigen.S()[j];
+    let largest = (0..k).fold(0.0f64, |m, j| m.max(value(j).abs()));
+    let scaled = Mat::from_fn(k, k, |i, j| {
+        let keep = value(j).abs() > RANK_TOLERANCE * largest;
+        if keep {
+            eigen.U()[(i, j)] / value(j)
+        } else {
+            0.0
+        }
+    });
+    Some(scaled * eigen.U().transpose())
+}

@@ -1,0 +1,379 @@
+//! T giant steps on fresh batches of size `n = alpha d`: the closed recursion of (M, Q).
+//!
+//! The fields `(lambda, lambda*) = (W x, W* x)` of a fresh sample are Gaussian with covariance
+//! `[[Q, M], [M^T, I]]`. With `Delta = y - f`, `B_i = sqrt(p) a_i sigma'(lambda_i) Delta`, `eta~ = eta / p` and
+//! `X = E[B lambda*^T]`, `N = E[B lambda^T]`, `I4 = E[B B^T]`, `Q_perp = Q - M M^T`, `O = N - X M^T`, one step is
+//!
+//! ```text
+//! G  = X X^T + O Q_perp^+ O^T + I4 / alpha              (Gram matrix of the gradient)
+//! M <- M + eta~ X
+//! Q <- Q + eta~ (N + N^T) + eta~^2 G
+//! ```
+//!
+//! Regime: d to infinity at fixed n/d, width, steps and eta~. THEORY.md (11).
+//!
+//! Neurons with equal second-layer weight are exchangeable, so all of this is kept by classes ([`Population`]), at
+//! one cost for any width.
+
+use faer::Mat;
+
+use crate::activation::Activation;
+use crate::expr::Link;
+use crate::theory::averages::{Averages, Fields, Residual, Task};
+use crate::theory::expectation::{Shape, Sigma, link_values};
+use crate::theory::population::{ClassMatrix, Population};
+use crate::theory::shared::Shared;
+use crate::train::{Geometry, Loss};
+
+/// Why there is no limit.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum RecursionError {
+    /// The state is no covariance of Gaussian fields.
+    #[error(
+        "step {step}: Q - M M^T has the eigenvalue {eigenvalue:.3e} times its largest: no Gaussian fields have this covariance"
+    )]
+    Unphysical {
+        /// The number of steps taken.
+        step: u32,
+        /// The least eigenvalue over the largest.
+        eigenvalue: f64,
+    },
+    /// A number of the state ceased to be finite.
+    #[error("step {step}: the state is not finite")]
+    NotFinite {
+        /// The number of steps taken.
+        step: u32,
+    },
+}
+
+/// What drives the recursion besides the network.
+#[derive(Debug, Clone)]
+pub struct Dynamics<'a> {
+    /// The link g.
+    pub link: &'a Link,
+    /// The variance of the label noise.
+    pub noise: f64,
+    /// What is subtracted from the labels during training.
+    pub removed_mean: f64,
+    /// The activation.
+    pub activation: &'a Activation,
+    /// The step size `eta~ = eta / p`.
+    pub rate: f64,
+    /// `alpha = n / d`; infinite for `n >> d`.
+    pub samples: f64,
+    /// The dimension d, for fluctuations of order `1/sqrt d`; infinite for none.
+    pub dimension: f64,
+    /// The loss.
+    pub loss: Loss,
+    /// What happens to rows besides the step.
+    pub geometry: Geometry,
+}
+
+/// The limit after some number of steps; one row for each class of neurons.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// Overlaps M with the target directions, `K x r`.
+    pub overlap: Mat<f64>,
+    /// The covariance Q.
+    pub covariance: ClassMatrix,
+    /// Overlaps of the gradient that led here with the target directions, `K x r`; zero at the start.
+    pub gradient: Mat<f64>,
+    /// Norms of the gradient that led here.
+    pub gradient_norm: Vec<f64>,
+    /// `E (y - f)^2` with the frozen second layer.
+    pub untrained_error: f64,
+    /// One standard deviation of an entry of M of one neuron, at this d: the initial overlap and the sampling
+    /// noise of every gradient, each to leading order.
+    pub fluctuation: Mat<f64>,
+}
+
+impl Step {
+    /// `|Pi* w|^2 / |w|^2` of class c.
+    pub fn alignment(&self, c: usize) -> f64 {
+        let r = self.overlap.ncols();
+        (0..r).map(|k| self.cosine(c, k).powi(2)).sum()
+    }
+
+    /// The cosine of a neuron of class c with direction k.
+    pub fn cosine(&self, c: usize, k: usize) -> f64 {
+        self.overlap[(c, k)] / self.norm(c)
+    }
+
+    /// The norm of a neuron of class c.
+    pub fn norm(&self, c: usize) -> f64 {
+        self.covariance.diagonal(c).sqrt()
+    }
+
+    /// The cosine of the gradient of a neuron of class c with direction k.
+    pub fn gradient_cosine(&self, c: usize, k: usize) -> f64 {
+        self.gradient[(c, k)] / self.gradient_norm[c]
+    }
+
+    fn numbers(&mut self) -> Vec<&mut f64> {
+        let mut numbers = vec![&mut self.untrained_error];
+        numbers.extend(self.gradient_norm.iter_mut());
+        for matrix in [
+            &mut self.overlap,
+            &mut self.covariance.own,
+            &mut self.covariance.cross,
+            &mut self.gradient,
+            &mut self.fluctuation,
+        ] {
+            for column in matrix.as_mut().col_iter_mut() {
+                numbers.extend(column.iter_mut());
+            }
+        }
+        numbers
+    }
+}
+
+/// The limit after 0, 1, ..., T steps.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trajectory {
+    /// The states.
+    pub steps: Vec<Step>,
+    /// Their standard errors, entry by entry, where expectations were sampled.
+    pub standard_errors: Option<Vec<Step>>,
+}
+
+/// Independent repetitions that give the standard error of sampled expectations.
+const REPETITIONS: u64 = 8;
+
+impl Dynamics<'_> {
+    /// The recursion from the initial network; `O(K^2)` for each point of the quadrature and step.
+    ///
+    /// # Errors
+    /// [`RecursionError`] if a state is unphysical or not finite.
+    pub fn run(&self, population: &Population, steps: u32) -> Result<Trajectory, RecursionError> {
+        let start = (
+            Mat::zeros(population.len(), self.link.r()),
+            population.initial_covariance(),
+        );
+        self.run_from(population, start, steps)
+    }
+
+    /// The recursion from a given state `(M, Q)`.
+    ///
+    /// # Errors
+    /// [`RecursionError`] if a state is unphysical or not finite.
+    pub fn run_from(
+        &self,
+        population: &Population,
+        start: (Mat<f64>, ClassMatrix),
+        steps: u32,
+    ) -> Result<Trajectory, RecursionError> {
+        let (first, sampled) = self.once(population, &start, steps, 0)?;
+        if !sampled {
+            return Ok(Trajectory {
+                steps: first,
+                standard_errors: None,
+            });
+        }
+        let mut runs = vec![first];
+        for seed in 1..REPETITIONS {
+            runs.push(self.once(population, &start, steps, seed)?.0);
+        }
+        Ok(average(runs))
+    }
+
+    fn once(
+        &self,
+        population: &Population,
+        start: &(Mat<f64>, ClassMatrix),
+        steps: u32,
+        seed: u64,
+    ) -> Result<(Vec<Step>, bool), RecursionError> {
+        let (k, r) = (population.len(), self.link.r());
+        let mut state = Step {
+            overlap: start.0.clone(),
+            covariance: start.1.clone(),
+            gradient: Mat::zeros(k, r),
+            gradient_norm: vec![0.0; k],
+            untrained_error: f64::NAN,
+            fluctuation: Mat::from_fn(k, r, |_, _| 1.0 / self.dimension.sqrt()),
+        };
+        let sigma = Sigma::new(self.activation);
+        let shape = Shape::of(self.link);
+        let mut sampled = false;
+        let mut switched = false;
+        let mut states = Vec::new();
+        for step in 0..=steps {
+            let fields = Fields::of(population, &state, step)?;
+            let residual = self.residual(switched);
+            let task = Task {
+                dynamics: self,
+                population,
+                fields: &fields,
+                sigma: &sigma,
+                shape: &shape,
+                residual,
+                seed: seed * 1_000_003 + u64::from(step),
+            };
+            let averages = task.averages().ok_or(RecursionError::NotFinite { step })?;
+            sampled |= averages.sampled;
+            if let Loss::CorrelationUntil(fraction) = self.loss {
+                switched = averages.error < fraction * averages.label_power;
+            }
+            state.untrained_error = averages.error;
+            states.push(state.clone());
+            if step < steps {
+                state = self.advance(population, &fields, &state, &averages, step)?;
+            }
+        }
+        Ok((states, sampled))
+    }
+
+    fn residual(&self, switched: bool) -> Residual {
+        match self.loss {
+            Loss::Squared => Residual::Error,
+            Loss::Correlation => Residual::Label,
+            Loss::CorrelationUntil(_) if switched => Residual::Error,
+            Loss::CorrelationUntil(_) => Residual::Label,
+        }
+    }
+
+    /// The averages of the first step.
+    pub(super) fn first_averages(
+        &self,
+        population: &Population,
+        seed: u64,
+    ) -> Result<Averages, RecursionError> {
+        let fields = Fields {
+            overlap: Mat::zeros(population.len(), self.link.r()),
+            orthogonal: population.initial_covariance(),
+        };
+        let task = Task {
+            dynamics: self,
+            population,
+            fields: &fields,
+            sigma: &Sigma::new(self.activation),
+            shape: &Shape::of(self.link),
+            residual: self.residual(false),
+            seed,
+        };
+        task.averages().ok_or(RecursionError::NotFinite { step: 0 })
+    }
+
+    /// `E[sigma(lambda) y]` for one neuron with these overlaps and variance, by quadrature or sampling.
+    pub(super) fn response(&self, overlap: &[f64], variance: f64) -> Option<f64> {
+        let along: f64 = overlap.iter().map(|m| m * m).sum();
+        // A neuron within the span of the target has no variance of its own to smooth it.
+        let own = (variance - along).max(1e-6 * variance);
+        let fields = Fields {
+            overlap: Mat::from_fn(1, overlap.len(), |_, j| overlap[j]),
+            orthogonal: ClassMatrix {
+                own: Mat::from_fn(1, 1, |_, _| own),
+                cross: Mat::zeros(1, 1),
+            },
+        };
+        let sigma = Sigma::new(self.activation);
+        let shape = Shape::of(self.link);
+        let shared = Shared::of(&fields, self.link, &shape, 0)?;
+        let table = sigma.smoothed(own, 8.5 * shared.scale(0) + 1e-9)?;
+        let sums = shared.points.expect(1, |columns, weights, sums| {
+            let (targets, fields) = shared.fields(columns);
+            let mut labels = vec![0.0; weights.len()];
+            link_values(self.link, &targets, &mut labels);
+            for ((label, weight), s) in labels.iter().zip(weights).zip(&fields[0]) {
+                sums[0] += weight * (label - self.removed_mean) * table.at(*s).value;
+            }
+        });
+        Some(sums[0])
+    }
+
+    /// One step of the recursion.
+    fn advance(
+        &self,
+        population: &Population,
+        fields: &Fields,
+        state: &Step,
+        averages: &Averages,
+        step: u32,
+    ) -> Result<Step, RecursionError> {
+        let (k, r) = (population.len(), self.link.r());
+        let failed = RecursionError::NotFinite { step: step + 1 };
+        let x = &averages.target;
+        let n = &averages.fields;
+        let outer = ClassMatrix {
+            own: Mat::zeros(k, k),
+            cross: x * x.transpose(),
+        };
+        let mut orthogonal = n.clone();
+        orthogonal.cross -= x * state.overlap.transpose();
+        let gram = orthogonal
+            .sandwich(&fields.orthogonal, population)
+            .ok_or(failed.clone())?
+            .plus(1.0, &outer)
+            .plus(1.0 / self.samples, &averages.power);
+        let keep: Vec<f64> = (0..k)
+            .map(|c| match self.geometry {
+                Geometry::Spherical => {
+                    1.0 - self.rate * n.diagonal(c) / state.covariance.diagonal(c)
+                }
+                Geometry::Plain | Geometry::Projected => 1.0,
+            })
+            .collect();
+        let mut overlap = Mat::from_fn(k, r, |c, j| {
+            keep[c] * state.overlap[(c, j)] + self.rate * x[(c, j)]
+        });
+        let linear = n.map(|_, e, value| keep[e] * value);
+        let mut covariance = state
+            .covariance
+            .map(|c, e, value| keep[c] * keep[e] * value)
+            .plus(self.rate, &linear)
+            .plus(self.rate, &linear.transposed())
+            .plus(self.rate * self.rate, &gram);
+        let variance = |c: usize, j: usize| {
+            let spread = averages.target_squares[(c, j)] - x[(c, j)].powi(2);
+            state.fluctuation[(c, j)].powi(2)
+                + self.rate * self.rate * spread / (self.samples * self.dimension)
+        };
+        let mut fluctuation = Mat::from_fn(k, r, |c, j| variance(c, j).sqrt());
+        if self.geometry != Geometry::Plain {
+            let norms: Vec<f64> = (0..k).map(|c| covariance.diagonal(c).sqrt()).collect();
+            overlap = Mat::from_fn(k, r, |c, j| overlap[(c, j)] / norms[c]);
+            fluctuation = Mat::from_fn(k, r, |c, j| fluctuation[(c, j)] / norms[c]);
+            covariance = covariance.map(|c, e, value| value / (norms[c] * norms[e]));
+        }
+        let gradient_norm: Vec<f64> = (0..k).map(|c| gram.diagonal(c).max(0.0).sqrt()).collect();
+        let finite = overlap.is_all_finite()
+            && covariance.own.is_all_finite()
+            && covariance.cross.is_all_finite();
+        if !finite {
+            return Err(failed);
+        }
+        Ok(Step {
+            overlap,
+            covariance,
+            gradient: x.clone(),
+            gradient_norm,
+            untrained_error: f64::NAN,
+            fluctuation,
+        })
+    }
+}
+
+/// Mean and standard error over repetitions.
+pub(super) fn average(mut runs: Vec<Vec<Step>>) -> Trajectory {
+    let count = runs.len() as f64;
+    let mut mean = runs[0].clone();
+    let mut error = runs[0].clone();
+    for step in 0..mean.len() {
+        let mut columns: Vec<Vec<f64>> = runs
+            .iter_mut()
+            .map(|run| run[step].numbers().into_iter().map(|x| *x).collect())
+            .collect();
+        let (mut means, mut errors) = (mean[step].numbers(), error[step].numbers());
+        for index in 0..means.len() {
+            let values: Vec<f64> = columns.iter_mut().map(|column| column[index]).collect();
+            let centre = values.iter().sum::<f64>() / count;
+            let spread: f64 = values.iter().map(|v| (v - centre).powi(2)).sum();
+            *means[index] = centre;
+            *errors[index] = (spread / (count * (count - 1.0))).sqrt();
+        }
+    }
+    Trajectory {
+        steps: mean,
+        standard_errors: Some(error),
+    }
+}

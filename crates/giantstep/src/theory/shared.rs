@@ -1,0 +1,246 @@
+//! The few variables that neurons share, and rules for them.
+
+use faer::{Mat, Side};
+
+use crate::expr::Link;
+use crate::hermite::Rule;
+use crate::theory::averages::Fields;
+use crate::theory::expectation::{Points, Shape, exact_up_to, link_values, panels, trapezoid};
+
+/// The variables that neurons share: the target's fields and the common parts of `lambda_perp`.
+pub(super) struct Shared {
+    pub(super) points: Points,
+    r: usize,
+    /// The target's fields as combinations of the variables, `r x v`.
+    target: Mat<f64>,
+    /// The shared part of every class, `K x v`.
+    class: Mat<f64>,
+    /// Which variables have a formal negative variance.
+    negative: usize,
+}
+
+/// The cost of a tensor rule, in units of about a nanosecond, beyond which points are sampled.
+const WORK: f64 = 6e8;
+/// Shared variances below this fraction of a neuron's own are dropped.
+const NEGLIGIBLE: f64 = 1e-9;
+
+impl Shared {
+    /// Rules for the shared variables of these fields; none if neurons repel each other too strongly.
+    pub(super) fn of(fields: &Fields, link: &Link, shape: &Shape, seed: u64) -> Option<Self> {
+        let (k, r) = (fields.overlap.nrows(), link.r());
+        let own: Vec<f64> = (0..k).map(|c| fields.orthogonal.own[(c, c)]).collect();
+        let eigen = fields
+            .orthogonal
+            .cross
+            .self_adjoint_eigen(Side::Lower)
+            .ok()?;
+        // Directions in class space, split by the sign of the variance, with their sharpness.
+        let (mut positive, mut negative) = (Vec::new(), Vec::new());
+        for j in 0..k {
+            let value = eigen.S()[j];
+            let direction: Vec<f64> = (0..k)
+                .map(|c| value.abs().sqrt() * eigen.U()[(c, j)])
+                .collect();
+            let sharpness: f64 = direction.iter().zip(&own).map(|(v, d)| v * v / d).sum();
+            if sharpness < NEGLIGIBLE {
+                continue;
+            }
+            match value > 0.0 {
+                true => positive.push(direction),
+                false => negative.push((direction, sharpness.sqrt())),
+            }
+        }
+        let s = positive.len();
+        let mut class = Mat::from_fn(k, r + s, |c, j| match j.checked_sub(r) {
+            None => fields.overlap[(c, j)],
+            Some(j) => positive[j][c],
+        });
+        let mut target = Mat::from_fn(r, r + s, |i, j| f64::from(i == j));
+        let smooth = matches!(shape, Shape::Polynomial(_) | Shape::Smooth);
+        // Rotate so that few variables are sharp: all of them for a smooth link, the shared noise otherwise.
+        let first = if smooth { 0 } else { r };
+        let metric = Mat::from_fn(r + s - first, r + s - first, |i, j| {
+            (0..k)
+                .map(|c| class[(c, first + i)] * class[(c, first + j)] / own[c])
+                .sum::<f64>()
+        });
+        let axes = metric.self_adjoint_eigen(Side::Lower).ok()?;
+        let turn = Mat::from_fn(r + s, r + s, |i, j| {
+            match (i.checked_sub(first), j.checked_sub(first)) {
+                (Some(i), Some(j)) => axes.U()[(i, j)],
+                _ => f64::from(i == j),
+            }
+        });
+        class = class * &turn;
+        target = target * &turn;
+        let sharpness = |j: usize| {
+            (0..k)
+                .map(|c| class[(c, j)].powi(2) / own[c])
+                .sum::<f64>()
+                .sqrt()
+        };
+        let work = (100 + 12 * k + 4 * k * k) as f64;
+        let nodes =
+            |rules: &[Rule]| -> f64 { rules.iter().map(|rule| rule.nodes.len() as f64).product() };
+        let formal = 7f64.powi(negative.len() as i32);
+        let mut rules = Vec::new();
+        // The finest rules that can be paid for: only a link that is no polynomial asks for the finer ones.
+        for finest in [0.03, 0.1, 0.2, 0.5] {
+            rules = (0..r + s)
+                .map(|j| {
+                    let of_link = (0..r).any(|i| target[(i, j)].abs() > 1e-9);
+                    rule(shape, sharpness(j), of_link, j, finest)
+                })
+                .collect::<Option<Vec<_>>>()?;
+            if nodes(&rules) * formal * work < WORK {
+                break;
+            }
+        }
+        for (direction, sharpness) in &negative {
+            if *sharpness > 0.4 {
+                return None;
+            }
+            rules.push(negative_variance(0.5 / sharpness)?);
+            class = Mat::from_fn(k, class.ncols() + 1, |c, j| {
+                if j < class.ncols() {
+                    class[(c, j)]
+                } else {
+                    direction[c]
+                }
+            });
+            target = Mat::from_fn(r, target.ncols() + 1, |i, j| {
+                if j < target.ncols() {
+                    target[(i, j)]
+                } else {
+                    0.0
+                }
+            });
+        }
+        let fits = nodes(&rules) * work < WORK;
+        let tensor = Points::Tensor(rules);
+        let points = if fits && *shape != Shape::Kinked && resolves(&tensor, &target, link, shape) {
+            tensor
+        } else if negative.is_empty() {
+            Points::Sampled {
+                variables: r + s,
+                count: (6e7 / work) as usize,
+                seed,
+            }
+        } else {
+            return None;
+        };
+        Some(Self {
+            points,
+            r,
+            target,
+            class,
+            negative: negative.len(),
+        })
+    }
+
+    /// The standard deviation of the shared part of class c.
+    pub(super) fn scale(&self, c: usize) -> f64 {
+        let all = self.class.ncols();
+        let real = all - self.negative;
+        let spread: f64 = (0..real).map(|j| self.class[(c, j)].powi(2)).sum();
+        // Formal variables take a few values of the order of a neuron's own scale.
+        let formal: f64 = (real..all).map(|j| self.class[(c, j)].abs()).sum();
+        spread.sqrt() + 4.0 * formal
+    }
+
+    /// The target's fields and the shared part of every class at a block of points.
+    pub(super) fn fields(&self, columns: &[Vec<f64>]) -> (Vec<Vec<f64>>, Vec<Vec<f64>>) {
+        (
+            combine(&self.target, self.r, columns),
+            combine(&self.class, self.class.nrows(), columns),
+        )
+    }
+}
+
+pub(super) fn combine(matrix: &Mat<f64>, rows: usize, columns: &[Vec<f64>]) -> Vec<Vec<f64>> {
+    let length = columns.first().map_or(1, Vec::len);
+    (0..rows)
+        .map(|i| {
+            let mut out = vec![0.0; length];
+            for (j, column) in columns.iter().enumerate() {
+                let scale = matrix[(i, j)];
+                if scale != 0.0 {
+                    for (out, x) in out.iter_mut().zip(column) {
+                        *out += scale * x;
+                    }
+                }
+            }
+            out
+        })
+        .collect()
+}
+
+/// A rule for a variable along which neurons have this sharpness and of which the link may depend.
+fn rule(shape: &Shape, sharp: f64, of_link: bool, variable: usize, finest: f64) -> Option<Rule> {
+    // Extra degree that resolves a smoothed activation of small sharpness.
+    let extra = match sharp {
+        x if x < 1e-6 => Some(0),
+        x if x < 0.05 => Some(6),
+        x if x < 0.2 => Some(12),
+        x if x < 0.5 => Some(24),
+        _ => None,
+    };
+    let fine = 0.75 / (1.0 + sharp * sharp).sqrt();
+    Some(match (shape, of_link, extra) {
+        (_, false, Some(extra)) => exact_up_to(4 + extra),
+        (Shape::Polynomial(degree), true, Some(extra)) => exact_up_to(2 * degree + 4 + extra),
+        (Shape::Polynomial(_), true, None) | (_, false, None) => trapezoid(fine),
+        (Shape::Smooth | Shape::Kinked, true, _) => trapezoid(fine.min(finest)),
+        (Shape::AxisKinks(places), true, _) => panels(
+            places.get(variable)?,
+            (3.0 * fine).clamp(0.25, 4.0 * finest),
+        ),
+    })
+}
+
+/// Whether a rule resolves the link itself: `E g^2` agrees with a rule made for the link alone.
+fn resolves(points: &Points, target: &Mat<f64>, link: &Link, shape: &Shape) -> bool {
+    if matches!(shape, Shape::Polynomial(_)) {
+        return true;
+    }
+    let r = link.r();
+    let power = |points: &Points, target: &Mat<f64>| {
+        points.expect(1, |columns, weights, sums| {
+            let mut labels = vec![0.0; weights.len()];
+            link_values(link, &combine(target, r, columns), &mut labels);
+            for (label, weight) in labels.iter().zip(weights) {
+                sums[0] += weight * label * label;
+            }
+        })[0]
+    };
+    let fine = shape.points(r, 0, 1 << 20, 0);
+    if fine.is_sampled() {
+        return false;
+    }
+    let exact = power(&fine, &Mat::identity(r, r));
+    (power(points, target) - exact).abs() <= 1e-5 * exact
+}
+
+/// A rule for a formal Gaussian of variance -1: real nodes, signed weights, moments up to order seven.
+///
+/// Neurons that repel each other have such a shared variable: `E f = f - f''/2 + f''''/8 - ...`.
+fn negative_variance(spacing: f64) -> Option<Rule> {
+    use faer::linalg::solvers::Solve;
+    let place = |j: usize| j as f64 * spacing;
+    // Even moments of N(0, -1): 1, -1, 3, -15; every node but 0 counts twice.
+    let system = Mat::from_fn(4, 4, |m, j| {
+        let twice = if j == 0 { 1.0 } else { 2.0 };
+        twice * place(j).powi(2 * m as i32)
+    });
+    let moments = Mat::from_fn(4, 1, |m, _| [1.0, -1.0, 3.0, -15.0][m]);
+    let weights = system.partial_piv_lu().solve(moments);
+    let all: Vec<i64> = (-3..=3).collect();
+    let rule = Rule {
+        nodes: all.iter().map(|j| *j as f64 * spacing).collect(),
+        weights: all
+            .iter()
+            .map(|j| weights[(j.unsigned_abs() as usize, 0)])
+            .collect(),
+    };
+    rule.weights.iter().all(|w| w.is_finite()).then_some(rule)
+}
