@@ -1,6 +1,6 @@
 //! The gradient against explicit loops: `reference/gradient.json` is made by an independent program.
 //!
-//! Seen to catch: a missing `1/sqrt p` in front of the output, He3' read as `3 x^2`, labels of the wrong panel.
+//! Seen to catch: a missing `1/sqrt p`, labels or their removed part read from a neighbouring field.
 
 mod common;
 

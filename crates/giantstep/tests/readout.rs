@@ -1,6 +1,7 @@
 //! The ridge readout against normal equations, brute-force refits and the least-norm solution, by elimination.
 //!
-//! Seen to catch: an intercept that is penalised, a leverage without its `1/n`, a ridge divided by n.
+//! Seen to catch: a leverage without its `1/n`, a ridge divided by n, an intercept that forgets the mean features,
+//! eigenvalues that are rounding taken for real ones at ridge 0.
 
 mod common;
 

@@ -28,7 +28,8 @@ pub fn experiment(changes: Value) -> Checked {
     spec.check().expect("a valid experiment")
 }
 
-fn merge(into: &mut Value, changes: Value) {
+/// Puts the entries of `changes` over those of `into`, table by table.
+pub fn merge(into: &mut Value, changes: Value) {
     match (into, changes) {
         (Value::Object(into), Value::Object(changes)) => {
             for (key, value) in changes {
