@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use crate::batch::in_law::{Untouched, beside};
 use crate::batch::{BatchId, Context, Interrupted, Panel, Role, Stream, Sweep, Swept};
+use crate::columns;
 use crate::real::Real;
 use crate::reduce::tree_sum;
 
@@ -224,8 +225,11 @@ impl<T: Real> Ledger<T> {
         known: Mat<f64>,
         mut coefficients: Vec<Mat<T>>,
     ) -> Mat<f64> {
+        let scale = largest(&coefficients);
+        // Twice is enough: what the first projection leaves of E by rounding, the second removes.
         self.project_out(&mut coefficients);
-        let (basis, triangle) = orthonormal(&coefficients);
+        self.project_out(&mut coefficients);
+        let (basis, triangle) = orthonormal(&coefficients, scale * T::EPSILON * 64.0);
         drop(coefficients);
         let drawn = untouched.draw(triangle.nrows());
         let new = drawn.ncols();
@@ -262,11 +266,22 @@ impl<T: Real> Ledger<T> {
     }
 }
 
-/// Thin QR of a tall matrix given in blocks: `C = E R` with `E^T E = I` and as many rows of R as the rank.
+/// The largest length of a column of a tall matrix given in blocks.
+fn largest<T: Real>(blocks: &[Mat<T>]) -> f64 {
+    let columns = blocks.first().map_or(0, |block| block.ncols());
+    let power = |j: usize| -> f64 {
+        let squares = |block: &Mat<T>| columns::power(block.col_as_slice(j));
+        blocks.iter().map(squares).sum()
+    };
+    (0..columns).map(power).fold(0.0, f64::max).sqrt()
+}
+
+/// Thin QR of a tall matrix given in blocks: `C = E R` with `E^T E = I` and as many rows of R as pivots above
+/// `tolerance`.
 ///
 /// Blocks are factorised one by one and their triangles together, with column pivoting, so the sums of squares
 /// that lose half the digits never appear.
-fn orthonormal<T: Real>(blocks: &[Mat<T>]) -> (Vec<Mat<T>>, Mat<f64>) {
+fn orthonormal<T: Real>(blocks: &[Mat<T>], tolerance: f64) -> (Vec<Mat<T>>, Mat<f64>) {
     let k = blocks.first().map_or(0, |block| block.ncols());
     let factors: Vec<(Mat<T>, Mat<T>)> = blocks
         .par_iter()
@@ -292,12 +307,6 @@ fn orthonormal<T: Real>(blocks: &[Mat<T>]) -> (Vec<Mat<T>>, Mat<f64>) {
     let qr = stacked.col_piv_qr();
     let triangle = qr.thin_R();
     let most = triangle.nrows();
-    let scale = if most == 0 {
-        0.0
-    } else {
-        triangle[(0, 0)].abs()
-    };
-    let tolerance = scale * T::EPSILON * 64.0;
     let rank = (0..most)
         .take_while(|j| triangle[(*j, *j)].abs() > tolerance)
         .count();
