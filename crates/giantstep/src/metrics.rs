@@ -101,6 +101,10 @@ impl Cosines {
         }
     }
 
+    fn overlap(&self, i: usize, k: usize) -> f64 {
+        self.overlaps[(i, k)]
+    }
+
     fn cosine(&self, i: usize, k: usize) -> f64 {
         self.overlaps[(i, k)] / self.norms[i]
     }
@@ -118,7 +122,13 @@ fn sign(second: f64) -> &'static str {
     if second > 0.0 { "+" } else { "-" }
 }
 
-/// Records averages over the neurons of each sign, and, on request, every neuron.
+fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let (sum, count) = values.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
+    (count > 0.0).then(|| sum / count)
+}
+
+/// Records averages over the neurons of each sign, and, on request, every neuron. A zero vector, such as the gradient
+/// of a neuron that no sample activates, has no cosine: it is left out.
 fn record(
     family: &Family,
     step: u32,
@@ -131,33 +141,30 @@ fn record(
     let r = cosines.overlaps.ncols();
     let p = second.len();
     if groups.contains(&averages) {
+        let some: Vec<usize> = (0..p).filter(|i| cosines.norms[*i] > 0.0).collect();
         for group in ["+", "-"] {
-            let members: Vec<usize> = (0..p).filter(|i| sign(second[*i]) == group).collect();
-            if members.is_empty() {
-                continue;
-            }
-            let mean = |f: &dyn Fn(usize) -> f64| {
-                members.iter().map(|i| f(*i)).sum::<f64>() / members.len() as f64
-            };
+            let members = || some.iter().filter(|i| sign(second[**i]) == group);
             for k in 0..r {
-                out.push(Measurement {
-                    direction: Some(k as u32 + 1),
-                    group: Some(group),
-                    ..Measurement::new(step, family.cosine, mean(&|i| cosines.cosine(i, k)))
-                });
-                out.push(Measurement {
-                    direction: Some(k as u32 + 1),
-                    group: Some(group),
-                    ..Measurement::new(step, family.overlap, mean(&|i| cosines.overlaps[(i, k)]))
-                });
+                for (metric, values) in [
+                    (
+                        family.cosine,
+                        Cosines::cosine as fn(&Cosines, usize, usize) -> f64,
+                    ),
+                    (family.overlap, Cosines::overlap),
+                ] {
+                    if let Some(mean) = mean(members().map(|i| values(cosines, *i, k))) {
+                        out.push(Measurement {
+                            direction: Some(k as u32 + 1),
+                            group: Some(group),
+                            ..Measurement::new(step, metric, mean)
+                        });
+                    }
+                }
             }
         }
-        let all = |f: &dyn Fn(usize) -> f64| (0..p).map(f).sum::<f64>() / p as f64;
-        out.push(Measurement::new(
-            step,
-            family.span,
-            all(&|i| cosines.alignment(i)),
-        ));
+        if let Some(mean) = mean(some.iter().map(|i| cosines.alignment(*i))) {
+            out.push(Measurement::new(step, family.span, mean));
+        }
     }
     if groups.contains(&MetricGroup::Neurons) {
         for (i, second) in second.iter().enumerate() {
@@ -167,11 +174,14 @@ fn record(
                 ..Measurement::new(step, family.norm, cosines.norms[i])
             };
             out.push(base.clone());
-            out.push(Measurement {
-                metric: family.span,
-                value: cosines.alignment(i),
-                ..base.clone()
-            });
+            let has_direction = base.value > 0.0;
+            if has_direction {
+                out.push(Measurement {
+                    metric: family.span,
+                    value: cosines.alignment(i),
+                    ..base.clone()
+                });
+            }
             for k in 0..r {
                 let direction = Some(k as u32 + 1);
                 out.push(Measurement {
@@ -180,12 +190,14 @@ fn record(
                     value: cosines.overlaps[(i, k)],
                     ..base.clone()
                 });
-                out.push(Measurement {
-                    metric: family.cosine,
-                    direction,
-                    value: cosines.cosine(i, k),
-                    ..base.clone()
-                });
+                if has_direction {
+                    out.push(Measurement {
+                        metric: family.cosine,
+                        direction,
+                        value: cosines.cosine(i, k),
+                        ..base.clone()
+                    });
+                }
             }
         }
     }
@@ -237,6 +249,9 @@ pub fn gradient(
     );
     if groups.contains(&MetricGroup::Neurons) && target.rows() >= 2 {
         for (i, second) in second.iter().enumerate() {
+            if cosines.norms[i] == 0.0 {
+                continue;
+            }
             let angle = cosines.overlaps[(i, 1)].atan2(cosines.overlaps[(i, 0)]);
             out.push(Measurement {
                 neuron: Some(i as u32 + 1),

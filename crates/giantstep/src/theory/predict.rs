@@ -270,7 +270,7 @@ impl Task<'_> {
                 "beyond one step at n >> d the leading order l >= 2 has no closed recursion";
             known = self.limit(known, 1, reason);
             // The law is all that is known of the first step.
-            known = known.min(0);
+            known = 0;
         }
         if self.experiment.network.width as u64 >= protocol.dimension {
             let reason = "more neurons than dimensions: after the first step (M, Q) do not close";
@@ -285,8 +285,8 @@ impl Task<'_> {
                 "more than two steps on one batch: the in-law engine at large d is the limit";
             known = self.limit(known, 2, reason);
         } else if reused == 2 {
-            limit(
-                self,
+            known = self.limit(
+                known,
                 2,
                 "steps after a batch was used twice have no closed limit here",
             );

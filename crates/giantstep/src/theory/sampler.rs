@@ -98,16 +98,16 @@ impl<'a> Sampler<'a> {
         targets: &[Vec<f64>],
         rows: usize,
     ) -> Vec<Vec<f64>> {
-        let (k, r) = (self.units.len(), targets.len());
+        let k = self.units.len();
         let mut normals = vec![vec![0.0; rows]; k];
         normals
             .iter_mut()
             .for_each(|column| stream.fill_normal(column));
         let mut centre = combine(&self.means, k, &normals);
         for (c, centre) in centre.iter_mut().enumerate() {
-            for j in 0..r {
+            for (j, target) in targets.iter().enumerate() {
                 let overlap = self.overlap[(c, j)];
-                for (out, z) in centre.iter_mut().zip(&targets[j]) {
+                for (out, z) in centre.iter_mut().zip(target) {
                     *out += overlap * z;
                 }
             }
