@@ -375,3 +375,113 @@ mod tests {
         );
     }
 }
+
+/// Seen to catch: `remaining` degrees of freedom in every row, an upper triangle, a diagonal without its root.
+#[cfg(test)]
+mod bartlett {
+    use super::*;
+
+    const DRAWS: u64 = 20_000;
+    const M: usize = 4;
+
+    /// Scalars of `W = G G^T` for an `M x q` matrix G: entries, their products, trace of the square, determinant.
+    fn scalars(g: &Mat<f64>) -> Vec<f64> {
+        let w = g * g.transpose();
+        let pairs = (0..M).flat_map(|i| (0..=i).map(move |j| (i, j)));
+        let entries: Vec<f64> = pairs.map(|(i, j)| w[(i, j)]).collect();
+        let products = entries
+            .iter()
+            .flat_map(|x| entries.iter().map(move |y| x * y));
+        let more = [w.squared_norm_l2(), w.determinant()];
+        products
+            .chain(entries.iter().copied())
+            .chain(more)
+            .collect()
+    }
+
+    /// Mean and squared standard error of each scalar over all draws.
+    fn averages(draw: impl Fn(u64) -> Vec<f64>) -> Vec<(f64, f64)> {
+        let draws: Vec<Vec<f64>> = (0..DRAWS).map(draw).collect();
+        let n = DRAWS as f64;
+        (0..draws[0].len())
+            .map(|k| {
+                let mean = draws.iter().map(|x| x[k]).sum::<f64>() / n;
+                let power = draws.iter().map(|x| (x[k] - mean).powi(2)).sum::<f64>();
+                (mean, power / (n * (n - 1.0)))
+            })
+            .collect()
+    }
+
+    fn bartlett(freedom: u64, draw: u64) -> Mat<f64> {
+        let mut untouched = Untouched {
+            seed: draw,
+            dimension: freedom + 3,
+            frame: 3,
+            draws: 0,
+        };
+        untouched.draw(M)
+    }
+
+    /// `E W = f I` and `E W_ij W_kl = f^2 d_ij d_kl + f (d_ik d_jl + d_il d_jk)`; 5 standard errors for 110 means.
+    #[test]
+    fn bartlett_factors_have_the_moments_of_wishart_matrices() {
+        for freedom in [4, 5, 20, 1_000_000] {
+            let f = freedom as f64;
+            let delta = |i: usize, j: usize| f64::from(u8::from(i == j));
+            let pairs: Vec<(usize, usize)> =
+                (0..M).flat_map(|i| (0..=i).map(move |j| (i, j))).collect();
+            let second = |(i, j): (usize, usize), (k, l): (usize, usize)| {
+                f * f * delta(i, j) * delta(k, l)
+                    + f * (delta(i, k) * delta(j, l) + delta(i, l) * delta(j, k))
+            };
+            let mut expected: Vec<f64> = pairs
+                .iter()
+                .flat_map(|x| pairs.iter().map(move |y| second(*x, *y)))
+                .collect();
+            expected.extend(pairs.iter().map(|(i, j)| f * delta(*i, *j)));
+            let found = averages(|draw| scalars(&bartlett(freedom, draw)));
+            for ((mean, square), expected) in found.iter().zip(&expected) {
+                let distance = (mean - expected).abs() / square.sqrt();
+                assert!(
+                    distance < 5.0,
+                    "{freedom}: {mean} != {expected}, {distance:.1} sd"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn bartlett_factors_stand_for_explicit_gaussian_vectors() {
+        for freedom in [4, 9, 30] {
+            let explicit = |draw| {
+                let mut g = Mat::zeros(M, freedom);
+                for j in 0..freedom {
+                    Stream::new(draw, Role::Target, 0, j as u64).fill_normal(g.col_as_slice_mut(j));
+                }
+                scalars(&g)
+            };
+            let x = averages(explicit);
+            let y = averages(|draw| scalars(&bartlett(freedom as u64, draw)));
+            for (k, ((mean, square), (other, more))) in x.iter().zip(&y).enumerate() {
+                let distance = (mean - other).abs() / (square + more).sqrt();
+                assert!(
+                    distance < 5.0,
+                    "{freedom}, scalar {k}: {mean} != {other}, {distance:.1} sd"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn fewer_directions_than_vectors_are_all_revealed() {
+        let mut untouched = Untouched {
+            seed: 0,
+            dimension: 10,
+            frame: 8,
+            draws: 0,
+        };
+        assert_eq!(untouched.draw(M).shape(), (M, 2));
+        assert_eq!((untouched.frame(), untouched.remaining()), (10, 0));
+        assert_eq!(untouched.draw(M).shape(), (M, 0));
+    }
+}

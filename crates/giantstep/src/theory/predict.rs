@@ -268,7 +268,7 @@ impl Task<'_> {
             }
             let reason =
                 "beyond one step at n >> d the leading order l >= 2 has no closed recursion";
-            known = self.limit(known, 1, reason);
+            self.limit(known, 1, reason);
             // The law is all that is known of the first step.
             known = 0;
         }
