@@ -378,7 +378,7 @@ impl<'a> Sigma<'a> {
 
     /// The table for `|s| <= reach`; none if it were too large, because the variance is too small.
     pub(super) fn smoothed(&self, variance: f64, reach: f64) -> Option<Smoothed> {
-        const MOST: f64 = 20_000.0;
+        const MOST: f64 = 300_000.0;
         let step = variance.sqrt() / 16.0;
         let half = (reach / step).ceil() + 3.0;
         if !(2.0 * half < MOST) {

@@ -215,6 +215,49 @@ fn multi_indices(r: usize, k: usize) -> Vec<Vec<u8>> {
     indices
 }
 
+/// What the output of the initial network adds to one step, in units of `eta~ a~`; zero for symmetric pairs and for
+/// the correlation loss.
+///
+/// The output of p independent neurons is `c_0 A + c_1 <(1/p) sum a~_k w_k, x>` to leading order, with
+/// `A = (1/p) sum a~_k`: its gradient moves every neuron along itself and along this common vector.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Drift {
+    /// Standard deviation, over networks, of the move along the neuron.
+    pub along: f64,
+    /// Length of the common vector.
+    pub across: f64,
+}
+
+impl Drift {
+    /// The drift of p independent neurons under the squared loss, at leading order l: `along = c_0 E[x sigma'] s` and
+    /// `across = c_1^2 s` with `s^2 = d^{l-1} E[a~^2] / p`.
+    pub fn of(
+        activation: &ActivationMoments,
+        width: f64,
+        dimension: f64,
+        order: usize,
+        second_power: f64,
+    ) -> Self {
+        let (c0, c1) = (activation.coefficients[0], activation.coefficients[1]);
+        let size = (dimension.powi(order as i32 - 1) * second_power / width).sqrt();
+        Self {
+            along: c0 * activation.slope_along * size,
+            across: c1 * c1 * size,
+        }
+    }
+}
+
+/// One giant step from random weights.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OneStep {
+    /// Moments of the activation.
+    pub activation: ActivationMoments,
+    /// Moments of the link.
+    pub link: LinkMoments,
+    /// What the output of the initial network adds.
+    pub drift: Drift,
+}
+
 /// A neuron after one giant step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Neuron {
@@ -231,31 +274,17 @@ impl Neuron {
     }
 }
 
-/// One giant step from random weights.
-#[derive(Debug, Clone, PartialEq)]
-pub struct OneStep {
-    /// Moments of the activation.
-    pub activation: ActivationMoments,
-    /// Moments of the link.
-    pub link: LinkMoments,
-    /// What the output of the initial network adds to `|w|^2`, in units of `(eta~ a~)^2`: 0 for symmetric pairs or
-    /// the correlation loss, see [`OneStep::output_drift`] otherwise.
-    pub drift: f64,
-}
-
 impl OneStep {
-    /// [`OneStep::drift`] of p independent neurons under the squared loss, at leading order l:
-    /// `d^{l-1} (c_1^4 + (c_0 E[x sigma'])^2) E[a~^2] / p`.
-    pub fn output_drift(
-        activation: &ActivationMoments,
-        width: f64,
-        dimension: f64,
-        order: usize,
-        second_power: f64,
-    ) -> f64 {
-        let (c0, c1) = (activation.coefficients[0], activation.coefficients[1]);
-        let per_neuron = c1.powi(4) + (c0 * activation.slope_along).powi(2);
-        dimension.powi(order as i32 - 1) * per_neuron * second_power / width
+    /// `Pi* w` and `|w|^2` for a signal `v`, a move along the neuron, and what carries nothing.
+    fn neuron(&self, scale: f64, signal: &[f64], along: f64, alpha: f64) -> Neuron {
+        let overlap: Vec<f64> = signal.iter().map(|v| scale * v).collect();
+        let noise = self.activation.slope_power * self.link.power / alpha;
+        let nothing = scale * scale * (noise + self.drift.across.powi(2));
+        let signal: f64 = overlap.iter().map(|m| m * m).sum();
+        Neuron {
+            overlap,
+            norm_squared: (1.0 + scale * along).powi(2) + signal + nothing,
+        }
     }
 
     /// A neuron after one step with `n = alpha d` samples.
@@ -264,17 +293,10 @@ impl OneStep {
     /// `|w|^2 = (1 + eta~ a~ e E f*)^2 + eta~^2 a~^2 (c_1^2 |T_1|^2 + E[sigma'^2] E[y^2] / alpha)`
     /// for the step size `eta = eta~ p` and `a~ = sqrt(p) a`. Regime: d to infinity. THEORY.md (7).
     pub fn linear(&self, alpha: f64, rate: f64, second: f64) -> Neuron {
-        let scale = rate * second;
         let c1 = self.activation.coefficients[1];
-        let overlap: Vec<f64> = self.link.linear().iter().map(|t| scale * c1 * t).collect();
-        let along = 1.0 + scale * self.activation.slope_along * self.link.mean();
-        let noise =
-            scale * scale * (self.activation.slope_power * self.link.power / alpha + self.drift);
-        let signal: f64 = overlap.iter().map(|m| m * m).sum();
-        Neuron {
-            overlap,
-            norm_squared: along * along + signal + noise,
-        }
+        let signal: Vec<f64> = self.link.linear().iter().map(|t| c1 * t).collect();
+        let along = self.activation.slope_along * self.link.mean();
+        self.neuron(rate * second, &signal, along, alpha)
     }
 
     /// The inner product of two independent neurons after one step with `n = alpha d` samples:
@@ -293,33 +315,28 @@ impl OneStep {
     ///
     /// Regime: d to infinity, centred labels. None if there is no leading order from 2 to 4. THEORY.md (8).
     pub fn higher(&self, alpha: f64, rate: f64, second: f64, g: &[f64]) -> Option<Neuron> {
-        let order = self.link.leading_order().filter(|l| *l >= 2)?;
-        let scale = rate * second;
-        let c = self.activation.coefficients[order] / factorial(order - 1);
-        let overlap: Vec<f64> = self
-            .link
-            .apply(order, g)
-            .iter()
-            .map(|t| scale * c * t)
-            .collect();
-        let noise =
-            scale * scale * (self.activation.slope_power * self.link.power / alpha + self.drift);
-        let signal: f64 = overlap.iter().map(|m| m * m).sum();
-        Some(Neuron {
-            overlap,
-            norm_squared: 1.0 + signal + noise,
-        })
+        Some(self.neuron(rate * second, &self.signal(g)?, 0.0, alpha))
     }
 
-    /// The law of [`OneStep::higher`] over neurons: `draws` of them, their g independent N(0, I), with the weights
-    /// `seconds` in turn.
+    /// `c_l / (l-1)! T_l g^{l-1}`.
+    fn signal(&self, g: &[f64]) -> Option<Vec<f64>> {
+        let order = self.link.leading_order().filter(|l| *l >= 2)?;
+        let c = self.activation.coefficients[order] / factorial(order - 1);
+        Some(self.link.apply(order, g).iter().map(|t| c * t).collect())
+    }
+
+    /// The law of [`OneStep::higher`] over neurons and networks: `draws` of them, their g independent N(0, I), with
+    /// the weights `seconds` in turn and a [`Drift`] along themselves.
     pub fn law(&self, alpha: f64, rate: f64, seconds: &[f64], draws: usize) -> Option<Law> {
         let mut stream = Stream::new(0, Role::Theory, 2, 0);
-        let mut g = vec![0.0; self.link.r];
+        let mut normals = vec![0.0; self.link.r + 1];
         let neurons: Vec<Neuron> = (0..draws)
             .map(|draw| {
-                stream.fill_normal(&mut g);
-                self.higher(alpha, rate, seconds[draw % seconds.len()], &g)
+                stream.fill_normal(&mut normals);
+                let (g, move_along) = normals.split_at(self.link.r);
+                let scale = rate * seconds[draw % seconds.len()];
+                let along = self.drift.along * move_along[0];
+                Some(self.neuron(scale, &self.signal(g)?, along, alpha))
             })
             .collect::<Option<_>>()?;
         Some(Law::of(&neurons))

@@ -8,7 +8,7 @@ use crate::network::{Pairing, SecondLayer};
 use crate::readout::{Intercept, Ridge};
 use crate::run::{Experiment, ReadoutBatch};
 use crate::theory::bounded_width::Kernels;
-use crate::theory::one_step::{ActivationMoments, LinkMoments, OneStep};
+use crate::theory::one_step::{ActivationMoments, Drift, LinkMoments, OneStep};
 use crate::theory::population::Population;
 use crate::theory::recursion::{Dynamics, Step, Trajectory};
 use crate::theory::state_equations::{Sizes, TrainedFeatures, random_features};
@@ -507,8 +507,8 @@ impl Task<'_> {
         let width = self.population.width();
         let step = OneStep {
             drift: match independent {
-                true => OneStep::output_drift(&self.activation, width, d, order, power),
-                false => 0.0,
+                true => Drift::of(&self.activation, width, d, order, power),
+                false => Drift::default(),
             },
             activation: self.activation.clone(),
             link: self.link.clone(),

@@ -335,7 +335,19 @@ impl Dynamics<'_> {
             fluctuation = Mat::from_fn(k, r, |c, j| fluctuation[(c, j)] / norms[c]);
             covariance = covariance.map(|c, e, value| value / (norms[c] * norms[e]));
         }
-        let gradient_norm: Vec<f64> = (0..k).map(|c| gram.diagonal(c).max(0.0).sqrt()).collect();
+        // A spherical step follows the gradient without its part along the neuron.
+        let removed = |c: usize| match self.geometry {
+            Geometry::Spherical => n.diagonal(c) / state.covariance.diagonal(c),
+            Geometry::Plain | Geometry::Projected => 0.0,
+        };
+        let gradient = Mat::from_fn(k, r, |c, j| x[(c, j)] - removed(c) * state.overlap[(c, j)]);
+        let gradient_norm: Vec<f64> = (0..k)
+            .map(|c| {
+                (gram.diagonal(c) - removed(c) * n.diagonal(c))
+                    .max(0.0)
+                    .sqrt()
+            })
+            .collect();
         let finite = overlap.is_all_finite()
             && covariance.own.is_all_finite()
             && covariance.cross.is_all_finite();
@@ -345,7 +357,7 @@ impl Dynamics<'_> {
         Ok(Step {
             overlap,
             covariance,
-            gradient: x.clone(),
+            gradient,
             gradient_norm,
             untrained_error: f64::NAN,
             fluctuation,

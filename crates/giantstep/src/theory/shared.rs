@@ -191,10 +191,9 @@ fn rule(shape: &Shape, sharp: f64, of_link: bool, variable: usize, finest: f64) 
         (Shape::Polynomial(degree), true, Some(extra)) => exact_up_to(2 * degree + 4 + extra),
         (Shape::Polynomial(_), true, None) | (_, false, None) => trapezoid(fine),
         (Shape::Smooth | Shape::Kinked, true, _) => trapezoid(fine.min(finest)),
-        (Shape::AxisKinks(places), true, _) => panels(
-            places.get(variable)?,
-            (3.0 * fine).clamp(0.25, 4.0 * finest),
-        ),
+        (Shape::AxisKinks(places), true, _) => {
+            panels(places.get(variable)?, (3.0 * fine).min(10.0 * finest))
+        }
     })
 }
 
