@@ -1,6 +1,7 @@
 //! From results to figures: curves against an axis, and gradients in the plane of the target.
 
 use giantstep::analysis::{AnalysisOptions, analyze};
+use giantstep::theory::{Prediction, predict};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -193,7 +194,10 @@ fn draw(spec: &FigureSpec, plan: &Plan, records: &[Record]) -> Option<(String, F
         FigureSpec::Plane(plane) => {
             let panels: Vec<Panel> = split(plan, records, plane.panels.as_deref())
                 .into_iter()
-                .flat_map(|(title, part)| plane.row(&title, &part))
+                .flat_map(|(title, part)| {
+                    let expected = expected(plan, &title, plane.panels.as_deref(), &part);
+                    plane.row(&title, &part, &expected)
+                })
                 .collect();
             (&plane.name, panels, plane.steps.len())
         }
@@ -416,6 +420,21 @@ fn kernel_floor(plan: &Plan, title: &str, key: Option<&str>, degree: usize) -> O
     Some(floor + experiment.target.noise)
 }
 
+/// What theory says at the first point of a panel whose batch is that of the neurons shown.
+fn expected(plan: &Plan, title: &str, key: Option<&str>, records: &[&Record]) -> Vec<Prediction> {
+    let sizes = records.iter().filter(|r| r.neuron.is_some()).map(|r| r.n);
+    let largest = sizes.fold(0.0, f64::max);
+    let same = |point: &&Point| {
+        let titled = key.is_none_or(|key| {
+            let mut settings = point.settings.iter();
+            settings.any(|setting| setting.key == key && setting.label() == title)
+        });
+        titled && point.checked.experiment.protocol.batch as f64 == largest
+    };
+    let point = plan.points.iter().find(same);
+    point.map_or(vec![], |point| predict(&point.checked.experiment).present)
+}
+
 /// Colour, shape and label of one curve.
 fn appearance(
     plan: &Plan,
@@ -461,7 +480,7 @@ fn appearance(
 }
 
 impl Plane {
-    fn row(&self, title: &str, records: &[&Record]) -> Vec<Panel> {
+    fn row(&self, title: &str, records: &[&Record], expected: &[Prediction]) -> Vec<Panel> {
         let cosines =
             |record: &&&Record| record.metric == "gradient_cosine" && record.neuron.is_some();
         let wanted = self.n.unwrap_or(f64::MAX).ln();
@@ -521,6 +540,25 @@ impl Plane {
                             .sized(1.3)
                             .labelled(label),
                     );
+                    let cosine = |direction: u32| {
+                        let place = |p: &&Prediction| {
+                            p.metric == "gradient_cosine"
+                                && p.step == *step
+                                && p.group == Some(group)
+                                && p.direction == Some(direction)
+                        };
+                        expected.iter().find(place).map(|p| p.value)
+                    };
+                    if let (Some(x), Some(y)) = (cosine(1), cosine(2)) {
+                        let line = Mark::slope(y / x, 0.0).dashed().coloured(colour);
+                        panel = panel.with(line).with(
+                            Mark::points([x], [y])
+                                .coloured(Colour::BLACK)
+                                .shaped(Shape::cycle(1))
+                                .sized(2.0)
+                                .labelled("predicted"),
+                        );
+                    }
                 }
                 any.then_some(panel)
             })

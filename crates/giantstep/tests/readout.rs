@@ -118,11 +118,11 @@ fn normal_equations(
     let mut a = vec![vec![0.0; size]; size];
     let mut b = vec![0.0; size];
     for (phi, y) in samples {
-        for i in 0..size {
-            for j in 0..size {
-                a[i][j] += feature(phi, i) * feature(phi, j);
+        for (i, (row, b)) in a.iter_mut().zip(&mut b).enumerate() {
+            for (j, entry) in row.iter_mut().enumerate() {
+                *entry += feature(phi, i) * feature(phi, j);
             }
-            b[i] += feature(phi, i) * y;
+            *b += feature(phi, i) * y;
         }
     }
     (0..p).for_each(|i| a[i][i] += ridge);

@@ -291,7 +291,7 @@ impl OneStep {
     ///
     /// `Pi* w = eta~ a~ c_1 T_1`, and with `e = E[x sigma'(x)]`
     /// `|w|^2 = (1 + eta~ a~ e E f*)^2 + eta~^2 a~^2 (c_1^2 |T_1|^2 + E[sigma'^2] E[y^2] / alpha)`
-    /// for the step size `eta = eta~ p` and `a~ = sqrt(p) a`. Regime: d to infinity. THEORY.md (7).
+    /// for the step size `eta = eta~ p` and `a~ = sqrt(p) a`. Regime: d to infinity. THEORY.md (17).
     pub fn linear(&self, alpha: f64, rate: f64, second: f64) -> Neuron {
         let c1 = self.activation.coefficients[1];
         let signal: Vec<f64> = self.link.linear().iter().map(|t| c1 * t).collect();
@@ -300,7 +300,7 @@ impl OneStep {
     }
 
     /// The inner product of two independent neurons after one step with `n = alpha d` samples:
-    /// `Q_ij = eta~^2 a~_i a~_j c_1^2 (|T_1|^2 + E[y^2] / alpha)`. The noise of the data is shared. THEORY.md (7).
+    /// `Q_ij = eta~^2 a~_i a~_j c_1^2 (|T_1|^2 + E[y^2] / alpha)`. The noise of the data is shared. THEORY.md (18).
     pub fn between(&self, alpha: f64, rate: f64, second: (f64, f64)) -> f64 {
         let c1 = self.activation.coefficients[1];
         let linear: f64 = self.link.linear().iter().map(|t| t * t).sum();
@@ -313,7 +313,7 @@ impl OneStep {
     /// `Pi* w = eta~ a~ c_l / (l-1)! T_l g^{l-1}`,
     /// `|w|^2 = 1 + |Pi* w|^2 + eta~^2 a~^2 E[sigma'^2] E[y^2] / alpha_l`.
     ///
-    /// Regime: d to infinity, centred labels. None if there is no leading order from 2 to 4. THEORY.md (8).
+    /// Regime: d to infinity, centred labels. None if there is no leading order from 2 to 4. THEORY.md (19).
     pub fn higher(&self, alpha: f64, rate: f64, second: f64, g: &[f64]) -> Option<Neuron> {
         Some(self.neuron(rate * second, &self.signal(g)?, 0.0, alpha))
     }

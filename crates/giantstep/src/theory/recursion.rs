@@ -10,7 +10,7 @@
 //! Q <- Q + eta~ (N + N^T) + eta~^2 G
 //! ```
 //!
-//! Regime: d to infinity at fixed n/d, width, steps and eta~. THEORY.md (11).
+//! Regime: d to infinity at fixed n/d, width, steps and eta~. THEORY.md (20).
 //!
 //! Neurons with equal second-layer weight are exchangeable, so all of this is kept by classes ([`Population`]), at
 //! one cost for any width.
