@@ -80,6 +80,17 @@ pub enum Statistic {
     Median,
 }
 
+/// Whether predictions are drawn.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Overlay {
+    /// Only what was measured.
+    #[default]
+    Hidden,
+    /// Predicted points and the lines through them.
+    Shown,
+}
+
 /// Cosines of every neuron's gradient with the first two target directions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -91,6 +102,9 @@ pub struct Plane {
     /// What distinguishes the rows of panels: a swept key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub panels: Option<String>,
+    /// Whether the limit of theory is shown beside the neurons; it may take a minute to compute.
+    #[serde(default)]
+    pub predictions: Overlay,
     /// The n near which the neurons are shown: the largest if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub n: Option<f64>,
@@ -175,6 +189,7 @@ fn usual(plan: &Plan, records: &[Record]) -> Vec<FigureSpec> {
             name,
             steps,
             panels: None,
+            predictions: Overlay::Hidden,
             n: None,
         }));
     }
@@ -195,7 +210,10 @@ fn draw(spec: &FigureSpec, plan: &Plan, records: &[Record]) -> Option<(String, F
             let panels: Vec<Panel> = split(plan, records, plane.panels.as_deref())
                 .into_iter()
                 .flat_map(|(title, part)| {
-                    let expected = expected(plan, &title, plane.panels.as_deref(), &part);
+                    let expected = match plane.predictions {
+                        Overlay::Hidden => Vec::new(),
+                        Overlay::Shown => expected(plan, &title, plane.panels.as_deref(), &part),
+                    };
                     plane.row(&title, &part, &expected)
                 })
                 .collect();
