@@ -1,7 +1,7 @@
 //! Every experiment file is accepted by the schema, planned at both scales, and run at toy size.
 //!
-//! Seen to catch: a figure that names a column no record has, a metric missing from the schema, `stderr` without
-//! its root of the number of draws, a note on standard error of a piped run.
+//! Seen to catch: a figure of a metric that nothing records, a section missing from the file that is left behind,
+//! `stderr` without the root of the number of draws, a note on standard error of a piped run.
 
 mod common;
 

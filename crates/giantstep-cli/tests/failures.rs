@@ -1,7 +1,7 @@
 //! What is not acceptable is refused before any work, with key, value and remedy; work that fails keeps what is done.
 //!
-//! Seen to catch: a caret one column off, an output folder made for a file that is refused, steps before a
-//! divergence thrown away, an interruption that exits with 0.
+//! Seen to catch: a caret one column off, an output folder made before the memory is known to suffice, results of
+//! failed runs thrown away, an interruption that exits with 0.
 
 mod common;
 
