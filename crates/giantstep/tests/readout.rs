@@ -2,6 +2,10 @@
 //!
 //! Seen to catch: a leverage without its `1/n`, a ridge divided by n, an intercept that forgets the mean features,
 //! eigenvalues that are rounding taken for real ones at ridge 0.
+#![allow(
+    clippy::needless_range_loop,
+    reason = "linear algebra reads best by indices"
+)]
 
 mod common;
 
@@ -82,7 +86,6 @@ impl Problem {
 }
 
 /// Gaussian elimination with row pivoting.
-#[allow(clippy::needless_range_loop)]
 fn solve(mut a: Vec<Vec<f64>>, mut b: Vec<f64>) -> Vec<f64> {
     let n = b.len();
     for k in 0..n {
