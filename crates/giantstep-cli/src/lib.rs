@@ -7,5 +7,6 @@ pub mod output;
 pub mod plan;
 pub mod plot;
 pub mod report;
+pub mod slope;
 pub mod table;
 pub mod terminal;

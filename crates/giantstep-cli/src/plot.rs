@@ -1,10 +1,12 @@
 //! From results to figures: curves against an axis, and gradients in the plane of the target.
 
+use giantstep::analysis::{AnalysisOptions, analyze};
+use giantstep::theory::{Prediction, predict};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::figure::{Axis, Colour, Figure, Legend, Mark, Panel, Shape};
-use crate::plan::{Plan, Setting};
+use crate::figure::{Axis, Colour, Figure, Geometry, Legend, Mark, Panel, Shape};
+use crate::plan::{Plan, Point, Setting};
 use crate::table::{Record, aggregate};
 
 /// A figure to be drawn from results.
@@ -42,6 +44,18 @@ pub struct Curves {
     /// What stands for the draws of a point.
     #[serde(default)]
     pub statistic: Statistic,
+    /// Only this step; all if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<u32>,
+    /// Only neurons of this sign of the second layer, `+` or `-`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// Degrees k whose kernel floor (the best polynomial of degree k, in error) is drawn.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kernel_degrees: Vec<usize>,
+    /// The smallest and largest y shown; all if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub y_range: Option<(f64, f64)>,
 }
 
 /// The scale of an axis.
@@ -66,6 +80,17 @@ pub enum Statistic {
     Median,
 }
 
+/// Whether predictions are drawn.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Overlay {
+    /// Only what was measured.
+    #[default]
+    Hidden,
+    /// Predicted points and the lines through them.
+    Shown,
+}
+
 /// Cosines of every neuron's gradient with the first two target directions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -77,7 +102,10 @@ pub struct Plane {
     /// What distinguishes the rows of panels: a swept key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub panels: Option<String>,
-    /// The n at which the neurons are shown: the largest if absent.
+    /// Whether the limit of theory is shown beside the neurons; it may take a minute to compute.
+    #[serde(default)]
+    pub predictions: Overlay,
+    /// The n near which the neurons are shown: the largest if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub n: Option<f64>,
 }
@@ -140,6 +168,10 @@ fn usual(plan: &Plan, records: &[Record]) -> Vec<FigureSpec> {
                 x_scale,
                 y_scale: AxisScale::Linear,
                 statistic: Statistic::Mean,
+                step: None,
+                group: None,
+                kernel_degrees: Vec::new(),
+                y_range: None,
             }));
         }
     }
@@ -157,6 +189,7 @@ fn usual(plan: &Plan, records: &[Record]) -> Vec<FigureSpec> {
             name,
             steps,
             panels: None,
+            predictions: Overlay::Hidden,
             n: None,
         }));
     }
@@ -168,7 +201,7 @@ fn draw(spec: &FigureSpec, plan: &Plan, records: &[Record]) -> Option<(String, F
         FigureSpec::Curves(curves) => {
             let panels: Vec<Panel> = split(plan, records, curves.panels.as_deref())
                 .into_iter()
-                .filter_map(|(title, part)| curves.panel(&title, &part))
+                .filter_map(|(title, part)| curves.panel(&title, &part, plan))
                 .collect();
             let columns = panels.len().min(3);
             (&curves.name, panels, columns)
@@ -176,7 +209,13 @@ fn draw(spec: &FigureSpec, plan: &Plan, records: &[Record]) -> Option<(String, F
         FigureSpec::Plane(plane) => {
             let panels: Vec<Panel> = split(plan, records, plane.panels.as_deref())
                 .into_iter()
-                .flat_map(|(title, part)| plane.row(&title, &part))
+                .flat_map(|(title, part)| {
+                    let expected = match plane.predictions {
+                        Overlay::Hidden => Vec::new(),
+                        Overlay::Shown => expected(plan, &title, plane.panels.as_deref(), &part),
+                    };
+                    plane.row(&title, &part, &expected)
+                })
                 .collect();
             (&plane.name, panels, plane.steps.len())
         }
@@ -223,7 +262,7 @@ fn split<'a>(
 }
 
 /// A numeric column of a record by name.
-fn column_of(record: &Record, name: &str) -> Option<f64> {
+pub(crate) fn column_of(record: &Record, name: &str) -> Option<f64> {
     match name {
         "n" | "protocol.batch" => Some(record.n),
         "d" | "protocol.dimension" => Some(record.d),
@@ -259,11 +298,13 @@ fn axis_label(name: &str) -> String {
 }
 
 impl Curves {
-    fn panel(&self, title: &str, records: &[&Record]) -> Option<Panel> {
+    fn panel(&self, title: &str, records: &[&Record], plan: &Plan) -> Option<Panel> {
         let chosen: Vec<&Record> = records
             .iter()
             .copied()
             .filter(|record| record.metric == self.y && record.neuron.is_none())
+            .filter(|record| self.step.is_none_or(|step| record.step == step))
+            .filter(|record| self.group.is_none() || record.group == self.group)
             .collect();
         let by = self.by.as_deref();
         let curves = match by {
@@ -283,14 +324,32 @@ impl Curves {
                 .filter(|record| by.is_none_or(|by| column_of(record, by) == Some(*value)))
                 .map(|record| (*record).clone())
                 .collect();
-            let (colour, shape, label) = appearance(by, *value, index, curves.len());
+            let (colour, shape, label) = appearance(plan, by, *value, index, curves.len());
             let marks = match self.statistic {
                 Statistic::Mean => self.means(&part),
                 Statistic::Median => self.medians(&part),
             };
+            drawn += marks.len();
             for mark in marks {
-                drawn += 1;
-                panel = panel.with(mark.coloured(colour).shaped(shape).labelled(label.clone()));
+                // A band needs no entry of its own in the legend.
+                let mark = match mark.geometry {
+                    Geometry::Band { .. } => mark,
+                    _ => mark.labelled(label.clone()),
+                };
+                panel = panel.with(mark.coloured(colour).shaped(shape));
+            }
+        }
+        if let Some((low, high)) = self.y_range {
+            panel.y = panel.y.from_to(low, high);
+        }
+        for degree in &self.kernel_degrees {
+            if let Some(floor) = kernel_floor(plan, title, self.panels.as_deref(), *degree) {
+                let label = match degree {
+                    1 => "linear kernel".to_owned(),
+                    degree => format!("kernel of degree {degree}"),
+                };
+                let line = Mark::horizontal(floor).dashed().coloured(Colour::GREY);
+                panel = panel.with(line.labelled(label));
             }
         }
         (drawn > 0).then_some(panel)
@@ -360,8 +419,48 @@ impl Curves {
     }
 }
 
+/// The error of the best polynomial of a degree for the target of a panel.
+fn kernel_floor(plan: &Plan, title: &str, key: Option<&str>, degree: usize) -> Option<f64> {
+    let shown = |point: &&Point| {
+        key.is_none_or(|key| {
+            let mut settings = point.settings.iter();
+            settings.any(|setting| setting.key == key && setting.label() == title)
+        })
+    };
+    let experiment = &plan.points.iter().find(shown)?.checked.experiment;
+    let (link, activation) = (&experiment.target.link, &experiment.network.activation);
+    let options = AnalysisOptions {
+        sampled: false,
+        ..AnalysisOptions::default()
+    };
+    let report = analyze(link, activation, options).ok()?;
+    let floor = report.kernel_floors.get(degree.checked_sub(1)?)?;
+    Some(floor + experiment.target.noise)
+}
+
+/// What theory says at the first point of a panel whose batch is that of the neurons shown.
+fn expected(plan: &Plan, title: &str, key: Option<&str>, records: &[&Record]) -> Vec<Prediction> {
+    let sizes = records.iter().filter(|r| r.neuron.is_some()).map(|r| r.n);
+    let largest = sizes.fold(0.0, f64::max);
+    let same = |point: &&Point| {
+        let titled = key.is_none_or(|key| {
+            let mut settings = point.settings.iter();
+            settings.any(|setting| setting.key == key && setting.label() == title)
+        });
+        titled && point.checked.experiment.protocol.batch as f64 == largest
+    };
+    let point = plan.points.iter().find(same);
+    point.map_or(vec![], |point| predict(&point.checked.experiment).present)
+}
+
 /// Colour, shape and label of one curve.
-fn appearance(by: Option<&str>, value: f64, index: usize, count: usize) -> (Colour, Shape, String) {
+fn appearance(
+    plan: &Plan,
+    by: Option<&str>,
+    value: f64,
+    index: usize,
+    count: usize,
+) -> (Colour, Shape, String) {
     match by {
         Some("step") if value == 0.0 => (
             Colour::VERMILION,
@@ -382,7 +481,16 @@ fn appearance(by: Option<&str>, value: f64, index: usize, count: usize) -> (Colo
             )
         }
         Some(by) => {
-            let label = format!("{} = {}", axis_label(by), crate::terminal::number(value));
+            let named = plan
+                .points
+                .iter()
+                .flat_map(|point| &point.settings)
+                .find(|setting| setting.key == by && setting.number() == value)
+                .filter(|setting| setting.value.is_str());
+            let label = match named {
+                Some(setting) => setting.label(),
+                None => format!("{} = {}", axis_label(by), crate::terminal::number(value)),
+            };
             (Colour::cycle(index), Shape::cycle(index), label)
         }
         None => (Colour::BLUE, Shape::cycle(0), String::new()),
@@ -390,15 +498,19 @@ fn appearance(by: Option<&str>, value: f64, index: usize, count: usize) -> (Colo
 }
 
 impl Plane {
-    fn row(&self, title: &str, records: &[&Record]) -> Vec<Panel> {
+    fn row(&self, title: &str, records: &[&Record], expected: &[Prediction]) -> Vec<Panel> {
         let cosines =
             |record: &&&Record| record.metric == "gradient_cosine" && record.neuron.is_some();
-        let largest = records
-            .iter()
-            .filter(cosines)
-            .map(|record| record.n)
-            .fold(0.0, f64::max);
-        let n = self.n.unwrap_or(largest);
+        let wanted = self.n.unwrap_or(f64::MAX).ln();
+        let sizes = records.iter().filter(cosines).map(|record| record.n);
+        let distance = |n: f64| (n.ln() - wanted).abs();
+        let n = sizes.fold(f64::NAN, |best, n| {
+            if distance(n) >= distance(best) {
+                best
+            } else {
+                n
+            }
+        });
         let shown: Vec<&Record> = records
             .iter()
             .filter(cosines)
@@ -446,6 +558,25 @@ impl Plane {
                             .sized(1.3)
                             .labelled(label),
                     );
+                    let cosine = |direction: u32| {
+                        let place = |p: &&Prediction| {
+                            p.metric == "gradient_cosine"
+                                && p.step == *step
+                                && p.group == Some(group)
+                                && p.direction == Some(direction)
+                        };
+                        expected.iter().find(place).map(|p| p.value)
+                    };
+                    if let (Some(x), Some(y)) = (cosine(1), cosine(2)) {
+                        let line = Mark::slope(y / x, 0.0).dashed().coloured(colour);
+                        panel = panel.with(line).with(
+                            Mark::points([x], [y])
+                                .coloured(Colour::BLACK)
+                                .shaped(Shape::cycle(1))
+                                .sized(2.0)
+                                .labelled("predicted"),
+                        );
+                    }
                 }
                 any.then_some(panel)
             })

@@ -11,6 +11,7 @@ use crate::figure::FigureError;
 use crate::output::{Entries, NamedMatrix, OutputError, write_atomically, write_matrices};
 use crate::plan::{Plan, PlanError, Reference};
 use crate::plot::figures;
+use crate::slope::{Slope, SlopeKind, slopes};
 use crate::table::{self, Row, TableError, aggregate};
 use crate::terminal;
 
@@ -189,6 +190,7 @@ pub fn json(
         "points": points,
         "rows": rows,
         "references": comparisons(plan, &rows),
+        "slopes": slopes(plan, &results.records),
         "failures": results.failures,
         "runs": { "planned": results.planned, "completed": results.completed },
         "interrupted": results.interrupted,
@@ -210,12 +212,8 @@ pub fn text(plan: &Plan, results: &Results, files: &[PathBuf], took: Duration) -
         .collect();
     let most = shown.len().min(MOST_LINES);
     let mut text = String::new();
-    if let Some(point) = plan
-        .points
-        .first()
-        .filter(|point| !point.spec.title.is_empty())
-    {
-        text.push_str(&format!("{}\n\n", point.spec.title));
+    if let Some(title) = plan.document.title() {
+        text.push_str(&format!("{title}\n\n"));
     }
     text.push_str(&labels(plan));
     text.push_str(&terminal::results(&shown[..most]));
@@ -228,6 +226,10 @@ pub fn text(plan: &Plan, results: &Results, files: &[PathBuf], took: Duration) -
     let comparisons = comparisons(plan, &rows);
     if !comparisons.is_empty() {
         text.push_str(&format!("\n{}", compared(&comparisons)));
+    }
+    let slopes = slopes(plan, &results.records);
+    if !slopes.is_empty() {
+        text.push_str(&format!("\n{}", fitted(plan, &slopes)));
     }
     for failure in &results.failures {
         text.push_str(&format!(
@@ -264,6 +266,49 @@ fn labels(plan: &Plan) -> String {
     } else {
         lines.join("\n") + "\n\n"
     }
+}
+
+fn fitted(plan: &Plan, slopes: &[Slope]) -> String {
+    let header = [
+        "exponent of",
+        "in",
+        "at",
+        "over",
+        "measured",
+        "95 %",
+        "predicted",
+        "draws",
+        "source",
+    ];
+    let lines = slopes.iter().map(|slope| {
+        let spec = &slope.spec;
+        let named = |(key, position): (&String, &usize)| {
+            let mut settings = plan.points.iter().flat_map(|point| &point.settings);
+            let found = settings.find(|s| s.key == *key && s.position == *position);
+            found.map(|setting| setting.label()).unwrap_or_default()
+        };
+        let at: Vec<String> = spec.at.iter().map(named).collect();
+        let sign = match spec.kind {
+            SlopeKind::Equal => "",
+            SlopeKind::AtMost => "≤ ",
+        };
+        vec![
+            spec.metric.clone(),
+            spec.x.clone(),
+            at.join(", "),
+            format!(
+                "{} to {}",
+                terminal::number(slope.range.0),
+                terminal::number(slope.range.1)
+            ),
+            format!("{:.3}", slope.measured),
+            format!("± {:.3}", slope.half_width),
+            format!("{sign}{}", terminal::number(spec.predicted)),
+            slope.draws.to_string(),
+            spec.source.clone(),
+        ]
+    });
+    terminal::aligned(&header, lines)
 }
 
 fn compared(comparisons: &[Comparison]) -> String {

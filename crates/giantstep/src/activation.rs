@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use pulp::Arch;
+
 use crate::expr::{Expr, ExprError, Function, Program, Scope, parse_checked};
 use crate::hermite::Coefficients;
 use crate::real::Real;
@@ -79,44 +81,50 @@ impl Activation {
         out[0]
     }
 
-    /// Hermite coefficients `c_k = E[sigma(x) He_k(x)]` for `k < count`.
+    /// Hermite coefficients `c_k = E[sigma(x) He_k(x)]` for `k < count`, not normalised. THEORY.md (5).
     pub fn coefficients(&self, count: usize) -> Coefficients {
         Coefficients::of(&self.expr, count)
     }
 
-    /// Writes `sigma(x)`.
+    /// Writes `sigma(x)` for each entry; both slices have one length.
     pub fn value_column<T: Real>(&self, x: &[T], out: &mut [T]) {
         let zero = T::from_f64(0.0);
         match &self.kernel {
             Kernel::Relu => {
-                for (out, x) in out.iter_mut().zip(x) {
-                    // Written so that a NaN stays one.
-                    *out = if *x < zero { zero } else { *x };
-                }
+                Arch::new().dispatch(|| {
+                    for (out, x) in out.iter_mut().zip(x) {
+                        // Written so that a NaN stays one.
+                        *out = if *x < zero { zero } else { *x };
+                    }
+                });
             }
             Kernel::Tanh => {
-                for (out, x) in out.iter_mut().zip(x) {
-                    *out = x.tanh();
-                }
+                out.copy_from_slice(x);
+                T::tanh_column(out);
             }
             Kernel::Compiled { value, .. } => value.eval_columns(&[x], out),
         }
     }
 
-    /// Writes `sigma'(x)`.
+    /// Writes `sigma'(x)` for each entry; at a kink, some value between the one-sided ones.
     pub fn derivative_column<T: Real>(&self, x: &[T], out: &mut [T]) {
         let (zero, one) = (T::from_f64(0.0), T::from_f64(1.0));
         match &self.kernel {
             Kernel::Relu => {
-                for (out, x) in out.iter_mut().zip(x) {
-                    *out = if *x > zero { one } else { zero };
-                }
+                Arch::new().dispatch(|| {
+                    for (out, x) in out.iter_mut().zip(x) {
+                        *out = if *x > zero { one } else { zero };
+                    }
+                });
             }
             Kernel::Tanh => {
-                for (out, x) in out.iter_mut().zip(x) {
-                    let value = x.tanh();
-                    *out = one - value * value;
-                }
+                out.copy_from_slice(x);
+                T::tanh_column(out);
+                Arch::new().dispatch(|| {
+                    for out in out.iter_mut() {
+                        *out = one - *out * *out;
+                    }
+                });
             }
             Kernel::Compiled { derivative, .. } => derivative.eval_columns(&[x], out),
         }

@@ -14,7 +14,7 @@ pub fn add_scaled<T: Real>(sum: &mut [T], scale: f64, x: &[T]) {
     let scale = T::from_f64(scale);
     Arch::new().dispatch(|| {
         for (sum, x) in sum.iter_mut().zip(x) {
-            *sum = *sum + scale * *x;
+            *sum += scale * *x;
         }
     });
 }

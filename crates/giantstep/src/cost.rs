@@ -20,7 +20,7 @@ pub enum EngineKind {
 /// The cost of one run (one seed).
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct Cost {
-    /// Floating-point operations of the matrix products.
+    /// Floating-point operations of the products with batches (a multiply-add is two).
     pub flops: f64,
     /// Normals drawn.
     pub normals: f64,

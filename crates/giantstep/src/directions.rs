@@ -39,7 +39,7 @@ impl Directions {
         self.coordinates.as_ref()
     }
 
-    /// The same vectors on a frame enlarged to `columns` vectors.
+    /// The coordinates of the same vectors on a frame enlarged to `columns >= q` vectors, `k x columns`.
     pub fn widened(&self, columns: usize) -> Mat<f64> {
         let old = self.columns();
         Mat::from_fn(self.rows(), columns, |i, j| {
@@ -66,7 +66,7 @@ impl Directions {
         Self::new(stacked)
     }
 
-    /// Inner products `<u_i, v_j>`, a `k x l` matrix; `O(k l q)`.
+    /// Inner products `<u_i, v_j>`, a `k x l` matrix, such as `M = W W*^T` and `Q = W W^T`; `2 k l q` flops.
     pub fn gram(&self, other: &Self) -> Mat<f64> {
         let common = self.columns().min(other.columns());
         let mut gram = Mat::zeros(self.rows(), other.rows());
@@ -98,7 +98,7 @@ impl Directions {
         self.row_products(self).into_iter().map(f64::sqrt).collect()
     }
 
-    /// `u_i <- u_i + scale_i v_i`.
+    /// `u_i <- u_i + scale_i v_i`, for two lists of equal length.
     pub fn add_scaled(&mut self, scale: impl Fn(usize) -> f64, other: &Self) {
         if other.columns() > self.columns() {
             self.coordinates = self.widened(other.columns());

@@ -9,15 +9,16 @@ use crate::real::Real;
 pub struct Errors {
     /// One value for each readout that was given.
     pub readouts: Vec<f64>,
-    /// Mean of the labels.
+    /// Mean of the labels, before any removal.
     pub label_mean: f64,
-    /// Variance of the labels.
+    /// Variance of the labels, noise included: the error of the best constant.
     pub label_variance: f64,
 }
 
 /// Measures readouts on the first layer of `samples`; what was removed from the labels is added to predictions.
 ///
-/// The labels carry their noise. One pass, `2 n q p` flops.
+/// The labels carry their noise, so a perfect readout has its variance as error. One pass, `2 n q p` flops and `n p`
+/// activations, whatever the number of readouts.
 ///
 /// # Errors
 /// [`Interrupted`] when the end of the work was asked for.

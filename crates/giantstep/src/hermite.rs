@@ -1,6 +1,6 @@
 //! Hermite polynomials, Gaussian quadrature and Hermite coefficients.
 //!
-//! `He_k` are the probabilists' polynomials, not normalised: `E He_j He_k = k! [j = k]` under N(0, 1).
+//! `He_k` are the probabilists' polynomials, not normalised: `E He_j He_k = k! [j = k]` under N(0, 1). THEORY.md (5).
 
 use std::num::NonZeroUsize;
 
@@ -24,7 +24,7 @@ pub fn hermite(k: usize, x: f64) -> f64 {
     high
 }
 
-/// `He_0(x), ..., He_{count-1}(x)`.
+/// `He_0(x), ..., He_{count-1}(x)`; O(count).
 pub fn hermite_all(count: usize, x: f64) -> Vec<f64> {
     let mut values = Vec::with_capacity(count);
     let (mut low, mut high) = (0.0, 1.0);
@@ -55,7 +55,8 @@ impl Rule {
     }
 }
 
-/// The Gauss-Hermite rule with `count` nodes: exact for polynomials of degree below `2 count`.
+/// The Gauss-Hermite rule with `count` nodes: exact for polynomials of degree below `2 count`, slow for kinks (the
+/// error falls like `count^(-1/2)` for a jump: use [`composite`]).
 pub fn gauss_hermite(count: NonZeroUsize) -> Rule {
     let rule = GaussHermite::new(count);
     let mut pairs: Vec<(f64, f64)> = rule

@@ -1,4 +1,4 @@
-//! Labels `y = g(W* x) + noise`, and the removal of their low Hermite parts.
+//! Labels `y = g(W* x) + noise`, and the removal of their low Hermite parts. THEORY.md (4).
 
 use crate::batch::{BatchId, Context, Engine, Interrupted, Panel, Role, Stream, Sweep};
 use crate::directions::Directions;
@@ -12,11 +12,13 @@ pub struct Target {
     pub link: Link,
     /// The number r of directions.
     pub r: usize,
-    /// The variance of the Gaussian label noise.
+    /// The variance of the Gaussian label noise, independent over samples.
     pub noise: f64,
 }
 
 /// How many of the lowest Hermite degrees are estimated on the batch and subtracted from its labels.
+///
+/// The plug-in estimate of degree 1 is reliable for n much larger than d: its squared error is `(d/n) E y^2`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Removal {
     /// Labels are used as they are.
@@ -27,7 +29,7 @@ pub enum Removal {
     MeanAndLinear,
 }
 
-/// The part of the labels that was estimated on a batch: `mean + <linear, x>`.
+/// The part of the labels that was estimated on a batch, `mean + <linear, x>`; added back at prediction.
 #[derive(Debug, Clone)]
 pub struct RemovedPart {
     /// `(1/n) sum y_v`.
@@ -72,14 +74,14 @@ impl RemovedPart {
 pub struct Labels<'a> {
     /// What is to be learnt.
     pub target: &'a Target,
-    /// Its directions, `r x q`.
+    /// Its directions W*, `r x q`.
     pub directions: &'a Directions,
     /// The seed of the run.
     pub seed: u64,
 }
 
 impl Labels<'_> {
-    /// Writes the labels of a panel whose target fields start at column `first`.
+    /// Writes the labels of a panel whose r target fields start at column `first`; `labels` has one entry a row.
     pub fn write<T: Real>(
         &self,
         id: BatchId,
@@ -108,7 +110,11 @@ impl Labels<'_> {
         }
     }
 
-    /// Estimates the low Hermite parts of the labels of an open batch: one pass, one coefficient a row.
+    /// Estimates the low Hermite parts of the labels of an open batch: one pass along r directions, one coefficient a
+    /// row for the linear part. THEORY.md (4).
+    ///
+    /// # Errors
+    /// [`Interrupted`] when the end of the work was asked for.
     pub fn estimate<E: Engine>(
         &self,
         removal: Removal,

@@ -1,4 +1,5 @@
-//! What is measured of a network and its gradient, step by step.
+//! What is measured of a network and its gradient, step by step: overlaps `M = W W*^T` (p x r), their cosines, norms,
+//! singular values. All of it is made of inner products, so that it means the same on every engine.
 
 use faer::{Mat, Side};
 use schemars::JsonSchema;
@@ -14,16 +15,20 @@ pub enum MetricGroup {
     TestError,
     /// Mean square of `y - f` on the training batch before each step.
     TrainError,
-    /// Row norms of W, averaged over neurons.
+    /// `|w_i|`, averaged over neurons.
     Norm,
-    /// Cosines of W's rows with every target direction and with their span, averaged over neurons.
+    /// `<w_i, w*_k>/|w_i|` for each direction, averaged over the neurons of each sign of `a_i`; and the alignment
+    /// `|Pi* w_i|^2/|w_i|^2`, averaged over all. THEORY.md (8).
     WeightCosine,
-    /// Cosines of the gradient's rows with every target direction and with their span, averaged over neurons.
+    /// The same of the rows of the gradient.
     GradientCosine,
-    /// Per neuron: overlaps M, norms, cosines of weights and gradient, in-plane angles of the gradient.
+    /// Per neuron: overlaps M, norms, cosines and alignments of weights and gradient, and the gradient's angle in the
+    /// plane of the first two directions, in radians.
     Neurons,
     /// Singular values of `W - W0`: the spikes and the bulk.
     SingularValues,
+    /// The entries `Q_ij`, j <= i, of `Q = W W^T`: `p (p + 1) / 2` numbers a step.
+    Covariance,
 }
 
 /// One number that a run has measured, with its place.
@@ -37,7 +42,7 @@ pub struct Measurement {
     pub neuron: Option<u32>,
     /// The target direction, from 1; none for the span of all.
     pub direction: Option<u32>,
-    /// The rank of a singular value, from 1.
+    /// The rank of a singular value, or the second neuron j of `Q_ij`, from 1.
     pub rank: Option<u32>,
     /// The sign of the second layer, "+" or "-", of the neurons averaged over or of the neuron.
     pub group: Option<&'static str>,
@@ -98,6 +103,10 @@ impl Cosines {
         }
     }
 
+    fn overlap(&self, i: usize, k: usize) -> f64 {
+        self.overlaps[(i, k)]
+    }
+
     fn cosine(&self, i: usize, k: usize) -> f64 {
         self.overlaps[(i, k)] / self.norms[i]
     }
@@ -115,7 +124,13 @@ fn sign(second: f64) -> &'static str {
     if second > 0.0 { "+" } else { "-" }
 }
 
-/// Records averages over the neurons of each sign, and, on request, every neuron.
+fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let (sum, count) = values.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
+    (count > 0.0).then(|| sum / count)
+}
+
+/// Records averages over the neurons of each sign, and, on request, every neuron. A zero vector, such as the gradient
+/// of a neuron that no sample activates, has no cosine: it is left out.
 fn record(
     family: &Family,
     step: u32,
@@ -128,28 +143,30 @@ fn record(
     let r = cosines.overlaps.ncols();
     let p = second.len();
     if groups.contains(&averages) {
+        let some: Vec<usize> = (0..p).filter(|i| cosines.norms[*i] > 0.0).collect();
         for group in ["+", "-"] {
-            let members: Vec<usize> = (0..p).filter(|i| sign(second[*i]) == group).collect();
-            if members.is_empty() {
-                continue;
-            }
-            let mean = |f: &dyn Fn(usize) -> f64| {
-                members.iter().map(|i| f(*i)).sum::<f64>() / members.len() as f64
-            };
+            let members = || some.iter().filter(|i| sign(second[**i]) == group);
             for k in 0..r {
-                out.push(Measurement {
-                    direction: Some(k as u32 + 1),
-                    group: Some(group),
-                    ..Measurement::new(step, family.cosine, mean(&|i| cosines.cosine(i, k)))
-                });
+                for (metric, values) in [
+                    (
+                        family.cosine,
+                        Cosines::cosine as fn(&Cosines, usize, usize) -> f64,
+                    ),
+                    (family.overlap, Cosines::overlap),
+                ] {
+                    if let Some(mean) = mean(members().map(|i| values(cosines, *i, k))) {
+                        out.push(Measurement {
+                            direction: Some(k as u32 + 1),
+                            group: Some(group),
+                            ..Measurement::new(step, metric, mean)
+                        });
+                    }
+                }
             }
         }
-        let all = |f: &dyn Fn(usize) -> f64| (0..p).map(f).sum::<f64>() / p as f64;
-        out.push(Measurement::new(
-            step,
-            family.span,
-            all(&|i| cosines.alignment(i)),
-        ));
+        if let Some(mean) = mean(some.iter().map(|i| cosines.alignment(*i))) {
+            out.push(Measurement::new(step, family.span, mean));
+        }
     }
     if groups.contains(&MetricGroup::Neurons) {
         for (i, second) in second.iter().enumerate() {
@@ -159,11 +176,14 @@ fn record(
                 ..Measurement::new(step, family.norm, cosines.norms[i])
             };
             out.push(base.clone());
-            out.push(Measurement {
-                metric: family.span,
-                value: cosines.alignment(i),
-                ..base.clone()
-            });
+            let has_direction = base.value > 0.0;
+            if has_direction {
+                out.push(Measurement {
+                    metric: family.span,
+                    value: cosines.alignment(i),
+                    ..base.clone()
+                });
+            }
             for k in 0..r {
                 let direction = Some(k as u32 + 1);
                 out.push(Measurement {
@@ -172,12 +192,14 @@ fn record(
                     value: cosines.overlaps[(i, k)],
                     ..base.clone()
                 });
-                out.push(Measurement {
-                    metric: family.cosine,
-                    direction,
-                    value: cosines.cosine(i, k),
-                    ..base.clone()
-                });
+                if has_direction {
+                    out.push(Measurement {
+                        metric: family.cosine,
+                        direction,
+                        value: cosines.cosine(i, k),
+                        ..base.clone()
+                    });
+                }
             }
         }
     }
@@ -193,6 +215,16 @@ pub fn weights(
     out: &mut Vec<Measurement>,
 ) {
     let cosines = Cosines::of(first, target);
+    if groups.contains(&MetricGroup::Covariance) {
+        let gram = first.gram(first);
+        for (i, j) in (0..second.len()).flat_map(|i| (0..=i).map(move |j| (i, j))) {
+            out.push(Measurement {
+                neuron: Some(i as u32 + 1),
+                rank: Some(j as u32 + 1),
+                ..Measurement::new(step, "covariance", gram[(i, j)])
+            });
+        }
+    }
     if groups.contains(&MetricGroup::Norm) {
         let mean = cosines.norms.iter().sum::<f64>() / second.len() as f64;
         out.push(Measurement::new(step, WEIGHTS.norm, mean));
@@ -229,6 +261,9 @@ pub fn gradient(
     );
     if groups.contains(&MetricGroup::Neurons) && target.rows() >= 2 {
         for (i, second) in second.iter().enumerate() {
+            if cosines.norms[i] == 0.0 {
+                continue;
+            }
             let angle = cosines.overlaps[(i, 1)].atan2(cosines.overlaps[(i, 0)]);
             out.push(Measurement {
                 neuron: Some(i as u32 + 1),

@@ -1,4 +1,4 @@
-//! The two-layer network `f(x) = (1/sqrt p) sum_i a_i sigma(<w_i, x>)` and its initial state.
+//! The two-layer network `f(x) = (1/sqrt p) sum_i a_i sigma(<w_i, x>)` and its initial state. THEORY.md (1).
 
 use faer::Mat;
 use schemars::JsonSchema;
@@ -38,7 +38,7 @@ pub enum SecondLayer {
 pub enum Pairing {
     /// All neurons are independent.
     Independent,
-    /// `w_i = w_{p-1-i}` and `a_i = -a_{p-1-i}` (the paper's Eq. 11): the output is zero at the start.
+    /// `w_i = w_{p-1-i}` and `a_i = -a_{p-1-i}`, counted from 0 (the paper's Eq. 11): the output is zero at the start.
     Symmetric,
 }
 
@@ -67,7 +67,10 @@ pub struct Network {
 }
 
 impl NetworkLaw {
-    /// Draws the initial network; the second layer depends on `seed` alone, whatever the engine.
+    /// Draws the initial network, W p x d and a of p entries; a depends on `seed` alone, whatever the engine.
+    ///
+    /// `p d` normals on the direct engine, `p r + p^2/2` numbers on the in-law engine; with symmetric pairs for half of
+    /// the rows.
     pub fn draw(&self, engine: &mut impl Engine, seed: u64) -> Network {
         let drawn = match self.pairing {
             Pairing::Independent => self.width,

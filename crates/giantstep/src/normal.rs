@@ -81,7 +81,7 @@ box_muller!(
     |word: u32| ((word >> 1) as i32 as f32).mul_add(TWO_M32 * 2.0, TWO_M32),
     |word: u32| word.cast_signed() as f32 * TWO_M32,
     log: [2.0, 0.6666682, 0.3997485, 0.2992439],
-    sin: [3.1415927, -5.1677103, 2.5500774, -0.5982904, 0.07765591],
+    sin: [std::f32::consts::PI, -5.1677103, 2.5500774, -0.5982904, 0.07765591],
     cos: [1.0, -4.934802, 4.058709, -1.335212, 0.23493707, -0.024395932]
 );
 
@@ -94,7 +94,7 @@ box_muller!(
         0.18183631680229329, 0.1531252814836419, 0.14809710360655276,
     ],
     sin: [
-        3.141592653589793, -5.167712780049969, 2.5501640398773007, -0.5992645293189447, 0.0821458865731029,
+        std::f64::consts::PI, -5.167712780049969, 2.5501640398773007, -0.5992645293189447, 0.0821458865731029,
         -0.007370430505916944, 0.0004662998161898394, -2.1903497074626018e-05, 7.697826768224191e-07,
     ],
     cos: [
@@ -111,4 +111,69 @@ const TWO_M53: f64 = 1.0 / (1u64 << 53) as f64;
 #[inline(always)]
 fn fraction(word: u64) -> f64 {
     f64::from_bits((word >> 12) | 1f64.to_bits())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::f64::consts::PI;
+
+    use super::*;
+
+    /// Two normals of the words `first` and `second`, and what they should be, times the spacing of numbers.
+    fn error<T: Normal + Into<f64>>(
+        words: [&[u8]; 2],
+        u: f64,
+        t: f64,
+        half: bool,
+        spacing: f64,
+    ) -> f64 {
+        let mut out = [T::default(); 2];
+        T::fill(&words.concat(), &mut out);
+        let radius = (-2.0 * u.ln()).sqrt();
+        let signed = if half { -radius } else { radius };
+        let (x, y) = (signed * (PI * t).cos(), signed * (PI * t).sin());
+        let worst = (out[0].into() - x).abs().max((out[1].into() - y).abs());
+        worst / (radius * spacing).max(f64::MIN_POSITIVE)
+    }
+
+    #[test]
+    fn normals_are_box_muller_to_a_few_units_in_the_last_place() {
+        let mut word = 1u64;
+        let extremes = [
+            0,
+            1,
+            2,
+            u64::MAX,
+            u64::MAX - 1,
+            u64::from(u32::MAX),
+            1 << 63,
+            1 << 31,
+            1 << 32,
+        ];
+        for i in 0..200_000 {
+            word = word
+                .wrapping_mul(6364136223846793005)
+                .wrapping_add(1442695040888963407);
+            let first = extremes.get(i % 50).copied().unwrap_or(word >> (i % 30));
+            let second = extremes
+                .get(i / 50 % 50)
+                .copied()
+                .unwrap_or(word.rotate_left(17));
+
+            let u = ((first >> 12) as f64 + 0.5) * 2f64.powi(-52);
+            let t = (second >> 12) as f64 * 2f64.powi(-52) - 0.5;
+            let words = [first.to_le_bytes(), second.to_le_bytes()];
+            let half = first % 2 == 1;
+            let double = error::<f64>([&words[0], &words[1]], u, t, half, f64::EPSILON);
+            assert!(double < 4.0, "{first:x} {second:x}: {double}");
+
+            let (first, second) = (first as u32, second as u32);
+            let u =
+                f64::from((f64::from(first >> 1) as f32).mul_add(2f32.powi(-31), 2f32.powi(-32)));
+            let t = f64::from(second.cast_signed() as f32) * 2f64.powi(-32);
+            let words = [first.to_le_bytes(), second.to_le_bytes()];
+            let single = error::<f32>([&words[0], &words[1]], u, t, half, f64::from(f32::EPSILON));
+            assert!(single < 4.0, "{first:x} {second:x}: {single}");
+        }
+    }
 }

@@ -6,6 +6,7 @@
 pub trait Real:
     faer::traits::RealField
     + crate::normal::Normal
+    + crate::elementary::Elementary
     + Copy
     + Send
     + Sync

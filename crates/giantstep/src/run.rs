@@ -108,7 +108,7 @@ pub struct Run {
     pub target: Directions,
 }
 
-/// Runs one seed of an experiment on an engine.
+/// Runs one seed of an experiment on an engine: THEORY.md (1) to (4).
 ///
 /// Cost of a step on the direct engine: `4 n d p` flops; of a readout `2 n d p + n p^2`; of a test
 /// `2 n_test d p`. Results depend on the seed, the experiment and the engine, not on the number of threads.

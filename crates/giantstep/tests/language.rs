@@ -83,7 +83,13 @@ fn errors_point_at_the_character() {
         (beyond.column(), beyond.problem),
         (6, Problem::Direction { variable: 3, r: 2 })
     );
-    assert!(Link::parse("log(abs(z1)) + exp(z1/2)", None).is_ok());
+    for text in [
+        "log(abs(z1)) + exp(z1/2)",
+        "He20(z1)",
+        "(z1 + 2*z2 + 3*z3 + 4*z4)^20",
+    ] {
+        assert!(Link::parse(text, None).is_ok(), "{text}");
+    }
 }
 
 #[test]

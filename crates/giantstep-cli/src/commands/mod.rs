@@ -1,5 +1,7 @@
 //! The verbs of the command line, one file each.
 
+mod analyze;
+mod bench;
 mod reproduce;
 mod run;
 mod schema;
@@ -8,6 +10,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+pub use analyze::Analyze;
+pub use bench::Bench;
 pub use reproduce::Reproduce;
 pub use run::RunArgs;
 
@@ -26,6 +30,10 @@ enum Command {
     Run(RunArgs),
     /// Reproduce a published experiment.
     Reproduce(Reproduce),
+    /// Tell what giant steps can and cannot learn of a target.
+    Analyze(Analyze),
+    /// Time one step, as a share of the peak that is measured in the same run.
+    Bench(Bench),
     /// Print the JSON Schema of experiment files.
     Schema,
 }
@@ -55,6 +63,8 @@ impl Cli {
         let done = match self.command {
             Command::Run(args) => args.execute(),
             Command::Reproduce(args) => args.execute(),
+            Command::Analyze(args) => args.execute(),
+            Command::Bench(args) => args.execute(),
             Command::Schema => schema::execute(),
         };
         let (code, message) = match done {

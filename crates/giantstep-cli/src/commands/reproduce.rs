@@ -27,7 +27,7 @@ pub struct Reproduce {
 }
 
 /// Name and text of every experiment file.
-pub const EXPERIMENTS: [(&str, &str); 3] = [
+pub const EXPERIMENTS: [(&str, &str); 5] = [
     (
         "single-step",
         include_str!("../../../../experiments/single-step.toml"),
@@ -36,6 +36,11 @@ pub const EXPERIMENTS: [(&str, &str); 3] = [
         "multiple-steps",
         include_str!("../../../../experiments/multiple-steps.toml"),
     ),
+    (
+        "scaling",
+        include_str!("../../../../experiments/scaling.toml"),
+    ),
+    ("reuse", include_str!("../../../../experiments/reuse.toml")),
     (
         "stairway",
         include_str!("../../../../experiments/stairway.toml"),

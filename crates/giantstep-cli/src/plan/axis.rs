@@ -49,7 +49,7 @@ pub struct Setting {
     pub key: String,
     /// The value.
     pub value: Value,
-    /// The position on its axis, from 1.
+    /// Its place among the distinct values of the key on its axis, from 1.
     pub position: usize,
 }
 
@@ -136,8 +136,7 @@ impl AxisSpec {
             }
             (None, None, None, None, Some(points)) => points
                 .iter()
-                .enumerate()
-                .map(|(i, point)| {
+                .map(|point| {
                     point
                         .iter()
                         .map(|(key, value)| {
@@ -145,7 +144,7 @@ impl AxisSpec {
                             Ok::<_, PlanError>(Setting {
                                 key: key.clone(),
                                 value,
-                                position: i + 1,
+                                position: 0,
                             })
                         })
                         .collect()
@@ -160,8 +159,24 @@ impl AxisSpec {
         if positions.is_empty() {
             return Err(fail("an axis needs at least one value"));
         }
-        Ok(Axis { positions })
+        Ok(Axis {
+            positions: ranked(positions),
+        })
     }
+}
+
+/// Numbers the distinct values of each key in order of appearance.
+fn ranked(mut positions: Vec<Vec<Setting>>) -> Vec<Vec<Setting>> {
+    let mut seen: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    for setting in positions.iter_mut().flatten() {
+        let known = seen.entry(setting.key.clone()).or_default();
+        let place = known.iter().position(|value| *value == setting.value);
+        setting.position = place.unwrap_or_else(|| {
+            known.push(setting.value.clone());
+            known.len() - 1
+        }) + 1;
+    }
+    positions
 }
 
 impl Space {
@@ -175,14 +190,14 @@ impl Space {
 }
 
 fn single(key: &str, values: Vec<Value>) -> Vec<Vec<Setting>> {
-    let setting = |(i, value)| {
+    let setting = |value| {
         vec![Setting {
             key: key.to_owned(),
             value,
-            position: i + 1,
+            position: 0,
         }]
     };
-    values.into_iter().enumerate().map(setting).collect()
+    values.into_iter().map(setting).collect()
 }
 
 fn plain(value: &serde_json::Value) -> Option<Value> {

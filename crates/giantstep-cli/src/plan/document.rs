@@ -10,6 +10,7 @@ use super::axis::{Axis, AxisSpec, Setting};
 use super::keys::check_keys;
 use super::{PlanError, Scale};
 use crate::plot::FigureSpec;
+use crate::slope::SlopeSpec;
 
 /// A published or predicted value, shown beside the measured one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -49,11 +50,23 @@ struct Extras {
     figure: Vec<FigureSpec>,
     /// Published or predicted values beside which the measured ones are shown.
     reference: Vec<Reference>,
+    /// Exponents to be fitted over the points.
+    slope: Vec<SlopeSpec>,
+    /// Points of the sweep with a larger batch are left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    largest_batch: Option<u64>,
     /// Changes of `--quick`, as dotted keys.
     quick: std::collections::BTreeMap<String, serde_json::Value>,
 }
 
-const EXTRAS: [&str; 4] = ["sweep", "figure", "reference", "quick"];
+const EXTRAS: [&str; 6] = [
+    "sweep",
+    "figure",
+    "reference",
+    "slope",
+    "largest_batch",
+    "quick",
+];
 
 /// An experiment file, read.
 #[derive(Debug, Clone, PartialEq)]
@@ -119,6 +132,11 @@ impl Document {
         schema
     }
 
+    /// What the experiment shows.
+    pub fn title(&self) -> Option<&str> {
+        self.table.get("title").and_then(Value::as_str)
+    }
+
     /// The figures asked for.
     pub fn figures(&self) -> &[FigureSpec] {
         &self.extras.figure
@@ -127,6 +145,16 @@ impl Document {
     /// The published and predicted values.
     pub fn references(&self) -> &[Reference] {
         &self.extras.reference
+    }
+
+    /// The exponents to be fitted.
+    pub fn slopes(&self) -> &[SlopeSpec] {
+        &self.extras.slope
+    }
+
+    /// Points with a larger batch are left out.
+    pub(super) fn largest_batch(&self) -> u64 {
+        self.extras.largest_batch.unwrap_or(u64::MAX)
     }
 
     pub(super) fn axes(&self) -> Result<Vec<Axis>, PlanError> {

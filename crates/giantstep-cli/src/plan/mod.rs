@@ -137,10 +137,18 @@ impl Plan {
                     });
                 }
             };
-            points.push(Point {
-                settings,
-                spec,
-                checked,
+            if checked.experiment.protocol.batch <= document.largest_batch() {
+                points.push(Point {
+                    settings,
+                    spec,
+                    checked,
+                });
+            }
+        }
+        if points.is_empty() {
+            return Err(PlanError::Value {
+                key: "largest_batch".to_owned(),
+                message: "leaves out every point; raise it".to_owned(),
             });
         }
         Ok(Self { document, points })

@@ -26,7 +26,7 @@ pub enum DirectionsLaw {
 /// The engine of explicit coordinates: every entry of every batch is drawn, and drawn again when needed.
 ///
 /// A pass over n rows along m vectors with k coefficients costs `2 n d (m + k)` flops and `n d` normals.
-/// Memory does not depend on n.
+/// Memory is `O(d (m + k))`, whatever n is. The frame is the canonical basis: coordinates are those of R^d.
 #[derive(Debug)]
 pub struct Direct<T> {
     dimension: usize,

@@ -64,8 +64,8 @@ impl Untouched {
 
 /// The engine that reveals a batch only where it is touched.
 ///
-/// A pass over a fresh batch costs `2 n q (m + k) + n k^2` flops with `q = r + p`, whatever d is, and memory
-/// `O(q^2)`; a batch that is touched again is held as an n x q matrix. Exact in law for Gaussian inputs, for
+/// A pass over a batch used once costs `2 n q (m + k) + 2 n k^2` flops with `q = r + p`, whatever d is, and memory
+/// `O(q^2)`; a batch that is touched again is held with its n x q coordinates. Exact in law for Gaussian inputs, for
 /// every output that does not depend on the choice of a basis of R^d. Once the frame reaches all of R^d the
 /// engine works in explicit coordinates by the same rule.
 #[derive(Debug)]
@@ -184,7 +184,7 @@ impl<T: Real> Engine for InLaw<T> {
                     context,
                 )?;
                 let backward = if reveals {
-                    let root = square_root(&swept.gram);
+                    let root = square_root::<T>(&swept.gram);
                     let new = &root * self.untouched.draw(root.ncols());
                     beside(&swept.backward, self.untouched.frame, &new)
                 } else {
@@ -243,21 +243,33 @@ fn compressed(columns: faer::MatRef<'_, f64>) -> (Mat<f64>, usize) {
     (restored, rank)
 }
 
-/// A `k x m` matrix L with `L L^T = gram` and m the numerical rank.
+/// A `k x m` matrix L with `L L^T = gram` and m the numerical rank; the Gram matrix was summed from coefficients of
+/// precision `T`.
 ///
-/// Rank is lost exactly where neurons are mirrored; eigenvalues below rounding are zero in the law as well, so
-/// leaving them out changes no output beyond rounding.
-fn square_root(gram: &Mat<f64>) -> Mat<f64> {
+/// Columns are normalised first, because an entry's rounding error is relative to the norms of its two columns,
+/// whatever other neurons do. The errors then act as noise of norm about `sqrt(k) T::EPSILON`, and eigenvalues up
+/// to a few times that carry nothing else: they are exactly zero where neurons are mirrored, and kept they would
+/// split such pairs by `sqrt(T::EPSILON)`. Leaving them out lowers no neuron's variance by a larger fraction.
+fn square_root<T: Real>(gram: &Mat<f64>) -> Mat<f64> {
     let k = gram.nrows();
-    let Ok(eigen) = gram.self_adjoint_eigen(Side::Lower) else {
+    let norms: Vec<f64> = (0..k).map(|i| gram[(i, i)].sqrt()).collect();
+    let cosines = Mat::from_fn(k, k, |i, j| {
+        let norms = norms[i] * norms[j];
+        if norms == 0.0 {
+            0.0
+        } else {
+            gram[(i, j)] / norms
+        }
+    });
+    let Ok(eigen) = cosines.self_adjoint_eigen(Side::Lower) else {
         // Not finite: the weights become so too, and the caller reports the neuron.
         return Mat::from_fn(k, 1, |_, _| f64::NAN);
     };
-    let values: Vec<f64> = (0..k).map(|i| eigen.S()[i]).collect();
-    let cutoff = values.last().copied().unwrap_or(0.0) * 8.0 * k as f64 * f64::EPSILON;
-    let first = values.iter().take_while(|value| **value <= cutoff).count();
+    // The second term is the error of the eigenvalues themselves, which are at most k.
+    let cutoff = 8.0 * ((k as f64).sqrt() * T::EPSILON + k as f64 * f64::EPSILON);
+    let first = (0..k).take_while(|i| eigen.S()[*i] <= cutoff).count();
     Mat::from_fn(k, k - first, |i, j| {
-        eigen.U()[(i, first + j)] * values[first + j].sqrt()
+        norms[i] * eigen.U()[(i, first + j)] * eigen.S()[first + j].sqrt()
     })
 }
 
@@ -273,4 +285,203 @@ pub(super) fn beside(known: &Mat<f64>, width: usize, new: &Mat<f64>) -> Mat<f64>
             new[(i, j - first)]
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+    use crate::batch::Purpose;
+
+    /// The Gram matrix of k columns of norms `scale`, of which the second half mirrors the first to rounding.
+    fn mirrored<T: Real>(k: usize, rows: u64, scale: impl Fn(usize) -> f64 + Sync) -> Mat<f64> {
+        let (q, half) = (8, k / 2);
+        let source = Source {
+            seed: 3,
+            role: Role::Batch(Purpose::Training),
+            index: 1,
+            rows,
+            columns: q,
+        };
+        let mut directions = Mat::zeros(q, half);
+        for i in 0..half {
+            Stream::new(1, Role::FirstLayer, 0, i as u64)
+                .fill_normal(directions.col_as_slice_mut(i));
+        }
+        let stop = AtomicBool::new(false);
+        let context = Context {
+            stop: &stop,
+            progress: &|_| {},
+        };
+        let visit = |panel: &mut Panel<'_, T>| {
+            let weight: Vec<f64> = panel.field(0).iter().map(|x| x.to_f64().cos()).collect();
+            for i in 0..half {
+                for (v, weight) in weight.iter().enumerate() {
+                    let slope = if panel.field(i)[v].to_f64() > 0.0 {
+                        1.0
+                    } else {
+                        0.1
+                    };
+                    let rounding = 1.0 + T::EPSILON * (v as f64 % 3.0 - 1.0);
+                    let value = scale(i) * slope * weight;
+                    panel.field_mut(i)[v] = T::from_f64(value);
+                    panel.field_mut(half + i)[v] = T::from_f64(-value * rounding);
+                }
+            }
+        };
+        streamed::sweep(source, directions.transpose(), k, true, 0, &visit, context)
+            .expect("not stopped")
+            .gram
+    }
+
+    fn mirrored_neurons_halve_the_rank<T: Real>() {
+        for (k, rows) in [
+            (2, 100),
+            (4, 1000),
+            (16, 384),
+            (64, 384),
+            (64, 50_000),
+            (256, 3000),
+        ] {
+            // Norms over eight orders of magnitude: small neurons keep their law.
+            let gram = mirrored::<T>(k, rows, |i| 10f64.powf(-8.0 * i as f64 / k as f64));
+            let root = square_root::<T>(&gram);
+            assert_eq!(root.ncols(), k / 2, "k = {k}, n = {rows}");
+            let restored = &root * root.transpose();
+            for i in 0..k {
+                for j in 0..k {
+                    let scale = (gram[(i, i)] * gram[(j, j)]).sqrt();
+                    let error = (restored[(i, j)] - gram[(i, j)]).abs() / scale;
+                    assert!(error < 8.0 * (k as f64).sqrt() * T::EPSILON, "{error}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn mirrored_neurons_halve_the_rank_in_both_precisions() {
+        mirrored_neurons_halve_the_rank::<f32>();
+        mirrored_neurons_halve_the_rank::<f64>();
+    }
+
+    #[test]
+    fn dead_neurons_have_no_noise() {
+        let gram = Mat::from_fn(2, 2, |i, j| if i + j == 2 { 4.0 } else { 0.0 });
+        let root = square_root::<f32>(&gram);
+        assert_eq!(
+            (root.ncols(), root[(0, 0)], root[(1, 0)].abs()),
+            (1, 0.0, 2.0)
+        );
+    }
+}
+
+/// Seen to catch: `remaining` degrees of freedom in every row, an upper triangle, a diagonal without its root.
+#[cfg(test)]
+mod bartlett {
+    use super::*;
+
+    const DRAWS: u64 = 20_000;
+    const M: usize = 4;
+
+    /// Scalars of `W = G G^T` for an `M x q` matrix G: entries, their products, trace of the square, determinant.
+    fn scalars(g: &Mat<f64>) -> Vec<f64> {
+        let w = g * g.transpose();
+        let pairs = (0..M).flat_map(|i| (0..=i).map(move |j| (i, j)));
+        let entries: Vec<f64> = pairs.map(|(i, j)| w[(i, j)]).collect();
+        let products = entries
+            .iter()
+            .flat_map(|x| entries.iter().map(move |y| x * y));
+        let more = [w.squared_norm_l2(), w.determinant()];
+        products
+            .chain(entries.iter().copied())
+            .chain(more)
+            .collect()
+    }
+
+    /// Mean and squared standard error of each scalar over all draws.
+    fn averages(draw: impl Fn(u64) -> Vec<f64>) -> Vec<(f64, f64)> {
+        let draws: Vec<Vec<f64>> = (0..DRAWS).map(draw).collect();
+        let n = DRAWS as f64;
+        (0..draws[0].len())
+            .map(|k| {
+                let mean = draws.iter().map(|x| x[k]).sum::<f64>() / n;
+                let power = draws.iter().map(|x| (x[k] - mean).powi(2)).sum::<f64>();
+                (mean, power / (n * (n - 1.0)))
+            })
+            .collect()
+    }
+
+    fn bartlett(freedom: u64, draw: u64) -> Mat<f64> {
+        let mut untouched = Untouched {
+            seed: draw,
+            dimension: freedom + 3,
+            frame: 3,
+            draws: 0,
+        };
+        untouched.draw(M)
+    }
+
+    /// `E W = f I` and `E W_ij W_kl = f^2 d_ij d_kl + f (d_ik d_jl + d_il d_jk)`; 5 standard errors for 110 means.
+    #[test]
+    fn bartlett_factors_have_the_moments_of_wishart_matrices() {
+        for freedom in [4, 5, 20, 1_000_000] {
+            let f = freedom as f64;
+            let delta = |i: usize, j: usize| f64::from(u8::from(i == j));
+            let pairs: Vec<(usize, usize)> =
+                (0..M).flat_map(|i| (0..=i).map(move |j| (i, j))).collect();
+            let second = |(i, j): (usize, usize), (k, l): (usize, usize)| {
+                f * f * delta(i, j) * delta(k, l)
+                    + f * (delta(i, k) * delta(j, l) + delta(i, l) * delta(j, k))
+            };
+            let mut expected: Vec<f64> = pairs
+                .iter()
+                .flat_map(|x| pairs.iter().map(move |y| second(*x, *y)))
+                .collect();
+            expected.extend(pairs.iter().map(|(i, j)| f * delta(*i, *j)));
+            let found = averages(|draw| scalars(&bartlett(freedom, draw)));
+            for ((mean, square), expected) in found.iter().zip(&expected) {
+                let distance = (mean - expected).abs() / square.sqrt();
+                assert!(
+                    distance < 5.0,
+                    "{freedom}: {mean} != {expected}, {distance:.1} sd"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn bartlett_factors_stand_for_explicit_gaussian_vectors() {
+        for freedom in [4, 9, 30] {
+            let explicit = |draw| {
+                let mut g = Mat::zeros(M, freedom);
+                for j in 0..freedom {
+                    Stream::new(draw, Role::Target, 0, j as u64).fill_normal(g.col_as_slice_mut(j));
+                }
+                scalars(&g)
+            };
+            let x = averages(explicit);
+            let y = averages(|draw| scalars(&bartlett(freedom as u64, draw)));
+            for (k, ((mean, square), (other, more))) in x.iter().zip(&y).enumerate() {
+                let distance = (mean - other).abs() / (square + more).sqrt();
+                assert!(
+                    distance < 5.0,
+                    "{freedom}, scalar {k}: {mean} != {other}, {distance:.1} sd"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn fewer_directions_than_vectors_are_all_revealed() {
+        let mut untouched = Untouched {
+            seed: 0,
+            dimension: 10,
+            frame: 8,
+            draws: 0,
+        };
+        assert_eq!(untouched.draw(M).shape(), (M, 2));
+        assert_eq!((untouched.frame(), untouched.remaining()), (10, 0));
+        assert_eq!(untouched.draw(M).shape(), (M, 0));
+    }
 }

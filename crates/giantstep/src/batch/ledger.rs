@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use crate::batch::in_law::{Untouched, beside};
 use crate::batch::{BatchId, Context, Interrupted, Panel, Role, Stream, Sweep, Swept};
+use crate::columns;
 use crate::real::Real;
 use crate::reduce::tree_sum;
 
@@ -224,8 +225,11 @@ impl<T: Real> Ledger<T> {
         known: Mat<f64>,
         mut coefficients: Vec<Mat<T>>,
     ) -> Mat<f64> {
+        let lengths = lengths(&coefficients);
+        // Twice is enough: what the first projection leaves of E by rounding, the second removes.
         self.project_out(&mut coefficients);
-        let (basis, triangle) = orthonormal(&coefficients);
+        self.project_out(&mut coefficients);
+        let (basis, triangle) = orthonormal(&coefficients, &lengths);
         drop(coefficients);
         let drawn = untouched.draw(triangle.nrows());
         let new = drawn.ncols();
@@ -262,11 +266,22 @@ impl<T: Real> Ledger<T> {
     }
 }
 
+/// The lengths of the columns of a tall matrix given in blocks.
+fn lengths<T: Real>(blocks: &[Mat<T>]) -> Vec<f64> {
+    let columns = blocks.first().map_or(0, |block| block.ncols());
+    let power = |j: usize| -> f64 {
+        let squares = |block: &Mat<T>| columns::power(block.col_as_slice(j));
+        blocks.iter().map(squares).sum()
+    };
+    (0..columns).map(|j| power(j).sqrt()).collect()
+}
+
 /// Thin QR of a tall matrix given in blocks: `C = E R` with `E^T E = I` and as many rows of R as the rank.
 ///
 /// Blocks are factorised one by one and their triangles together, with column pivoting, so the sums of squares
-/// that lose half the digits never appear.
-fn orthonormal<T: Real>(blocks: &[Mat<T>]) -> (Vec<Mat<T>>, Mat<f64>) {
+/// that lose half the digits never appear. Rounding is relative to each column's `lengths` before anything was
+/// projected out of it; what is left below that is no direction.
+fn orthonormal<T: Real>(blocks: &[Mat<T>], lengths: &[f64]) -> (Vec<Mat<T>>, Mat<f64>) {
     let k = blocks.first().map_or(0, |block| block.ncols());
     let factors: Vec<(Mat<T>, Mat<T>)> = blocks
         .par_iter()
@@ -284,25 +299,21 @@ fn orthonormal<T: Real>(blocks: &[Mat<T>]) -> (Vec<Mat<T>>, Mat<f64>) {
     for (_, triangle) in &factors {
         for j in 0..k {
             for i in 0..triangle.nrows() {
-                stacked[(first + i, j)] = triangle[(i, j)].to_f64();
+                if lengths[j] > 0.0 {
+                    stacked[(first + i, j)] = triangle[(i, j)].to_f64() / lengths[j];
+                }
             }
         }
         first += triangle.nrows();
     }
     let qr = stacked.col_piv_qr();
     let triangle = qr.thin_R();
-    let most = triangle.nrows();
-    let scale = if most == 0 {
-        0.0
-    } else {
-        triangle[(0, 0)].abs()
-    };
-    let tolerance = scale * T::EPSILON * 64.0;
-    let rank = (0..most)
+    let tolerance = 64.0 * T::EPSILON;
+    let rank = (0..triangle.nrows())
         .take_while(|j| triangle[(*j, *j)].abs() > tolerance)
         .count();
     let (_, inverse) = qr.P().arrays();
-    let restored = Mat::from_fn(rank, k, |i, j| triangle[(i, inverse[j])]);
+    let restored = Mat::from_fn(rank, k, |i, j| triangle[(i, inverse[j])] * lengths[j]);
     let thin = qr.compute_thin_Q();
     let mut first = 0;
     let starts: Vec<usize> = heights

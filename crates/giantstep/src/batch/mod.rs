@@ -3,6 +3,8 @@
 //! Training never needs the entries of `X`. It needs the fields `X v` along vectors it already knows, and the
 //! products `X^T c` with coefficients it already knows. An [`Engine`] answers both in one pass over the rows
 //! ([`Engine::sweep`]); what the coefficients mean (a gradient, a label estimate) is the caller's business.
+//!
+//! Rows belong to the name of a batch ([`BatchId`]) and the seed: a second pass sees the same rows.
 
 mod direct;
 mod in_law;
@@ -52,14 +54,14 @@ pub enum Access {
     Many,
 }
 
-/// One pass over the rows of a batch.
+/// One pass over the n rows of a batch X.
 #[derive(Debug, Clone, Copy)]
 pub struct Sweep<'a> {
-    /// The `m` vectors along which the fields are needed.
+    /// The `m` vectors V along which the fields `X V^T` (n x m) are needed.
     pub directions: &'a Directions,
-    /// The number `k` of coefficient columns that `visit` writes; 0 is a forward pass.
+    /// The number `k` of columns of C (n x k) that `visit` writes; 0 is a forward pass.
     pub coefficients: usize,
-    /// The number of scalars that `visit` accumulates.
+    /// The number of scalars that `visit` accumulates, in f64.
     pub sums: usize,
 }
 
@@ -104,17 +106,21 @@ pub trait Engine {
     /// The input dimension d.
     fn dimension(&self) -> u64;
 
-    /// The `r` orthonormal target directions.
+    /// The `r <= d` orthonormal target directions, `r x q`; asked for once, first of all.
     fn target(&mut self, r: usize) -> Directions;
 
-    /// `rows` vectors with independent `N(0, 1/d)` entries: the Gaussian first layer.
+    /// `rows` vectors with independent `N(0, 1/d)` entries: the Gaussian first layer. Asked for once.
     fn gaussian(&mut self, rows: usize) -> Directions;
 
-    /// Opens the batch of this name with `rows` samples.
+    /// Opens the batch of this name with `rows` samples, whose entries are N(0, 1).
     fn open(&mut self, id: BatchId, rows: u64, access: Access) -> Self::Batch;
 
     /// One pass: for every panel of rows the fields `X directions^T` are shown to `visit`, which may overwrite
     /// the first `k` columns in place by coefficients and add to the sums; then `C^T X` is accumulated.
+    ///
+    /// Panels may come in any order and on any thread; the result does not depend on it. With [`Access::Once`], no
+    /// pass may follow the one with `k > 0`. Flops: `2 n q (m + k)` with q the coordinates of a vector, and on the
+    /// in-law engine `O(n k^2)` more.
     ///
     /// # Errors
     /// [`Interrupted`] when the end of the work was asked for.

@@ -110,3 +110,153 @@ impl Stream {
         ChiSquared::new(freedom).map_or(f64::NAN, |law| law.sample(&mut self.rng))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use statrs::distribution::{ContinuousCDF, Normal as Exact};
+
+    use super::*;
+    use crate::real::Real;
+
+    fn draw<T: Real>(seed: u64, count: usize) -> Vec<f64> {
+        let mut out = vec![T::default(); count];
+        Stream::new(seed, Role::Frame, 0, 0).fill_normal(&mut out);
+        out.iter().map(|x| x.to_f64()).collect()
+    }
+
+    fn double_factorial(k: u32) -> f64 {
+        (1..=k).rev().step_by(2).map(f64::from).product()
+    }
+
+    fn has_normal_moments<T: Real>() {
+        let x = draw::<T>(7, 1 << 22);
+        let n = x.len() as f64;
+        for k in 1..=6 {
+            let moment = |k: u32| {
+                if k % 2 == 1 {
+                    0.0
+                } else {
+                    double_factorial(k - 1)
+                }
+            };
+            let error = ((moment(2 * k) - moment(k) * moment(k)) / n).sqrt();
+            let mean = x.iter().map(|x| x.powi(k as i32)).sum::<f64>() / n;
+            assert!((mean - moment(k)).abs() < 3.5 * error, "E x^{k} = {mean}");
+        }
+        // The two normals of a pair lie half a chunk apart.
+        let lag = CHUNK / T::BYTES / 2;
+        for power in [1, 2] {
+            let centred = |x: f64| {
+                if power == 1 {
+                    x
+                } else {
+                    (x * x - 1.0) / 2f64.sqrt()
+                }
+            };
+            for lag in [1, 2, lag] {
+                let pairs = x.iter().zip(&x[lag..]);
+                let mean = pairs.map(|(x, y)| centred(*x) * centred(*y)).sum::<f64>() / n;
+                assert!(
+                    mean.abs() < 3.5 / n.sqrt(),
+                    "lag {lag}, power {power}: {mean}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn normals_have_the_moments_of_the_law() {
+        has_normal_moments::<f32>();
+        has_normal_moments::<f64>();
+    }
+
+    fn kolmogorov<T: Real>() -> f64 {
+        let mut x = draw::<T>(3, 1 << 20);
+        x.sort_by(f64::total_cmp);
+        let law = Exact::standard();
+        let n = x.len() as f64;
+        let distance = x.iter().enumerate().map(|(i, x)| {
+            let cdf = law.cdf(*x);
+            (cdf - i as f64 / n)
+                .abs()
+                .max((cdf - (i + 1) as f64 / n).abs())
+        });
+        distance.fold(0.0, f64::max) * n.sqrt()
+    }
+
+    #[test]
+    fn normals_follow_the_distribution_function() {
+        // Exceeded with probability 1e-3.
+        assert!(kolmogorov::<f32>() < 1.95);
+        assert!(kolmogorov::<f64>() < 1.95);
+    }
+
+    fn has_normal_tails<T: Real>() {
+        let law = Exact::standard();
+        let mut out = vec![T::default(); 1 << 16];
+        let mut stream = Stream::new(5, Role::Frame, 0, 0);
+        let repetitions = 1 << 10;
+        let levels = [3.0, 4.5, 5.0];
+        let mut beyond = [[0u32; 2]; 3];
+        for _ in 0..repetitions {
+            stream.fill_normal(&mut out);
+            for x in &out {
+                for (level, count) in levels.iter().zip(&mut beyond) {
+                    count[0] += u32::from(x.to_f64() > *level);
+                    count[1] += u32::from(x.to_f64() < -level);
+                }
+            }
+        }
+        for (level, counts) in levels.iter().zip(beyond) {
+            let expected = (repetitions * out.len()) as f64 * law.sf(*level);
+            for count in counts {
+                let error = (f64::from(count) - expected).abs() / expected.sqrt();
+                assert!(error < 3.5, "beyond {level}: {count}, expected {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn tails_have_the_right_mass() {
+        has_normal_tails::<f32>();
+        has_normal_tails::<f64>();
+    }
+
+    #[test]
+    fn names_choose_streams() {
+        let words = |seed, role, step, block| Stream::new(seed, role, step, block).uniform();
+        let reference = words(1, Role::Batch(Purpose::Training), 2, 3);
+        assert_eq!(reference, words(1, Role::Batch(Purpose::Training), 2, 3));
+        for other in [
+            words(2, Role::Batch(Purpose::Training), 2, 3),
+            words(1, Role::Batch(Purpose::Test), 2, 3),
+            words(1, Role::Noise(Purpose::Training), 2, 3),
+            words(1, Role::Batch(Purpose::Training), 3, 3),
+            words(1, Role::Batch(Purpose::Training), 2, 4),
+        ] {
+            assert_ne!(reference, other);
+        }
+    }
+
+    /// Stored results refer to seeds: the streams never change.
+    #[test]
+    fn first_draws_are_pinned() {
+        let mut stream = Stream::new(1, Role::Target, 2, 3);
+        let mut single = [0f32; 3];
+        stream.fill_normal(&mut single);
+        let mut double = [0f64; 3];
+        stream.fill_normal(&mut double);
+        assert_eq!(single, [0.538019, -0.50887394, 0.01269821]);
+        assert_eq!(
+            double,
+            [
+                -1.365016640439514,
+                -0.18625817326977293,
+                0.24410253941361412
+            ]
+        );
+        assert_eq!(stream.uniform(), 0.0180218062463412);
+        assert_eq!(stream.rademacher(), 1.0);
+        assert_eq!(stream.chi_square(10.0), 13.731018367640168);
+    }
+}

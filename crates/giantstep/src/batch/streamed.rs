@@ -166,3 +166,179 @@ pub fn sweep<T: Real>(
         sums: own.to_vec(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+    use crate::batch::Purpose;
+
+    const Q: usize = 7;
+
+    fn source(rows: usize) -> Source {
+        Source {
+            seed: 3,
+            role: Role::Batch(Purpose::Training),
+            index: 1,
+            rows: rows as u64,
+            columns: Q,
+        }
+    }
+
+    /// X itself: the fields along the axes.
+    fn dense<T: Real>(rows: usize) -> Mat<f64> {
+        let mut x = Mat::zeros(rows, Q);
+        let kept = Pool::default();
+        let keep = |panel: &mut Panel<'_, T>| {
+            kept.give((panel.first_row as usize, panel.rows, panel.fields.to_vec()));
+        };
+        let stop = AtomicBool::new(false);
+        let context = Context {
+            stop: &stop,
+            progress: &|_| {},
+        };
+        let axes = Mat::identity(Q, Q);
+        sweep(source(rows), axes.as_ref(), 0, false, 0, &keep, context).expect("not stopped");
+        let mut count = 0;
+        while count < rows {
+            let (first, height, values) = kept.take_or(|| unreachable!("every row is shown"));
+            for j in 0..Q {
+                for v in 0..height {
+                    x[(first + v, j)] = values[j * height + v].to_f64();
+                }
+            }
+            count += height;
+        }
+        x
+    }
+
+    /// Coefficients are the squares of the first k of m fields; the sums are those of the first field and of 1.
+    fn squares<T: Real>(rows: usize, m: usize, k: usize, gram: bool) -> (Mat<f64>, Streamed) {
+        let directions = Mat::from_fn(m, Q, |i, j| ((1 + i + 3 * j) as f64).sin());
+        let stop = AtomicBool::new(false);
+        let context = Context {
+            stop: &stop,
+            progress: &|_| {},
+        };
+        let visit = |panel: &mut Panel<'_, T>| {
+            panel.sums[0] += panel.field(0).iter().map(|x| x.to_f64()).sum::<f64>();
+            panel.sums[1] += panel.rows as f64;
+            for i in 0..k {
+                let from = panel.field(i % m).to_vec();
+                for (out, x) in panel.field_mut(i).iter_mut().zip(from) {
+                    *out = x * x;
+                }
+            }
+        };
+        let swept = sweep(
+            source(rows),
+            directions.as_ref(),
+            k,
+            gram,
+            2,
+            &visit,
+            context,
+        )
+        .expect("not stopped");
+        (directions, swept)
+    }
+
+    fn agrees_with_the_dense_product<T: Real>() {
+        for (rows, m, k, gram) in [
+            (1, 2, 2, true),
+            (384, 3, 2, false),
+            (1000, 3, 3, true),
+            (40_000, 4, 1, true),
+        ] {
+            let (directions, swept) = squares::<T>(rows, m, k, gram);
+            let x = dense::<T>(rows);
+            let fields = &x * directions.transpose();
+            let c = Mat::from_fn(rows, k, |v, i| fields[(v, i)] * fields[(v, i)]);
+            let tolerance = 20.0 * T::EPSILON * rows as f64;
+            let close = |a: &Mat<f64>, b: &Mat<f64>| {
+                assert_eq!(a.shape(), b.shape());
+                assert!(
+                    (a - b).norm_max() < tolerance * (1.0 + b.norm_max() / rows as f64),
+                    "{a:?} {b:?}"
+                );
+            };
+            close(&swept.backward, &(c.transpose() * &x));
+            if gram {
+                close(&swept.gram, &(c.transpose() * &c));
+            } else {
+                assert_eq!(swept.gram.ncols(), 0);
+            }
+            assert!(
+                (swept.sums[0] - (0..rows).map(|v| fields[(v, 0)]).sum::<f64>()).abs() < tolerance
+            );
+            assert_eq!(swept.sums[1], rows as f64);
+        }
+    }
+
+    #[test]
+    fn a_pass_is_the_dense_product() {
+        agrees_with_the_dense_product::<f32>();
+        agrees_with_the_dense_product::<f64>();
+    }
+
+    #[test]
+    fn more_coefficients_than_directions_are_possible() {
+        let (_, swept) = squares::<f64>(500, 1, 1, false);
+        assert_eq!(swept.backward.shape(), (1, Q));
+        let stop = AtomicBool::new(false);
+        let context = Context {
+            stop: &stop,
+            progress: &|_| {},
+        };
+        let ones = |panel: &mut Panel<'_, f64>| panel.fields.fill(1.0);
+        let none = Mat::<f64>::zeros(0, Q);
+        let swept =
+            sweep(source(500), none.as_ref(), 2, true, 0, &ones, context).expect("not stopped");
+        assert_eq!(swept.gram, Mat::full(2, 2, 500.0));
+    }
+
+    #[test]
+    fn the_number_of_threads_changes_no_bit() {
+        let with = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .expect("threads");
+            pool.install(|| squares::<f32>(123_456, 5, 5, true).1)
+        };
+        let one = with(1);
+        for threads in [2, 4] {
+            let other = with(threads);
+            assert_eq!(one.backward, other.backward);
+            assert_eq!(one.gram, other.gram);
+            assert_eq!(one.sums, other.sums);
+        }
+    }
+
+    #[test]
+    fn a_pass_ends_soon_after_it_is_stopped() {
+        let stop = AtomicBool::new(false);
+        let seen = std::sync::atomic::AtomicU64::new(0);
+        let progress = |rows| {
+            seen.fetch_add(rows, Ordering::Relaxed);
+            stop.store(true, Ordering::Relaxed);
+        };
+        let context = Context {
+            stop: &stop,
+            progress: &progress,
+        };
+        let axes = Mat::<f64>::identity(Q, Q);
+        let swept = sweep::<f32>(
+            source(1_000_000),
+            axes.as_ref(),
+            0,
+            false,
+            0,
+            &|_| {},
+            context,
+        );
+        assert_eq!(swept.err(), Some(Interrupted));
+        assert!(seen.into_inner() <= (ROWS * rayon::current_num_threads()) as u64);
+    }
+}

@@ -15,7 +15,7 @@ const NEAR: f64 = 1e-12;
 /// Reads an expression of Gaussian variables.
 ///
 /// # Errors
-/// As [`super::parse`], and where the expression is not finite with finite variance.
+/// As [`super::parse()`], and where the expression is not finite with finite variance.
 pub(crate) fn parse_checked(text: &str, scope: Scope<'_>) -> Result<Expr, ExprError> {
     let (expr, spans) = parse_with_spans(text, scope)?;
     finite_under_the_gaussian(text, &expr, &spans)?;
@@ -33,10 +33,16 @@ pub(super) fn finite_under_the_gaussian(
     let points = points(r);
     let failing = |e: &Expr| {
         let program = Program::new(e);
-        points.iter().find_map(|point| {
-            let value = program.eval(&point.at);
-            (!value.is_finite() || 2.0 * value.abs().ln() > point.bound)
-                .then(|| (point.at.clone(), value))
+        let values: Vec<f64> = points.iter().map(|point| program.eval(&point.at)).collect();
+        // Large is what exceeds the values at typical points.
+        let typical = points
+            .iter()
+            .zip(&values)
+            .filter(|(point, _)| point.bound.is_infinite());
+        let scale = typical.fold(1.0_f64, |scale, (_, value)| scale.max(value.abs()));
+        points.iter().zip(values).find_map(|(point, value)| {
+            let large = 2.0 * (value.abs() / scale).ln() > point.bound;
+            (!value.is_finite() || large).then(|| (point.at.clone(), value))
         })
     };
     if failing(expr).is_none() {

@@ -1,6 +1,7 @@
 //! Expressions compiled for whole columns.
 
 use num_traits::ToPrimitive;
+use pulp::Arch;
 
 use super::ast::{Expr, Function, Operator};
 use crate::real::Real;
@@ -38,7 +39,7 @@ impl Program {
         self.root.eval(&|k| variables[k])
     }
 
-    /// Writes the values at many points, one column for each variable.
+    /// Writes the values at many points: one column for each variable, all of the length of `out`.
     pub fn eval_columns<T: Real>(&self, columns: &[&[T]], out: &mut [T]) {
         self.root.fill(columns, out, &mut Vec::new());
     }
@@ -124,8 +125,18 @@ impl Node {
 }
 
 /// Applies a function to a column in place.
-pub(crate) fn apply_column<T: Real>(function: Function, column: &mut [T]) {
+fn apply_column<T: Real>(function: Function, column: &mut [T]) {
     match function {
+        Function::Exp => T::exp_column(column),
+        Function::Tanh => T::tanh_column(column),
+        Function::Sigmoid => {
+            // (1 + tanh(x/2)) / 2
+            let half = T::from_f64(0.5);
+            map(column, |x| half * x);
+            T::tanh_column(column);
+            map(column, |x| half * x + half);
+        }
+        // One loop for each function: the choice is made once a column.
         Function::Relu => map(column, |x| apply(Function::Relu, x)),
         Function::Step => map(column, |x| apply(Function::Step, x)),
         Function::Abs => map(column, |x| apply(Function::Abs, x)),
@@ -134,15 +145,19 @@ pub(crate) fn apply_column<T: Real>(function: Function, column: &mut [T]) {
 }
 
 fn map<T: Real>(out: &mut [T], f: impl Fn(T) -> T) {
-    for x in out {
-        *x = f(*x);
-    }
+    Arch::new().dispatch(|| {
+        for x in out.iter_mut() {
+            *x = f(*x);
+        }
+    });
 }
 
 fn zip<T: Real>(out: &mut [T], right: &[T], f: impl Fn(T, T) -> T) {
-    for (x, y) in out.iter_mut().zip(right) {
-        *x = f(*x, *y);
-    }
+    Arch::new().dispatch(|| {
+        for (x, y) in out.iter_mut().zip(right) {
+            *x = f(*x, *y);
+        }
+    });
 }
 
 #[inline(always)]
@@ -172,7 +187,7 @@ fn binary<T: Real>(operator: Operator, a: T, b: T) -> T {
 
 /// One value of a function.
 #[inline(always)]
-pub(crate) fn apply<T: Real>(function: Function, x: T) -> T {
+fn apply<T: Real>(function: Function, x: T) -> T {
     let (zero, one) = (T::from_f64(0.0), T::from_f64(1.0));
     match function {
         Function::Relu => {
@@ -218,7 +233,7 @@ pub(crate) fn apply<T: Real>(function: Function, x: T) -> T {
 
 /// `He_k(x)` by its recurrence `He_{k+1} = x He_k - k He_{k-1}`.
 #[inline(always)]
-pub(crate) fn hermite<T: Real>(k: u8, x: T) -> T {
+fn hermite<T: Real>(k: u8, x: T) -> T {
     let (mut low, mut high) = (T::from_f64(0.0), T::from_f64(1.0));
     for j in 0..k {
         (low, high) = (high, x * high - T::from_f64(f64::from(j)) * low);

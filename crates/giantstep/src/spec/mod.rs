@@ -45,6 +45,8 @@ pub struct Spec {
 }
 
 /// A number, or a formula in the quantities that are known before it (`d`, then `p`, then `n`).
+///
+/// Counts (d, p, n) are rounded to the nearest integer and lie in 1 to 2^53.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(
     untagged,
@@ -100,7 +102,7 @@ pub struct NetworkSpec {
 pub struct LookaheadSpec {
     /// The side.
     pub kind: LookaheadKind,
-    /// The displacement in units of the step size, a number or a formula in d, n, p.
+    /// The factor of the gradient in the displacement, as `step_size` is in the step; a number or a formula in d, n, p.
     pub radius: Quantity,
 }
 
@@ -114,7 +116,7 @@ pub struct ProtocolSpec {
     pub steps: u32,
     /// The batch size n, a number or a formula in d and p; rounded to the nearest integer.
     pub batch: Quantity,
-    /// The step size eta, a number or a formula in d, n and p.
+    /// The step size eta, a number or a formula in d, n and p; a giant step has eta of order p at n of order d.
     pub step_size: Quantity,
     /// One batch serves this many steps; 1 draws a fresh batch every step.
     #[serde(default = "defaults::one")]

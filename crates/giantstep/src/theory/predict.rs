@@ -93,12 +93,12 @@ const FRESH: Grounds = (
 );
 const NOTHING: Grounds = (
     "n = O(d^(l - delta)) for leading order l: no alignment, whatever the step size",
-    "THEORY.md, theorem A; arXiv 2305.18270",
+    "THEORY.md, theorem A; arXiv 2305.18270, one step, necessity",
     Status::Theorem,
 );
 const LAW: Grounds = (
     "one step, n = alpha d^l, eta = eta~ p d^((l-1)/2), centred labels; random over neurons",
-    "THEORY.md (19); existence of the limit: theorem B, arXiv 2305.18270",
+    "THEORY.md (19); existence of the limit: arXiv 2305.18270, one step, sufficiency",
     Status::Derived,
 );
 const REUSED: Grounds = (
@@ -118,7 +118,7 @@ const RANDOM: Grounds = (
 );
 const TRAINED: Grounds = (
     "one giant step, single-index target, |a| equal, odd activation; n, p, d to infinity together",
-    "THEORY.md (25); arXiv 2402.04980, extended here to p != d",
+    "THEORY.md (22) to (25); arXiv 2402.04980, extended here to p != d",
     Status::Conjectured,
 );
 

@@ -1,4 +1,6 @@
-//! How a network is trained: one giant step after another.
+//! How a network is trained: one giant step `w_i <- w_i + eta G_i` after another, the second layer frozen.
+//!
+//! THEORY.md (2).
 
 mod protocol;
 mod step;

@@ -44,11 +44,11 @@ pub enum Loss {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Geometry {
-    /// `w <- w + eta G`.
+    /// `w_i <- w_i + eta G_i`.
     Plain,
-    /// `w <- (w + eta G) / |w + eta G|`.
+    /// `w_i <- (w_i + eta G_i) / |w_i + eta G_i|`.
     Projected,
-    /// As projected, with G freed of its component along w first.
+    /// As projected, with `G_i` freed of its component along `w_i` first.
     Spherical,
 }
 
@@ -56,9 +56,9 @@ pub enum Geometry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LookaheadKind {
-    /// At `w + rho G`, further down the loss.
+    /// At `w_i + rho G_i`, further down the loss.
     Extragradient,
-    /// At `w - rho G`, uphill.
+    /// At `w_i - rho G_i`, uphill.
     SharpnessAware,
 }
 
@@ -67,7 +67,7 @@ pub enum LookaheadKind {
 pub struct Lookahead {
     /// The side.
     pub kind: LookaheadKind,
-    /// The radius rho, in units of the step size.
+    /// The radius rho; it multiplies G, as the step size does.
     pub radius: f64,
 }
 
@@ -80,7 +80,7 @@ pub struct Protocol {
     pub steps: u32,
     /// The batch size n.
     pub batch: u64,
-    /// The step size eta.
+    /// The step size eta, of the gradient of `1/2 (y - f)^2` averaged over the batch; a giant step has eta of order p.
     pub step_size: f64,
     /// Fresh or reused batches.
     pub plan: BatchPlan,

@@ -32,9 +32,9 @@ pub struct StepContext<'a> {
 pub struct Gradient {
     /// `G_i = (a_i / sqrt p) (1/n) sum_v x_v sigma'(<w_i, x_v>) r_v`, p x d; the step is `w_i <- w_i + eta G_i`.
     pub directions: Directions,
-    /// `(1/n) sum (y - f)^2`, before the step.
+    /// `(1/n) sum_v (y_v - f(x_v))^2` before the step, labels as they are trained on.
     pub train_error: f64,
-    /// `(1/n) sum y^2`.
+    /// `(1/n) sum_v y_v^2` of the same labels.
     pub label_power: f64,
 }
 
@@ -60,7 +60,10 @@ impl Loss {
     }
 }
 
-/// The descent direction at `first`; `4 n d p` flops on the direct engine. The paper's Algorithm 1, THEORY.md (2).
+/// The descent direction G (p x d) at `first`, in one pass over the batch.
+///
+/// `4 n d p` flops on the direct engine, `O(n p (p + r))` on the in-law engine for a batch used once, and `2 n p`
+/// activations. `last` decides which residual [`Loss::CorrelationUntil`] takes. The paper's Algorithm 1, THEORY.md (2).
 ///
 /// # Errors
 /// [`Interrupted`] when the end of the work was asked for.
@@ -117,7 +120,10 @@ pub fn gradient<E: Engine>(
     })
 }
 
-/// Takes one giant step in place and returns the gradient that was followed.
+/// Takes one giant step in place and returns the gradient that was followed: after lookahead, and without its radial
+/// part on spherical steps. THEORY.md (2).
+///
+/// One gradient pass, two with lookahead.
 ///
 /// # Errors
 /// [`Interrupted`] when the end of the work was asked for; `first` is then unchanged.

@@ -1,4 +1,7 @@
-//! Shared by the statistical tests.
+//! Shared by the tests. Each test file uses a part of it.
+#![allow(dead_code)]
+
+pub mod explicit;
 
 use std::sync::atomic::AtomicBool;
 
@@ -25,7 +28,8 @@ pub fn experiment(changes: Value) -> Checked {
     spec.check().expect("a valid experiment")
 }
 
-fn merge(into: &mut Value, changes: Value) {
+/// Puts the entries of `changes` over those of `into`, table by table.
+pub fn merge(into: &mut Value, changes: Value) {
     match (into, changes) {
         (Value::Object(into), Value::Object(changes)) => {
             for (key, value) in changes {
@@ -36,14 +40,18 @@ fn merge(into: &mut Value, changes: Value) {
     }
 }
 
+/// Neither progress nor interruption.
+pub fn quiet() -> Context<'static> {
+    static STOP: AtomicBool = AtomicBool::new(false);
+    Context {
+        stop: &STOP,
+        progress: &|_| {},
+    }
+}
+
 /// One run without progress or interruption.
 pub fn run_quietly<E: Engine>(experiment: &Experiment, mut engine: E, seed: u64) -> Run {
-    let stop = AtomicBool::new(false);
-    let context = Context {
-        stop: &stop,
-        progress: &|_| {},
-    };
-    let run = run(experiment, &mut engine, seed, context);
+    let run = run(experiment, &mut engine, seed, quiet());
     assert_eq!(run.outcome, Outcome::Completed);
     run
 }

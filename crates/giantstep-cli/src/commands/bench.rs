@@ -1,0 +1,391 @@
+//! `giantstep bench`: what a step costs here, as a share of the measured peak.
+
+use std::fs;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use clap::{Args, ValueEnum};
+use giantstep::activation::Activation;
+use giantstep::batch::{
+    Access, BatchId, Context, Direct, DirectionsLaw, Engine, InLaw, Purpose, Role, Stream,
+};
+use giantstep::expr::Link;
+use giantstep::labels::{Labels, RemovedPart, Target};
+use giantstep::peak::peak;
+use giantstep::real::Real;
+use giantstep::spec::Precision;
+use giantstep::train::{Loss, StepContext, gradient};
+
+use super::{Failed, print};
+use crate::plan::{Plan, Scale};
+use crate::terminal::{self, aligned};
+
+/// `giantstep bench [--engine direct|in_law] [--scale F] [--json]`
+#[derive(Debug, Args)]
+pub struct Bench {
+    /// The engine whose stages are timed.
+    #[arg(long, value_enum, default_value = "direct")]
+    engine: BenchEngine,
+    /// The activation.
+    #[arg(long, default_value = "relu(x)")]
+    activation: String,
+    /// All batches this many times as large.
+    #[arg(long, default_value_t = 1.0)]
+    scale: f64,
+    /// Only stages whose name contains this.
+    #[arg(long)]
+    only: Option<String>,
+    /// Print one JSON document.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum BenchEngine {
+    Direct,
+    InLaw,
+}
+
+/// One timed stage.
+#[derive(Debug, serde::Serialize)]
+struct Stage {
+    name: String,
+    engine: &'static str,
+    precision: Precision,
+    d: u64,
+    p: usize,
+    n: u64,
+    seconds: f64,
+    /// Of the matrix products; generation and elementwise work count as time alone.
+    gflops: f64,
+    /// Fused multiply-adds on registers, all cores, measured beside the stage.
+    peak_gflops: f64,
+    fraction_of_peak: f64,
+    /// Time to draw the inputs alone, over the time of the stage.
+    generation_share: f64,
+    /// Processor time of all threads over `cores x seconds`: below 1 where the machine was busy elsewhere.
+    cores_had: f64,
+    peak_rss_mb: f64,
+}
+
+/// The size of a stage: one step, timed as the best of three.
+#[derive(Debug, Clone)]
+struct Size {
+    name: String,
+    dimension: u64,
+    width: usize,
+    rows: u64,
+    precision: Precision,
+}
+
+impl Bench {
+    pub(super) fn execute(self) -> Result<(), Failed> {
+        if !(self.scale > 0.0 && self.scale.is_finite()) {
+            return Err(Failed::Input(format!(
+                "--scale {}: give a positive number",
+                self.scale
+            )));
+        }
+        let activation = Activation::parse(&self.activation)
+            .map_err(|error| Failed::Input(format!("--activation: {error}")))?;
+        let mut stages = Vec::new();
+        for size in self.sizes() {
+            if self
+                .only
+                .as_ref()
+                .is_none_or(|only| size.name.contains(only.as_str()))
+            {
+                let stage = match (self.engine, size.precision) {
+                    (BenchEngine::Direct, Precision::F32) => direct::<f32>(&size, &activation),
+                    (BenchEngine::Direct, Precision::F64) => direct::<f64>(&size, &activation),
+                    (BenchEngine::InLaw, Precision::F32) => in_law::<f32>(&size, &activation),
+                    (BenchEngine::InLaw, Precision::F64) => in_law::<f64>(&size, &activation),
+                };
+                stages.push(stage?);
+            }
+        }
+        let run = "three steps with metrics";
+        if self.engine == BenchEngine::InLaw
+            && self
+                .only
+                .as_ref()
+                .is_none_or(|only| run.contains(only.as_str()))
+        {
+            stages.push(whole_run(run, (1e6 * self.scale) as u64)?);
+        }
+        if self.json {
+            let json = serde_json::to_string_pretty(&serde_json::json!({ "stages": stages }))
+                .map_err(Failed::work)?;
+            return print(&format!("{json}\n"));
+        }
+        print(&table(&stages))
+    }
+
+    fn sizes(&self) -> Vec<Size> {
+        let size = |name: &str, dimension, width, n: f64, precision| Size {
+            name: name.to_owned(),
+            dimension,
+            width,
+            rows: (n * self.scale).max(1.0) as u64,
+            precision,
+        };
+        use Precision::{F32, F64};
+        match self.engine {
+            BenchEngine::Direct => vec![
+                size("main", 1000, 512, 1e5, F32),
+                size("wide", 500, 1000, 2.5e5, F32),
+                size("narrow", 1000, 64, 1e5, F32),
+                size("main in double", 1000, 512, 1e5, F64),
+                size("half of n", 1000, 512, 5e4, F32),
+                size("half of d", 500, 512, 1e5, F32),
+                size("half of p", 1000, 256, 1e5, F32),
+            ],
+            BenchEngine::InLaw => vec![
+                size("d = 10^4", 10_000, 64, 1e6, F32),
+                size("d = 10^6", 1_000_000, 64, 1e6, F32),
+                size("d = 10^9", 1_000_000_000, 64, 1e6, F32),
+                size("half of n", 1_000_000, 64, 5e5, F32),
+                size("double precision", 1_000_000, 64, 1e6, F64),
+                size("n = 10^8", 1_000_000, 16, 1e8, F32),
+            ],
+        }
+    }
+}
+
+fn direct<T: Real>(size: &Size, activation: &Activation) -> Result<Stage, Failed> {
+    let law = DirectionsLaw::Canonical;
+    step(size, activation, "direct", || {
+        Direct::<T>::new(size.dimension as usize, law, 1)
+    })
+}
+
+fn in_law<T: Real>(size: &Size, activation: &Activation) -> Result<Stage, Failed> {
+    step(size, activation, "in_law", || {
+        InLaw::<T>::new(size.dimension, 1)
+    })
+}
+
+/// The number of target directions of every stage.
+const R: usize = 2;
+
+/// Times one gradient of random weights.
+fn step<E: Engine>(
+    size: &Size,
+    activation: &Activation,
+    name: &'static str,
+    engine: impl Fn() -> E,
+) -> Result<Stage, Failed> {
+    let target = Target {
+        link: Link::parse("z1 + z2", Some(R)).map_err(Failed::work)?,
+        r: R,
+        noise: 0.0,
+    };
+    let second = vec![1.0 / (size.width as f64).sqrt(); size.width];
+    let stop = AtomicBool::new(false);
+    let context = Context {
+        stop: &stop,
+        progress: &|_| {},
+    };
+    let id = BatchId {
+        purpose: Purpose::Training,
+        index: 0,
+    };
+    let mut q = 0;
+    let timed = Timed::best(size.precision, 3, || {
+        let mut engine = engine();
+        let directions = engine.target(R);
+        let first = engine.gaussian(size.width);
+        q = directions.columns().max(first.columns());
+        let mut batch = engine.open(id, size.rows, Access::Once);
+        let labels = Labels {
+            target: &target,
+            directions: &directions,
+            seed: 1,
+        };
+        let removed = RemovedPart::nothing();
+        let step = StepContext {
+            activation,
+            second: &second,
+            labels,
+            removed: &removed,
+            id,
+            rows: size.rows,
+            context,
+        };
+        gradient(&first, Loss::Squared, None, &mut engine, &mut batch, step).map(drop)
+    })
+    .map_err(Failed::work)?;
+    let p = size.width as f64;
+    let gram = if name == "in_law" { p * p } else { 0.0 };
+    let flops = 2.0 * size.rows as f64 * (q as f64 * (2.0 * p + R as f64) + gram);
+    Ok(timed.stage(
+        size,
+        name,
+        flops,
+        size.rows as f64 * generation::<E::Real>(q),
+    ))
+}
+
+/// Processor seconds to draw one row of `q` normals.
+fn generation<T: Real>(q: usize) -> f64 {
+    const ROWS: usize = 384;
+    let mut normals = vec![T::from_f64(0.0); ROWS * q];
+    let mut best = f64::INFINITY;
+    for block in 0..3 {
+        let start = Instant::now();
+        Stream::new(1, Role::Batch(Purpose::Test), 0, block).fill_normal(&mut normals);
+        best = best.min(start.elapsed().as_secs_f64());
+    }
+    best / ROWS as f64
+}
+
+/// Times a whole run of the in-law engine at d = n.
+fn whole_run(name: &str, n: u64) -> Result<Stage, Failed> {
+    const WIDTH: usize = 64;
+    let text = format!(
+        "[target]\nlink = \"z1 + z1*z2\"\n[network]\nwidth = {WIDTH}\n[protocol]\ndimension = {n}\nbatch = {n}\n\
+         steps = 3\nstep_size = \"2*p\"\n[readout]\nafter = \"never\"\n[evaluation]\ntest_samples = 10000\n\
+         [run]\nengine = \"in_law\"\n"
+    );
+    let plan = Plan::read(&text, "bench", &[], Scale::Full).map_err(Failed::work)?;
+    let stop = AtomicBool::new(false);
+    let timed = Timed::best(Precision::F32, 3, || {
+        crate::execute::execute(&plan, &stop).map(drop)
+    })
+    .map_err(Failed::work)?;
+    let (p, q) = (WIDTH as f64, (WIDTH + R) as f64);
+    let flops = 3.0 * 2.0 * n as f64 * (q * (2.0 * p + R as f64) + p * p);
+    let size = Size {
+        name: name.to_owned(),
+        dimension: n,
+        width: WIDTH,
+        rows: n,
+        precision: Precision::F32,
+    };
+    Ok(timed.stage(
+        &size,
+        "in_law",
+        flops,
+        3.0 * n as f64 * generation::<f32>(WIDTH + R),
+    ))
+}
+
+/// The best of several repetitions.
+struct Timed {
+    seconds: f64,
+    processor: f64,
+    peak: f64,
+    rss: f64,
+}
+
+impl Timed {
+    fn best<Error>(
+        precision: Precision,
+        times: usize,
+        mut work: impl FnMut() -> Result<(), Error>,
+    ) -> Result<Self, Error> {
+        let cores = rayon::current_num_threads();
+        // Other work on the machine can only lower what is measured: the best of before and after is nearest.
+        let mut best = Self {
+            seconds: f64::INFINITY,
+            processor: 0.0,
+            peak: peak(precision, cores),
+            rss: 0.0,
+        };
+        // Linux starts the high-water mark of memory anew when asked to; elsewhere it covers earlier stages too.
+        let _ = fs::write("/proc/self/clear_refs", "5");
+        for _ in 0..times {
+            let (start, used) = (Instant::now(), processor_seconds());
+            work()?;
+            let (seconds, used) = (start.elapsed().as_secs_f64(), processor_seconds() - used);
+            if seconds < best.seconds {
+                (best.seconds, best.processor) = (seconds, used);
+            }
+        }
+        best.rss = status("VmHWM:").unwrap_or(f64::NAN);
+        best.peak = best.peak.max(peak(precision, cores));
+        Ok(best)
+    }
+
+    fn stage(self, size: &Size, engine: &'static str, flops: f64, generation: f64) -> Stage {
+        let cores = rayon::current_num_threads() as f64;
+        let gflops = flops / self.seconds * 1e-9;
+        Stage {
+            name: size.name.clone(),
+            engine,
+            precision: size.precision,
+            d: size.dimension,
+            p: size.width,
+            n: size.rows,
+            seconds: self.seconds,
+            gflops,
+            peak_gflops: self.peak,
+            fraction_of_peak: gflops / self.peak,
+            generation_share: generation / (cores * self.seconds),
+            cores_had: self.processor / (cores * self.seconds),
+            peak_rss_mb: self.rss,
+        }
+    }
+}
+
+/// Processor time of all threads, in steps of 10 ms; not a number where the system does not tell.
+fn processor_seconds() -> f64 {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let Some((_, fields)) = stat.rsplit_once(')') else {
+        return f64::NAN;
+    };
+    fields
+        .split_whitespace()
+        .skip(11)
+        .take(2)
+        .map(|ticks| ticks.parse::<f64>().unwrap_or(f64::NAN))
+        .sum::<f64>()
+        / 100.0
+}
+
+/// A line of the process's status, in MB.
+fn status(name: &str) -> Option<f64> {
+    let text = fs::read_to_string("/proc/self/status").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    let kibibytes: f64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(kibibytes * 1024.0 / 1e6)
+}
+
+fn table(stages: &[Stage]) -> String {
+    let header = [
+        "stage",
+        "precision",
+        "d",
+        "p",
+        "n",
+        "seconds",
+        "GFLOP/s",
+        "peak",
+        "of peak",
+        "generation",
+        "cores had",
+        "memory",
+    ];
+    let percent = |share: f64| format!("{:.0} %", 100.0 * share);
+    let lines = stages.iter().map(|stage| {
+        vec![
+            stage.name.clone(),
+            match stage.precision {
+                Precision::F32 => "f32".to_owned(),
+                Precision::F64 => "f64".to_owned(),
+            },
+            terminal::count(stage.d),
+            stage.p.to_string(),
+            terminal::count(stage.n),
+            format!("{:.3}", stage.seconds),
+            format!("{:.0}", stage.gflops),
+            format!("{:.0}", stage.peak_gflops),
+            percent(stage.fraction_of_peak),
+            percent(stage.generation_share),
+            percent(stage.cores_had),
+            format!("{:.0} MB", stage.peak_rss_mb),
+        ]
+    });
+    aligned(&header, lines)
+}

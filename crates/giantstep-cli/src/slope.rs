@@ -1,0 +1,116 @@
+//! Exponents: how a metric scales along the points of a sweep.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::plan::Plan;
+use crate::plot::column_of;
+use crate::table::Record;
+
+/// An exponent to be fitted: `log metric = slope log x + const` over all draws of all points.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SlopeSpec {
+    /// The metric; only positive values count.
+    pub metric: String,
+    /// The step.
+    pub step: u32,
+    /// What varies: `n`, `d`, `p` or a swept key.
+    pub x: String,
+    /// Which points, such as `{ title = 2 }`: the place of the value on its axis, from 1.
+    #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub at: std::collections::BTreeMap<String, usize>,
+    /// The predicted exponent, or the bound.
+    pub predicted: f64,
+    /// Whether the prediction is the exponent itself or a bound from above.
+    #[serde(default)]
+    pub kind: SlopeKind,
+    /// Where the prediction is from.
+    pub source: String,
+}
+
+/// What a predicted exponent says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SlopeKind {
+    /// The exponent.
+    #[default]
+    Equal,
+    /// At most this.
+    AtMost,
+}
+
+/// A fitted exponent.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Slope {
+    /// What was asked for.
+    #[serde(flatten)]
+    pub spec: SlopeSpec,
+    /// Least squares over the draws.
+    pub measured: f64,
+    /// Half the width of its 95 % confidence interval.
+    pub half_width: f64,
+    /// The smallest and largest x.
+    pub range: (f64, f64),
+    /// The number of draws.
+    pub draws: usize,
+}
+
+/// Fits the exponents that a plan asks for; those with fewer than three places on x are left out.
+pub fn slopes(plan: &Plan, records: &[Record]) -> Vec<Slope> {
+    plan.document
+        .slopes()
+        .iter()
+        .filter_map(|spec| fit(spec, plan, records))
+        .collect()
+}
+
+fn fit(spec: &SlopeSpec, plan: &Plan, records: &[Record]) -> Option<Slope> {
+    let wanted: Vec<(&String, f64)> = spec
+        .at
+        .iter()
+        .map(|(key, position)| {
+            let mut settings = plan.points.iter().flat_map(|point| &point.settings);
+            let setting =
+                settings.find(|setting| setting.key == *key && setting.position == *position)?;
+            Some((key, setting.number()))
+        })
+        .collect::<Option<_>>()?;
+    let points: Vec<(f64, f64)> = records
+        .iter()
+        .filter(|r| {
+            r.metric == spec.metric && r.step == spec.step && r.neuron.is_none() && r.value > 0.0
+        })
+        .filter(|r| {
+            wanted
+                .iter()
+                .all(|(key, number)| column_of(r, key) == Some(*number))
+        })
+        .filter_map(|r| Some((column_of(r, &spec.x)?.ln(), r.value.ln())))
+        .collect();
+    let mut places: Vec<f64> = points.iter().map(|p| p.0).collect();
+    places.sort_by(f64::total_cmp);
+    places.dedup();
+    let n = points.len() as f64;
+    let (Some(first), Some(last), true) = (places.first(), places.last(), places.len() >= 3) else {
+        return None;
+    };
+    let mean = |f: fn(&(f64, f64)) -> f64| points.iter().map(f).sum::<f64>() / n;
+    let (x, y) = (mean(|p| p.0), mean(|p| p.1));
+    let sxx: f64 = points.iter().map(|p| (p.0 - x).powi(2)).sum();
+    let sxy: f64 = points.iter().map(|p| (p.0 - x) * (p.1 - y)).sum();
+    let measured = sxy / sxx;
+    let rest: f64 = points
+        .iter()
+        .map(|p| (p.1 - y - measured * (p.0 - x)).powi(2))
+        .sum();
+    // With so many draws Student's factor is the normal one.
+    let half_width = 1.96 * (rest / (n - 2.0) / sxx).sqrt();
+    Some(Slope {
+        spec: spec.clone(),
+        measured,
+        half_width,
+        range: (first.exp(), last.exp()),
+        draws: points.len(),
+    })
+}

@@ -1,0 +1,212 @@
+//! The answer of the analysis, as it is printed and serialised.
+
+use serde::Serialize;
+
+/// How far the zeros of an answer can be trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Decided by exact algebra.
+    Exact,
+    /// Every zero is below the tolerance, and the error estimate too.
+    Certified,
+    /// Some zero could not be told from a small number at this budget.
+    Undecided,
+}
+
+/// A direction of R^r of unit length.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Direction {
+    /// As `(z1 + z2)/sqrt 2`.
+    pub name: String,
+    /// Its r coordinates.
+    pub vector: Vec<f64>,
+}
+
+/// The smallest Hermite orders that reveal directions; `None` where there is none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Leaps {
+    /// The paper's leap index: the smallest k >= 1 with a non-zero Hermite tensor of order k.
+    pub one_step: Option<u32>,
+    /// The largest order along the greedy chain of subspaces: unchanged under rotations.
+    pub isotropic: Option<u32>,
+    /// The leap of Abbe et al. (2302.11055) in the coordinates z1, ..., zr.
+    pub coordinate: Option<u32>,
+    /// Why they differ, where they do.
+    pub explanation: Option<String>,
+}
+
+/// The subspaces learnt step by step at one batch size.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Staircase {
+    /// k of n = Theta(d^k).
+    pub batch_exponent: u32,
+    /// The largest order a step may use: k for fresh batches, the generative order for reused ones.
+    pub order: u32,
+    /// Dimensions after steps 1, 2, ....
+    pub dims: Vec<usize>,
+    /// An orthonormal basis of the subspace after each step.
+    pub bases: Vec<Vec<Vec<f64>>>,
+    /// The same bases in readable form.
+    pub directions: Vec<Vec<String>>,
+    /// The Hermite order of each step that learns something.
+    pub orders: Vec<u32>,
+    /// How far its zeros can be trusted.
+    pub status: Status,
+    /// The bound below which a signal counts as zero, in units of the standard deviation.
+    pub tolerance: f64,
+}
+
+/// The staircases with fresh batches and with the same batch used again.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Staircases {
+    /// Fresh batches at batch exponents 1, 2, 3.
+    pub fresh: Vec<Staircase>,
+    /// The same batch again, generative orders 1 (O(1) passes) and 2 (O(d log d) samples), n = Theta(d).
+    pub reused: Vec<Staircase>,
+}
+
+/// Lower bounds on `E (f - y)^2` before the first and after each giant step.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Floors {
+    /// `E Var(g | P_U z)` at batch exponent 1: bounded width, THEORY.md (13).
+    pub bounded_width: Vec<f64>,
+    /// Width and n = Theta(d^kappa), kappa = 1, 2, 3, the steps at the same batch exponent.
+    pub wide: Vec<WideFloor>,
+    /// The error of the values, absolute.
+    pub error: f64,
+}
+
+/// The floor at width and n = Theta(d^kappa).
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct WideFloor {
+    /// The exponent.
+    pub kappa: u32,
+    /// Before and after each step, features across U depending on the point of U: THEORY.md (15).
+    pub floor: Vec<f64>,
+    /// The same where all neurons respond alike to the point of U: what a single value of the readout reaches.
+    pub shared_response: Vec<f64>,
+}
+
+/// The links' directions that fresh batches of n = Theta(d) never reveal.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct HardDirection {
+    /// The direction.
+    pub direction: Direction,
+    /// The batch exponent at which one step reveals it (lower degrees of the labels removed first).
+    pub batch_exponent: Option<u32>,
+}
+
+/// The directions on which a link depends.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Effective {
+    /// Their number.
+    pub dimension: usize,
+    /// A basis.
+    pub directions: Vec<Direction>,
+    /// A basis of the directions on which it does not depend.
+    pub idle: Vec<Direction>,
+}
+
+/// The generative exponent of a link of one direction.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Exponent {
+    /// The smallest k with `E[He_k(z) | y]` not zero.
+    pub value: u32,
+    /// How far it can be trusted.
+    pub status: Status,
+}
+
+/// The sample ratio n/d above which approximate message passing finds a direction.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct WeakRecovery {
+    /// alpha_c; `None` where it is infinite.
+    pub alpha_c: Option<f64>,
+    /// An estimate of its error.
+    pub error: f64,
+}
+
+/// What the activation adds to the picture.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ActivationReport {
+    /// Its text.
+    pub activation: String,
+    /// `c_k = E[sigma(x) He_k(x)]`, k = 0, 1, ....
+    pub coefficients: Vec<f64>,
+    /// The error of each.
+    pub errors: Vec<f64>,
+    /// The orders k at which c_k is zero within its error.
+    pub vanishing: Vec<u32>,
+    /// What the link needs and the activation lacks.
+    pub warnings: Vec<String>,
+    /// The kernel floor with features of this activation, degree 1, 2, ...: only degrees with c_k != 0 are fitted.
+    pub kernel_floors: Vec<f64>,
+    /// The energy in degrees (among those listed) that its features never fit without learnt directions.
+    pub never_fitted: f64,
+}
+
+/// What becomes of one direction.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Verdict {
+    /// The direction.
+    pub direction: Direction,
+    /// The giant step that learns it with fresh batches of n = Theta(d), if one does.
+    pub giant_steps: Option<usize>,
+    /// Whether one giant step with n = Theta(d^2) learns it.
+    pub one_step_quadratic: bool,
+    /// The giant step that learns it with fresh batches of n = Theta(d^2), if one does.
+    pub quadratic_steps: Option<usize>,
+    /// The batch exponent at which one step reveals it, lower degrees of the labels removed first.
+    pub one_step_exponent: Option<u32>,
+    /// The smallest generative order (1 or 2) whose chain at n = Theta(d) contains it, batches reused.
+    pub reused_order: Option<u32>,
+    /// The pass at which that chain reaches it.
+    pub reused_step: Option<usize>,
+    /// The lowest degree in which the link depends on it: kernels begin to fit that part at n = Theta(d^degree).
+    pub kernel_first: Option<u32>,
+    /// The highest degree: kernels have fitted it all at n = Theta(d^degree). `None` if the link is no polynomial.
+    pub kernel_last: Option<u32>,
+}
+
+/// The analysis of a link.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// The link as typed.
+    pub link: String,
+    /// The number r of directions.
+    pub r: usize,
+    /// `E g`
+    pub mean: f64,
+    /// `Var g`
+    pub variance: f64,
+    /// `E[g_k^2]` of the part of Hermite degree k = 0, 1, ....
+    pub energies: Vec<f64>,
+    /// Whether `energies` is the whole expansion.
+    pub polynomial: bool,
+    /// The directions on which the link depends.
+    pub effective: Effective,
+    /// The leaps.
+    pub leap: Leaps,
+    /// The staircases.
+    pub staircase: Staircases,
+    /// The directions that stay hard at n = Theta(d), fresh batches.
+    pub hard_directions: Vec<HardDirection>,
+    /// The generative exponent, for a link of one direction.
+    pub generative_exponent: Option<Exponent>,
+    /// The weak-recovery threshold, where `E[z | y] = 0`.
+    pub weak_recovery: Option<WeakRecovery>,
+    /// The floors.
+    pub floors: Floors,
+    /// The floor of kernels and random features at degree 1, 2, ...: THEORY.md (12).
+    pub kernel_floors: Vec<f64>,
+    /// The activation.
+    pub activation: ActivationReport,
+    /// A row a direction.
+    pub verdicts: Vec<Verdict>,
+    /// What else the reader should know.
+    pub notes: Vec<String>,
+    /// How far the zeros of leaps and fresh staircases can be trusted.
+    pub status: Status,
+    /// The largest bound below which a signal counted as zero, in units of the standard deviation.
+    pub tolerance: f64,
+}

@@ -1,0 +1,335 @@
+//! A link that is no polynomial, as a sum of products of functions of few directions each.
+//!
+//! `sign(z1 z2 z3)` is a product of three signs, `max(z1, z2)` half a sum plus half `|z1 - z2|`: in this form
+//! every expectation is a product of integrals over one or two directions, with the kinks on the axes.
+
+use num_bigint::BigInt;
+use num_rational::BigRational;
+
+use super::convert::{Constants, polynomial};
+use super::polynomial::Monomial;
+use super::span::{dot, residual, squared_norm};
+use crate::expr::{Expr, Function, Operator, Program};
+
+/// The most products a link is split into; a larger sum is kept whole.
+const MOST_PRODUCTS: usize = 128;
+
+/// `coefficient * factors[0] * factors[1] * ...`
+#[derive(Debug, Clone)]
+pub struct Product {
+    /// The number in front.
+    pub coefficient: f64,
+    /// The factors, none of them constant.
+    pub factors: Vec<Expr>,
+}
+
+impl Product {
+    fn constant(coefficient: f64) -> Self {
+        Self {
+            coefficient,
+            factors: Vec::new(),
+        }
+    }
+
+    fn factor(factor: Expr) -> Self {
+        Self {
+            coefficient: 1.0,
+            factors: vec![factor],
+        }
+    }
+
+    /// The product of two products.
+    pub fn times(&self, other: &Self) -> Self {
+        Self {
+            coefficient: self.coefficient * other.coefficient,
+            factors: [self.factors.as_slice(), &other.factors].concat(),
+        }
+    }
+
+    fn scaled(mut self, factor: f64) -> Self {
+        self.coefficient *= factor;
+        self
+    }
+}
+
+/// The expression as a sum of products.
+pub fn products(expr: &Expr) -> Vec<Product> {
+    if expr.variables() == 0 {
+        return vec![Product::constant(f64::constant(expr).unwrap_or(f64::NAN))];
+    }
+    let whole = || vec![Product::factor(expr.clone())];
+    let scaled = |terms: Vec<Product>, factor: f64| -> Vec<Product> {
+        terms.into_iter().map(|t| t.scaled(factor)).collect()
+    };
+    match expr {
+        Expr::Negate(inner) => scaled(products(inner), -1.0),
+        Expr::Binary(Operator::Add, a, b) => [products(a), products(b)].concat(),
+        Expr::Binary(Operator::Subtract, a, b) => [products(a), scaled(products(b), -1.0)].concat(),
+        Expr::Binary(Operator::Multiply, a, b) => {
+            multiply(&products(a), &products(b)).unwrap_or_else(whole)
+        }
+        Expr::Binary(Operator::Divide, a, b) => {
+            let inverse = match f64::constant(b).filter(|_| b.variables() == 0) {
+                Some(value) => Product::constant(value.recip()),
+                None => Product::factor(Expr::Binary(
+                    Operator::Divide,
+                    Box::new(integer(1)),
+                    b.clone(),
+                )),
+            };
+            products(a).iter().map(|t| t.times(&inverse)).collect()
+        }
+        Expr::Binary(Operator::Power, base, exponent) => {
+            match (exponent.as_integer(), &products(base)[..]) {
+                (Some(k), [single]) if k > 0 && single.factors.len() > 1 => {
+                    let factors = single.factors.iter().map(|f| {
+                        Expr::Binary(Operator::Power, Box::new(f.clone()), exponent.clone())
+                    });
+                    vec![Product {
+                        coefficient: single.coefficient.powi(k as i32),
+                        factors: factors.collect(),
+                    }]
+                }
+                (Some(k), terms) if (1..=8).contains(&k) && terms.len() > 1 => (1..k)
+                    .try_fold(terms.to_vec(), |power, _| multiply(&power, terms))
+                    .unwrap_or_else(whole),
+                _ => whole(),
+            }
+        }
+        // max(a, b) = (a + b)/2 + |a - b|/2: of linear forms, two functions of one direction each
+        Expr::Binary(operator @ (Operator::Max | Operator::Min), a, b) => {
+            let difference = Expr::Binary(Operator::Subtract, a.clone(), b.clone());
+            let half = if *operator == Operator::Max {
+                0.5
+            } else {
+                -0.5
+            };
+            let mut sum = scaled([products(a), products(b)].concat(), 0.5);
+            sum.extend(scaled(of_function(Function::Abs, &difference), half));
+            sum
+        }
+        // step(e) = 1/2 + sign(e)/2
+        Expr::Apply(Function::Step, inner) => {
+            let mut sum = vec![Product::constant(0.5)];
+            sum.extend(scaled(of_function(Function::Sign, inner), 0.5));
+            sum
+        }
+        // relu(e) = e/2 + |e|/2, worth it where |e| is a product
+        Expr::Apply(Function::Relu, inner) => match &products(inner)[..] {
+            [single] if single.factors.len() > 1 => {
+                let mut sum = vec![single.clone().scaled(0.5)];
+                sum.extend(scaled(of_function(Function::Abs, inner), 0.5));
+                sum
+            }
+            _ => whole(),
+        },
+        Expr::Apply(function @ (Function::Abs | Function::Sign), inner) => {
+            of_function(*function, inner)
+        }
+        _ => whole(),
+    }
+}
+
+/// The product of two sums, unless it has too many terms.
+pub fn multiply(a: &[Product], b: &[Product]) -> Option<Vec<Product>> {
+    (a.len() * b.len() <= MOST_PRODUCTS).then(|| {
+        a.iter()
+            .flat_map(|x| b.iter().map(|y| x.times(y)))
+            .collect()
+    })
+}
+
+/// `|e|` or `sign(e)`: multiplicative where e is a single product.
+fn of_function(function: Function, inner: &Expr) -> Vec<Product> {
+    let apply = |e: &Expr| Expr::Apply(function, Box::new(e.clone()));
+    match &products(inner)[..] {
+        [single] if single.coefficient != 0.0 => vec![Product {
+            coefficient: match function {
+                Function::Abs => single.coefficient.abs(),
+                _ => single.coefficient.signum(),
+            },
+            factors: single.factors.iter().map(apply).collect(),
+        }],
+        _ => vec![Product::factor(apply(inner))],
+    }
+}
+
+fn integer(value: i64) -> Expr {
+    Expr::Number(BigRational::from_integer(BigInt::from(value)))
+}
+
+/// The gradient of an affine expression and its value at zero.
+pub fn affine(expr: &Expr, r: usize) -> Option<(f64, Vec<f64>)> {
+    let form = polynomial::<f64>(expr).filter(|p| p.degree() <= 1)?;
+    Some((
+        form.coefficient(Monomial::ONE),
+        (0..r)
+            .map(|v| form.coefficient(Monomial::power(v, 1)))
+            .collect(),
+    ))
+}
+
+/// The linear forms through which an expression depends on z; the linear terms of a sum count as one.
+fn forms(expr: &Expr, r: usize, found: &mut Vec<Vec<f64>>) {
+    let mut linear = vec![0.0; r];
+    summands(expr, 1.0, &mut |term, sign| match affine(term, r) {
+        Some((_, gradient)) => {
+            linear
+                .iter_mut()
+                .zip(gradient)
+                .for_each(|(l, g)| *l += sign * g);
+        }
+        None => {
+            for operand in term.operands() {
+                forms(operand, r, found);
+            }
+        }
+    });
+    if linear.iter().any(|x| *x != 0.0) {
+        found.push(linear);
+    }
+}
+
+/// Calls `then` with every term of a sum and its sign.
+fn summands(expr: &Expr, sign: f64, then: &mut dyn FnMut(&Expr, f64)) {
+    match expr {
+        Expr::Negate(inner) => summands(inner, -sign, then),
+        Expr::Binary(Operator::Add, a, b) => {
+            summands(a, sign, then);
+            summands(b, sign, then);
+        }
+        Expr::Binary(Operator::Subtract, a, b) => {
+            summands(a, sign, then);
+            summands(b, -sign, then);
+        }
+        term => then(term, sign),
+    }
+}
+
+/// Adds to an orthonormal basis what the vectors span beyond it.
+pub fn extend_basis(basis: &mut Vec<Vec<f64>>, vectors: &[Vec<f64>]) {
+    for vector in vectors {
+        let rest = residual(&residual(vector, basis), basis);
+        let norm = squared_norm(&rest).sqrt();
+        if norm > 1e-9 * squared_norm(vector).sqrt() {
+            // One sign for each line, so that equal subspaces have equal frames.
+            let first = rest.iter().find(|x| x.abs() > 1e-9 * norm);
+            let norm = first.map_or(norm, |x| norm.copysign(*x));
+            basis.push(rest.iter().map(|x| x / norm).collect());
+        }
+    }
+}
+
+/// A product of factors that share directions: a function on the span of its frame.
+#[derive(Debug, Clone)]
+pub struct Block {
+    /// The factors.
+    pub factors: Vec<Expr>,
+    /// An orthonormal basis of the directions on which it depends, those of the kinks first.
+    pub frame: Vec<Vec<f64>>,
+    programs: Vec<Program>,
+}
+
+impl Block {
+    /// The block of these factors.
+    fn new(factors: Vec<Expr>, r: usize) -> Self {
+        let mut frame = Vec::new();
+        for kink in factors.iter().flat_map(Expr::kinks) {
+            if let Some((_, gradient)) = affine(&kink, r) {
+                extend_basis(&mut frame, &[gradient]);
+            }
+        }
+        for factor in &factors {
+            let mut vectors = Vec::new();
+            forms(factor, r, &mut vectors);
+            extend_basis(&mut frame, &vectors);
+        }
+        Self {
+            programs: factors.iter().map(Program::new).collect(),
+            factors,
+            frame,
+        }
+    }
+
+    /// The product with another block.
+    pub fn joined(&self, other: &Self, r: usize) -> Self {
+        Self::new([self.factors.as_slice(), &other.factors].concat(), r)
+    }
+
+    /// Multiplies `out` by the values at the points of these columns.
+    fn multiply(&self, columns: &[&[f64]], out: &mut [f64]) {
+        let mut values = vec![0.0; out.len()];
+        for program in &self.programs {
+            program.eval_columns(columns, &mut values);
+            out.iter_mut().zip(&values).for_each(|(o, v)| *o *= v);
+        }
+    }
+
+    /// Writes the values at the points of these columns.
+    pub fn fill(&self, columns: &[&[f64]], out: &mut [f64]) {
+        out.fill(1.0);
+        self.multiply(columns, out);
+    }
+}
+
+/// A coefficient times blocks on mutually orthogonal subspaces.
+#[derive(Debug, Clone)]
+pub struct Term {
+    /// The number in front.
+    pub coefficient: f64,
+    /// The blocks.
+    pub blocks: Vec<Block>,
+}
+
+impl Term {
+    /// The product with its factors gathered into blocks: factors whose directions are not orthogonal share one.
+    pub fn new(product: &Product, r: usize) -> Self {
+        let mut blocks: Vec<Block> = Vec::new();
+        for factor in &product.factors {
+            let alone = Block::new(vec![factor.clone()], r);
+            let (mut joined, apart): (Vec<Block>, Vec<Block>) = blocks
+                .into_iter()
+                .partition(|b| !orthogonal(&b.frame, &alone.frame));
+            blocks = apart;
+            if joined.is_empty() {
+                blocks.push(alone);
+            } else {
+                let mut factors: Vec<Expr> = joined.drain(..).flat_map(|b| b.factors).collect();
+                factors.push(factor.clone());
+                blocks.push(Block::new(factors, r));
+            }
+        }
+        Self {
+            coefficient: product.coefficient,
+            blocks,
+        }
+    }
+
+    /// Adds the values at the points of these columns.
+    pub fn add(&self, columns: &[&[f64]], out: &mut [f64]) {
+        let mut values = vec![self.coefficient; out.len()];
+        for block in &self.blocks {
+            block.multiply(columns, &mut values);
+        }
+        out.iter_mut().zip(&values).for_each(|(o, v)| *o += v);
+    }
+
+    /// An orthonormal basis of the directions on which the term depends.
+    pub fn frame(&self) -> Vec<Vec<f64>> {
+        self.blocks.iter().flat_map(|b| b.frame.clone()).collect()
+    }
+
+    /// The expressions where the term is not smooth.
+    pub fn kinks(&self) -> Vec<Expr> {
+        self.blocks
+            .iter()
+            .flat_map(|b| &b.factors)
+            .flat_map(Expr::kinks)
+            .collect()
+    }
+}
+
+/// Whether two sets of vectors are orthogonal to each other.
+pub fn orthogonal(a: &[Vec<f64>], b: &[Vec<f64>]) -> bool {
+    a.iter().all(|x| b.iter().all(|y| dot(x, y).abs() < 1e-12))
+}

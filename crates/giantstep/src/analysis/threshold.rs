@@ -1,0 +1,187 @@
+//! The weak-recovery threshold alpha_c of approximate message passing.
+
+use super::sampled::normals;
+use super::span::dot;
+use super::symmetry::SignedPermutation;
+use crate::expr::Program;
+
+/// A threshold with its error.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Threshold {
+    /// alpha_c; infinite where no direction can be weakly recovered at n proportional to d.
+    pub value: f64,
+    /// From the spread of independent samples and the width of the bins.
+    pub error: f64,
+}
+
+/// `1 / alpha_c = sup over M >= 0 of |E_y[G(y) M G(y)]|_F / |M|_F`, `G(y) = E[z z^T - 1 | y]`, where
+/// `E[z | y] = 0` (Troiani et al. 2405.15480; THEORY.md (14)).
+///
+/// From 2^18 points in bins of the label. The product of two conditional means is estimated from independent
+/// quarters of the points, so that noise does not bias it, after G is averaged over the symmetries of the link,
+/// which keeps the supremum from fitting noise; bins twice as wide show what their width costs, most
+/// where the labels have heavy tails. `effective` is an orthonormal basis of the directions of the link.
+pub fn weak_recovery(
+    program: &Program,
+    r: usize,
+    effective: &[Vec<f64>],
+    symmetries: &[SignedPermutation],
+) -> Threshold {
+    let turns: Vec<Vec<f64>> = symmetries.iter().map(|s| within(s, effective)).collect();
+    let m = effective.len();
+    let quarter = 1usize << if m == 1 { 15 } else { 16 };
+    let points = QUARTERS * quarter;
+    let mut samples: Vec<(f64, Vec<f64>)> = Vec::with_capacity(points);
+    for shift in 0..QUARTERS {
+        let t = normals(m, quarter, shift as u64 + 23);
+        let columns: Vec<Vec<f64>> = (0..r)
+            .map(|i| {
+                (0..quarter)
+                    .map(|point| t.iter().zip(effective).map(|(t, b)| t[point] * b[i]).sum())
+                    .collect()
+            })
+            .collect();
+        let columns: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
+        let mut labels = vec![0.0; quarter];
+        program.eval_columns(&columns, &mut labels);
+        samples.extend((0..quarter).map(|p| (labels[p], t.iter().map(|t| t[p]).collect())));
+    }
+    let mut order: Vec<usize> = (0..points).collect();
+    order.sort_by(|&a, &b| samples[a].0.total_cmp(&samples[b].0));
+    let labels: Vec<f64> = order.iter().map(|&i| samples[i].0).collect();
+    let inverse = |size: usize| -> [f64; 3] {
+        let bins: Vec<Bin> = atoms_and_quantiles(&labels, size)
+            .into_iter()
+            .map(|bin| Bin {
+                mass: bin.len() as f64 / points as f64,
+                means: std::array::from_fn(|side| {
+                    let part = order[bin.clone()].iter().filter(|&&i| i / quarter == side);
+                    let mean = mean_hermite(part.map(|&i| samples[i].1.as_slice()), m);
+                    symmetrised(mean, &turns, m)
+                }),
+            })
+            .collect();
+        let all = [(0, 1), (2, 3), (0, 2), (1, 3), (0, 3), (1, 2)];
+        [&all[..], &all[..1], &all[1..2]].map(|pairs| top(&bins, m, pairs))
+    };
+    // On a line the points hardly scatter, and bins may be small.
+    let size = if m == 1 { 64 } else { points / 512 };
+    let (fine, wide) = (inverse(size), inverse(2 * size));
+    let value = fine[0];
+    let error = 2.0 * (value - wide[0]).abs() + (fine[1] - fine[2]).abs();
+    if value <= 2.0 * error + 2e-3 {
+        return Threshold {
+            value: f64::INFINITY,
+            error: 0.0,
+        };
+    }
+    Threshold {
+        value: 1.0 / value,
+        error: error / (value * value),
+    }
+}
+
+/// Independent parts of the points.
+const QUARTERS: usize = 4;
+
+/// The mass of a range of labels, and `E[t t^T - 1 | y in it]` from each quarter.
+struct Bin {
+    mass: f64,
+    means: [Vec<f64>; QUARTERS],
+}
+
+/// Ranges of sorted labels: one for each atom, otherwise of equal size.
+fn atoms_and_quantiles(labels: &[f64], size: usize) -> Vec<std::ops::Range<usize>> {
+    let mut bins = Vec::new();
+    let mut start = 0;
+    while start < labels.len() {
+        let mut end = (start + size).min(labels.len());
+        let last = labels[end - 1];
+        while end < labels.len() && labels[end] - last <= 1e-12 * (1.0 + last.abs()) {
+            end += 1;
+        }
+        bins.push(start..end);
+        start = end;
+    }
+    bins
+}
+
+/// A symmetry in the coordinates of the basis, row by row.
+fn within(symmetry: &SignedPermutation, basis: &[Vec<f64>]) -> Vec<f64> {
+    let moved: Vec<Vec<f64>> = basis.iter().map(|b| symmetry.apply(b)).collect();
+    basis
+        .iter()
+        .flat_map(|a| moved.iter().map(|b| dot(a, b)).collect::<Vec<f64>>())
+        .collect()
+}
+
+/// The matrix averaged over the group that these reflections and exchanges generate.
+fn symmetrised(mut matrix: Vec<f64>, turns: &[Vec<f64>], m: usize) -> Vec<f64> {
+    for _ in 0..4 {
+        for turn in turns {
+            let inverse: Vec<f64> = (0..m * m).map(|k| turn[k % m * m + k / m]).collect();
+            let turned = multiply(&multiply(turn, &matrix, m), &inverse, m);
+            matrix
+                .iter_mut()
+                .zip(&turned)
+                .for_each(|(x, y)| *x = 0.5 * (*x + y));
+        }
+    }
+    matrix
+}
+
+/// The mean of `t t^T - 1`, row by row.
+fn mean_hermite<'a>(points: impl Iterator<Item = &'a [f64]>, m: usize) -> Vec<f64> {
+    let mut sums = vec![0.0; m * m];
+    let mut count: f64 = 0.0;
+    for t in points {
+        count += 1.0;
+        for i in 0..m {
+            for j in 0..m {
+                sums[i * m + j] += t[i] * t[j] - f64::from(u8::from(i == j));
+            }
+        }
+    }
+    sums.iter().map(|s| s / count.max(1.0)).collect()
+}
+
+/// The largest eigenvalue of `M -> E[G_a M G_b]` over pairs of quarters, from the identity: power iteration stays among M >= 0.
+fn top(bins: &[Bin], m: usize, pairs: &[(usize, usize)]) -> f64 {
+    let mut matrix: Vec<f64> = (0..m * m)
+        .map(|k| f64::from(u8::from(k / m == k % m)))
+        .collect();
+    let mut value = 0.0;
+    for _ in 0..60 {
+        let norm = dot(&matrix, &matrix).sqrt();
+        if norm == 0.0 {
+            return 0.0;
+        }
+        matrix.iter_mut().for_each(|x| *x /= norm);
+        let mut next = vec![0.0; m * m];
+        for bin in bins {
+            for (a, b) in pairs {
+                let left = multiply(&bin.means[*a], &matrix, m);
+                let both = multiply(&left, &bin.means[*b], m);
+                let weight = 0.5 * bin.mass / pairs.len() as f64;
+                for i in 0..m {
+                    for j in 0..m {
+                        next[i * m + j] += weight * (both[i * m + j] + both[j * m + i]);
+                    }
+                }
+            }
+        }
+        let before = value;
+        value = dot(&next, &next).sqrt();
+        matrix = next;
+        if (value - before).abs() <= 1e-12 * value {
+            break;
+        }
+    }
+    value
+}
+
+fn multiply(a: &[f64], b: &[f64], m: usize) -> Vec<f64> {
+    (0..m * m)
+        .map(|k| (0..m).map(|l| a[k / m * m + l] * b[l * m + k % m]).sum())
+        .collect()
+}

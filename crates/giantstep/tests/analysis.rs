@@ -1,0 +1,449 @@
+//! The analysis against the acceptance table, the catalogue, closed forms and symmetries.
+
+use giantstep::activation::Activation;
+use giantstep::analysis::{AnalysisOptions, Report, Status, analyze};
+use giantstep::catalogue;
+use giantstep::expr::Link;
+
+fn report(text: &str) -> Report {
+    report_in(text, None)
+}
+
+fn report_in(text: &str, r: Option<usize>) -> Report {
+    let link = Link::parse(text, r).unwrap_or_else(|e| panic!("{text}: {e:?}"));
+    let activation = Activation::parse("relu(x)").unwrap();
+    analyze(&link, &activation, AnalysisOptions::default()).unwrap()
+}
+
+fn close(found: f64, expected: f64, tolerance: f64, what: &str) {
+    assert!(
+        (found - expected).abs() <= tolerance,
+        "{what}: {found} instead of {expected}"
+    );
+}
+
+fn all_close(found: &[f64], expected: &[f64], tolerance: f64, what: &str) {
+    assert!(found.len() >= expected.len(), "{what}: {found:?}");
+    for (f, e) in found.iter().zip(expected) {
+        close(*f, *e, tolerance, what);
+    }
+}
+
+/// One row of the acceptance table.
+struct Row {
+    link: &'static str,
+    /// One-step, isotropic.
+    leaps: [u32; 2],
+    /// Dimensions after three steps at n ~ d.
+    chain: [usize; 3],
+    /// Directions after one step at n ~ d and at n ~ d^2.
+    first: [&'static [&'static str]; 2],
+    /// Dimensions revealed at once at generative order 1, and at order 2 where order 1 is empty.
+    generative: [usize; 2],
+    variance: f64,
+    /// After T = 0, 1, 2, 3 steps at n ~ d.
+    floors: [f64; 4],
+    /// Degree up to 1, 2, 3.
+    kernel: [f64; 3],
+}
+
+const DIAGONAL: &[&str] = &["(z1 + z2)/sqrt 2"];
+const FIRST: &[&str] = &["z1"];
+const BOTH: &[&str] = &["z1", "z2"];
+
+/// From an independent NumPy program (Gauss-Hermite and composite Gauss-Legendre rules) and by hand.
+const ROWS: &[Row] = &[
+    Row {
+        link: "z1 + He2(z1)*z2",
+        leaps: [1, 1],
+        chain: [1, 2, 2],
+        first: [FIRST, FIRST],
+        generative: [2, 2],
+        variance: 3.0,
+        floors: [3.0, 2.0, 0.0, 0.0],
+        kernel: [2.0, 2.0, 0.0],
+    },
+    Row {
+        link: "He2(z1) + He2(z2)",
+        leaps: [2, 2],
+        chain: [0, 0, 0],
+        first: [&[], BOTH],
+        generative: [0, 2],
+        variance: 4.0,
+        floors: [4.0; 4],
+        kernel: [4.0, 0.0, 0.0],
+    },
+    Row {
+        link: "sign(z1*z2*z3)",
+        leaps: [3, 3],
+        chain: [0, 0, 0],
+        first: [&[], &[]],
+        generative: [0, 0],
+        variance: 1.0,
+        floors: [1.0; 4],
+        kernel: [1.0, 1.0, 0.7420],
+    },
+    Row {
+        link: "z1 + z1*z2 + z1*z2*z3",
+        leaps: [1, 1],
+        chain: [1, 2, 3],
+        first: [FIRST, FIRST],
+        generative: [3, 3],
+        variance: 3.0,
+        floors: [3.0, 2.0, 1.0, 0.0],
+        kernel: [2.0, 1.0, 0.0],
+    },
+    Row {
+        link: "He3(z1)",
+        leaps: [3, 3],
+        chain: [0, 0, 0],
+        first: [&[], &[]],
+        generative: [1, 1],
+        variance: 6.0,
+        floors: [6.0; 4],
+        kernel: [6.0, 6.0, 0.0],
+    },
+    Row {
+        link: "relu(z1)",
+        leaps: [1, 1],
+        chain: [1, 1, 1],
+        first: [FIRST, FIRST],
+        generative: [1, 1],
+        variance: 0.3408,
+        floors: [0.3408, 0.0, 0.0, 0.0],
+        kernel: [0.0908, 0.0113, 0.0113],
+    },
+    Row {
+        link: "max(z1, z2)",
+        leaps: [1, 2],
+        chain: [1, 1, 1],
+        first: [DIAGONAL, DIAGONAL],
+        generative: [1, 1],
+        variance: 0.6817,
+        floors: [0.6817, 0.1817, 0.1817, 0.1817],
+        kernel: [0.1817, 0.0225, 0.0225],
+    },
+    Row {
+        link: "z1 + z2 + z1^2 - z2^2",
+        leaps: [1, 1],
+        chain: [1, 2, 2],
+        first: [DIAGONAL, DIAGONAL],
+        generative: [2, 2],
+        variance: 6.0,
+        floors: [6.0, 4.0, 0.0, 0.0],
+        kernel: [4.0, 0.0, 0.0],
+    },
+    Row {
+        link: "z1 + z2 + z1^2 + z2^2",
+        leaps: [1, 2],
+        chain: [1, 1, 1],
+        first: [DIAGONAL, DIAGONAL],
+        generative: [1, 1],
+        variance: 6.0,
+        floors: [6.0, 2.0, 2.0, 2.0],
+        kernel: [4.0, 0.0, 0.0],
+    },
+    Row {
+        link: "4*z1 + z1^2 + z2",
+        leaps: [1, 1],
+        chain: [1, 2, 2],
+        first: [&["(4 z1 + z2)/sqrt 17"], &["(4 z1 + z2)/sqrt 17"]],
+        generative: [2, 2],
+        variance: 19.0,
+        floors: [19.0, 0.2284, 0.0, 0.0],
+        kernel: [2.0, 0.0, 0.0],
+    },
+    Row {
+        link: "z1 + z1*z2",
+        leaps: [1, 1],
+        chain: [1, 2, 2],
+        first: [FIRST, FIRST],
+        generative: [2, 2],
+        variance: 2.0,
+        floors: [2.0, 1.0, 0.0, 0.0],
+        kernel: [1.0, 0.0, 0.0],
+    },
+    Row {
+        link: "z1*z2",
+        leaps: [2, 2],
+        chain: [0, 0, 0],
+        first: [&[], BOTH],
+        generative: [0, 2],
+        variance: 1.0,
+        floors: [1.0; 4],
+        kernel: [1.0, 0.0, 0.0],
+    },
+    Row {
+        link: "z1^2 - z2^2",
+        leaps: [2, 2],
+        chain: [0, 0, 0],
+        first: [&[], BOTH],
+        generative: [0, 2],
+        variance: 4.0,
+        floors: [4.0; 4],
+        kernel: [4.0, 0.0, 0.0],
+    },
+    Row {
+        link: "sign(z1*z2)",
+        leaps: [2, 2],
+        chain: [0, 0, 0],
+        first: [&[], BOTH],
+        generative: [0, 2],
+        variance: 1.0,
+        floors: [1.0; 4],
+        kernel: [1.0, 0.5947, 0.5947],
+    },
+    Row {
+        link: "z1*z2*z3",
+        leaps: [3, 3],
+        chain: [0, 0, 0],
+        first: [&[], &[]],
+        generative: [0, 3],
+        variance: 1.0,
+        floors: [1.0; 4],
+        kernel: [1.0, 1.0, 0.0],
+    },
+    Row {
+        link: "z1 + He3(z2)",
+        leaps: [1, 3],
+        chain: [1, 1, 1],
+        first: [FIRST, FIRST],
+        generative: [2, 2],
+        variance: 7.0,
+        floors: [7.0, 6.0, 6.0, 6.0],
+        kernel: [6.0, 6.0, 0.0],
+    },
+    Row {
+        link: "He2(z1) + sign(z1*z2*z3)",
+        leaps: [2, 2],
+        chain: [0, 0, 0],
+        first: [&[], FIRST],
+        generative: [0, 1],
+        variance: 3.0,
+        floors: [3.0; 4],
+        kernel: [3.0, 1.0, 0.7420],
+    },
+    Row {
+        link: "He2(z1) + z1*z2*z3",
+        leaps: [2, 2],
+        chain: [0, 0, 0],
+        first: [&[], FIRST],
+        generative: [0, 3],
+        variance: 3.0,
+        floors: [3.0; 4],
+        kernel: [3.0, 1.0, 0.0],
+    },
+    Row {
+        link: "(z1 + He2(z1)/2 + He4(z1)/24 + z2 + He2(z2)/2 + He4(z2)/24)/2",
+        leaps: [1, 2],
+        chain: [1, 1, 1],
+        first: [DIAGONAL, DIAGONAL],
+        generative: [1, 1],
+        variance: 0.7708,
+        floors: [0.7708, 0.1432, 0.1432, 0.1432],
+        kernel: [0.2708, 0.0208, 0.0208],
+    },
+    Row {
+        link: "z1 + z2 + z1*z2",
+        leaps: [1, 2],
+        chain: [1, 1, 1],
+        first: [DIAGONAL, DIAGONAL],
+        generative: [1, 1],
+        variance: 3.0,
+        floors: [3.0, 0.5, 0.5, 0.5],
+        kernel: [1.0, 0.0, 0.0],
+    },
+];
+
+#[test]
+fn every_row_of_the_acceptance_table_is_reproduced() {
+    for row in ROWS {
+        let report = report(row.link);
+        let what = row.link;
+        assert_eq!(report.leap.one_step, Some(row.leaps[0]), "{what}");
+        assert_eq!(report.leap.isotropic, Some(row.leaps[1]), "{what}");
+        let fresh = &report.staircase.fresh;
+        assert_eq!(fresh[0].dims[..3], row.chain, "{what}");
+        assert_eq!(fresh[0].directions[0], row.first[0], "{what}");
+        assert_eq!(fresh[1].directions[0], row.first[1], "{what}");
+        let reused = &report.staircase.reused;
+        assert_eq!(
+            [reused[0].dims[0], reused[1].dims[0]],
+            row.generative,
+            "{what}"
+        );
+        close(report.variance, row.variance, 5.1e-5, what);
+        all_close(&report.floors.bounded_width, &row.floors, 5.1e-5, what);
+        all_close(&report.kernel_floors, &row.kernel, 1e-4, what);
+        assert_ne!(report.status, Status::Undecided, "{what}");
+        for staircase in fresh.iter().chain(reused) {
+            assert_ne!(staircase.status, Status::Undecided, "{what}");
+        }
+    }
+}
+
+#[test]
+fn the_coordinate_leap_differs_from_the_isotropic_one_where_a_rotation_hides_it() {
+    let report = report("z1 + z2 + z1*z2");
+    assert_eq!(
+        [
+            report.leap.one_step,
+            report.leap.isotropic,
+            report.leap.coordinate
+        ],
+        [Some(1), Some(2), Some(1)]
+    );
+    assert!(report.leap.explanation.is_some());
+}
+
+#[test]
+fn quadrature_invents_no_direction_in_rotated_complements() {
+    // After z1, the sign opens z2 and z3 together at order 2, and neither at order 1.
+    let grand = report("He2(z1) + sign(z1*z2*z3)");
+    assert_eq!(grand.staircase.fresh[1].orders, [2, 2]);
+    assert_eq!(grand.staircase.fresh[1].dims[..2], [1, 3]);
+    assert_eq!(grand.staircase.fresh[0].dims, [0, 0, 0]);
+    // Two relus: nothing is left once both directions are known.
+    let committee = report("relu(z1) + relu(z2)");
+    assert_eq!(committee.staircase.fresh[1].dims[..2], [1, 2]);
+    assert_eq!(committee.floors.wide[1].floor[2], 0.0);
+    assert_eq!(committee.staircase.fresh[0].dims, [1, 1, 1]);
+}
+
+#[test]
+fn every_catalogue_entry_knows_its_answers() {
+    assert!(catalogue::all().len() >= 20);
+    for target in catalogue::all() {
+        let report = report(target.link);
+        let what = target.name;
+        assert_eq!(report.leap.one_step, Some(target.one_step), "{what}");
+        assert_eq!(report.leap.isotropic, Some(target.isotropic), "{what}");
+        assert_eq!(report.leap.coordinate, Some(target.coordinate), "{what}");
+        assert_eq!(report.staircase.fresh[0].dims, target.learnt, "{what}");
+        let first = report.staircase.fresh[0].directions[0].first();
+        assert_eq!(first.map(String::as_str), target.first, "{what}");
+        if let Some(dimension) = target.reused {
+            assert_eq!(report.staircase.reused[0].dims[0], dimension, "{what}");
+        }
+        let exponent = report.generative_exponent.as_ref().map(|e| e.value);
+        assert_eq!(exponent, target.generative_exponent, "{what}");
+        if let Some(alpha_c) = target.alpha_c {
+            let found = report.weak_recovery.as_ref().and_then(|w| w.alpha_c);
+            close(found.unwrap_or(0.0), alpha_c, 0.02 * alpha_c, what);
+        }
+        assert_ne!(report.status, Status::Undecided, "{what}");
+    }
+}
+
+#[test]
+fn parity_of_signs_is_hard_for_message_passing() {
+    let report = report("sign(z1*z2*z3)");
+    assert_eq!(report.weak_recovery.unwrap().alpha_c, None);
+    assert_eq!(report.staircase.reused[1].dims, [0, 0, 0]);
+}
+
+#[test]
+fn tanh_of_a_cubic_starts_along_the_published_direction() {
+    // The direction hard-coded in the authors' notebook.
+    let basis = &report("tanh(z1 + He3(z2))").staircase.fresh[0].bases[0];
+    all_close(&basis[0], &[0.767_832, -0.640_651], 1e-5, "first direction");
+}
+
+#[test]
+fn an_activation_without_the_leading_coefficient_is_flagged() {
+    let link = Link::parse("He3(z1)", None).unwrap();
+    let with = |activation: &str| {
+        let activation = Activation::parse(activation).unwrap();
+        analyze(&link, &activation, AnalysisOptions::default()).unwrap()
+    };
+    let relu = with("relu(x)").activation;
+    assert!(relu.vanishing.contains(&3) && !relu.warnings.is_empty());
+    close(relu.never_fitted, 6.0, 1e-12, "relu never fits He3");
+    assert!(with("tanh(x)").activation.warnings.is_empty());
+}
+
+#[test]
+fn idle_directions_and_rotations_that_reduce_the_dimension_are_found() {
+    let report = report("(z1 + z2 + z3 + z4 + z5 + z6)^4");
+    assert_eq!(report.effective.dimension, 1);
+    assert_eq!(
+        report.effective.directions[0].name,
+        "(z1 + z2 + z3 + z4 + z5 + z6)/sqrt 6"
+    );
+    assert_eq!(report.effective.idle.len(), 5);
+    let ridge = relu_of_a_sum();
+    assert_eq!(ridge.effective.dimension, 1);
+    assert_eq!(ridge.effective.directions[0].name, "(3 z1 + 4 z2)/5");
+}
+
+fn relu_of_a_sum() -> Report {
+    report("relu(3*z1 + 4*z2)")
+}
+
+#[test]
+fn six_kinked_directions_are_certified() {
+    let parity = report("He2(z1) + sign(z1*z2*z3*z4*z5*z6)");
+    assert_eq!(parity.leap.isotropic, Some(5));
+    assert_eq!(parity.status, Status::Certified);
+    let committee = report("sign(z1)+sign(z2)+sign(z3)+sign(z4)+sign(z5)+sign(z6)");
+    assert_eq!(committee.staircase.fresh[1].dims[..2], [1, 6]);
+    // The six conditional means share a direction: each pair explains (2/pi) asin(1/6).
+    let explained = 36.0 * (2.0 / std::f64::consts::PI) * (1.0f64 / 6.0).asin();
+    close(
+        committee.floors.bounded_width[1],
+        6.0 - explained,
+        1e-9,
+        "committee floor",
+    );
+}
+
+#[test]
+fn a_constant_has_no_leap() {
+    let report = report_in("2", Some(2));
+    assert_eq!([report.leap.one_step, report.leap.isotropic], [None, None]);
+    assert_eq!(report.effective.dimension, 0);
+}
+
+#[test]
+fn rounded_coefficients_reveal_no_direction() {
+    // z1 + He3(z2), rotated by an angle whose cosine and sine are typed with 16 digits: their squares do not
+    // quite add up to 1, which taken literally tilts the first direction and opens the second.
+    let (c, s) = (0.3f64.cos(), 0.3f64.sin());
+    let rotated = report(&format!("({c}*z1 + {s}*z2) + He3({c}*z2 - {s}*z1)"));
+    assert_eq!(rotated.status, Status::Certified);
+    assert!(!rotated.notes.is_empty());
+    assert_eq!(rotated.staircase.fresh[0].dims, [1, 1, 1]);
+    all_close(
+        &rotated.floors.bounded_width,
+        &[7.0, 6.0, 6.0],
+        1e-8,
+        "floors",
+    );
+}
+
+#[test]
+fn the_json_report_has_its_stable_keys() {
+    let json = serde_json::to_value(report("z1 + z1*z2")).unwrap();
+    assert_eq!(json["variance"], 2.0);
+    assert_eq!(json["leap"]["one_step"], 1);
+    assert_eq!(json["leap"]["isotropic"], 1);
+    assert_eq!(json["leap"]["coordinate"], 1);
+    for kind in ["fresh", "reused"] {
+        let first = &json["staircase"][kind][0];
+        assert_eq!(first["batch_exponent"], 1);
+        assert!(first["dims"].is_array() && first["bases"][0][0].is_array());
+    }
+    assert_eq!(
+        json["staircase"]["fresh"][0]["dims"],
+        serde_json::json!([1, 2, 2])
+    );
+    assert_eq!(
+        json["floors"]["bounded_width"],
+        serde_json::json!([2.0, 1.0, 0.0, 0.0])
+    );
+    assert_eq!(json["kernel_floors"][0], 1.0);
+    assert_eq!(json["status"], "exact");
+    assert_eq!(json["tolerance"], 0.0);
+    let constant = serde_json::to_value(report_in("2", Some(2))).unwrap();
+    assert!(constant["leap"]["one_step"].is_null());
+}

@@ -1,0 +1,513 @@
+//! What holds exactly, whatever was drawn: mirrored networks, a batch that stays one matrix however often it is
+//! touched, overlaps that could be those of vectors, runs at the edge of what is allowed, and runs that end early.
+//!
+//! Seen to catch: a mirrored second layer of equal signs, a first layer repeated but not mirrored, a ledger that
+//! forgets along what it was contracted or projects once, a compacted frame without its last vector, the neuron
+//! before the one that diverged, a finished step that an interruption loses.
+
+mod common;
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use common::{experiment, quiet};
+use giantstep::batch::{
+    Access, BatchId, Context, Direct, DirectionsLaw, Engine, InLaw, Interrupted, Panel, Purpose,
+    Sweep, Swept,
+};
+use giantstep::directions::Directions;
+use giantstep::faer::{Mat, Side};
+use giantstep::real::Real;
+use giantstep::run::{Experiment, Outcome, Run, run};
+use serde_json::{Value, json};
+
+fn direct<T>(experiment: &Experiment, seed: u64) -> Direct<T> {
+    let d = experiment.protocol.dimension as usize;
+    Direct::new(d, DirectionsLaw::Random, seed)
+}
+
+fn in_law<T>(experiment: &Experiment, seed: u64) -> InLaw<T> {
+    InLaw::new(experiment.protocol.dimension, seed)
+}
+
+fn training(index: u64) -> BatchId {
+    BatchId {
+        purpose: Purpose::Training,
+        index,
+    }
+}
+
+// Mirrored networks
+
+/// `sum_v f(x_v)^2` over a batch of 1000, and the largest of `|G_i + G_{p-1-i}| / |G_i|` of the first update.
+fn mirrored<E: Engine>(experiment: &Experiment, mut engine: E) -> (f64, f64) {
+    let target = engine.target(2);
+    let network = experiment.network.draw(&mut engine, 3);
+    let p = network.second.len();
+    let visit = |panel: &mut Panel<'_, E::Real>| {
+        let mut column = vec![E::Real::from_f64(0.0); panel.rows];
+        let mut output = vec![0.0; panel.rows];
+        for (i, a) in network.second.iter().enumerate() {
+            let activation = &experiment.network.activation;
+            activation.value_column(panel.field(i), &mut column);
+            for (f, value) in output.iter_mut().zip(&column) {
+                *f += a * value.to_f64();
+            }
+        }
+        panel.sums[0] += output.iter().map(|f| f * f).sum::<f64>();
+    };
+    let sweep = Sweep {
+        directions: &network.first,
+        coefficients: 0,
+        sums: 1,
+    };
+    let mut batch = engine.open(training(9), 1000, Access::Once);
+    let power = engine.sweep(&mut batch, sweep, &visit, quiet());
+    let power = power.expect("no interruption").sums[0];
+
+    let mut moved = network.first.clone();
+    let mut batch = engine.open(training(0), 1000, Access::Once);
+    let nothing = giantstep::labels::RemovedPart::nothing();
+    let step = giantstep::train::StepContext {
+        activation: &experiment.network.activation,
+        second: &network.second,
+        labels: giantstep::labels::Labels {
+            target: &experiment.target,
+            directions: &target,
+            seed: 3,
+        },
+        removed: &nothing,
+        id: training(0),
+        rows: 1000,
+        context: quiet(),
+    };
+    let protocol = &experiment.protocol;
+    giantstep::train::advance(&mut moved, protocol, None, &mut engine, &mut batch, step)
+        .expect("no interruption");
+    moved.add_scaled(|_| -1.0, &network.first);
+    let coordinates = moved.coordinates().to_owned();
+    let opposite = |i: usize| {
+        let sum = coordinates.row(i) + coordinates.row(p - 1 - i);
+        sum.norm_l2() / coordinates.row(i).norm_l2()
+    };
+    (power, (0..p).map(opposite).fold(0.0, f64::max))
+}
+
+#[test]
+fn mirrored_networks_start_at_zero_and_take_opposite_first_steps() {
+    for activation in ["relu(x)", "tanh(x)", "He3(x)"] {
+        let experiment = experiment(json!({
+            "network": {"pairing": "symmetric", "second_layer": "gaussian", "activation": activation},
+        }))
+        .experiment;
+        for (output, opposite) in [
+            mirrored(&experiment, direct::<f64>(&experiment, 3)),
+            mirrored(&experiment, in_law::<f64>(&experiment, 3)),
+            mirrored(&experiment, direct::<f32>(&experiment, 3)),
+            mirrored(&experiment, in_law::<f32>(&experiment, 3)),
+        ] {
+            // Values meet their opposites, computed from the same bits: only their sum is rounded.
+            assert!(output < 1e-25, "{activation}: output of power {output:.1e}");
+            assert!(
+                opposite < 1e-12,
+                "{activation}: updates differ by {opposite:.1e}"
+            );
+        }
+    }
+}
+
+// A batch is one matrix
+
+/// Sweeps `X along^T` and `C^T X` with coefficients `tanh` of the first k fields.
+fn touch<E: Engine>(engine: &mut E, batch: &mut E::Batch, along: &Directions, k: usize) -> Swept {
+    let m = along.rows();
+    let visit = |panel: &mut Panel<'_, E::Real>| {
+        let fields: Vec<f64> = panel.fields.iter().map(|x| x.to_f64()).collect();
+        let column = |i: usize| &fields[i * panel.rows..(i + 1) * panel.rows];
+        for i in 0..m {
+            for j in 0..m {
+                let product = |(x, y): (&f64, &f64)| x.tanh() * y;
+                panel.sums[i * m + j] += column(i).iter().zip(column(j)).map(product).sum::<f64>();
+            }
+        }
+        for (value, field) in panel.fields.iter_mut().zip(&fields) {
+            *value = E::Real::from_f64(field.tanh());
+        }
+    };
+    let sweep = Sweep {
+        directions: along,
+        coefficients: k,
+        sums: m * m,
+    };
+    engine
+        .sweep(batch, sweep, &visit, quiet())
+        .expect("no interruption")
+}
+
+/// `sum_v c_v <u, x_v>` computed forwards along u and backwards from `sum_v c_v x_v` agree, for directions u that
+/// the batch itself has revealed; and what was answered once is answered again.
+fn stays_one_matrix<T: Real>(d: u64, tolerance: f64) {
+    let mut engine = InLaw::<T>::new(d, 8);
+    engine.target(1);
+    let mut along = engine.gaussian(3);
+    let mut batch = engine.open(training(0), 2500, Access::Many);
+    let mut asked = Vec::new();
+    for pass in 0..5 {
+        let m = along.rows();
+        let swept = touch(&mut engine, &mut batch, &along, m);
+        let scale = (swept.backward.norms().into_iter().fold(0.0, f64::max)
+            * along.norms().into_iter().fold(0.0, f64::max))
+        .max(1.0);
+        let backward = swept.backward.gram(&along);
+        for i in 0..m {
+            for j in 0..m {
+                let distance = (backward[(i, j)] - swept.sums[i * m + j]).abs();
+                assert!(
+                    distance < tolerance * scale,
+                    "d = {d}, pass {pass}: {distance:.1e} against {scale:.1e}"
+                );
+            }
+        }
+        asked.push((along.clone(), swept.backward.clone()));
+        for (along, answer) in &asked {
+            let mut again = touch(&mut engine, &mut batch, along, along.rows()).backward;
+            again.add_scaled(|_| -1.0, answer);
+            let distance = again.norms().into_iter().fold(0.0, f64::max);
+            assert!(
+                distance < tolerance * scale,
+                "d = {d}, pass {pass}: another answer by {distance:.1e} of {scale:.1e}"
+            );
+        }
+        // Directions that the batch revealed, next to those it knew, of length about one.
+        let mut revealed = swept.backward;
+        let norms = revealed.norms();
+        revealed.scale(|i| 1.0 / norms[i]);
+        along = match pass {
+            0 => Directions::stack(&[&along, &revealed]),
+            _ => {
+                along.add_scaled(|_| 0.5, &revealed);
+                along
+            }
+        };
+    }
+}
+
+#[test]
+fn a_held_batch_stays_one_matrix_however_often_it_is_touched() {
+    for d in [11, 40, 1000, 1 << 53] {
+        stays_one_matrix::<f64>(d, 1e-12);
+        stays_one_matrix::<f32>(d, 2e-5);
+    }
+}
+
+#[test]
+fn compacting_the_frame_keeps_every_inner_product() {
+    let mut engine = InLaw::<f64>::new(1 << 40, 1);
+    let target = engine.target(2);
+    let mut first = engine.gaussian(6);
+    for index in 0..20 {
+        let mut batch = engine.open(training(index), 500, Access::Once);
+        let swept = touch(&mut engine, &mut batch, &first, 6);
+        first.add_scaled(|_| 1e-3, &swept.backward);
+        let (mut kept, mut compact) = (target.clone(), first.clone());
+        engine.keep_only(&mut [&mut kept, &mut compact]);
+        assert!(
+            compact.columns() <= 8,
+            "frame of {} vectors",
+            compact.columns()
+        );
+        for (before, after) in [
+            (first.gram(&first), compact.gram(&compact)),
+            (first.gram(&target), compact.gram(&kept)),
+            (target.gram(&target), kept.gram(&kept)),
+        ] {
+            let distance = (&before - &after).norm_max();
+            assert!(
+                distance < 1e-13 * before.norm_max().max(1.0),
+                "{distance:.1e}"
+            );
+        }
+        first = compact;
+    }
+}
+
+// Overlaps of 50 steps
+
+/// The least eigenvalue of `Q - M M^T` over the largest of Q.
+fn least(run: &Run) -> f64 {
+    let first = &run.network.first;
+    let (m, q) = (first.gram(&run.target), first.gram(first));
+    let outside: Mat<f64> = &q - &m * m.transpose();
+    let values = outside
+        .self_adjoint_eigenvalues(Side::Lower)
+        .expect("finite");
+    let scale = q.self_adjoint_eigenvalues(Side::Lower).expect("finite");
+    values[0] / scale[scale.len() - 1]
+}
+
+#[test]
+fn overlaps_stay_those_of_vectors_over_fifty_steps() {
+    for changes in [
+        json!({}),
+        json!({"network": {"pairing": "symmetric"}}),
+        json!({"protocol": {"reuse": 5}}),
+        json!({"network": {"pairing": "symmetric"}, "protocol": {"reuse": 2, "geometry": "projected"}}),
+        json!({"protocol": {"loss": "correlation", "geometry": "spherical", "reuse": 50, "dimension": 1000}}),
+    ] {
+        for steps in [1, 2, 7, 50] {
+            let mut spec = json!({
+                "network": {"width": 8, "activation": "tanh(x)"},
+                "protocol": {"dimension": 300, "steps": steps, "batch": 400},
+                "readout": {"after": "never"},
+                "evaluation": {"metrics": ["norm"]},
+            });
+            common::merge(&mut spec, changes.clone());
+            let experiment = experiment(spec).experiment;
+            for run in [
+                run(&experiment, &mut in_law::<f64>(&experiment, 2), 2, quiet()),
+                run(&experiment, &mut in_law::<f32>(&experiment, 2), 2, quiet()),
+            ] {
+                assert_eq!(run.outcome, Outcome::Completed);
+                let least = least(&run);
+                assert!(least > -1e-13, "{changes}, step {steps}: {least:.1e}");
+                let frame = run.target.gram(&run.target);
+                let distance = (&frame - Mat::<f64>::identity(2, 2)).norm_max();
+                assert!(distance < 1e-12, "{changes}: target off by {distance:.1e}");
+            }
+        }
+    }
+}
+
+// The edge of what is allowed
+
+#[test]
+fn runs_complete_at_every_edge() {
+    let width = |p: u32, more: Value| {
+        let mut spec = json!({"network": {"width": p}});
+        common::merge(&mut spec, more);
+        spec
+    };
+    for changes in [
+        width(1, json!({})),
+        width(1, json!({"protocol": {"dimension": 2}})),
+        width(
+            2,
+            json!({"network": {"pairing": "symmetric"}, "protocol": {"dimension": 2}}),
+        ),
+        width(6, json!({"target": {"link": "0", "r": 0, "noise": 1.0}})),
+        width(
+            1,
+            json!({"target": {"link": "0", "r": 0, "noise": 1.0}, "protocol": {"dimension": 1}}),
+        ),
+        width(6, json!({"protocol": {"dimension": 9}})),
+        width(6, json!({"protocol": {"dimension": 8}})),
+        width(6, json!({"protocol": {"dimension": 7}})),
+        width(6, json!({"protocol": {"dimension": 2}})),
+        width(6, json!({"protocol": {"batch": 1}})),
+        width(
+            6,
+            json!({"protocol": {"batch": 1}, "readout": {"intercept": "with", "batch": "same", "ridge": 0}}),
+        ),
+        width(6, json!({"evaluation": {"test_samples": 1}})),
+        width(6, json!({"protocol": {"steps": 0}})),
+    ] {
+        for plan in [
+            json!({}),
+            json!({"protocol": {"reuse": 3}}),
+            json!({"protocol": {"remove_below": 2}}),
+        ] {
+            let mut spec = json!({"protocol": {"steps": 3, "step_size": 1}});
+            common::merge(&mut spec, changes.clone());
+            common::merge(&mut spec, plan);
+            let experiment = experiment(spec.clone()).experiment;
+            let steps = experiment.protocol.steps;
+            for run in [
+                run(&experiment, &mut direct::<f64>(&experiment, 4), 4, quiet()),
+                run(&experiment, &mut in_law::<f64>(&experiment, 4), 4, quiet()),
+            ] {
+                assert_eq!(run.outcome, Outcome::Completed, "{spec}");
+                assert_eq!(
+                    run.measurements.last().map(|m| m.step),
+                    Some(steps),
+                    "{spec}"
+                );
+                for measured in &run.measurements {
+                    assert!(measured.value.is_finite(), "{spec}: {measured:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_largest_dimension_runs_in_law() {
+    for reuse in [1, 3] {
+        let spec =
+            json!({"protocol": {"dimension": "2^53", "steps": 3, "reuse": reuse, "step_size": 1}});
+        let experiment = experiment(spec).experiment;
+        assert_eq!(experiment.protocol.dimension, 1 << 53);
+        let run = run(&experiment, &mut in_law::<f64>(&experiment, 0), 0, quiet());
+        assert_eq!(run.outcome, Outcome::Completed);
+        assert!(
+            run.measurements
+                .iter()
+                .all(|measured| measured.value.is_finite())
+        );
+        // No overlap is left in so many dimensions before the first step.
+        let initial = |name| {
+            run.measurements
+                .iter()
+                .find(move |m| m.step == 0 && m.metric == name)
+        };
+        assert!(initial("weight_alignment").is_some_and(|m| m.value < 1e-13));
+    }
+}
+
+// Runs that end early
+
+/// An engine whose answer number `at` has a NaN in row `row`.
+struct Faulty<E> {
+    inner: E,
+    answers: u32,
+    at: u32,
+    row: usize,
+}
+
+impl<E: Engine<Real = f64>> Engine for Faulty<E> {
+    type Real = f64;
+    type Batch = E::Batch;
+
+    fn dimension(&self) -> u64 {
+        self.inner.dimension()
+    }
+
+    fn target(&mut self, r: usize) -> Directions {
+        self.inner.target(r)
+    }
+
+    fn gaussian(&mut self, rows: usize) -> Directions {
+        self.inner.gaussian(rows)
+    }
+
+    fn open(&mut self, id: BatchId, rows: u64, access: Access) -> Self::Batch {
+        self.inner.open(id, rows, access)
+    }
+
+    fn sweep(
+        &mut self,
+        batch: &mut Self::Batch,
+        sweep: Sweep<'_>,
+        visit: &(dyn Fn(&mut Panel<'_, f64>) + Sync),
+        context: Context<'_>,
+    ) -> Result<Swept, Interrupted> {
+        let mut swept = self.inner.sweep(batch, sweep, visit, context)?;
+        if sweep.coefficients > 0 {
+            self.answers += 1;
+            if self.answers == self.at {
+                let row = self.row;
+                swept
+                    .backward
+                    .scale(|i| if i == row { f64::NAN } else { 1.0 });
+            }
+        }
+        Ok(swept)
+    }
+
+    fn keep_only(&mut self, known: &mut [&mut Directions]) {
+        self.inner.keep_only(known);
+    }
+}
+
+/// Names and bits of all that was measured up to step `last`.
+fn measured(run: &Run, last: u32) -> Vec<(u32, &'static str, u64)> {
+    run.measurements
+        .iter()
+        .filter(|measured| measured.step <= last)
+        .map(|measured| (measured.step, measured.metric, measured.value.to_bits()))
+        .collect()
+}
+
+#[test]
+fn a_weight_that_is_no_number_ends_the_run_with_its_step_and_neuron() {
+    let experiment = experiment(json!({"protocol": {"steps": 4}})).experiment;
+    let whole = run(&experiment, &mut in_law::<f64>(&experiment, 1), 1, quiet());
+    for (step, neuron) in [(1, 1), (3, 7), (4, 10)] {
+        let mut engine = Faulty {
+            inner: in_law::<f64>(&experiment, 1),
+            answers: 0,
+            at: step,
+            row: neuron as usize - 1,
+        };
+        let run = run(&experiment, &mut engine, 1, quiet());
+        assert_eq!(run.outcome, Outcome::Diverged { step, neuron });
+        assert_eq!(measured(&run, u32::MAX), measured(&whole, step - 1));
+        assert!(
+            run.network
+                .first
+                .norms()
+                .iter()
+                .all(|norm| norm.is_finite())
+        );
+    }
+}
+
+#[test]
+fn training_that_blows_up_says_so_and_keeps_its_first_steps() {
+    // The derivative of He3 is a square: lengths grow doubly exponentially.
+    let changes = json!({
+        "network": {"activation": "He3(x)"},
+        "protocol": {"steps": 30, "step_size": "1e6"},
+        "readout": {"after": "never"},
+    });
+    let experiment = experiment(changes).experiment;
+    for run in [
+        run(&experiment, &mut direct::<f32>(&experiment, 1), 1, quiet()),
+        run(&experiment, &mut in_law::<f32>(&experiment, 1), 1, quiet()),
+        run(&experiment, &mut direct::<f64>(&experiment, 1), 1, quiet()),
+        run(&experiment, &mut in_law::<f64>(&experiment, 1), 1, quiet()),
+    ] {
+        let Outcome::Diverged { step, neuron } = run.outcome else {
+            panic!("{:?}", run.outcome)
+        };
+        assert!((2..30).contains(&step) && (1..=10).contains(&neuron));
+        assert_eq!(run.measurements.last().map(|m| m.step), Some(step - 1));
+    }
+}
+
+#[test]
+fn an_interrupted_run_keeps_what_it_has_measured() {
+    let experiment = experiment(json!({"protocol": {"steps": 5}})).experiment;
+    for engine in ["direct", "in law"] {
+        let until = |most: u64| {
+            let (stop, rows) = (AtomicBool::new(false), AtomicU64::new(0));
+            let progress = |more: u64| {
+                if rows.fetch_add(more, Ordering::Relaxed) + more >= most {
+                    stop.store(true, Ordering::Relaxed);
+                }
+            };
+            let context = Context {
+                stop: &stop,
+                progress: &progress,
+            };
+            match engine {
+                "direct" => run(&experiment, &mut direct::<f64>(&experiment, 6), 6, context),
+                _ => run(&experiment, &mut in_law::<f64>(&experiment, 6), 6, context),
+            }
+        };
+        let whole = until(u64::MAX);
+        let whole = measured(&whole, u32::MAX);
+        // A step sees a gradient, a readout and a test batch: 160 + 160 + 400 rows.
+        let mut ends = Vec::new();
+        for most in [1, 700, 1500, 2000, 2600, 3500] {
+            let run = until(most);
+            let Outcome::Interrupted { step } = run.outcome else {
+                panic!("{engine}, {most} rows: {:?}", run.outcome)
+            };
+            let kept = measured(&run, u32::MAX);
+            assert_eq!(kept, whole[..kept.len()], "{engine}, {most} rows");
+            let finished = whole.iter().take_while(|(s, ..)| *s < step).count();
+            assert!(kept.len() >= finished, "{engine}: a finished step is lost");
+            ends.push(step);
+        }
+        assert!(ends.is_sorted() && ends[0] == 0 && ends[5] >= 4, "{ends:?}");
+    }
+}

@@ -1,0 +1,231 @@
+//! The ridge readout against normal equations, brute-force refits and the least-norm solution, by elimination.
+//!
+//! Seen to catch: a leverage without its `1/n`, a ridge divided by n, an intercept that forgets the mean features,
+//! eigenvalues that are rounding taken for real ones at ridge 0.
+#![allow(
+    clippy::needless_range_loop,
+    reason = "linear algebra reads best by indices"
+)]
+
+mod common;
+
+use common::explicit::{Explicit, ID, activation, matrix};
+use common::quiet;
+use giantstep::activation::Activation;
+use giantstep::batch::{Purpose, Role, Stream};
+use giantstep::directions::Directions;
+use giantstep::expr::Link;
+use giantstep::labels::{Labels, RemovedPart, Target};
+use giantstep::readout::{Features, Fitted, Intercept, Ridge, RidgeInfo, RidgeParams, fit};
+
+const RIDGES: [f64; 4] = [1e-3, 0.1, 1.0, 30.0];
+
+/// n samples in R^5, p neurons, a target of two directions.
+struct Problem {
+    engine: Explicit,
+    first: Directions,
+    directions: Directions,
+    target: Target,
+    activation: Activation,
+}
+
+impl Problem {
+    fn new(n: usize, p: usize) -> Self {
+        let normals = |index, rows| {
+            let mut stream = Stream::new(3, Role::Batch(Purpose::Training), index, 0);
+            let mut rows = vec![vec![0.0; 5]; rows];
+            rows.iter_mut().for_each(|row| stream.fill_normal(row));
+            matrix(&rows)
+        };
+        Self {
+            engine: Explicit { x: normals(0, n) },
+            first: normals(1, p).into(),
+            directions: normals(2, 2).into(),
+            target: Target {
+                link: Link::parse("1 + z1 + z1*z2/3", None).expect("a link"),
+                r: 2,
+                noise: 0.0,
+            },
+            activation: activation("relu(x)"),
+        }
+    }
+
+    fn fit(&mut self, ridge: Ridge, intercept: Intercept) -> (Vec<Fitted>, RidgeInfo) {
+        let features = Features {
+            first: &self.first,
+            activation: &self.activation,
+            labels: Labels {
+                target: &self.target,
+                directions: &self.directions,
+                seed: 0,
+            },
+            removed: &RemovedPart::nothing(),
+            id: ID,
+            rows: self.engine.x.nrows() as u64,
+            context: quiet(),
+        };
+        let params = RidgeParams { ridge, intercept };
+        fit(&params, features, &mut self.engine, &mut ()).expect("a readout")
+    }
+
+    /// Rows `relu(<w_i, x_v>) / sqrt p`, and labels.
+    fn samples(&self) -> Vec<(Vec<f64>, f64)> {
+        let dot = |u: &Directions, i: usize, v: usize| -> f64 {
+            (0..5)
+                .map(|j| u.coordinates()[(i, j)] * self.engine.x[(v, j)])
+                .sum()
+        };
+        let p = self.first.rows();
+        let sample = |v| {
+            let z: Vec<f64> = (0..2).map(|k| dot(&self.directions, k, v)).collect();
+            let phi = (0..p).map(|i| dot(&self.first, i, v).max(0.0) / (p as f64).sqrt());
+            (phi.collect(), 1.0 + z[0] + z[0] * z[1] / 3.0)
+        };
+        (0..self.engine.x.nrows()).map(sample).collect()
+    }
+}
+
+/// Gaussian elimination with row pivoting.
+fn solve(mut a: Vec<Vec<f64>>, mut b: Vec<f64>) -> Vec<f64> {
+    let n = b.len();
+    for k in 0..n {
+        let pivot = (k..n)
+            .max_by(|i, j| a[*i][k].abs().total_cmp(&a[*j][k].abs()))
+            .expect("a row");
+        a.swap(k, pivot);
+        b.swap(k, pivot);
+        for i in k + 1..n {
+            let factor = a[i][k] / a[k][k];
+            for j in k..n {
+                a[i][j] -= factor * a[k][j];
+            }
+            b[i] -= factor * b[k];
+        }
+    }
+    for k in (0..n).rev() {
+        let known: f64 = (k + 1..n).map(|j| a[k][j] * b[j]).sum();
+        b[k] = (b[k] - known) / a[k][k];
+    }
+    b
+}
+
+/// Weights and intercept of the normal equations, the intercept as one more feature without penalty.
+fn normal_equations(
+    samples: &[(Vec<f64>, f64)],
+    ridge: f64,
+    intercept: Intercept,
+) -> (Vec<f64>, f64) {
+    let p = samples[0].0.len();
+    let size = p + usize::from(intercept == Intercept::With);
+    let feature = |phi: &[f64], i: usize| if i < p { phi[i] } else { 1.0 };
+    let mut a = vec![vec![0.0; size]; size];
+    let mut b = vec![0.0; size];
+    for (phi, y) in samples {
+        for (i, (row, b)) in a.iter_mut().zip(&mut b).enumerate() {
+            for (j, entry) in row.iter_mut().enumerate() {
+                *entry += feature(phi, i) * feature(phi, j);
+            }
+            *b += feature(phi, i) * y;
+        }
+    }
+    (0..p).for_each(|i| a[i][i] += ridge);
+    let mut weights = solve(a, b);
+    let intercept = weights.split_off(p);
+    (weights, intercept.first().copied().unwrap_or(0.0))
+}
+
+fn assert_close(found: &Fitted, (weights, intercept): &(Vec<f64>, f64), tolerance: f64) {
+    let ridge = found.ridge;
+    for (found, expected) in found.readout.weights.iter().zip(weights) {
+        let distance = (found - expected).abs();
+        assert!(distance < tolerance, "ridge {ridge}: {found} != {expected}");
+    }
+    let found = found.readout.intercept;
+    assert!(
+        (found - intercept).abs() < tolerance,
+        "{found} != {intercept}"
+    );
+}
+
+#[test]
+fn a_ridge_fit_solves_the_normal_equations() {
+    let mut problem = Problem::new(41, 6);
+    let samples = problem.samples();
+    for intercept in [Intercept::Without, Intercept::With] {
+        let (fits, _) = problem.fit(Ridge::Values([&RIDGES[..], &[0.0]].concat()), intercept);
+        assert_eq!(fits.len(), RIDGES.len() + 1);
+        for found in &fits {
+            let expected = normal_equations(&samples, found.ridge, intercept);
+            assert_close(found, &expected, 1e-9);
+        }
+    }
+}
+
+#[test]
+fn leave_one_out_is_the_error_of_refits_without_each_sample() {
+    for (n, p) in [(23, 6), (9, 12)] {
+        let mut problem = Problem::new(n, p);
+        let samples = problem.samples();
+        for intercept in [Intercept::Without, Intercept::With] {
+            let (fits, info) = problem.fit(Ridge::LeaveOneOut(RIDGES.to_vec()), intercept);
+            let brute: Vec<f64> = RIDGES
+                .iter()
+                .map(|ridge| {
+                    let left_out = |v: usize| {
+                        let mut rest = samples.clone();
+                        let (phi, y) = rest.remove(v);
+                        let (weights, offset) = normal_equations(&rest, *ridge, intercept);
+                        let f: f64 = weights.iter().zip(&phi).map(|(a, x)| a * x).sum();
+                        (y - f - offset).powi(2)
+                    };
+                    (0..n).map(left_out).sum::<f64>() / n as f64
+                })
+                .collect();
+            for ((ridge, found), expected) in info.leave_one_out.iter().zip(&brute) {
+                let distance = (found / expected - 1.0).abs();
+                assert!(
+                    distance < 1e-8,
+                    "{intercept:?}, ridge {ridge}: {found} != {expected}"
+                );
+            }
+            let least = brute.iter().copied().fold(f64::INFINITY, f64::min);
+            let chosen = RIDGES.iter().position(|ridge| *ridge == fits[0].ridge);
+            assert_eq!(chosen.map(|k| brute[k]), Some(least));
+            assert_close(
+                &fits[0],
+                &normal_equations(&samples, fits[0].ridge, intercept),
+                1e-9,
+            );
+        }
+    }
+}
+
+/// `min |a|` subject to `y_v = phi_v . a [+ b]`: `a = Phi^T u` with `[Phi Phi^T, 1; 1^T, 0] [u; b] = [y; 0]`.
+#[test]
+fn without_ridge_fewer_samples_than_neurons_are_met_by_the_least_weights() {
+    let (n, p) = (7, 12);
+    let mut problem = Problem::new(n, p);
+    let samples = problem.samples();
+    for intercept in [Intercept::Without, Intercept::With] {
+        let (fits, _) = problem.fit(Ridge::Values(vec![0.0]), intercept);
+        let size = n + usize::from(intercept == Intercept::With);
+        let entry = |i: usize, j: usize| match (i < n, j < n) {
+            (true, true) => {
+                let (x, y) = (&samples[i].0, &samples[j].0);
+                x.iter().zip(y).map(|(x, y)| x * y).sum()
+            }
+            (false, false) => 0.0,
+            _ => 1.0,
+        };
+        let kernel = (0..size)
+            .map(|i| (0..size).map(|j| entry(i, j)).collect())
+            .collect();
+        let labels = (0..size).map(|v| if v < n { samples[v].1 } else { 0.0 });
+        let mut dual = solve(kernel, labels.collect());
+        let offset = dual.split_off(n).first().copied().unwrap_or(0.0);
+        let weights = (0..p)
+            .map(|i| (0..n).map(|v| dual[v] * samples[v].0[i]).sum())
+            .collect();
+        assert_close(&fits[0], &(weights, offset), 1e-8);
+    }
+}
