@@ -20,7 +20,7 @@ use serde_json::json;
 /// The alignment, in units of 1/d, that tells learnt directions from others.
 const LEVEL: f64 = 12.0;
 
-/// None of its first Hermite coefficients is zero, at any point of the learnt subspace.
+/// Its Hermite coefficients of order 1 to 4 are -- like `He_k(sqrt(2/3))` -- far from zero, even and odd.
 const ACTIVATION: &str = "exp(-(x - 1)^2)";
 
 /// Giant steps on fresh batches of `n = samples * d^exponent`.
@@ -227,7 +227,7 @@ fn a_weak_second_step_shows_in_high_dimension() {
     // The second direction of 4 z1 + z1^2 + z2 carries a hundredth of the first's signal: of order one, but
     // not yet far above 1/d at d = 3000.
     let high = Protocol {
-        dimension: 100_000.0,
+        dimension: 200_000.0,
         samples: 10.0,
         ..LINEAR
     };
