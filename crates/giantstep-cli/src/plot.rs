@@ -1,6 +1,7 @@
 //! From results to figures: curves against an axis, and gradients in the plane of the target.
 
 use giantstep::analysis::{AnalysisOptions, analyze};
+use giantstep::theory::{Prediction, predict};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -79,6 +80,17 @@ pub enum Statistic {
     Median,
 }
 
+/// Whether predictions are drawn.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Overlay {
+    /// Only what was measured.
+    #[default]
+    Hidden,
+    /// Predicted points and the lines through them.
+    Shown,
+}
+
 /// Cosines of every neuron's gradient with the first two target directions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -90,6 +102,9 @@ pub struct Plane {
     /// What distinguishes the rows of panels: a swept key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub panels: Option<String>,
+    /// Whether the limit of theory is shown beside the neurons; it may take a minute to compute.
+    #[serde(default)]
+    pub predictions: Overlay,
     /// The n near which the neurons are shown: the largest if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub n: Option<f64>,
@@ -174,6 +189,7 @@ fn usual(plan: &Plan, records: &[Record]) -> Vec<FigureSpec> {
             name,
             steps,
             panels: None,
+            predictions: Overlay::Hidden,
             n: None,
         }));
     }
@@ -193,7 +209,13 @@ fn draw(spec: &FigureSpec, plan: &Plan, records: &[Record]) -> Option<(String, F
         FigureSpec::Plane(plane) => {
             let panels: Vec<Panel> = split(plan, records, plane.panels.as_deref())
                 .into_iter()
-                .flat_map(|(title, part)| plane.row(&title, &part))
+                .flat_map(|(title, part)| {
+                    let expected = match plane.predictions {
+                        Overlay::Hidden => Vec::new(),
+                        Overlay::Shown => expected(plan, &title, plane.panels.as_deref(), &part),
+                    };
+                    plane.row(&title, &part, &expected)
+                })
                 .collect();
             (&plane.name, panels, plane.steps.len())
         }
@@ -416,6 +438,21 @@ fn kernel_floor(plan: &Plan, title: &str, key: Option<&str>, degree: usize) -> O
     Some(floor + experiment.target.noise)
 }
 
+/// What theory says at the first point of a panel whose batch is that of the neurons shown.
+fn expected(plan: &Plan, title: &str, key: Option<&str>, records: &[&Record]) -> Vec<Prediction> {
+    let sizes = records.iter().filter(|r| r.neuron.is_some()).map(|r| r.n);
+    let largest = sizes.fold(0.0, f64::max);
+    let same = |point: &&Point| {
+        let titled = key.is_none_or(|key| {
+            let mut settings = point.settings.iter();
+            settings.any(|setting| setting.key == key && setting.label() == title)
+        });
+        titled && point.checked.experiment.protocol.batch as f64 == largest
+    };
+    let point = plan.points.iter().find(same);
+    point.map_or(vec![], |point| predict(&point.checked.experiment).present)
+}
+
 /// Colour, shape and label of one curve.
 fn appearance(
     plan: &Plan,
@@ -461,7 +498,7 @@ fn appearance(
 }
 
 impl Plane {
-    fn row(&self, title: &str, records: &[&Record]) -> Vec<Panel> {
+    fn row(&self, title: &str, records: &[&Record], expected: &[Prediction]) -> Vec<Panel> {
         let cosines =
             |record: &&&Record| record.metric == "gradient_cosine" && record.neuron.is_some();
         let wanted = self.n.unwrap_or(f64::MAX).ln();
@@ -521,6 +558,25 @@ impl Plane {
                             .sized(1.3)
                             .labelled(label),
                     );
+                    let cosine = |direction: u32| {
+                        let place = |p: &&Prediction| {
+                            p.metric == "gradient_cosine"
+                                && p.step == *step
+                                && p.group == Some(group)
+                                && p.direction == Some(direction)
+                        };
+                        expected.iter().find(place).map(|p| p.value)
+                    };
+                    if let (Some(x), Some(y)) = (cosine(1), cosine(2)) {
+                        let line = Mark::slope(y / x, 0.0).dashed().coloured(colour);
+                        panel = panel.with(line).with(
+                            Mark::points([x], [y])
+                                .coloured(Colour::BLACK)
+                                .shaped(Shape::cycle(1))
+                                .sized(2.0)
+                                .labelled("predicted"),
+                        );
+                    }
                 }
                 any.then_some(panel)
             })

@@ -27,6 +27,8 @@ pub enum MetricGroup {
     Neurons,
     /// Singular values of `W - W0`: the spikes and the bulk.
     SingularValues,
+    /// The entries `Q_ij`, j <= i, of `Q = W W^T`: `p (p + 1) / 2` numbers a step.
+    Covariance,
 }
 
 /// One number that a run has measured, with its place.
@@ -40,7 +42,7 @@ pub struct Measurement {
     pub neuron: Option<u32>,
     /// The target direction, from 1; none for the span of all.
     pub direction: Option<u32>,
-    /// The rank of a singular value, from 1.
+    /// The rank of a singular value, or the second neuron j of `Q_ij`, from 1.
     pub rank: Option<u32>,
     /// The sign of the second layer, "+" or "-", of the neurons averaged over or of the neuron.
     pub group: Option<&'static str>,
@@ -213,6 +215,16 @@ pub fn weights(
     out: &mut Vec<Measurement>,
 ) {
     let cosines = Cosines::of(first, target);
+    if groups.contains(&MetricGroup::Covariance) {
+        let gram = first.gram(first);
+        for (i, j) in (0..second.len()).flat_map(|i| (0..=i).map(move |j| (i, j))) {
+            out.push(Measurement {
+                neuron: Some(i as u32 + 1),
+                rank: Some(j as u32 + 1),
+                ..Measurement::new(step, "covariance", gram[(i, j)])
+            });
+        }
+    }
     if groups.contains(&MetricGroup::Norm) {
         let mean = cosines.norms.iter().sum::<f64>() / second.len() as f64;
         out.push(Measurement::new(step, WEIGHTS.norm, mean));

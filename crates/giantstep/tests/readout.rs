@@ -2,6 +2,10 @@
 //!
 //! Seen to catch: a leverage without its `1/n`, a ridge divided by n, an intercept that forgets the mean features,
 //! eigenvalues that are rounding taken for real ones at ridge 0.
+#![allow(
+    clippy::needless_range_loop,
+    reason = "linear algebra reads best by indices"
+)]
 
 mod common;
 
@@ -82,7 +86,6 @@ impl Problem {
 }
 
 /// Gaussian elimination with row pivoting.
-#[allow(clippy::needless_range_loop)]
 fn solve(mut a: Vec<Vec<f64>>, mut b: Vec<f64>) -> Vec<f64> {
     let n = b.len();
     for k in 0..n {
@@ -118,11 +121,11 @@ fn normal_equations(
     let mut a = vec![vec![0.0; size]; size];
     let mut b = vec![0.0; size];
     for (phi, y) in samples {
-        for i in 0..size {
-            for j in 0..size {
-                a[i][j] += feature(phi, i) * feature(phi, j);
+        for (i, (row, b)) in a.iter_mut().zip(&mut b).enumerate() {
+            for (j, entry) in row.iter_mut().enumerate() {
+                *entry += feature(phi, i) * feature(phi, j);
             }
-            b[i] += feature(phi, i) * y;
+            *b += feature(phi, i) * y;
         }
     }
     (0..p).for_each(|i| a[i][i] += ridge);

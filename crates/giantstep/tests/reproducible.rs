@@ -6,7 +6,6 @@ mod common;
 
 use common::{experiment, quiet, run_quietly};
 use giantstep::batch::{Direct, DirectionsLaw, Engine, InLaw, Purpose, Role, Stream};
-use giantstep::normal::Normal;
 use giantstep::real::Real;
 use giantstep::run::{Experiment, Run, run};
 use serde::Deserialize;
@@ -130,7 +129,7 @@ fn streams_are_those_of_an_independent_program() {
     }
 }
 
-fn assert_near<T: Real + Normal>(mut stream: Stream, expected: &[f64], precision: f64) {
+fn assert_near<T: Real>(mut stream: Stream, expected: &[f64], precision: f64) {
     let mut found = vec![T::default(); expected.len()];
     stream.fill_normal(&mut found);
     for (found, expected) in found.iter().zip(expected) {

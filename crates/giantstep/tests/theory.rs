@@ -270,8 +270,8 @@ fn an_unsymmetrised_network_drifts_along_its_own_output() {
             "readout": {"after": "never"},
             "evaluation": {"metrics": ["weight_cosine", "norm"]}
         }),
-        24,
-        0.02,
+        60,
+        0.01,
     );
 }
 

@@ -110,9 +110,8 @@ impl Task<'_> {
             return None;
         }
         let shared = Shared::of(self.fields, self.dynamics.link, self.shape, self.seed)?;
-        let reach = |c: usize| 8.5 * shared.scale(c) + 1e-9;
         let tables: Vec<Smoothed> = (0..k)
-            .map(|c| self.sigma.smoothed(own(c), reach(c)))
+            .map(|c| self.sigma.smoothed(own(c), shared.reach(c)))
             .collect::<Option<_>>()?;
         let narrow = 1.0 / population.width();
         let feedback = self.feedback();
@@ -312,5 +311,110 @@ impl<'a> Split<'a> {
     pub(super) fn matrix(&mut self, rows: usize, columns: usize) -> Mat<f64> {
         let entries = self.take(rows * columns);
         Mat::from_fn(rows, columns, |i, j| entries[i * columns + j])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::activation::Activation;
+    use crate::expr::Link;
+    use crate::network::Pairing;
+    use crate::train::{Geometry, Loss};
+
+    /// Entries of all averages of a state after two steps, by quadrature and by samples.
+    fn both(text: &str, student: &str, weights: &[f64], loss: Loss) -> (Vec<f64>, Vec<f64>) {
+        let (link, activation) = (
+            Link::parse(text, None).unwrap(),
+            Activation::parse(student).unwrap(),
+        );
+        let dynamics = Dynamics {
+            link: &link,
+            noise: 0.3,
+            removed_mean: 0.2,
+            activation: &activation,
+            rate: 0.8,
+            samples: 3.0,
+            dimension: f64::INFINITY,
+            loss,
+            geometry: Geometry::Plain,
+        };
+        let population = Population::of_weights(weights, Pairing::Independent);
+        let found = dynamics.run(&population, 2).unwrap();
+        assert!(found.standard_errors.is_none());
+        let fields = Fields::of(&population, &found.steps[2], 2).unwrap();
+        let task = Task {
+            dynamics: &dynamics,
+            population: &population,
+            fields: &fields,
+            sigma: &Sigma::new(&activation),
+            shape: &Shape::of(&link),
+            residual: if loss == Loss::Squared {
+                Residual::Error
+            } else {
+                Residual::Label
+            },
+            seed: 7,
+        };
+        let numbers = |averages: Averages| {
+            let mut numbers = vec![averages.error, averages.label_power];
+            let (k, r) = (population.len(), link.r());
+            for c in 0..k {
+                for j in 0..r {
+                    numbers.push(averages.target[(c, j)]);
+                    numbers.push(averages.target_squares[(c, j)]);
+                }
+                for e in 0..k {
+                    for matrix in [&averages.fields, &averages.power] {
+                        numbers.push(matrix.cross[(c, e)]);
+                        numbers.push(matrix.own[(c, e)]);
+                    }
+                }
+            }
+            numbers
+        };
+        (
+            numbers(task.conditional().unwrap()),
+            numbers(task.sampled().unwrap()),
+        )
+    }
+
+    #[test]
+    fn quadrature_agrees_with_samples() {
+        for (text, student, weights, loss) in [
+            (
+                "z1 + z1*z2",
+                "relu(x)",
+                &[1.0, 1.0, 1.0, -1.0, -1.0][..],
+                Loss::Squared,
+            ),
+            (
+                "z1 + z1*z2",
+                "tanh(x + 1/2)",
+                &[1.0, 1.0, 1.5, 1.5, 1.5][..],
+                Loss::Squared,
+            ),
+            (
+                "relu(z1) + z2",
+                "relu(x)",
+                &[1.0, 1.0, -1.0, -1.0][..],
+                Loss::Squared,
+            ),
+            (
+                "z1^2 - z1",
+                "x + x^2/4",
+                &[1.0, 1.0, 1.0][..],
+                Loss::Correlation,
+            ),
+        ] {
+            let (exact, sampled) = both(text, student, weights, loss);
+            let scale = exact.iter().fold(0.0f64, |m, x| m.max(x.abs()));
+            for (x, y) in exact.iter().zip(&sampled) {
+                assert!(
+                    (x - y).abs() < 0.01 * scale,
+                    "{text}: {exact:?} {sampled:?}"
+                );
+            }
+        }
     }
 }

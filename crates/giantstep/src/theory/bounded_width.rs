@@ -2,7 +2,7 @@
 //!
 //! A readout sees the network through `A = E[sigma(lambda) sigma(lambda)^T] / p` and
 //! `b = E[sigma(lambda) y] / sqrt p`, Gaussian averages over fields with covariance `[[Q, M], [M^T, I]]`. Regime:
-//! width much smaller than n and d, n to infinity. THEORY.md (12).
+//! width much smaller than n and d, n to infinity. THEORY.md (21).
 
 use faer::linalg::solvers::Solve;
 use faer::{Mat, Side};

@@ -24,14 +24,18 @@ pub struct ActivationMoments {
     pub slope_along: f64,
     /// `E[sigma(x)^2]`.
     pub power: f64,
+    /// `E[x sigma(x) sigma'(x)]`.
+    pub value_slope_along: f64,
 }
 
 impl ActivationMoments {
     /// The moments, by quadrature split at the kinks.
     pub fn of(activation: &Activation) -> Self {
         let sigma = Sigma::new(activation);
-        let [slope_power, slope_along, power] =
-            sigma.average(0.0, 1.0, |v, slope, x| [slope * slope, slope * x, v * v]);
+        let [slope_power, slope_along, power, value_slope_along] =
+            sigma.average(0.0, 1.0, |v, slope, x| {
+                [slope * slope, slope * x, v * v, v * slope * x]
+            });
         let found = activation.coefficients(ORDERS + 2);
         let zeros = found.values.iter().zip(&found.errors);
         Self {
@@ -41,6 +45,7 @@ impl ActivationMoments {
             slope_power,
             slope_along,
             power,
+            value_slope_along,
         }
     }
 }
@@ -219,18 +224,22 @@ fn multi_indices(r: usize, k: usize) -> Vec<Vec<u8>> {
 /// the correlation loss.
 ///
 /// The output of p independent neurons is `c_0 A + c_1 <(1/p) sum a~_k w_k, x>` to leading order, with
-/// `A = (1/p) sum a~_k`: its gradient moves every neuron along itself and along this common vector.
+/// `A = (1/p) sum a~_k`: its gradient moves every neuron along itself and along this common vector. The neuron's
+/// own share of the output holds it back.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Drift {
     /// Standard deviation, over networks, of the move along the neuron.
     pub along: f64,
+    /// The move along the neuron by its own share of the output, for `a~ = 1`; proportional to `a~`.
+    pub own: f64,
     /// Length of the common vector.
     pub across: f64,
 }
 
 impl Drift {
-    /// The drift of p independent neurons under the squared loss, at leading order l: `along = c_0 E[x sigma'] s` and
-    /// `across = c_1^2 s` with `s^2 = d^{l-1} E[a~^2] / p`.
+    /// The drift of p independent neurons under the squared loss, at leading order l: with `e = E[x sigma']`,
+    /// `u = d^{(l-1)/2}` and `s^2 = u^2 E[a~^2] / p`: `along = c_0 e s`, `own = -u (E[x sigma sigma'] - c_0 e) / p`,
+    /// `across = c_1^2 s`.
     pub fn of(
         activation: &ActivationMoments,
         width: f64,
@@ -239,9 +248,12 @@ impl Drift {
         second_power: f64,
     ) -> Self {
         let (c0, c1) = (activation.coefficients[0], activation.coefficients[1]);
-        let size = (dimension.powi(order as i32 - 1) * second_power / width).sqrt();
+        let unit = dimension.powf((order as f64 - 1.0) / 2.0);
+        let size = unit * (second_power / width).sqrt();
+        let along = c0 * activation.slope_along;
         Self {
-            along: c0 * activation.slope_along * size,
+            along: along * size,
+            own: -unit * (activation.value_slope_along - along) / width,
             across: c1 * c1 * size,
         }
     }
@@ -291,16 +303,16 @@ impl OneStep {
     ///
     /// `Pi* w = eta~ a~ c_1 T_1`, and with `e = E[x sigma'(x)]`
     /// `|w|^2 = (1 + eta~ a~ e E f*)^2 + eta~^2 a~^2 (c_1^2 |T_1|^2 + E[sigma'^2] E[y^2] / alpha)`
-    /// for the step size `eta = eta~ p` and `a~ = sqrt(p) a`. Regime: d to infinity. THEORY.md (7).
+    /// for the step size `eta = eta~ p` and `a~ = sqrt(p) a`. Regime: d to infinity. THEORY.md (17).
     pub fn linear(&self, alpha: f64, rate: f64, second: f64) -> Neuron {
         let c1 = self.activation.coefficients[1];
         let signal: Vec<f64> = self.link.linear().iter().map(|t| c1 * t).collect();
-        let along = self.activation.slope_along * self.link.mean();
+        let along = self.activation.slope_along * self.link.mean() + self.drift.own * second;
         self.neuron(rate * second, &signal, along, alpha)
     }
 
     /// The inner product of two independent neurons after one step with `n = alpha d` samples:
-    /// `Q_ij = eta~^2 a~_i a~_j c_1^2 (|T_1|^2 + E[y^2] / alpha)`. The noise of the data is shared. THEORY.md (7).
+    /// `Q_ij = eta~^2 a~_i a~_j c_1^2 (|T_1|^2 + E[y^2] / alpha)`. The noise of the data is shared. THEORY.md (18).
     pub fn between(&self, alpha: f64, rate: f64, second: (f64, f64)) -> f64 {
         let c1 = self.activation.coefficients[1];
         let linear: f64 = self.link.linear().iter().map(|t| t * t).sum();
@@ -313,9 +325,10 @@ impl OneStep {
     /// `Pi* w = eta~ a~ c_l / (l-1)! T_l g^{l-1}`,
     /// `|w|^2 = 1 + |Pi* w|^2 + eta~^2 a~^2 E[sigma'^2] E[y^2] / alpha_l`.
     ///
-    /// Regime: d to infinity, centred labels. None if there is no leading order from 2 to 4. THEORY.md (8).
+    /// Regime: d to infinity, centred labels. None if there is no leading order from 2 to 4. THEORY.md (19).
     pub fn higher(&self, alpha: f64, rate: f64, second: f64, g: &[f64]) -> Option<Neuron> {
-        Some(self.neuron(rate * second, &self.signal(g)?, 0.0, alpha))
+        let along = self.drift.own * second;
+        Some(self.neuron(rate * second, &self.signal(g)?, along, alpha))
     }
 
     /// `c_l / (l-1)! T_l g^{l-1}`.
@@ -334,9 +347,9 @@ impl OneStep {
             .map(|draw| {
                 stream.fill_normal(&mut normals);
                 let (g, move_along) = normals.split_at(self.link.r);
-                let scale = rate * seconds[draw % seconds.len()];
-                let along = self.drift.along * move_along[0];
-                Some(self.neuron(scale, &self.signal(g)?, along, alpha))
+                let second = seconds[draw % seconds.len()];
+                let along = self.drift.along * move_along[0] + self.drift.own * second;
+                Some(self.neuron(rate * second, &self.signal(g)?, along, alpha))
             })
             .collect::<Option<_>>()?;
         Some(Law::of(&neurons))

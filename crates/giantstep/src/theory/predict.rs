@@ -88,37 +88,37 @@ type Grounds = (&'static str, &'static str, Status);
 
 const FRESH: Grounds = (
     "d to infinity at fixed n/d, steps, eta/p; width p fixed, or p << d after the first step",
-    "THEORY.md (11); structure after Saad and Solla 1995 and arXiv 2305.18270",
+    "THEORY.md (20); structure after Saad and Solla 1995 and arXiv 2305.18270",
     Status::Derived,
 );
 const NOTHING: Grounds = (
     "n = O(d^(l - delta)) for leading order l: no alignment, whatever the step size",
-    "THEORY.md (5); arXiv 2305.18270, one step, necessity",
+    "THEORY.md, theorem A; arXiv 2305.18270, one step, necessity",
     Status::Theorem,
 );
 const LAW: Grounds = (
     "one step, n = alpha d^l, eta = eta~ p d^((l-1)/2), centred labels; random over neurons",
-    "THEORY.md (8); existence of the limit: arXiv 2305.18270, one step, sufficiency",
+    "THEORY.md (19); existence of the limit: arXiv 2305.18270, one step, sufficiency",
     Status::Derived,
 );
 const REUSED: Grounds = (
     "two steps on one batch, d to infinity at fixed n/d, eta/p, width",
-    "THEORY.md (14); mechanism: arXiv 2402.03220",
+    "THEORY.md (27); mechanism: arXiv 2402.03220",
     Status::Derived,
 );
 const BOUNDED: Grounds = (
     "width p << n and p << d: a readout of the limit (M, Q), n to infinity",
-    "THEORY.md (12)",
+    "THEORY.md (21)",
     Status::Derived,
 );
 const RANDOM: Grounds = (
     "random features, n, p, d to infinity together",
-    "THEORY.md (10); Gaussian equivalence: arXiv 2009.07669",
+    "THEORY.md (26); Gaussian equivalence: arXiv 2009.07669",
     Status::Theorem,
 );
 const TRAINED: Grounds = (
     "one giant step, single-index target, |a| equal, odd activation; n, p, d to infinity together",
-    "THEORY.md (9); arXiv 2402.04980, extended here to p != d",
+    "THEORY.md (22) to (25); arXiv 2402.04980, extended here to p != d",
     Status::Conjectured,
 );
 

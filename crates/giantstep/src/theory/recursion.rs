@@ -10,7 +10,7 @@
 //! Q <- Q + eta~ (N + N^T) + eta~^2 G
 //! ```
 //!
-//! Regime: d to infinity at fixed n/d, width, steps and eta~. THEORY.md (11).
+//! Regime: d to infinity at fixed n/d, width, steps and eta~. THEORY.md (20).
 //!
 //! Neurons with equal second-layer weight are exchangeable, so all of this is kept by classes ([`Population`]), at
 //! one cost for any width.
@@ -269,7 +269,7 @@ impl Dynamics<'_> {
         let sigma = Sigma::new(self.activation);
         let shape = Shape::of(self.link);
         let shared = Shared::of(&fields, self.link, &shape, 0)?;
-        let table = sigma.smoothed(own, 8.5 * shared.scale(0) + 1e-9)?;
+        let table = sigma.smoothed(own, shared.reach(0))?;
         let sums = shared.points.expect(1, |columns, weights, sums| {
             let (targets, fields) = shared.fields(columns);
             let mut labels = vec![0.0; weights.len()];

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! so that the second gradient sees a non-linear function of the labels. Regime: d to infinity at fixed n/d.
-//! Derived by conditioning on what the first gradient has revealed of the batch; THEORY.md (14). Later steps on
+//! Derived by conditioning on what the first gradient has revealed of the batch; THEORY.md (27). Later steps on
 //! the same batch have the limit of the in-law engine at large d.
 
 use faer::Mat;

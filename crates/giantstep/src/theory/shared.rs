@@ -15,12 +15,14 @@ pub(super) struct Shared {
     target: Mat<f64>,
     /// The shared part of every class, `K x v`.
     class: Mat<f64>,
-    /// Which variables have a formal negative variance.
-    negative: usize,
+    /// The number of variables that have a positive variance; they come first.
+    real: usize,
+    /// How far the shared part of every class goes along the others.
+    far: Vec<f64>,
 }
 
 /// The cost of a tensor rule, in units of about a nanosecond, beyond which points are sampled.
-const WORK: f64 = 6e8;
+const WORK: f64 = 1e9;
 /// Shared variances below this fraction of a neuron's own are dropped.
 const NEGLIGIBLE: f64 = 1e-9;
 
@@ -82,7 +84,7 @@ impl Shared {
         let work = (100 + 12 * k + 4 * k * k) as f64;
         let nodes =
             |rules: &[Rule]| -> f64 { rules.iter().map(|rule| rule.nodes.len() as f64).product() };
-        let formal = 7f64.powi(negative.len() as i32);
+        let formal = 15f64.powi(negative.len() as i32);
         let mut rules = Vec::new();
         // The finest rules that can be paid for: only a link that is no polynomial asks for the finer ones.
         for finest in [0.03, 0.1, 0.2, 0.5] {
@@ -96,11 +98,14 @@ impl Shared {
                 break;
             }
         }
+        let mut far = vec![0.0; k];
         for (direction, sharpness) in &negative {
-            if *sharpness > 0.4 {
-                return None;
+            let rule = negative_variance(*sharpness)?;
+            let farthest = rule.nodes.iter().fold(0.0f64, |m, x| m.max(*x));
+            for (far, d) in far.iter_mut().zip(direction) {
+                *far += farthest * d.abs();
             }
-            rules.push(negative_variance(0.5 / sharpness)?);
+            rules.push(rule);
             class = Mat::from_fn(k, class.ncols() + 1, |c, j| {
                 if j < class.ncols() {
                     class[(c, j)]
@@ -134,18 +139,15 @@ impl Shared {
             r,
             target,
             class,
-            negative: negative.len(),
+            real: r + s,
+            far,
         })
     }
 
-    /// The standard deviation of the shared part of class c.
-    pub(super) fn scale(&self, c: usize) -> f64 {
-        let all = self.class.ncols();
-        let real = all - self.negative;
-        let spread: f64 = (0..real).map(|j| self.class[(c, j)].powi(2)).sum();
-        // Formal variables take a few values of the order of a neuron's own scale.
-        let formal: f64 = (real..all).map(|j| self.class[(c, j)].abs()).sum();
-        spread.sqrt() + 4.0 * formal
+    /// How far the shared part of class c goes.
+    pub(super) fn reach(&self, c: usize) -> f64 {
+        let spread: f64 = (0..self.real).map(|j| self.class[(c, j)].powi(2)).sum();
+        8.5 * spread.sqrt() + self.far[c] + 1e-9
     }
 
     /// The target's fields and the shared part of every class at a block of points.
@@ -191,9 +193,10 @@ fn rule(shape: &Shape, sharp: f64, of_link: bool, variable: usize, finest: f64) 
         (Shape::Polynomial(degree), true, Some(extra)) => exact_up_to(2 * degree + 4 + extra),
         (Shape::Polynomial(_), true, None) | (_, false, None) => trapezoid(fine),
         (Shape::Smooth | Shape::Kinked, true, _) => trapezoid(fine.min(finest)),
-        (Shape::AxisKinks(places), true, _) => {
-            panels(places.get(variable)?, (3.0 * fine).min(10.0 * finest))
-        }
+        (Shape::AxisKinks(places), true, _) => match places.get(variable)?.as_slice() {
+            [] => trapezoid(fine.min(finest)),
+            kinks => panels(kinks, (4.0 * fine).min(12.0 * finest)),
+        },
     })
 }
 
@@ -220,26 +223,59 @@ fn resolves(points: &Points, target: &Mat<f64>, link: &Link, shape: &Shape) -> b
     (power(points, target) - exact).abs() <= 1e-5 * exact
 }
 
-/// A rule for a formal Gaussian of variance -1: real nodes, signed weights, moments up to order seven.
+/// Sharpness beyond which a formal Gaussian of negative variance is not integrated.
+const REPULSION: f64 = 0.55;
+
+/// A rule for a formal Gaussian of variance -1: real nodes, signed weights, all moments up to an order.
 ///
-/// Neurons that repel each other have such a shared variable: `E f = f - f''/2 + f''''/8 - ...`.
-fn negative_variance(spacing: f64) -> Option<Rule> {
+/// Neurons that repel each other have such a shared variable: `E f = f - f''/2 + f''''/8 - ...`. Along it a neuron
+/// of this sharpness is smooth on the scale `1/sharpness`; the error is below 1e-5.
+fn negative_variance(sharpness: f64) -> Option<Rule> {
     use faer::linalg::solvers::Solve;
-    let place = |j: usize| j as f64 * spacing;
-    // Even moments of N(0, -1): 1, -1, 3, -15; every node but 0 counts twice.
-    let system = Mat::from_fn(4, 4, |m, j| {
+    let most = match sharpness {
+        x if x < 0.1 => 3,
+        x if x < 0.25 => 5,
+        x if x < REPULSION => 7,
+        _ => return None,
+    };
+    let spacing = 0.25 / sharpness;
+    // In units of the spacing; every node but 0 counts twice.
+    let system = Mat::from_fn(most + 1, most + 1, |m, j| {
         let twice = if j == 0 { 1.0 } else { 2.0 };
-        twice * place(j).powi(2 * m as i32)
+        twice * (j as f64).powi(2 * m as i32)
     });
-    let moments = Mat::from_fn(4, 1, |m, _| [1.0, -1.0, 3.0, -15.0][m]);
+    // Even moments of N(0, -1): 1, -1, 3, -15, ...
+    let moments = Mat::from_fn(most + 1, 1, |m, _| {
+        (1..=m)
+            .map(|m| -(2.0 * m as f64 - 1.0) / (spacing * spacing))
+            .product::<f64>()
+    });
     let weights = system.partial_piv_lu().solve(moments);
-    let all: Vec<i64> = (-3..=3).collect();
-    let rule = Rule {
-        nodes: all.iter().map(|j| *j as f64 * spacing).collect(),
+    let all = -(most as i64)..=most as i64;
+    Some(Rule {
+        nodes: all.clone().map(|j| j as f64 * spacing).collect(),
         weights: all
-            .iter()
             .map(|j| weights[(j.unsigned_abs() as usize, 0)])
             .collect(),
-    };
-    rule.weights.iter().all(|w| w.is_finite()).then_some(rule)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_formal_negative_variance_sharpens() {
+        // Smoothing the normal distribution function at scale 1 by the variance -k^2 leaves scale sqrt(1 - k^2).
+        let normal = |x: f64| 0.5 * (1.0 + libm::erf(x / std::f64::consts::SQRT_2));
+        for k in [0.01, 0.09, 0.2, 0.3, 0.5] {
+            let rule = negative_variance(k).unwrap();
+            for s in [-2.0, -0.3, 0.0, 1.1] {
+                let found = rule.expect(|x| normal(s + k * x));
+                let exact = normal(s / (1.0 - k * k).sqrt());
+                assert!((found - exact).abs() < 3e-6, "{k} {s}: {found} {exact}");
+            }
+        }
+        assert_eq!(negative_variance(0.7), None);
+    }
 }

@@ -97,7 +97,7 @@ struct Model {
 /// The test error of random features: only the linear part of the target is learnt.
 ///
 /// Depends on the link through `E y`, `|T_1|^2` and `E y^2` alone, for any number of directions. Regime: n, p, d
-/// to infinity together. THEORY.md (10).
+/// to infinity together. THEORY.md (26).
 ///
 /// # Errors
 /// [`StateError`] if a size is not positive or the fixed point is not found.
@@ -150,7 +150,7 @@ impl TrainedFeatures<'_> {
     /// For odd activations weights of either sign give the same features up to a sign. The step has strength
     /// `r = eta~ c_1 |s|` along `s = (1/n0) sum y x`, `|s|^2 = |T_1|^2 + E[y^2]/alpha0`, with cosine
     /// `gamma = |T_1|/|s|`, and leaves a bulk of variance `c = 1 + eta~^2 E[y^2] (E[sigma'^2] - c_1^2)/alpha0`.
-    /// Regime: n0, n, p, d to infinity together. THEORY.md (9).
+    /// Regime: n0, n, p, d to infinity together. THEORY.md (22) to (25).
     ///
     /// # Errors
     /// [`StateError`] for several directions, for neurons moved along themselves, or if no fixed point is found.

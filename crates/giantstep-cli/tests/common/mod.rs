@@ -1,0 +1,97 @@
+//! Shared by the tests of the command line. Each test file uses a part of it.
+#![allow(dead_code)]
+
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use assert_cmd::Command;
+use giantstep_cli::table::{Record, read};
+use serde_json::Value as Json;
+use tempfile::TempDir;
+
+/// A small experiment that takes some milliseconds.
+pub const TOY: &str = r#"
+name = "toy"
+target.link = "z1 + z1*z2"
+target.noise = 0.1
+network.width = 6
+protocol.dimension = 20
+protocol.steps = 2
+protocol.batch = 30
+protocol.step_size = "p"
+evaluation.test_samples = 100
+run.seeds = 3
+"#;
+
+pub fn giantstep() -> Command {
+    Command::new(assert_cmd::cargo::cargo_bin!("giantstep"))
+}
+
+/// A folder with the file `toy.toml`, and in it the folder `out` where results go.
+pub struct Toy {
+    folder: TempDir,
+}
+
+impl Toy {
+    pub fn new(text: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("toy.toml"), text).expect("a file");
+        Self { folder }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Arguments of `giantstep run` with these overrides and results in `out`.
+    pub fn arguments(&self, overrides: &[&str]) -> Vec<String> {
+        let shown = |name| self.path(name).display().to_string();
+        let mut arguments = vec!["run".to_owned(), shown("toy.toml")];
+        arguments.extend(["--out".to_owned(), shown("out")]);
+        for text in overrides {
+            arguments.extend(["--set".to_owned(), (*text).to_owned()]);
+        }
+        arguments
+    }
+
+    pub fn run(&self, overrides: &[&str], more: &[&str]) -> Output {
+        let arguments = self.arguments(overrides);
+        giantstep()
+            .args(arguments)
+            .args(more)
+            .output()
+            .expect("a process")
+    }
+
+    pub fn records(&self) -> Vec<Record> {
+        read(&self.path("out/results.parquet")).expect("a table")
+    }
+}
+
+pub fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).expect("UTF-8")
+}
+
+pub fn json(output: &Output) -> Json {
+    serde_json::from_slice(&output.stdout).expect("one JSON document")
+}
+
+/// Name and text of every file in `experiments/`.
+pub fn experiments() -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../experiments");
+    let mut all: Vec<_> = std::fs::read_dir(folder)
+        .expect("the folder")
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "toml"))
+        .map(|path| {
+            let name = path.file_stem().expect("a name").to_string_lossy();
+            (
+                name.into_owned(),
+                std::fs::read_to_string(&path).expect("a file"),
+            )
+        })
+        .collect();
+    all.sort();
+    assert!(!all.is_empty());
+    all
+}

@@ -1,0 +1,402 @@
+//! What is not acceptable is refused before any work, with key, value and remedy; work that fails keeps what is done.
+//!
+//! Seen to catch: a caret one column off, an output folder made before the memory is known to suffice, results of
+//! failed runs thrown away, an interruption that exits with 0.
+
+mod common;
+
+use common::{TOY, Toy, giantstep, json, text};
+
+/// Runs a refused experiment: nothing on standard output, no folder, exit code 2. Returns standard error.
+fn refused(file: &str, overrides: &[&str]) -> String {
+    let toy = Toy::new(file);
+    let output = toy.run(overrides, &[]);
+    let message = text(&output.stderr).to_owned();
+    assert_eq!(output.status.code(), Some(2), "{overrides:?}: {message}");
+    assert!(
+        output.stdout.is_empty(),
+        "{overrides:?}: {}",
+        text(&output.stdout)
+    );
+    assert!(
+        !toy.path("out").exists(),
+        "{overrides:?}: a folder for nothing"
+    );
+    message
+}
+
+#[track_caller]
+fn assert_says(message: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(
+            message.contains(part),
+            "`{part}` is missing from:\n{message}"
+        );
+    }
+}
+
+#[test]
+fn bad_values_are_refused_with_key_value_and_remedy() {
+    let cases: &[(&[&str], &[&str])] = &[
+        (
+            &["network.width=7", "network.pairing=symmetric"],
+            &["network.width = 7", "even", "use 8"],
+        ),
+        (
+            &["protocol.batch=0"],
+            &["protocol.batch = 0", "at least 1", "larger"],
+        ),
+        (
+            &["protocol.batch=d-25"],
+            &["protocol.batch = \"d-25\"", "-5", "larger"],
+        ),
+        (
+            &["protocol.batch=d^20"],
+            &["protocol.batch = \"d^20\"", "overflow", "smaller"],
+        ),
+        (
+            &["protocol.dimension=10^400"],
+            &["protocol.dimension = \"10^400\"", "overflow", "smaller"],
+        ),
+        (
+            &["protocol.step_size=exp(d^3)"],
+            &["protocol.step_size = \"exp(d^3)\"", "inf", "choose"],
+        ),
+        (
+            &["protocol.step_size=-1"],
+            &["protocol.step_size = -1", "positive", "choose"],
+        ),
+        (
+            &["protocol.batch=n"],
+            &["protocol.batch = \"n\"", "^", "d, p"],
+        ),
+        (
+            &["target.r=21"],
+            &[
+                "target.r = 21",
+                "dimension d = 20",
+                "raise protocol.dimension",
+            ],
+        ),
+        (
+            &["protocol.dimension=1"],
+            &[
+                "target.r = 2",
+                "dimension d = 1",
+                "raise protocol.dimension",
+            ],
+        ),
+        (
+            &["target.noise=-1"],
+            &["target.noise = -1", "not negative", "give 0"],
+        ),
+        (
+            &["protocol.reuse=0"],
+            &["protocol.reuse = 0", "at least one step", "fresh"],
+        ),
+        (
+            &["protocol.remove_below=3"],
+            &["protocol.remove_below = 3", "0 and 1", "use 0"],
+        ),
+        (
+            &["protocol.loss={correlation_until=2}"],
+            &["correlation_until = 2", "(0, 1]", "0.5"],
+        ),
+        (
+            &["readout.ridge=-1"],
+            &["readout.ridge = -1", "not negative", "positive"],
+        ),
+        (
+            &["readout.ridge=[]"],
+            &["readout.ridge = []", "no value", "at least one"],
+        ),
+        (
+            &["evaluation.test_samples=0"],
+            &["evaluation.test_samples = 0", "one sample", "100000"],
+        ),
+        (
+            &["run.seeds=0"],
+            &["run.seeds = 0", "no seed", "at least 1"],
+        ),
+        (
+            &["run.threads=5000"],
+            &["run.threads = 5000", "too many", "number of cores"],
+        ),
+        (
+            &["run.memory_limit=much"],
+            &["run.memory_limit = \"much\"", "not an amount", "8 GB"],
+        ),
+        (
+            &["run.memory_limit=10 MB"],
+            &[
+                "run.memory_limit = 10 MB",
+                "needs about",
+                "raise run.memory_limit",
+            ],
+        ),
+        (
+            &[
+                "run.engine=in_law",
+                "protocol.reuse=2",
+                "protocol.dimension=100000",
+                "protocol.batch=1e9",
+            ],
+            &[
+                "run.memory_limit = 8.0 GB",
+                "in_law engine",
+                "run.engine = \"auto\"",
+            ],
+        ),
+        (
+            &["name=a/b"],
+            &["name = \"a/b\"", "not a file name", "rename"],
+        ),
+        (
+            &["protocol.steps=many"],
+            &["protocol.steps", "many", "schema"],
+        ),
+        (
+            &["protocol.geometry=flat"],
+            &["protocol.geometry", "flat", "spherical"],
+        ),
+        (
+            &[r#"sweep=[{key="protocol.batch",values=[10,0]}]"#],
+            &["protocol.batch = 0", "at least 1", "sweep"],
+        ),
+        (
+            &[r#"sweep=[{key="protocol.batch"}]"#],
+            &["sweep[0]", "values, linear and log"],
+        ),
+        (
+            &["protocol.dimension"],
+            &["--set protocol.dimension", "no `=`", "key=value"],
+        ),
+    ];
+    for (overrides, parts) in cases {
+        assert_says(&refused(TOY, overrides), parts);
+    }
+}
+
+#[test]
+fn unknown_keys_are_refused_with_the_nearest_name() {
+    for (wrong, right) in [
+        ("protocol.stepsize", "protocol.step_size"),
+        ("protocol.dimenson", "protocol.dimension"),
+        ("network.widht", "network.width"),
+        ("evaluation.tests_samples", "evaluation.test_samples"),
+        ("netwrok.width", "network"),
+    ] {
+        let expected = format!("did you mean `{right}`?");
+        let key = wrong
+            .split_once('.')
+            .filter(|(section, _)| *section == "netwrok");
+        let named = format!(
+            "unknown key `{}`",
+            key.map_or(wrong, |(section, _)| section)
+        );
+        let set = format!("{wrong}=3");
+        assert_says(&refused(TOY, &[&set]), &[&named, &expected]);
+        assert_says(&refused(&format!("{TOY}\n{wrong} = 3"), &[]), &[&expected]);
+        let sweep = format!("sweep=[{{key=\"{wrong}\",values=[3]}}]");
+        assert_says(&refused(TOY, &[&sweep]), &[&named, &expected]);
+    }
+    assert_says(
+        &refused(TOY, &["zzzzzzzz=1"]),
+        &["unknown key `zzzzzzzz`", "giantstep schema"],
+    );
+}
+
+#[test]
+fn a_bad_expression_has_a_caret_under_the_place() {
+    for (set, place) in [
+        ("target.link=z1 + foo(z2)", "foo"),
+        ("target.link=z1 + z2 +* z3", "* z3"),
+        ("target.link=He2(z1, z2)", "He2"),
+        ("network.activation=relu(y)", "y"),
+        ("protocol.step_size=2*q", "q"),
+    ] {
+        let (key, source) = set.split_once('=').expect("a setting");
+        let message = refused(TOY, &[set]);
+        assert_says(&message, &[&format!("{key} = \"{source}\""), "help:"]);
+        let lines: Vec<&str> = message.lines().collect();
+        let caret = lines
+            .iter()
+            .position(|line| line.trim_matches([' ', '|']).starts_with('^'));
+        let caret = caret.unwrap_or_else(|| panic!("no caret:\n{message}"));
+        let column = lines[caret].find('^').expect("a caret");
+        assert!(lines[caret - 1][column..].starts_with(place), "{message}");
+    }
+}
+
+#[test]
+fn files_that_cannot_be_read_are_refused() {
+    let output = giantstep()
+        .args(["run", "nowhere.toml"])
+        .output()
+        .expect("a process");
+    assert_eq!(output.status.code(), Some(2));
+    assert_says(
+        text(&output.stderr),
+        &["nowhere.toml", "cannot read", "help: give the path"],
+    );
+    assert_says(
+        &refused("name = = 3", &[]),
+        &["toy.toml is not TOML", "line 1"],
+    );
+    let output = giantstep()
+        .args(["reproduce", "stairwy"])
+        .output()
+        .expect("a process");
+    assert_eq!(output.status.code(), Some(2));
+    assert_says(
+        text(&output.stderr),
+        &["no experiment `stairwy`", "did you mean `stairway`?"],
+    );
+    let output = giantstep()
+        .args(["run", "--fast"])
+        .output()
+        .expect("a process");
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_refused_before_any_work() {
+    let toy = Toy::new(TOY);
+    let file = toy.path("toy.toml");
+    for (out, reason) in [
+        (file.clone(), "is a file"),
+        (file.join("below"), "cannot create"),
+    ] {
+        let mut arguments = toy.arguments(&["protocol.batch=1e12", "run.engine=direct"]);
+        arguments[3] = out.display().to_string();
+        // A run of years: that the process ends at all says that it was not begun.
+        let output = giantstep().args(&arguments).output().expect("a process");
+        assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+        assert_says(
+            text(&output.stderr),
+            &["output folder", &arguments[3], reason, "--out"],
+        );
+    }
+}
+
+/// Where permissions bind: not for the superuser.
+#[cfg(unix)]
+#[test]
+fn a_folder_without_permission_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let toy = Toy::new(TOY);
+    let out = toy.path("out");
+    std::fs::create_dir(&out).expect("a folder");
+    std::fs::set_permissions(&out, PermissionsExt::from_mode(0o500)).expect("permissions");
+    if std::fs::write(out.join("probe"), "").is_ok() {
+        return;
+    }
+    let output = toy.run(&[], &[]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_says(text(&output.stderr), &["is not writable", "--out"]);
+}
+
+#[test]
+fn a_run_that_diverges_exits_with_1_and_keeps_its_first_steps() {
+    let toy = Toy::new(TOY);
+    let overrides = [
+        "network.activation=He3(x)",
+        "protocol.step_size=1e6",
+        "protocol.steps=20",
+        "readout.after=never",
+    ];
+    let output = toy.run(&overrides, &["--json"]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    let parts = [
+        "3 of 3 runs did not complete",
+        "step",
+        "neuron",
+        "protocol.step_size",
+    ];
+    assert_says(text(&output.stderr), &parts);
+    let document = json(&output);
+    let failures = document["failures"].as_array().expect("failures");
+    assert_eq!(
+        (failures.len(), &document["runs"]["completed"]),
+        (3, &0.into())
+    );
+    for failure in failures {
+        let reason = failure["reason"].as_str().expect("a reason");
+        let step = reason
+            .strip_prefix("step ")
+            .and_then(|rest| rest.split(':').next());
+        let step: u32 = step.and_then(|step| step.parse().ok()).expect("a step");
+        let seed = failure["seed"].as_u64();
+        let records = toy.records();
+        let kept = records.iter().filter(|record| Some(record.seed) == seed);
+        assert_eq!(kept.map(|record| record.step).max(), Some(step - 1));
+    }
+}
+
+/// Ctrl-C: the process ends soon, with 1, and the table holds what an undisturbed run measures up to there.
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_keeps_what_is_finished() {
+    use std::process::{Command, Stdio};
+    use std::time::{Duration, Instant};
+
+    let toy = Toy::new(TOY);
+    let endless = [
+        "protocol.steps=100000",
+        "protocol.batch=3000",
+        "run.seeds=2",
+    ];
+    let mut child = Command::new(assert_cmd::cargo::cargo_bin!("giantstep"))
+        .args(toy.arguments(&endless))
+        .arg("--json")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("a process");
+    while !toy.path("out").exists() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    std::thread::sleep(Duration::from_millis(1500));
+    assert_eq!(
+        child.try_wait().expect("a child"),
+        None,
+        "ended before the signal"
+    );
+    let asked = Instant::now();
+    let sent = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(sent.expect("kill").success());
+    let output = child.wait_with_output().expect("a child");
+    assert!(
+        asked.elapsed() < Duration::from_secs(20),
+        "{:?}",
+        asked.elapsed()
+    );
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    let out = toy.path("out").display().to_string();
+    assert_says(
+        text(&output.stderr),
+        &["stopping", "interrupted; 0 of 2 runs", &out],
+    );
+    let document = json(&output);
+    assert_eq!(
+        (&document["interrupted"], &document["runs"]["planned"]),
+        (&true.into(), &2.into())
+    );
+
+    // Large runs are made one after another: of the second seed there is nothing.
+    let mut kept = toy.records();
+    assert!(
+        kept.last().is_some_and(|record| record.step > 2),
+        "little was kept"
+    );
+    kept.retain(|record| record.step <= 2);
+    let whole = Toy::new(TOY);
+    let output = whole.run(&["protocol.batch=3000", "run.seeds=1"], &[]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(
+        kept == whole.records(),
+        "other numbers than an undisturbed run"
+    );
+}
