@@ -447,3 +447,94 @@ fn the_json_report_has_its_stable_keys() {
     let constant = serde_json::to_value(report_in("2", Some(2))).unwrap();
     assert!(constant["leap"]["one_step"].is_null());
 }
+
+#[test]
+fn quotients_are_analysed() {
+    let quotient = report("z1/(1 + z2^2)");
+    assert_eq!(quotient.leap.one_step, Some(1));
+    assert_eq!(quotient.effective.dimension, 2);
+    assert_eq!(quotient.status, Status::Certified);
+}
+
+#[test]
+fn smooth_links_of_several_inseparable_directions_are_certified() {
+    let radial = report("sqrt(1 + z1^2 + z2^2 + z3^2 + z4^2)");
+    assert_eq!(radial.status, Status::Certified);
+    assert_eq!(radial.leap.isotropic, Some(2));
+    assert_eq!(radial.staircase.fresh[1].dims, [4; 4]);
+    // Of a chi variable with four degrees of freedom: E sqrt(1 + |z|^2), by a rule in one dimension.
+    let density = |s: f64| 0.5 * s.powi(3) * (-0.5 * s * s).exp();
+    let mean: f64 = (0..40_000)
+        .map(|i| (f64::from(i) + 0.5) * 5e-4)
+        .map(|s| 5e-4 * density(s) * (1.0 + s * s).sqrt())
+        .sum();
+    close(radial.mean, mean, 1e-7, "mean");
+}
+
+#[test]
+fn what_the_series_does_not_reach_is_not_claimed() {
+    // The sine's energy lies in degrees around 144: the series sees nothing of z2.
+    let unseen = report("z1 + sin(12*z2)");
+    assert_eq!(unseen.effective.dimension, 2);
+    assert_eq!(unseen.leap.isotropic, None);
+    assert_eq!(unseen.status, Status::Undecided);
+    assert!(
+        unseen.notes.iter().any(|n| n.contains("z2")),
+        "{:?}",
+        unseen.notes
+    );
+    close(unseen.series.unwrap().beyond, 0.5, 1e-9, "energy beyond");
+    // After z1 the step is there, hidden in the degrees beyond: the floor knows.
+    let hidden = report("z1 + z2*sin(12*z1) + 1e-3*He2(z2)");
+    assert_eq!(hidden.staircase.fresh[0].dims, [1, 1, 1]);
+    assert_eq!(hidden.status, Status::Undecided);
+    assert!(
+        hidden.notes.iter().any(|n| n.contains("stops")),
+        "{:?}",
+        hidden.notes
+    );
+}
+
+#[test]
+fn hermite_tensors_are_listed_on_request() {
+    let tensors = |text: &str, most: u32| {
+        let link = Link::parse(text, None).unwrap();
+        let options = AnalysisOptions {
+            tensors: most,
+            ..AnalysisOptions::default()
+        };
+        let relu = Activation::parse("relu(x)").unwrap();
+        analyze(&link, &relu, options).unwrap().tensors
+    };
+    let entries = |tensor: &giantstep::analysis::Tensor| -> Vec<(Vec<usize>, f64)> {
+        tensor
+            .entries
+            .iter()
+            .map(|e| (e.index.clone(), e.value))
+            .collect()
+    };
+    let found = tensors("z1/3 + z1*z2 + He2(z1)*z2", 4);
+    assert_eq!(
+        found.iter().map(|t| t.order).collect::<Vec<_>>(),
+        [1, 2, 3, 4]
+    );
+    assert_eq!(entries(&found[0]), [(vec![1], 1.0 / 3.0)]);
+    assert_eq!(entries(&found[1]), [(vec![1, 2], 1.0)]);
+    assert_eq!(entries(&found[2]), [(vec![1, 1, 2], 2.0)]); // E[He2^2] = 2
+    assert_eq!(entries(&found[3]), []);
+    // E[relu(z) He_k(z)], beyond the degree of the analysis too.
+    let relu = tensors("relu(z1)", 24);
+    assert_eq!(relu.len(), 24);
+    close(
+        relu[1].entries[0].value,
+        0.398_942_280_401_432_7,
+        1e-12,
+        "c_2",
+    );
+    assert!(relu[2].entries.is_empty() && relu[22].entries.is_empty());
+    let soft = tensors("erf(z1) + erf(z2)", 3);
+    assert!(soft[1].entries.is_empty());
+    assert_eq!(soft[2].entries.len(), 2);
+    // Where only low orders are within reach, the others are not claimed to vanish.
+    assert!(tensors("abs(z1 + z2*z3 + z4*z5)", 6).len() < 6);
+}

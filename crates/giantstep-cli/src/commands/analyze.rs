@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use giantstep::activation::Activation;
-use giantstep::analysis::{AnalysisOptions, Report, Staircase, Status, analyze};
+use giantstep::analysis::{
+    AnalysisOptions, LARGEST_TENSOR, Report, Staircase, Status, TensorEntry, analyze,
+};
 use giantstep::catalogue;
 use giantstep::expr::Link;
 
 use super::{Failed, print};
-use crate::figure::{Axis, Colour, Figure, Legend, Mark, Panel};
+use crate::figure::{Axis, Colour, Figure, Mark, Panel, Shape};
 use crate::output::prepare_folder;
 use crate::terminal::{aligned, number};
 
@@ -28,6 +30,9 @@ pub struct Analyze {
     /// The number of steps listed.
     #[arg(long)]
     steps: Option<usize>,
+    /// List the Hermite tensors E[g He_k(z)] up to this order.
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=i64::from(LARGEST_TENSOR)))]
+    tensors: Option<u32>,
     /// Write the staircase as SVG and PNG into this folder.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -52,6 +57,7 @@ impl Analyze {
             .map_err(|error| Failed::Input(format!("--activation: {error}")))?;
         let options = AnalysisOptions {
             steps: self.steps,
+            tensors: self.tensors.unwrap_or(0),
             ..AnalysisOptions::default()
         };
         let report = analyze(&link, &activation, options).map_err(Failed::input)?;
@@ -83,19 +89,14 @@ fn list() -> String {
     aligned(&["name", "link", "source"], lines)
 }
 
-/// The most numbers of a list that are shown; `--json` has all.
+/// The most degrees or steps shown; `--json` has all.
 const SHOWN: usize = 9;
 
-/// Numbers in a row, rounding errors of exact zeros as zeros.
-fn list_of(values: &[f64]) -> String {
-    let one = |value: &f64| match value.abs() < 1e-12 {
-        true => "0".to_owned(),
-        false => number(*value),
-    };
-    let shown: Vec<String> = values.iter().take(SHOWN).map(one).collect();
-    let more = if values.len() > SHOWN { "  ..." } else { "" };
-    shown.join("  ") + more
-}
+/// The width of the terminal that is reckoned with.
+const WIDTH: usize = 96;
+
+/// The width of the names before the values of a line.
+const NAME: usize = 22;
 
 fn or_none<T: ToString>(value: Option<T>) -> String {
     value.map_or("none".to_owned(), |value| value.to_string())
@@ -109,32 +110,109 @@ fn trust(status: Status, tolerance: f64) -> String {
     }
 }
 
+/// `d`, `d^2`, ...
+fn power(exponent: u32) -> String {
+    match exponent {
+        1 => "d".to_owned(),
+        k => format!("d^{k}"),
+    }
+}
+
 fn shown(report: &Report) -> String {
     let mut text = format!("{}\n\n", report.link);
-    let mut line = |name: &str, value: String| text.push_str(&format!("{name:<22}{value}\n"));
-    line("decided", trust(report.status, report.tolerance));
-    line(
-        "mean, variance",
-        format!("{}, {}", number(report.mean), number(report.variance)),
-    );
-    line("energy by degree", list_of(&report.energies));
-    let names = report
+    for (name, value) in summary(report) {
+        text.push_str(&line(name, &value));
+    }
+    text.push_str("\nwhat each giant step adds\n");
+    text.push_str(&staircases(report));
+    text.push_str("\nfloors of the test error\n");
+    text.push_str(&floors(report));
+    text.push('\n');
+    text.push_str(&degrees(report));
+    text.push('\n');
+    text.push_str(&tensors(report));
+    for note in report.activation.warnings.iter().chain(&report.notes) {
+        text.push_str(&line("note", note));
+    }
+    if !(report.activation.warnings.is_empty() && report.notes.is_empty()) {
+        text.push('\n');
+    }
+    text.push_str(&verdicts(report));
+    text
+}
+
+/// A name and its value, on as many lines as it takes.
+fn line(name: &str, value: &str) -> String {
+    // The names of directions stay whole.
+    let value = value.replace("/sqrt ", "/sqrt\u{a0}");
+    wrapped(&format!("{name:<NAME$}"), value.split(' '), " ").replace('\u{a0}', " ")
+}
+
+/// `start`, then words; what exceeds the width goes on below the first word. Ends with a line break.
+fn wrapped<'a>(start: &str, words: impl Iterator<Item = &'a str>, between: &str) -> String {
+    let indent = start.chars().count();
+    let mut text = String::new();
+    let mut current = start.to_owned();
+    let mut empty = true;
+    for word in words {
+        let width = current.chars().count() + between.len() + word.chars().count();
+        if !empty && width > WIDTH {
+            text.push_str((current + between).trim_end());
+            text.push('\n');
+            current = " ".repeat(indent);
+            empty = true;
+        }
+        if !empty {
+            current.push_str(between);
+        }
+        current.push_str(word);
+        empty = false;
+    }
+    text + current.trim_end() + "\n"
+}
+
+fn summary(report: &Report) -> Vec<(&'static str, String)> {
+    let scale = report.variance.sqrt();
+    let mean = Some(report.mean).filter(|mean| mean.abs() > 1e-12 * scale);
+    let mut lines = vec![
+        ("decided", trust(report.status, report.tolerance)),
+        (
+            "mean, variance",
+            format!(
+                "{}, {}",
+                number(mean.unwrap_or(0.0)),
+                number(report.variance)
+            ),
+        ),
+    ];
+    if let Some(series) = &report.series {
+        let share = 100.0 * (1.0 - series.beyond / report.variance.max(1e-300));
+        lines.push((
+            "Hermite series",
+            format!(
+                "{} % of the variance up to degree {}",
+                number(share),
+                series.degree
+            ),
+        ));
+    }
+    let names: Vec<&str> = report
         .effective
         .directions
         .iter()
-        .map(|d| d.name.clone())
-        .collect::<Vec<_>>();
-    line(
+        .map(|d| d.name.as_str())
+        .collect();
+    lines.push((
         "depends on",
         format!(
             "{} of {} directions: {}",
             report.effective.dimension,
             report.r,
-            names.join(", ")
+            or_none(Some(names.join(", ")).filter(|names| !names.is_empty()))
         ),
-    );
+    ));
     let leap = &report.leap;
-    line(
+    lines.push((
         "leap",
         format!(
             "one step {}, isotropic {}, in these coordinates {}",
@@ -142,222 +220,317 @@ fn shown(report: &Report) -> String {
             or_none(leap.isotropic),
             or_none(leap.coordinate)
         ),
-    );
-    if let Some(explanation) = &leap.explanation {
-        line("", explanation.clone());
-    }
+    ));
+    let reasons = leap.explanation.iter().flat_map(|text| text.split("; "));
+    lines.extend(reasons.map(|reason| ("", reason.to_owned())));
     if let Some(exponent) = &report.generative_exponent {
-        line(
+        let trust = trust(exponent.status, report.tolerance);
+        lines.push((
             "generative exponent",
-            format!(
-                "{} ({})",
-                exponent.value,
-                trust(exponent.status, report.tolerance)
-            ),
-        );
+            format!("{} ({trust})", exponent.value),
+        ));
     }
     if let Some(recovery) = &report.weak_recovery {
         let alpha = recovery.alpha_c.map_or("infinite".to_owned(), |a| {
             format!("{} ± {}", number(a), number(recovery.error))
         });
-        line("weak recovery", format!("alpha_c = {alpha}"));
+        lines.push(("weak recovery", format!("alpha_c = {alpha}")));
     }
-    text.push('\n');
-    text.push_str(&staircases(report));
-    text.push_str("\nfloors of the test error before the first and after each step\n");
-    let mut floors = vec![vec![
-        "bounded width, n ~ d".to_owned(),
-        list_of(&report.floors.bounded_width),
-    ]];
-    for wide in &report.floors.wide {
-        floors.push(vec![
-            format!("width, n ~ d^{}", wide.kappa),
-            list_of(&wide.floor),
-        ]);
-        floors.push(vec![
-            "  one response".to_owned(),
-            list_of(&wide.shared_response),
-        ]);
+    lines
+}
+
+/// One line a step: the dimension reached, as a bar, and the new directions.
+fn staircases(report: &Report) -> String {
+    let fresh = report.staircase.fresh.iter().map(|staircase| {
+        let n = power(staircase.batch_exponent);
+        (format!("fresh, n ~ {n}"), n, staircase)
+    });
+    let reused = report.staircase.reused.iter().map(|staircase| {
+        let samples = if staircase.order == 1 { "d" } else { "d log d" };
+        (
+            format!("reused, n ~ {samples}"),
+            samples.to_owned(),
+            staircase,
+        )
+    });
+    // Equal climbs one after another share their lines.
+    let mut groups: Vec<(String, &Staircase)> = Vec::new();
+    for (name, more, staircase) in fresh.chain(reused) {
+        match groups.last_mut() {
+            Some((names, last)) if last.bases == staircase.bases && names[..4] == name[..4] => {
+                names.push_str(&format!(", {more}"));
+            }
+            _ => groups.push((name, staircase)),
+        }
     }
-    floors.push(vec![
-        "kernels, degree 1, 2, ...".to_owned(),
-        list_of(&report.kernel_floors),
-    ]);
-    floors.push(vec![
-        format!("  features {}", report.activation.activation),
-        list_of(&report.activation.kernel_floors),
-    ]);
-    text.push_str(&plain(floors));
-    text.push_str(&format!(
-        "\nactivation {}: c_k = {}\n",
-        report.activation.activation,
-        list_of(&report.activation.coefficients)
-    ));
-    for warning in report.activation.warnings.iter().chain(&report.notes) {
-        text.push_str(&format!("note: {warning}\n"));
+    let width = groups
+        .iter()
+        .map(|(name, _)| name.len() + 2)
+        .max()
+        .unwrap_or(0)
+        .max(NAME);
+    let mut text = String::new();
+    for (name, staircase) in &groups {
+        text.push_str(&climb(name, width, staircase, report.effective.dimension));
     }
-    text.push('\n');
-    text.push_str(&verdicts(report));
+    for hard in &report.hard_directions {
+        let cost = match (hard.batch_exponent, &report.series) {
+            (Some(k), _) => format!("one step needs n ~ {}", power(k)),
+            (None, Some(series)) => format!("no sign up to degree {}", series.degree),
+            (None, None) => "no step".to_owned(),
+        };
+        let words = [hard.direction.name.as_str(), &cost];
+        text.push_str(&wrapped(
+            &format!("{:<width$}", "hard for n ~ d"),
+            words.into_iter(),
+            ": ",
+        ));
+    }
     text
 }
 
-/// Lines of left-aligned cells.
-fn plain(lines: Vec<Vec<String>>) -> String {
-    let width = lines
-        .iter()
-        .map(|line| line[0].chars().count())
-        .max()
-        .unwrap_or(0);
-    lines
-        .iter()
-        .map(|line| format!("{:<width$}  {}\n", line[0], line[1..].join("  ")))
-        .collect()
-}
-
-fn staircases(report: &Report) -> String {
-    let named = |what: &str, staircase: &Staircase| {
-        let mut steps = Vec::new();
-        let mut known = 0;
-        for (step, (dimension, names)) in
-            staircase.dims.iter().zip(&staircase.directions).enumerate()
-        {
-            // A step that adds nothing ends the climb.
-            if *dimension == known {
-                break;
-            }
-            steps.push(format!(
-                "{} {} [{}]",
-                "▁▂▃▄▅▆▇█".chars().nth(dimension.min(&8) - 1).unwrap_or('█'),
-                step + 1,
-                names.join(", ")
-            ));
-            known = *dimension;
-        }
-        let climb = if steps.is_empty() {
-            "nothing".to_owned()
-        } else {
-            steps.join("  ")
-        };
-        vec![what.to_owned(), climb]
+/// The steps of one staircase that add something.
+fn climb(name: &str, width: usize, staircase: &Staircase, whole: usize) -> String {
+    // Label transformations act from the second step on a batch: a pass.
+    let what = if name.starts_with("reused") {
+        "pass"
+    } else {
+        "step"
     };
-    let mut lines = Vec::new();
-    for staircase in &report.staircase.fresh {
-        lines.push(named(
-            &format!("fresh, n ~ d^{}", staircase.batch_exponent),
-            staircase,
-        ));
+    let mut text = String::new();
+    let mut known = 0;
+    for (step, (&dimension, names)) in (1..).zip(staircase.dims.iter().zip(&staircase.directions)) {
+        // A step that adds nothing ends the climb.
+        if dimension == known {
+            break;
+        }
+        let eighths = (8 * dimension).div_ceil(whole.max(1)).clamp(1, 8);
+        let bar = "▁▂▃▄▅▆▇█".chars().nth(eighths - 1).unwrap_or('█');
+        let name = if step == 1 { name } else { "" };
+        let start = format!("{name:<width$}{what} {step}  {bar}  ");
+        let new = names[known..].iter().map(String::as_str);
+        text.push_str(&wrapped(&start, new, ",  "));
+        known = dimension;
     }
-    for staircase in &report.staircase.reused {
-        lines.push(named(
-            &format!("reused, order {}", staircase.order),
-            staircase,
-        ));
+    if known == 0 {
+        text = format!("{name:<width$}nothing\n");
     }
-    for hard in &report.hard_directions {
-        let exponent = hard
-            .batch_exponent
-            .map_or("no power of d up to 20".to_owned(), |k| {
-                format!("n ~ d^{k}")
-            });
-        lines.push(vec![
-            format!("hard: {}", hard.direction.name),
-            format!("one step with {exponent}"),
-        ]);
+    if staircase.status == Status::Undecided {
+        text.push_str(&format!("{:width$}further directions: undecided\n", ""));
     }
-    format!(
-        "the staircase: subspaces after each giant step\n{}",
-        plain(lines)
-    )
+    text
 }
 
+/// A number, rounding errors of exact zeros as zero.
+fn small(value: f64) -> String {
+    number(if value.abs() < 1e-12 { 0.0 } else { value })
+}
+
+/// A row of numbers, as many as are shown.
+fn row(name: &str, values: impl Iterator<Item = String>, columns: usize) -> Vec<String> {
+    let cells = values.chain(std::iter::repeat(String::new())).take(columns);
+    std::iter::once(name.to_owned()).chain(cells).collect()
+}
+
+fn floors(report: &Report) -> String {
+    let columns = report.floors.bounded_width.len().min(SHOWN);
+    let steps = (0..columns).map(|t| match t {
+        0 => "before".to_owned(),
+        t => format!("step {t}"),
+    });
+    let numbers = |name: &str, floor: &[f64]| row(name, floor.iter().map(|x| small(*x)), columns);
+    let mut rows = vec![numbers(
+        "bounded width, n ~ d",
+        &report.floors.bounded_width,
+    )];
+    for wide in &report.floors.wide {
+        let name = format!("width, n ~ {}", power(wide.kappa));
+        rows.push(numbers(&name, &wide.floor));
+        if wide.shared_response != wide.floor {
+            rows.push(numbers(
+                "  neurons that respond alike",
+                &wide.shared_response,
+            ));
+        }
+    }
+    table(row("", steps, columns), rows)
+}
+
+/// What depends on the degree: the energy of the link, the floors of kernels, the activation.
+fn degrees(report: &Report) -> String {
+    let activation = &report.activation;
+    let lists = [
+        &report.energies,
+        &report.kernel_floors,
+        &activation.coefficients,
+    ];
+    let longest = lists.into_iter().map(Vec::len).max().unwrap_or(0);
+    let columns = longest.min(SHOWN);
+    let from = |skipped: usize, values: &[f64]| -> Vec<String> {
+        let blank = std::iter::repeat_n(String::new(), skipped);
+        blank.chain(values.iter().map(|x| small(*x))).collect()
+    };
+    let sigma = &activation.activation;
+    let rows = [
+        ("energy of the link".to_owned(), from(0, &report.energies)),
+        (
+            "floor of kernels".to_owned(),
+            from(1, &report.kernel_floors),
+        ),
+        (
+            format!("  of features {sigma}"),
+            from(1, &activation.kernel_floors),
+        ),
+        (format!("c_k of {sigma}"), from(0, &activation.coefficients)),
+    ];
+    let header = row("degree", (0..columns).map(|k| k.to_string()), columns);
+    let rows = rows
+        .into_iter()
+        .map(|(name, cells)| row(&name, cells.into_iter(), columns));
+    table(header, rows.collect())
+}
+
+fn table(header: Vec<String>, rows: Vec<Vec<String>>) -> String {
+    let header: Vec<&str> = header.iter().map(String::as_str).collect();
+    aligned(&header, rows)
+}
+
+/// The Hermite tensors, where asked for; entries that a permutation of indices gives are not repeated.
+fn tensors(report: &Report) -> String {
+    if report.tensors.is_empty() {
+        return String::new();
+    }
+    let mut text =
+        "Hermite tensors T_k = E[g He_k(z)], one entry for all permutations of its index\n"
+            .to_owned();
+    for tensor in &report.tensors {
+        let entry = |entry: &TensorEntry| {
+            let index: Vec<String> = entry.index.iter().map(usize::to_string).collect();
+            format!("[{}] = {}", index.join(","), number(entry.value))
+        };
+        let mut entries: Vec<String> = tensor.entries.iter().map(entry).collect();
+        if entries.is_empty() {
+            entries.push("0".to_owned());
+        }
+        let start = format!("{:<NAME$}", format!("order {}", tensor.order));
+        text.push_str(&wrapped(&start, entries.iter().map(String::as_str), "   "));
+    }
+    text + "\n"
+}
+
+/// What becomes of each direction: one a column of the costs, one a line.
 fn verdicts(report: &Report) -> String {
     let header = [
-        "direction",
-        "n ~ d, fresh",
-        "one step, n ~ d^2",
-        "n ~ d^2, fresh",
-        "one step needs",
+        "learnt with",
+        "n ~ d",
+        "n ~ d^2",
+        "n ~ d^2, one step",
+        "one step from",
         "batches reused",
         "kernels",
     ];
     let step = |step: Option<usize>| step.map_or("never".to_owned(), |step| format!("step {step}"));
+    let yes = |yes: bool| if yes { "yes" } else { "no" }.to_owned();
     let lines = report.verdicts.iter().map(|verdict| {
         vec![
             verdict.direction.name.clone(),
             step(verdict.giant_steps),
-            if verdict.one_step_quadratic {
-                "learnt"
-            } else {
-                "not learnt"
-            }
-            .to_owned(),
             step(verdict.quadratic_steps),
-            verdict
-                .one_step_exponent
-                .map_or("-".to_owned(), |k| format!("d^{k}")),
+            yes(verdict.one_step_quadratic),
+            verdict.one_step_exponent.map_or("-".to_owned(), power),
             match (verdict.reused_step, verdict.reused_order) {
                 (Some(pass), Some(1)) => format!("pass {pass}"),
-                (Some(_), Some(_)) => "d log d samples".to_owned(),
+                (Some(_), Some(_)) => "d log d".to_owned(),
                 _ => "never".to_owned(),
             },
             match (verdict.kernel_first, verdict.kernel_last) {
-                (Some(first), Some(last)) if first == last => format!("d^{first}"),
-                (Some(first), Some(last)) => format!("d^{first} to d^{last}"),
-                (Some(first), None) => format!("from d^{first}"),
+                (Some(first), Some(last)) if first == last => power(first),
+                (Some(first), Some(last)) => format!("{} to {}", power(first), power(last)),
+                (Some(first), None) => format!("from {}", power(first)),
                 _ => "-".to_owned(),
             },
         ]
     });
-    aligned(&header, lines)
+    left_aligned(&header, lines.collect())
 }
 
-/// The dimension learnt and the floor of the error, step by step.
+/// A header and lines of cells, all to the left: names of directions may begin with a digit.
+fn left_aligned(header: &[&str], lines: Vec<Vec<String>>) -> String {
+    let header: Vec<String> = header.iter().map(|&name| name.to_owned()).collect();
+    let lines: Vec<Vec<String>> = std::iter::once(header).chain(lines).collect();
+    let columns = lines[0].len();
+    let widths: Vec<usize> = (0..columns)
+        .map(|c| {
+            lines
+                .iter()
+                .map(|l| l[c].chars().count())
+                .max()
+                .unwrap_or(0)
+        })
+        .collect();
+    lines
+        .iter()
+        .map(|line| {
+            let cells = line
+                .iter()
+                .zip(&widths)
+                .map(|(cell, &width)| format!("{cell:<width$}"));
+            cells.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
+        })
+        .collect()
+}
+
+/// The directions learnt and the floors of the error, step by step: one colour a batch size.
 fn draw(report: &Report, folder: &Path) -> Result<Vec<PathBuf>, Failed> {
-    let climbs = report.staircase.fresh.iter().map(|staircase| {
-        let dims: Vec<f64> = std::iter::once(0.0)
-            .chain(staircase.dims.iter().map(|d| *d as f64))
-            .collect();
-        let steps: Vec<f64> = (0..dims.len()).map(|t| t as f64).collect();
-        (staircase.batch_exponent, steps, dims)
-    });
-    let mut dimension = Panel::new(
-        Axis::linear("giant step"),
-        Axis::linear("directions learnt").from_to(0.0, report.r.max(1) as f64 + 0.3),
-    );
-    for (index, (exponent, steps, dims)) in climbs.enumerate() {
-        let label = if exponent == 1 {
-            "𝑛 ~ 𝑑".to_owned()
-        } else {
-            format!("𝑛 ~ 𝑑^{exponent}")
-        };
-        // Apart by a little, so that equal climbs are both seen.
-        let dims: Vec<f64> = dims.iter().map(|d| d + 0.06 * index as f64).collect();
-        dimension = dimension.with(
-            Mark::staircase(steps, dims)
-                .coloured(Colour::cycle(index))
+    let steps = report.floors.bounded_width.len() - 1;
+    // Each value holds until the next step; the last one a little longer.
+    let climb = |values: &[f64], colour: Colour, shape: Shape, label: &str| {
+        let times = || (0..=steps).map(|t| t as f64);
+        let last = values.last().copied().unwrap_or(0.0);
+        let held = values.iter().copied().chain([last]);
+        [
+            Mark::staircase(times().chain([steps as f64 + 0.4]), held)
+                .coloured(colour)
                 .labelled(label),
-        );
-    }
-    let floor = &report.floors.bounded_width;
-    let steps = (0..floor.len()).map(|t| t as f64);
-    let mut error = Panel::new(
-        Axis::linear("giant step"),
-        Axis::linear("floor of the test error").from_to(0.0, 1.05 * report.variance.max(1e-12)),
-    )
-    .with(
-        Mark::staircase(steps, floor.clone())
-            .coloured(Colour::BLUE)
-            .labelled("bounded width, 𝑛 ~ 𝑑"),
+            Mark::points(times(), values.iter().copied())
+                .shaped(shape)
+                .coloured(colour),
+        ]
+    };
+    let axis = || {
+        Axis::linear("giant step")
+            .from_to(-0.3, steps as f64 + 0.4)
+            .whole()
+    };
+    let most = report.r.max(1) as f64;
+    let mut dimension = Panel::new(
+        axis(),
+        Axis::linear("directions learnt")
+            .from_to(-0.08 * most, 1.14 * most)
+            .whole(),
     );
-    if let Some(linear) = report.kernel_floors.first() {
-        error = error.with(
-            Mark::horizontal(*linear)
-                .dashed()
-                .coloured(Colour::GREY)
-                .labelled("linear kernel"),
-        );
+    let variance = report.variance.max(1e-12);
+    let mut error = Panel::new(
+        axis(),
+        Axis::linear("floor of the test error").from_to(-0.08 * variance, 1.14 * variance),
+    );
+    let bounded = &report.floors.bounded_width;
+    error = error.with_all(climb(bounded, Colour::BLACK, Shape::Cross, "bounded 𝑝"));
+    let sizes = ["𝑛 ~ 𝑑", "𝑛 ~ 𝑑²", "𝑛 ~ 𝑑³"];
+    for (index, (staircase, size)) in report.staircase.fresh.iter().zip(sizes).enumerate() {
+        let (colour, shape) = (Colour::cycle(index), Shape::cycle(index));
+        // Apart by a little, so that equal climbs are all seen.
+        let apart = 0.02 * most * index as f64;
+        let dims: Vec<f64> = std::iter::once(0)
+            .chain(staircase.dims.iter().copied())
+            .map(|dims| dims as f64 + apart)
+            .collect();
+        dimension = dimension.with_all(climb(&dims, colour, shape, &format!("fresh, {size}")));
+        if let Some(wide) = report.floors.wide.get(index) {
+            error = error.with_all(climb(&wide.floor, colour, shape, &format!("𝑝, {size}")));
+        }
     }
-    let figure = Figure::new([dimension.legend(Legend::Below), error]);
+    let figure = Figure::new([dimension, error]);
     Ok(figure
         .save(folder, "staircase")
         .map_err(Failed::work)?

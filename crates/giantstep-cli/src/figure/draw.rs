@@ -226,6 +226,13 @@ impl<'a> Frame<'a> {
         if *equal_aspect {
             layout = layout.with_equal_aspect();
         }
+        let whole_step = |(low, high): (f64, f64)| ((high - low) / 8.0).ceil().max(1.0);
+        if x.whole {
+            layout = layout.with_x_tick_step(whole_step(self.x));
+        }
+        if y.whole {
+            layout = layout.with_y_tick_step(whole_step(self.y));
+        }
         for mark in marks {
             match &mark.geometry {
                 Geometry::Heat { values, scale, .. } => {

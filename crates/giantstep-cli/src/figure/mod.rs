@@ -188,6 +188,8 @@ pub struct Axis {
     pub scale: Scale,
     /// Smallest and largest value shown; `None` fits the data.
     pub range: Option<(f64, f64)>,
+    /// Whether ticks stand at whole numbers only, for what is counted.
+    pub whole: bool,
 }
 
 impl Axis {
@@ -197,6 +199,7 @@ impl Axis {
             label: label.into(),
             scale: Scale::Linear,
             range: None,
+            whole: false,
         }
     }
 
@@ -206,12 +209,19 @@ impl Axis {
             label: label.into(),
             scale: Scale::Log10,
             range: None,
+            whole: false,
         }
     }
 
     /// Shows exactly `low` to `high`.
     pub fn from_to(mut self, low: f64, high: f64) -> Self {
         self.range = Some((low, high));
+        self
+    }
+
+    /// Puts ticks at whole numbers only.
+    pub fn whole(mut self) -> Self {
+        self.whole = true;
         self
     }
 }

@@ -4,7 +4,7 @@ use super::numeric::{Approximate, MOST_NESTED, Numeric, SAMPLES, at_point, combi
 use super::quadrature::{Columns, Estimate, Integrand, exponents};
 use super::sampled;
 use super::span::{dot, residual, singular_directions, squared_norm};
-use super::terms::{Block, Term, extend_basis, orthogonal};
+use super::terms::{Block, Term, extend_basis, kinks, orthogonal};
 use crate::expr::Expr;
 
 impl Numeric {
@@ -99,7 +99,7 @@ impl Numeric {
         extend_basis(&mut whole, &independent(&shadows));
         let along = whole.len();
         extend_basis(&mut whole, &frame);
-        let kinks: Vec<Expr> = group.iter().flat_map(|t| t.kinks()).collect();
+        let zeros: Vec<Expr> = group.iter().flat_map(|t| t.kinks()).collect();
         let function = |columns: &[&[f64]], out: &mut [f64]| {
             out.fill(0.0);
             group.iter().for_each(|t| t.add(columns, out));
@@ -107,7 +107,7 @@ impl Numeric {
         if whole.len() > MOST_NESTED {
             return sampled_energies(&function, &whole, along, self.r, order);
         }
-        let integrand = Integrand::new(&function, &kinks, &whole, self.r);
+        let integrand = Integrand::new(&function, &zeros, &whole, self.r);
         let energies = integrand.energies_across(along, order);
         let mean = integrand.coefficients(0);
         let error = energies.error;
@@ -279,9 +279,9 @@ impl Numeric {
             } else {
                 [along.as_slice(), &across].concat()
             };
-            let kinks: Vec<Expr> = block.factors.iter().flat_map(Expr::kinks).collect();
+            let zeros: Vec<Expr> = block.factors.iter().flat_map(kinks).collect();
             let function = |columns: &[&[f64]], out: &mut [f64]| block.fill(columns, out);
-            let integrand = Integrand::new(&function, &kinks, &frame, self.r);
+            let integrand = Integrand::new(&function, &zeros, &frame, self.r);
             let estimate = integrand.energies_across(along.len(), order as u32);
             let average = integrand.coefficients(0);
             let scale = estimate.values.iter().fold(1e-300, |a: f64, b| a.max(*b));

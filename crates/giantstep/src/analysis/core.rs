@@ -87,6 +87,21 @@ impl Core {
         self
     }
 
+    /// The batch exponents k at which the chain stops although the floors show energy of order 1 to k across the
+    /// subspace: the expansion, cut, misses it.
+    pub fn hidden_orders(&self) -> Vec<u32> {
+        let hides = |k: usize, chain: &FloatChain| {
+            chain.floors.last().is_some_and(|floors| {
+                floors[0] - floors[k] > 4.0 * self.floor_error + 1e-9 * self.variance
+            })
+        };
+        (1..)
+            .zip(&self.fresh)
+            .filter(|(k, chain)| hides(*k as usize, chain))
+            .map(|(k, _)| k)
+            .collect()
+    }
+
     /// The lowest and the highest degree of the expansion in which the link depends on a direction.
     pub fn degrees_along(&self, direction: &[f64]) -> (Option<u32>, Option<u32>) {
         let mut degrees = (1..)

@@ -21,14 +21,15 @@ mod sampled;
 mod scalar;
 mod span;
 mod symmetry;
+mod tensors;
 mod terms;
 mod threshold;
 mod verdict;
 
 pub use direction::direction_name;
 pub use report::{
-    ActivationReport, Direction, Effective, Exponent, Floors, HardDirection, Leaps, Report,
-    Staircase, Staircases, Status, Verdict, WeakRecovery, WideFloor,
+    ActivationReport, Direction, Effective, Exponent, Floors, HardDirection, Leaps, Report, Series,
+    Staircase, Staircases, Status, Tensor, TensorEntry, Verdict, WeakRecovery, WideFloor,
 };
 
 use num_rational::BigRational;
@@ -38,8 +39,12 @@ use self::generative::{Confirmed, Labels, Reused, powers, reused};
 use self::heat::heat_transform;
 use self::numeric::{Approximate, Numeric};
 use self::polynomial::{MOST_VARIABLES, Monomial, Polynomial};
+use self::sampled::SplitMix;
 use self::scalar::Scalar;
+use self::span::Span;
 use self::symmetry::SignedPermutation;
+use self::tensors::tensors;
+use self::terms::extend_basis;
 use crate::activation::Activation;
 use crate::expr::Link;
 
@@ -59,7 +64,12 @@ pub struct AnalysisOptions {
     /// Whether to compute the parts that rest on samples: alpha_c, and the check of reused batches beyond what
     /// powers of the labels reveal.
     pub sampled: bool,
+    /// The largest order of the Hermite tensors listed, up to [`LARGEST_TENSOR`]; 0 for none.
+    pub tensors: u32,
 }
+
+/// The largest order to which Hermite tensors are listed.
+pub const LARGEST_TENSOR: u32 = 24;
 
 impl Default for AnalysisOptions {
     fn default() -> Self {
@@ -67,6 +77,7 @@ impl Default for AnalysisOptions {
             steps: None,
             tolerance: 1e-5,
             sampled: true,
+            tensors: 0,
         }
     }
 }
@@ -89,7 +100,8 @@ pub enum AnalysisError {
 
 /// Analyses a link for students of an activation.
 ///
-/// Under 1 s for up to three directions, under 10 s for six. Polynomials are decided exactly; where constants
+/// Under 1 s for up to three directions, under 10 s for six; where a smooth function of three or more directions
+/// does not separate into products, a few seconds. Polynomials are decided exactly; where constants
 /// such as `sqrt(2)` or rounded decimals leave signals below 1e-9 of the standard deviation, those count as
 /// zero and the status is `certified`.
 ///
@@ -135,6 +147,9 @@ struct Facts {
     reused: [Reused; 2],
     /// The symmetries among sign flips and exchanges.
     symmetries: Vec<SignedPermutation>,
+    /// Where the expansion was cut, unless it is whole.
+    series: Option<Series>,
+    tensors: Vec<Tensor>,
     notes: Vec<String>,
 }
 
@@ -149,7 +164,8 @@ fn facts(link: &Link, options: &AnalysisOptions) -> Facts {
     let (expr, r) = (link.expr(), link.r());
     let numeric = Numeric::new(expr, r);
     let second = numeric.second_moment();
-    let (heat, error) = numeric.heat(numeric::degree(r));
+    let degree = numeric.known(numeric::degree(r));
+    let (heat, error) = numeric.heat(degree);
     let mean = heat.coefficient(Monomial::ONE);
     let variance = Approximate {
         value: second.value - mean * mean,
@@ -157,12 +173,34 @@ fn facts(link: &Link, options: &AnalysisOptions) -> Facts {
     };
     let scale = variance.value.max(1e-300).sqrt();
     let tolerance = (SAFETY * error / scale).max(ROUNDING);
-    let moments = Moments {
+    let mut notes = Vec::new();
+    let mut moments = Moments {
         variance: Some(variance),
         numeric: Some(&numeric),
         effective: (tolerance > options.tolerance).then(|| numeric.written()),
     };
-    let core = core(&heat, r, tolerance, &moments);
+    let mut core = core(&heat, r, tolerance, &moments);
+    // Directions on which the link depends, although no degree of the series shows it.
+    let unseen = unseen(link, &numeric.written(), &core.effective, scale);
+    if !unseen.is_empty() {
+        let names: Vec<String> = unseen.iter().map(|v| direction_name(v)).collect();
+        notes.push(format!(
+            "the link depends on {} only through Hermite degrees beyond {degree}, which are not computed: whether \
+             a step reveals it is open",
+            names.join(", ")
+        ));
+        moments.effective = Some([core.effective.as_slice(), &unseen].concat());
+        core = self::core::core(&heat, r, tolerance, &moments);
+    }
+    for order in core.hidden_orders() {
+        notes.push(format!(
+            "where the staircase at n ~ d^{order} stops, a signal of order up to {order} is left in Hermite degrees \
+             beyond {degree}: further steps are open"
+        ));
+    }
+    let beyond = (core.variance - core.energies[1..].iter().sum::<f64>()).max(0.0);
+    let (tensors, left_out) = numeric_tensors(&numeric, &heat, degree, options.tensors, scale);
+    notes.extend(left_out);
     let mut exponent = 0;
     let next = || {
         exponent += 1;
@@ -185,7 +223,10 @@ fn facts(link: &Link, options: &AnalysisOptions) -> Facts {
             options.sampled,
         )
     });
-    let decided = tolerance <= options.tolerance && core.margin.kept > core.margin.tolerance;
+    let decided = tolerance <= options.tolerance
+        && core.margin.kept > core.margin.tolerance
+        && unseen.is_empty()
+        && core.hidden_orders().is_empty();
     Facts {
         reused,
         symmetries,
@@ -196,8 +237,60 @@ fn facts(link: &Link, options: &AnalysisOptions) -> Facts {
         },
         polynomial: false,
         core,
-        notes: Vec::new(),
+        series: Some(Series { degree, beyond }),
+        tensors,
+        notes,
     }
+}
+
+/// The directions among those written into a link on which it depends beyond a subspace, found at points.
+fn unseen(link: &Link, written: &[Vec<f64>], subspace: &[Vec<f64>], scale: f64) -> Vec<Vec<f64>> {
+    const POINTS: usize = 32;
+    let mut stream = SplitMix(0x51ed_270b);
+    let mut depends = |direction: &[f64]| {
+        (0..POINTS).any(|_| {
+            let z: Vec<f64> = direction.iter().map(|_| stream.normal()).collect();
+            let shift = stream.normal();
+            let moved: Vec<f64> = z
+                .iter()
+                .zip(direction)
+                .map(|(z, v)| z + shift * v)
+                .collect();
+            let (here, there) = (link.program().eval(&z), link.program().eval(&moved));
+            (here - there).abs() > 1e-9 * (scale + here.abs())
+        })
+    };
+    let within = <f64 as Span>::completed(subspace, &basis_of(subspace, written));
+    within[subspace.len()..]
+        .iter()
+        .filter(|v| depends(v))
+        .cloned()
+        .collect()
+}
+
+/// An orthonormal basis of a subspace, extended by what other vectors add to it.
+fn basis_of(subspace: &[Vec<f64>], vectors: &[Vec<f64>]) -> Vec<Vec<f64>> {
+    let mut basis = subspace.to_vec();
+    extend_basis(&mut basis, vectors);
+    basis
+}
+
+/// The tensors of a link that is no polynomial, as far as they can be computed, and a note on the others.
+fn numeric_tensors(
+    numeric: &Numeric,
+    heat: &Polynomial<f64>,
+    degree: u32,
+    wanted: u32,
+    scale: f64,
+) -> (Vec<Tensor>, Option<String>) {
+    let wanted = wanted.min(LARGEST_TENSOR);
+    let known = numeric.known(wanted);
+    let note = (known < wanted)
+        .then(|| format!("Hermite tensors beyond order {known} are not computed for this link"));
+    let (longer, error) = numeric.heat(known);
+    let heat = if known > degree { &longer } else { heat };
+    let level = (SAFETY * error).max(ROUNDING * scale);
+    (tensors(heat, known, level, 1.0), note)
 }
 
 /// What comes of the labels of a link, and its symmetries.
@@ -240,6 +333,8 @@ fn polynomial_facts(
     }
     let (reused, symmetries) = reused_by_powers(link, &polynomial.to_float(), &exact, options);
     Facts {
+        series: None,
+        tensors: tensors(&heat, options.tensors.min(LARGEST_TENSOR), 0.0, divisor),
         reused,
         symmetries,
         core: exact,
@@ -257,14 +352,13 @@ fn rounded_facts(
     notes: Vec<String>,
 ) -> Facts {
     let r = link.r();
-    let core = core(
-        &heat_transform(polynomial, r, u32::MAX),
-        r,
-        ROUNDING,
-        &Moments::NONE,
-    );
+    let heat = heat_transform(polynomial, r, u32::MAX);
+    let core = core(&heat, r, ROUNDING, &Moments::NONE);
+    let level = ROUNDING * core.variance.sqrt();
     let (reused, symmetries) = reused_by_powers(link, polynomial, &core, options);
     Facts {
+        series: None,
+        tensors: tensors(&heat, options.tensors.min(LARGEST_TENSOR), level, 1.0),
         core,
         reused,
         symmetries,

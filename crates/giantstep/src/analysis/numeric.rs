@@ -4,11 +4,17 @@ use super::polynomial::{Monomial, Polynomial};
 use super::quadrature::{Columns, Estimate, Integrand, exponents};
 use super::sampled;
 use super::span::squared_norm;
-use super::terms::{Block, Product, Term, extend_basis, multiply, products};
+use super::terms::{Block, Product, Term, extend_basis, kinks, multiply, products};
 use crate::expr::Expr;
 
 /// The most directions that are integrated over by nested rules.
 pub const MOST_NESTED: usize = 4;
+
+/// The most directions of a smooth function that a lattice covers.
+pub const MOST_SMOOTH: usize = 5;
+
+/// The largest degree of coefficients by quasi-Monte-Carlo: those beyond would be noise.
+const SAMPLED_DEGREE: u32 = 4;
 
 /// Points of a quasi-Monte-Carlo replicate.
 pub const SAMPLES: usize = 1 << 13;
@@ -66,6 +72,20 @@ impl Numeric {
         Some(Self::of_products(power, r))
     }
 
+    /// The largest degree up to `degree` to which the expansion of this link can be computed.
+    pub fn known(&self, degree: u32) -> u32 {
+        let sampled = self
+            .terms
+            .iter()
+            .flat_map(|t| &t.blocks)
+            .any(Block::is_sampled);
+        if sampled {
+            degree.min(SAMPLED_DEGREE)
+        } else {
+            degree
+        }
+    }
+
     /// The heat transform `sum_m E[g He_m]/m! x^m` up to a degree, and the error of a normalised coefficient.
     pub fn heat(&self, degree: u32) -> (Polynomial<f64>, f64) {
         let mut heat = Polynomial::zero();
@@ -119,18 +139,25 @@ impl Numeric {
         if let Some(estimate) = known {
             return estimate;
         }
-        let kinks: Vec<Expr> = block.factors.iter().flat_map(Expr::kinks).collect();
-        let m = block.frame.len();
+        let zeros: Vec<Expr> = block.factors.iter().flat_map(kinks).collect();
         let function = |columns: &[&[f64]], out: &mut [f64]| block.fill(columns, out);
-        let estimate = if m <= MOST_NESTED {
-            Integrand::new(&function, &kinks, &block.frame, self.r).coefficients(degree)
-        } else {
+        let estimate = if block.is_sampled() {
             sampled_coefficients(&function, &block.frame, self.r, degree)
+        } else {
+            Integrand::new(&function, &zeros, &block.frame, self.r).coefficients(degree)
         };
         self.moments
             .borrow_mut()
             .push((block.factors.clone(), degree, estimate.clone()));
         estimate
+    }
+}
+
+impl Block {
+    /// Whether the block depends on too many directions for nested rules.
+    fn is_sampled(&self) -> bool {
+        let smooth = self.factors.iter().all(|f| kinks(f).is_empty());
+        self.frame.len() > if smooth { MOST_SMOOTH } else { MOST_NESTED }
     }
 }
 
@@ -149,14 +176,14 @@ fn block_heat(block: &Block, estimate: &Estimate, degree: u32) -> Polynomial<f64
     own.substituted(&forms)
 }
 
-/// Normalised Hermite coefficients by quasi-Monte-Carlo, those above degree 4 left at zero: they would be noise.
+/// Normalised Hermite coefficients by quasi-Monte-Carlo, those above [`SAMPLED_DEGREE`] left at zero.
 fn sampled_coefficients(
     function: Columns<'_>,
     frame: &[Vec<f64>],
     r: usize,
     degree: u32,
 ) -> Estimate {
-    let wanted = exponents(frame.len(), degree.min(4));
+    let wanted = exponents(frame.len(), degree.min(SAMPLED_DEGREE));
     let mut z = vec![0.0; r];
     let mut hermite = vec![vec![0.0; degree as usize + 1]; frame.len()];
     let means = sampled::means(frame.len(), SAMPLES, wanted.len(), |t, out| {

@@ -97,6 +97,33 @@ pub struct HardDirection {
     pub batch_exponent: Option<u32>,
 }
 
+/// The Hermite tensor `T_k = E[g He_k(z)]`, symmetric, of one order.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Tensor {
+    /// The order k.
+    pub order: u32,
+    /// The entries that are not zero, in the order of their indices.
+    pub entries: Vec<TensorEntry>,
+}
+
+/// An entry of a Hermite tensor, and all that permutations of its index give.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TensorEntry {
+    /// k indices from 1 to r that do not decrease: `[1, 1, 2]` is `E[g He_2(z1) He_1(z2)]`.
+    pub index: Vec<usize>,
+    /// The value.
+    pub value: f64,
+}
+
+/// How far the Hermite series of a link that is no polynomial was followed.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Series {
+    /// The largest degree: leaps and staircases are told from the degrees up to it.
+    pub degree: u32,
+    /// The part of the variance in the degrees beyond.
+    pub beyond: f64,
+}
+
 /// The directions on which a link depends.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Effective {
@@ -183,6 +210,11 @@ pub struct Report {
     pub energies: Vec<f64>,
     /// Whether `energies` is the whole expansion.
     pub polynomial: bool,
+    /// Where the expansion was cut, unless it is whole.
+    pub series: Option<Series>,
+    /// The Hermite tensors of order 1, 2, ..., where asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tensors: Vec<Tensor>,
     /// The directions on which the link depends.
     pub effective: Effective,
     /// The leaps.

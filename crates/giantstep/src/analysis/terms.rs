@@ -7,7 +7,7 @@ use num_bigint::BigInt;
 use num_rational::BigRational;
 
 use super::convert::{Constants, polynomial};
-use super::polynomial::Monomial;
+use super::polynomial::{MOST_VARIABLES, Monomial, Polynomial};
 use super::span::{dot, residual, squared_norm};
 use crate::expr::{Expr, Function, Operator, Program};
 
@@ -69,7 +69,7 @@ pub fn products(expr: &Expr) -> Vec<Product> {
             multiply(&products(a), &products(b)).unwrap_or_else(whole)
         }
         Expr::Binary(Operator::Divide, a, b) => {
-            let inverse = match f64::constant(b).filter(|_| b.variables() == 0) {
+            let inverse = match (b.variables() == 0).then(|| f64::constant(b)).flatten() {
                 Some(value) => Product::constant(value.recip()),
                 None => Product::factor(Expr::Binary(
                     Operator::Divide,
@@ -169,6 +169,20 @@ pub fn affine(expr: &Expr, r: usize) -> Option<(f64, Vec<f64>)> {
     ))
 }
 
+/// The expressions on whose zero set a factor may have a kink or a jump, without those that have no zero.
+pub fn kinks(factor: &Expr) -> Vec<Expr> {
+    let mut kinks = factor.kinks();
+    kinks.retain(|kink| !polynomial::<f64>(kink).is_some_and(|p| is_positive(&p)));
+    kinks
+}
+
+/// Whether a polynomial is a positive number plus even powers with positive coefficients.
+fn is_positive(polynomial: &Polynomial<f64>) -> bool {
+    let even = |m: Monomial| (0..MOST_VARIABLES).all(|v| m.exponent(v).is_multiple_of(2));
+    polynomial.coefficient(Monomial::ONE) > 0.0
+        && polynomial.terms().all(|(m, c)| *c > 0.0 && even(m))
+}
+
 /// The linear forms through which an expression depends on z; the linear terms of a sum count as one.
 fn forms(expr: &Expr, r: usize, found: &mut Vec<Vec<f64>>) {
     let mut linear = vec![0.0; r];
@@ -234,7 +248,7 @@ impl Block {
     /// The block of these factors.
     fn new(factors: Vec<Expr>, r: usize) -> Self {
         let mut frame = Vec::new();
-        for kink in factors.iter().flat_map(Expr::kinks) {
+        for kink in factors.iter().flat_map(kinks) {
             if let Some((_, gradient)) = affine(&kink, r) {
                 extend_basis(&mut frame, &[gradient]);
             }
@@ -324,7 +338,7 @@ impl Term {
         self.blocks
             .iter()
             .flat_map(|b| &b.factors)
-            .flat_map(Expr::kinks)
+            .flat_map(kinks)
             .collect()
     }
 }

@@ -47,6 +47,8 @@ pub fn report(
         variance: core.variance,
         energies: core.energies.clone(),
         polynomial: facts.polynomial,
+        series: facts.series,
+        tensors: facts.tensors.clone(),
         effective: Effective {
             dimension: core.effective.len(),
             directions: directions(&core.effective),
