@@ -172,6 +172,7 @@ impl Store {
     pub fn join(folder: &Path, plan: &Plan) -> Result<Self, StoreError> {
         let store = Self::look(folder)?;
         store.check(folder, plan)?;
+        store.sweep_out();
         Ok(store)
     }
 
@@ -215,24 +216,30 @@ impl Store {
         serde_json::from_slice(&text).ok()
     }
 
-    /// Removes unfinished files that a killed process has left.
+    /// Removes what killed processes have left: unfinished files, and claims on runs that have ended.
     fn sweep_out(&self) {
-        let folders = [self.folder.clone(), self.folder.join("claims")];
-        let entries = folders
-            .iter()
-            .filter_map(|folder| fs::read_dir(folder).ok())
+        let claims = self.folder.join("claims");
+        let entries = [&self.folder, &claims]
+            .map(fs::read_dir)
+            .into_iter()
             .flatten()
             .flatten();
-        for entry in entries {
+        for entry in entries.flatten() {
+            let path = entry.path();
+            let changed = entry.metadata().and_then(|data| data.modified()).ok();
+            let age = changed.and_then(|changed| SystemTime::now().duration_since(changed).ok());
             let unfinished = entry
                 .file_name()
                 .to_string_lossy()
                 .starts_with(".giantstep-");
-            let changed = entry.metadata().and_then(|data| data.modified()).ok();
-            let age = changed.and_then(|changed| SystemTime::now().duration_since(changed).ok());
-            if unfinished && age.is_some_and(|age| age > LEFT_OVER) {
+            let claimed = path
+                .file_stem()
+                .and_then(|name| name.to_str())
+                .and_then(RunId::parse);
+            let ended = path.starts_with(&claims) && claimed.is_some_and(|id| self.has(&id));
+            if ended || unfinished && age.is_some_and(|age| age > LEFT_OVER) {
                 // One that stays does no harm.
-                let _ = fs::remove_file(entry.path());
+                let _ = fs::remove_file(path);
             }
         }
     }
