@@ -2,6 +2,7 @@
 
 mod analyze;
 mod bench;
+mod plot;
 mod reproduce;
 mod run;
 mod schema;
@@ -12,6 +13,7 @@ use clap::{Parser, Subcommand};
 
 pub use analyze::Analyze;
 pub use bench::Bench;
+pub use plot::Plot;
 pub use reproduce::Reproduce;
 pub use run::RunArgs;
 
@@ -34,6 +36,8 @@ enum Command {
     Analyze(Analyze),
     /// Time one step, as a share of the peak that is measured in the same run.
     Bench(Bench),
+    /// Draw figures of a results folder.
+    Plot(Box<Plot>),
     /// Print the JSON Schema of experiment files.
     Schema,
 }
@@ -65,6 +69,7 @@ impl Cli {
             Command::Reproduce(args) => args.execute(),
             Command::Analyze(args) => args.execute(),
             Command::Bench(args) => args.execute(),
+            Command::Plot(args) => args.execute(),
             Command::Schema => schema::execute(),
         };
         let (code, message) = match done {

@@ -1,0 +1,46 @@
+//! The Python script beside a figure: its settings, then the drawing, which is the same for all figures of a kind.
+
+use serde_json::Value as Json;
+
+use crate::figure::{Scale, Shape};
+
+const CURVES: &str = include_str!("curves.py");
+const HEAT: &str = include_str!("heat.py");
+
+/// A script that draws curves.
+pub(super) fn curves(title: &str, settings: &Json) -> String {
+    script(title, settings, CURVES)
+}
+
+/// A script that draws heat maps.
+pub(super) fn heat(title: &str, settings: &Json) -> String {
+    script(title, settings, HEAT)
+}
+
+/// Settings have texts, numbers, lists and tables only: JSON is then Python.
+fn script(title: &str, settings: &Json, body: &str) -> String {
+    let title = title.replace('\\', "\\\\").replace('"', "\\\"");
+    format!(
+        "\"\"\"{title}\n\nDraws the data beside this file with matplotlib: python3 {{this file}} [figure.pdf]\n\"\"\"\n\n\
+         FIGURE = {settings:#}\n\n{body}"
+    )
+}
+
+/// matplotlib's name of a scale.
+pub(super) fn scale(scale: Scale) -> &'static str {
+    match scale {
+        Scale::Linear => "linear",
+        Scale::Log10 => "log",
+    }
+}
+
+/// matplotlib's name of a shape.
+pub(super) fn marker(shape: Shape) -> &'static str {
+    match shape {
+        Shape::Circle => "o",
+        Shape::Square => "s",
+        Shape::Triangle => "^",
+        Shape::Diamond => "D",
+        Shape::Cross => "x",
+    }
+}
