@@ -184,19 +184,33 @@ impl Column {
         values
     }
 
+    /// A value as tables show it: numbers with four digits.
+    pub(super) fn shown(&self, value: f64) -> String {
+        if self.is_text() {
+            self.plain(value)
+        } else {
+            terminal::number(value)
+        }
+    }
+
     /// The distinct values of some rows for a message: the first ones if they are many.
     pub fn listed(&self, results: &Results, rows: &[usize]) -> String {
-        let values = self.values(results, rows);
-        let most = if values.len() > 12 { 10 } else { 12 };
-        let shown: Vec<String> = values.iter().take(most).map(|v| self.plain(*v)).collect();
-        match values.len() {
-            0 => "no value".to_owned(),
-            count if count > most => format!(
-                "{}, ... {} ({count} values)",
-                shown.join(", "),
-                self.plain(values[count - 1])
-            ),
-            _ => shown.join(", "),
+        let mut shown: Vec<String> = self
+            .values(results, rows)
+            .into_iter()
+            .map(|value| self.shown(value))
+            .collect();
+        shown.dedup();
+        match shown.as_slice() {
+            [] => "no value".to_owned(),
+            [first @ .., last] if first.len() > 12 => {
+                format!(
+                    "{}, ... {last} ({} values)",
+                    first[..8].join(", "),
+                    shown.len()
+                )
+            }
+            all => all.join(", "),
         }
     }
 }

@@ -54,7 +54,7 @@ for axes, (panel, title) in zip(places.flat, FIGURE["panels"]):
     colours = axes.pcolormesh(
         edges(xs, x_scale), edges(ys, y_scale), cells, norm=norm(*FIGURE["value"]["range"]), cmap="viridis"
     )
-    for level in FIGURE["levels"]:
+    for level in FIGURE["levels"]["at"]:
         forward = SCALES[scale][0]
         drawn = contourpy.contour_generator(
             SCALES[x_scale][0](np.array(xs)), SCALES[y_scale][0](np.array(ys)), forward(cells)
@@ -67,6 +67,9 @@ for axes, (panel, title) in zip(places.flat, FIGURE["panels"]):
                 linewidth=1,
                 path_effects=[effects.withStroke(linewidth=2.2, foreground="white")],
             )
+    if FIGURE["levels"]["at"]:
+        axes.plot([], [], color="black", linewidth=1, label=FIGURE["levels"]["label"])
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.22))
     axes.set_xlabel(FIGURE["x"]["label"])
     axes.set_ylabel(FIGURE["y"]["label"])
     axes.set_title(title, fontsize=8)

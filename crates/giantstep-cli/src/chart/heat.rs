@@ -83,6 +83,8 @@ impl Heat {
         let low = finite.iter().copied().fold(f64::INFINITY, f64::min);
         let high = finite.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let label = typeset::name(&self.selection.metric);
+        let numbers: Vec<String> = self.levels.iter().map(|l| terminal::number(*l)).collect();
+        let levels = format!("{label} = {}", numbers.join(", "));
         let panels = distinct(cells.iter().map(|cell| cell.panel));
         let drawn = panels.iter().map(|panel| {
             let rows = values[1].iter().map(|y| {
@@ -128,7 +130,7 @@ impl Heat {
                 "scale": script::scale(value_scale),
                 "range": [low, high],
             },
-            "levels": self.levels,
+            "levels": { "at": self.levels, "label": mathtext(&levels) },
             "panels": panels
                 .iter()
                 .map(|panel| json!([self.panel_name(*panel), mathtext(&self.title(*panel))]))
@@ -168,7 +170,14 @@ impl Heat {
                 at: [settled(0, point), settled(1, point)],
                 summary: Summary::of(&point.draws, self.statistic, self.spread),
             };
-            points.iter().map(cell).collect()
+            let mut cells: Vec<Cell> = points.iter().map(cell).collect();
+            let key = |cell: &Cell| (cell.panel.unwrap_or(0.0), cell.at[1], cell.at[0]);
+            cells.sort_by(|a, b| {
+                let (a, b) = (key(a), key(b));
+                let order = a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1));
+                order.then(a.2.total_cmp(&b.2))
+            });
+            cells
         };
         let together = cells(true);
         let mut places: Vec<_> = together

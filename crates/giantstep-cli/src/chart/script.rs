@@ -17,12 +17,25 @@ pub(super) fn heat(title: &str, settings: &Json) -> String {
     script(title, settings, HEAT)
 }
 
-/// Settings have texts, numbers, lists and tables only: JSON is then Python.
+/// Settings have texts, numbers, lists and tables only: JSON is then Python. One line a key and one a curve.
 fn script(title: &str, settings: &Json, body: &str) -> String {
     let title = title.replace('\\', "\\\\").replace('"', "\\\"");
+    let mut figure = "FIGURE = {\n".to_owned();
+    for (key, value) in settings.as_object().into_iter().flatten() {
+        match value {
+            Json::Array(items) if items.iter().all(Json::is_array) && !items.is_empty() => {
+                figure += &format!("    \"{key}\": [\n");
+                for item in items {
+                    figure += &format!("        {item},\n");
+                }
+                figure += "    ],\n";
+            }
+            value => figure += &format!("    \"{key}\": {value},\n"),
+        }
+    }
     format!(
-        "\"\"\"{title}\n\nDraws the data beside this file with matplotlib: python3 {{this file}} [figure.pdf]\n\"\"\"\n\n\
-         FIGURE = {settings:#}\n\n{body}"
+        "\"\"\"{title}\n\nDraws the data beside this file with matplotlib: python3 THIS_FILE [FIGURE.pdf]\n\"\"\"\n\n\
+         {figure}}}\n\n{body}"
     )
 }
 

@@ -51,9 +51,17 @@ impl Filter {
         })
     }
 
-    /// Whether a value passes; numbers agree to nine digits, as they are printed.
-    fn accepts(&self, value: f64, wanted: f64) -> bool {
-        let equal = (value - wanted).abs() <= 1e-9 * value.abs().max(wanted.abs());
+    /// Whether a row passes. A number also equals what tables show of it, and what it would be if counts were not
+    /// rounded to whole numbers.
+    fn accepts(&self, column: &Column, results: &Results, row: usize, wanted: f64) -> bool {
+        let Some(value) = column.value(results, row) else {
+            return false;
+        };
+        let close = (value - wanted).abs() <= 1e-9 * value.abs().max(wanted.abs());
+        let rounded = column.rounding(results, row);
+        let equal = close
+            || column.shown(value) == self.value
+            || rounded.is_some_and(|(low, high)| low < wanted && wanted < high);
         match self.relation {
             Relation::Equal => equal,
             Relation::AtMost => equal || value < wanted,
@@ -77,10 +85,7 @@ impl Filter {
                 value: self.value.clone(),
                 known: known(),
             })?;
-        let passes = |row: &usize| {
-            let value = column.value(results, *row);
-            value.is_some_and(|value| self.accepts(value, wanted))
-        };
+        let passes = |row: &usize| self.accepts(&column, results, *row, wanted);
         let kept: Vec<usize> = rows.iter().copied().filter(passes).collect();
         if kept.is_empty() {
             return Err(ChartError::Emptied {

@@ -234,14 +234,14 @@ fn list(results: &Results) -> Result<String, ChartError> {
     }
     let metrics = aligned(&["metric", "rows", "varies with"], lines);
     let all: Vec<usize> = (0..records.len()).collect();
-    let lines = columns.iter().map(|column| {
+    let width = columns.iter().map(|column| column.name.len()).max();
+    let width = width.unwrap_or(0).max("column".len());
+    let mut list = format!("{metrics}\n{:width$}  values\n", "column");
+    for column in &columns {
         let values = column.listed(results, &all);
-        vec![column.name.clone(), format!("{values} ")]
-    });
-    Ok(format!(
-        "{metrics}\n{}",
-        aligned(&["column", "values"], lines)
-    ))
+        list += &format!("{:width$}  {values}\n", column.name);
+    }
+    Ok(list)
 }
 
 #[cfg(test)]

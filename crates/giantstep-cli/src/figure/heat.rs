@@ -8,7 +8,7 @@ use super::scale::tick_label;
 use super::{Axis, Colour, Geometry, Panel, Scale};
 
 /// By how much of the axis a cell reaches under the next one, so that no seam shows between them.
-const OVERLAP: f64 = 1e-3;
+const OVERLAP: f64 = 5e-3;
 /// Into how many parts the square between four values is divided for a level line.
 const PARTS: u32 = 8;
 
@@ -201,7 +201,10 @@ fn ordered(centres: &[f64], scale: Scale) -> Vec<usize> {
 pub(super) fn label_bar(layout: Layout, values: &[Vec<f64>], scale: Scale) -> Layout {
     let (low, high) = scale.fit(values.iter().flatten().copied());
     let label = tick_label(scale, low, high);
-    let format = move |coordinate| label(round_to(scale.backward(coordinate)));
+    let format = move |coordinate| match scale {
+        Scale::Linear => label(coordinate),
+        Scale::Log10 => label(round_to(scale.backward(coordinate))),
+    };
     layout.with_colorbar_tick_format(TickFormat::Custom(std::sync::Arc::new(format)))
 }
 
