@@ -10,12 +10,15 @@ mod heat;
 mod results;
 mod script;
 mod select;
+mod spec;
 mod summary;
 mod typeset;
 
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 pub use column::Column;
 pub use curves::Curves;
@@ -23,13 +26,17 @@ pub use error::ChartError;
 pub use heat::Heat;
 pub use results::Results;
 pub use select::{Filter, Selection};
+pub use spec::HeatSpec;
 pub use summary::{Spread, Statistic, Summary};
 
 use crate::figure::{Axis, Figure, Scale};
 use crate::output::write_atomically;
 
 /// The scale of an axis, as asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
 pub enum ScaleChoice {
     /// Logarithmic where the values stand at more nearly equal ratios than differences.
     #[default]
