@@ -16,6 +16,7 @@ use crate::terminal::aligned;
 #[derive(Debug, Args)]
 pub struct Plot {
     /// A results folder with a results.parquet.
+    #[arg(value_name = "DIR")]
     folder: PathBuf,
     /// List metrics and columns with their values.
     #[arg(long)]
