@@ -2,12 +2,17 @@
 
 pub mod chart;
 pub mod commands;
+pub mod conduct;
 pub mod execute;
 pub mod figure;
+pub mod memory;
 pub mod output;
 pub mod plan;
 pub mod plot;
 pub mod report;
+pub mod schedule;
+pub mod signals;
 pub mod slope;
+pub mod store;
 pub mod table;
 pub mod terminal;

@@ -3,15 +3,17 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use giantstep::directions::Directions;
+use giantstep::spec::SaveWeights;
 use serde_json::{Value as Json, json};
 
-use crate::execute::{ExecuteError, Results, engine_name, predict};
+use crate::conduct::id;
+use crate::execute::{ExecuteError, Results, engine_name, jobs, predict};
 use crate::figure::FigureError;
-use crate::output::{Entries, NamedMatrix, OutputError, write_atomically, write_matrices};
+use crate::output::{OutputError, copy_atomically};
 use crate::plan::{Plan, PlanError, Reference};
 use crate::plot::figures;
 use crate::slope::{Slope, SlopeKind, slopes};
+use crate::store::Store;
 use crate::table::{self, Row, TableError, aggregate};
 use crate::terminal;
 
@@ -93,63 +95,33 @@ pub fn comparisons(plan: &Plan, rows: &[Row]) -> Vec<Comparison> {
     plan.document.references().iter().map(compare).collect()
 }
 
-/// Writes the resolved file, the table, weights and figures into `folder`; returns the paths.
+/// Writes the table, weights and figures into `folder`, beside the plan that is there; returns the paths.
 ///
 /// # Errors
 /// [`ReportError`] names the file; files written before it stay.
-pub fn write(plan: &Plan, results: &Results, folder: &Path) -> Result<Vec<PathBuf>, ReportError> {
+pub fn write(
+    plan: &Plan,
+    store: &Store,
+    results: &Results,
+    folder: &Path,
+) -> Result<Vec<PathBuf>, ReportError> {
     let mut paths = vec![
         folder.join("experiment.toml"),
         folder.join("results.parquet"),
     ];
-    write_atomically(&paths[0], plan.document.resolved()?.as_bytes())?;
     table::write(&paths[1], &results.records)?;
-    for weights in &results.weights {
-        let path = folder.join(format!(
-            "weights-{}-{}.safetensors",
-            weights.point + 1,
-            weights.seed
-        ));
-        let (first, target) = (&weights.run.network.first, &weights.run.target);
-        let second = Directions::new(giantstep::faer::Mat::from_fn(
-            1,
-            weights.run.network.second.len(),
-            |_, j| weights.run.network.second[j],
-        ));
-        let overlaps = Directions::new(first.gram(target));
-        let gram = Directions::new(first.gram(first));
-        let named = [
-            ("W", first),
-            ("a", &second),
-            ("W_star", target),
-            ("M", &overlaps),
-            ("Q", &gram),
-        ];
-        let entries: Vec<Vec<f64>> = named.iter().map(|(_, matrix)| row_major(matrix)).collect();
-        let matrices: Vec<NamedMatrix<'_>> = named
-            .iter()
-            .zip(&entries)
-            .map(|((name, matrix), entries)| NamedMatrix {
-                name,
-                rows: matrix.rows(),
-                columns: matrix.columns(),
-                entries: Entries::F64(entries),
-            })
-            .collect();
-        write_matrices(&path, &matrices)?;
-        paths.push(path);
+    for job in jobs(plan)? {
+        let from = store.weights(&id(&job));
+        if job.point.checked.save_weights == SaveWeights::Last && from.exists() {
+            let name = format!("weights-{}-{}.safetensors", job.index + 1, job.seed);
+            paths.push(folder.join(name));
+            copy_atomically(&from, &paths[paths.len() - 1])?;
+        }
     }
     for (name, figure) in figures(plan, &results.records) {
         paths.extend(figure.save(folder, &name)?);
     }
     Ok(paths)
-}
-
-fn row_major(matrix: &Directions) -> Vec<f64> {
-    let coordinates = matrix.coordinates();
-    (0..matrix.rows())
-        .flat_map(|i| (0..matrix.columns()).map(move |j| coordinates[(i, j)]))
-        .collect()
 }
 
 /// The whole result as one JSON document: a stable interface.
@@ -159,6 +131,7 @@ fn row_major(matrix: &Directions) -> Vec<f64> {
 pub fn json(
     plan: &Plan,
     results: &Results,
+    found: usize,
     files: &[PathBuf],
     took: Duration,
 ) -> Result<Json, ReportError> {
@@ -192,7 +165,7 @@ pub fn json(
         "references": comparisons(plan, &rows),
         "slopes": slopes(plan, &results.records),
         "failures": results.failures,
-        "runs": { "planned": results.planned, "completed": results.completed },
+        "runs": { "planned": results.planned, "completed": results.completed, "found": found },
         "interrupted": results.interrupted,
         "files": files,
         "seconds": took.as_secs_f64(),
@@ -203,7 +176,13 @@ pub fn json(
 const MOST_LINES: usize = 48;
 
 /// The result for people.
-pub fn text(plan: &Plan, results: &Results, files: &[PathBuf], took: Duration) -> String {
+pub fn text(
+    plan: &Plan,
+    results: &Results,
+    found: usize,
+    files: &[PathBuf],
+    took: Duration,
+) -> String {
     let rows = rows(results);
     let shown: Vec<Row> = rows
         .iter()
@@ -238,6 +217,10 @@ pub fn text(plan: &Plan, results: &Results, files: &[PathBuf], took: Duration) -
         ));
     }
     let runs = format!("{} of {} runs", results.completed, results.planned);
+    let runs = match found {
+        0 => runs,
+        found => format!("{runs}, {found} of them found in the folder,"),
+    };
     text.push_str(&format!(
         "\n{runs} in {}\n",
         terminal::seconds(took.as_secs_f64())

@@ -345,6 +345,7 @@ fn an_interrupted_run_keeps_what_is_finished() {
         "protocol.steps=100000",
         "protocol.batch=3000",
         "run.seeds=2",
+        "run.threads=2",
     ];
     let mut child = Command::new(assert_cmd::cargo::cargo_bin!("giantstep"))
         .args(toy.arguments(&endless))
@@ -385,7 +386,7 @@ fn an_interrupted_run_keeps_what_is_finished() {
         (&true.into(), &2.into())
     );
 
-    // Large runs are made one after another: of the second seed there is nothing.
+    // Both seeds were under way, with a thread each.
     let mut kept = toy.records();
     assert!(
         kept.last().is_some_and(|record| record.step > 2),
@@ -393,7 +394,7 @@ fn an_interrupted_run_keeps_what_is_finished() {
     );
     kept.retain(|record| record.step <= 2);
     let whole = Toy::new(TOY);
-    let output = whole.run(&["protocol.batch=3000", "run.seeds=1"], &[]);
+    let output = whole.run(&["protocol.batch=3000", "run.seeds=2"], &[]);
     assert_eq!(output.status.code(), Some(0));
     assert!(
         kept == whole.records(),

@@ -57,6 +57,10 @@
 
 #![forbid(unsafe_code)]
 
+/// A hash of the sources of this library and of the versions of its dependencies: two builds with the same one compute
+/// the same.
+pub const SOURCES: &str = env!("GIANTSTEP_SOURCES");
+
 pub use faer;
 
 pub mod activation;

@@ -2,10 +2,14 @@
 
 mod analyze;
 mod bench;
+mod folder;
 mod plot;
+mod prepare;
 mod reproduce;
 mod run;
 mod schema;
+mod submit;
+mod worker;
 
 use std::process::ExitCode;
 
@@ -13,9 +17,13 @@ use clap::{Parser, Subcommand};
 
 pub use analyze::Analyze;
 pub use bench::Bench;
+pub use folder::{Collect, Retry, Status};
 pub use plot::Plot;
+pub use prepare::Prepare;
 pub use reproduce::Reproduce;
 pub use run::RunArgs;
+pub use submit::Submit;
+pub use worker::Worker;
 
 /// A laboratory for how two-layer networks learn features in a few giant gradient steps.
 #[derive(Debug, Parser)]
@@ -32,6 +40,18 @@ enum Command {
     Run(RunArgs),
     /// Reproduce a published experiment.
     Reproduce(Reproduce),
+    /// Tell how far the runs of a results folder are.
+    Status(Status),
+    /// Go on with a results folder, failed runs included on request.
+    Retry(Retry),
+    /// Make one table and the figures of the runs that a results folder holds.
+    Collect(Collect),
+    /// Put the plan of an experiment into a results folder, for workers to share.
+    Prepare(Prepare),
+    /// Submit an experiment to SLURM, as arrays of workers.
+    Submit(Submit),
+    /// Work on a share of the runs of a results folder, beside other processes.
+    Worker(Worker),
     /// Tell what giant steps can and cannot learn of a target.
     Analyze(Analyze),
     /// Time one step, as a share of the peak that is measured in the same run.
@@ -49,6 +69,8 @@ pub enum Failed {
     Input(String),
     /// The work was started and did not complete. Exit code 1.
     Work(String),
+    /// The end was asked for and work is left that the same command goes on with: exit code 75.
+    Unfinished(String),
 }
 
 impl Failed {
@@ -62,11 +84,18 @@ impl Failed {
 }
 
 impl Cli {
-    /// Does what was asked for: exit code 0 for success, 1 for work that did not complete, 2 for bad input.
+    /// Does what was asked for: exit code 0 for success, 1 for work that did not complete, 2 for bad input, 75
+    /// for a share of work that was asked to end and is to be started again.
     pub fn execute(self) -> ExitCode {
         let done = match self.command {
             Command::Run(args) => args.execute(),
             Command::Reproduce(args) => args.execute(),
+            Command::Status(args) => args.execute(),
+            Command::Retry(args) => args.execute(),
+            Command::Collect(args) => args.execute(),
+            Command::Prepare(args) => args.execute(),
+            Command::Submit(args) => args.execute(),
+            Command::Worker(args) => args.execute(),
             Command::Analyze(args) => args.execute(),
             Command::Bench(args) => args.execute(),
             Command::Plot(args) => args.execute(),
@@ -76,6 +105,7 @@ impl Cli {
             Ok(()) => return ExitCode::SUCCESS,
             Err(Failed::Work(message)) => (1, message),
             Err(Failed::Input(message)) => (2, message),
+            Err(Failed::Unfinished(message)) => (75, message),
         };
         eprintln!("error: {message}");
         ExitCode::from(code)

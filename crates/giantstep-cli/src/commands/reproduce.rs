@@ -2,9 +2,8 @@
 
 use clap::Args;
 
-use super::run::{Options, perform};
+use super::run::{Options, perform, scale};
 use super::{Failed, print};
-use crate::plan::Scale;
 use crate::terminal::aligned;
 
 /// `giantstep reproduce NAME [--quick] [--dim D]`
@@ -76,15 +75,16 @@ impl Reproduce {
         };
         if let Some(dimension) = self.dim {
             self.options
+                .place
                 .overrides
                 .push(format!("protocol.dimension={dimension}"));
         }
-        let scale = if self.quick {
-            Scale::Quick
-        } else {
-            Scale::Full
-        };
-        perform(text, &format!("{name}.toml"), scale, &self.options)
+        perform(
+            text,
+            &format!("{name}.toml"),
+            scale(self.quick),
+            &self.options,
+        )
     }
 }
 
