@@ -5,6 +5,7 @@ use giantstep::theory::{Prediction, predict};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::chart::HeatSpec;
 use crate::figure::{Axis, Colour, Figure, Geometry, Legend, Mark, Panel, Shape};
 use crate::plan::{Plan, Point, Setting};
 use crate::table::{Record, aggregate};
@@ -17,6 +18,8 @@ pub enum FigureSpec {
     Curves(Curves),
     /// Cosines of every neuron's gradient with the first two target directions, one panel for each step.
     Plane(Plane),
+    /// The mean of a metric over two columns, as coloured cells: a phase diagram.
+    Heat(HeatSpec),
 }
 
 /// A metric against a column, one curve for each value of another column.
@@ -198,6 +201,10 @@ fn usual(plan: &Plan, records: &[Record]) -> Vec<FigureSpec> {
 
 fn draw(spec: &FigureSpec, plan: &Plan, records: &[Record]) -> Option<(String, Figure)> {
     let (name, panels, columns) = match spec {
+        FigureSpec::Heat(heat) => {
+            let figure = heat.figure(plan, records);
+            return figure.map(|figure| (heat.name.clone(), figure));
+        }
         FigureSpec::Curves(curves) => {
             let panels: Vec<Panel> = split(plan, records, curves.panels.as_deref())
                 .into_iter()

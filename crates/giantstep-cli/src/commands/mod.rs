@@ -3,6 +3,7 @@
 mod analyze;
 mod bench;
 mod folder;
+mod plot;
 mod prepare;
 mod reproduce;
 mod run;
@@ -17,6 +18,7 @@ use clap::{Parser, Subcommand};
 pub use analyze::Analyze;
 pub use bench::Bench;
 pub use folder::{Collect, Retry, Status};
+pub use plot::Plot;
 pub use prepare::Prepare;
 pub use reproduce::Reproduce;
 pub use run::RunArgs;
@@ -54,6 +56,8 @@ enum Command {
     Analyze(Analyze),
     /// Time one step, as a share of the peak that is measured in the same run.
     Bench(Bench),
+    /// Draw figures of a results folder.
+    Plot(Box<Plot>),
     /// Print the JSON Schema of experiment files.
     Schema,
 }
@@ -94,6 +98,7 @@ impl Cli {
             Command::Worker(args) => args.execute(),
             Command::Analyze(args) => args.execute(),
             Command::Bench(args) => args.execute(),
+            Command::Plot(args) => args.execute(),
             Command::Schema => schema::execute(),
         };
         let (code, message) = match done {

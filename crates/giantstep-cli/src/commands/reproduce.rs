@@ -26,7 +26,7 @@ pub struct Reproduce {
 }
 
 /// Name and text of every experiment file.
-pub const EXPERIMENTS: [(&str, &str); 5] = [
+pub const EXPERIMENTS: [(&str, &str); 7] = [
     (
         "single-step",
         include_str!("../../../../experiments/single-step.toml"),
@@ -43,6 +43,14 @@ pub const EXPERIMENTS: [(&str, &str); 5] = [
     (
         "stairway",
         include_str!("../../../../experiments/stairway.toml"),
+    ),
+    (
+        "phase-exponent",
+        include_str!("../../../../experiments/phase-exponent.toml"),
+    ),
+    (
+        "phase-step-size",
+        include_str!("../../../../experiments/phase-step-size.toml"),
     ),
 ];
 
