@@ -253,17 +253,7 @@ fn simulate(point: &Point, engine: EngineKind, seed: u64, context: Context<'_>) 
 impl Results {
     fn keep(&mut self, index: usize, point: &Point, seed: u64, run: Run) {
         let experiment = &point.checked.experiment;
-        let axes: Vec<(String, f64)> = point
-            .settings
-            .iter()
-            .filter(|setting| {
-                !matches!(
-                    setting.key.as_str(),
-                    "protocol.dimension" | "protocol.batch" | "network.width"
-                )
-            })
-            .map(|setting| (setting.key.clone(), setting.number()))
-            .collect();
+        let axes = point.axes();
         let records = run.measurements.iter().map(|measured| Record {
             seed,
             n: experiment.protocol.batch as f64,

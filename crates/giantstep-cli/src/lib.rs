@@ -1,11 +1,13 @@
 //! What the binary `giantstep` is made of: plans, execution, figures, result tables and the terminal.
 
 pub mod commands;
+pub mod compare;
 pub mod execute;
 pub mod figure;
 pub mod output;
 pub mod plan;
 pub mod plot;
+pub mod predicted;
 pub mod report;
 pub mod slope;
 pub mod table;

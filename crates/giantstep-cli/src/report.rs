@@ -6,11 +6,13 @@ use std::time::Duration;
 use giantstep::directions::Directions;
 use serde_json::{Value as Json, json};
 
+use crate::compare::{self, compare};
 use crate::execute::{ExecuteError, Results, engine_name, predict};
 use crate::figure::FigureError;
 use crate::output::{Entries, NamedMatrix, OutputError, write_atomically, write_matrices};
 use crate::plan::{Plan, PlanError, Reference};
 use crate::plot::figures;
+use crate::predicted::Predicted;
 use crate::slope::{Slope, SlopeKind, slopes};
 use crate::table::{self, Row, TableError, aggregate};
 use crate::terminal;
@@ -97,7 +99,12 @@ pub fn comparisons(plan: &Plan, rows: &[Row]) -> Vec<Comparison> {
 ///
 /// # Errors
 /// [`ReportError`] names the file; files written before it stay.
-pub fn write(plan: &Plan, results: &Results, folder: &Path) -> Result<Vec<PathBuf>, ReportError> {
+pub fn write(
+    plan: &Plan,
+    results: &Results,
+    predicted: &Predicted,
+    folder: &Path,
+) -> Result<Vec<PathBuf>, ReportError> {
     let mut paths = vec![
         folder.join("experiment.toml"),
         folder.join("results.parquet"),
@@ -139,7 +146,7 @@ pub fn write(plan: &Plan, results: &Results, folder: &Path) -> Result<Vec<PathBu
         write_matrices(&path, &matrices)?;
         paths.push(path);
     }
-    for (name, figure) in figures(plan, &results.records) {
+    for (name, figure) in figures(plan, &results.records, predicted) {
         paths.extend(figure.save(folder, &name)?);
     }
     Ok(paths)
@@ -159,6 +166,7 @@ fn row_major(matrix: &Directions) -> Vec<f64> {
 pub fn json(
     plan: &Plan,
     results: &Results,
+    predicted: &Predicted,
     files: &[PathBuf],
     took: Duration,
 ) -> Result<Json, ReportError> {
@@ -190,6 +198,8 @@ pub fn json(
         "points": points,
         "rows": rows,
         "references": comparisons(plan, &rows),
+        "predictions": predicted.json(),
+        "compared": compare(predicted, &rows),
         "slopes": slopes(plan, &results.records),
         "failures": results.failures,
         "runs": { "planned": results.planned, "completed": results.completed },
@@ -203,7 +213,13 @@ pub fn json(
 const MOST_LINES: usize = 48;
 
 /// The result for people.
-pub fn text(plan: &Plan, results: &Results, files: &[PathBuf], took: Duration) -> String {
+pub fn text(
+    plan: &Plan,
+    results: &Results,
+    predicted: &Predicted,
+    files: &[PathBuf],
+    took: Duration,
+) -> String {
     let rows = rows(results);
     let shown: Vec<Row> = rows
         .iter()
@@ -215,7 +231,7 @@ pub fn text(plan: &Plan, results: &Results, files: &[PathBuf], took: Duration) -
     if let Some(title) = plan.document.title() {
         text.push_str(&format!("{title}\n\n"));
     }
-    text.push_str(&labels(plan));
+    text.push_str(&settings_in_words(plan));
     text.push_str(&terminal::results(&shown[..most]));
     if shown.len() > most {
         text.push_str(&format!(
@@ -226,6 +242,10 @@ pub fn text(plan: &Plan, results: &Results, files: &[PathBuf], took: Duration) -
     let comparisons = comparisons(plan, &rows);
     if !comparisons.is_empty() {
         text.push_str(&format!("\n{}", compared(&comparisons)));
+    }
+    let theory = compare::text(plan, predicted, &rows);
+    if !theory.is_empty() {
+        text.push_str(&format!("\n{theory}"));
     }
     let slopes = slopes(plan, &results.records);
     if !slopes.is_empty() {
@@ -248,8 +268,8 @@ pub fn text(plan: &Plan, results: &Results, files: &[PathBuf], took: Duration) -
     text
 }
 
-/// What the numbers on an axis of text stand for.
-fn labels(plan: &Plan) -> String {
+/// What the numbers on an axis of text stand for; empty if there is none.
+pub fn settings_in_words(plan: &Plan) -> String {
     let mut lines: Vec<String> = Vec::new();
     for setting in plan.points.iter().flat_map(|point| &point.settings) {
         let counted = matches!(

@@ -2,6 +2,7 @@
 
 mod analyze;
 mod bench;
+mod predict;
 mod reproduce;
 mod run;
 mod schema;
@@ -12,6 +13,7 @@ use clap::{Parser, Subcommand};
 
 pub use analyze::Analyze;
 pub use bench::Bench;
+pub use predict::Predict;
 pub use reproduce::Reproduce;
 pub use run::RunArgs;
 
@@ -28,6 +30,8 @@ pub struct Cli {
 enum Command {
     /// Run an experiment file.
     Run(RunArgs),
+    /// Tell what theory predicts of an experiment, without running it.
+    Predict(Predict),
     /// Reproduce a published experiment.
     Reproduce(Reproduce),
     /// Tell what giant steps can and cannot learn of a target.
@@ -62,6 +66,7 @@ impl Cli {
     pub fn execute(self) -> ExitCode {
         let done = match self.command {
             Command::Run(args) => args.execute(),
+            Command::Predict(args) => args.execute(),
             Command::Reproduce(args) => args.execute(),
             Command::Analyze(args) => args.execute(),
             Command::Bench(args) => args.execute(),

@@ -13,6 +13,7 @@ use super::{Failed, print};
 use crate::execute::{described, engine_name, execute, predict};
 use crate::output::prepare_folder;
 use crate::plan::{Plan, PlanError, Scale};
+use crate::predicted::Predicted;
 use crate::{report, terminal};
 
 /// `giantstep run FILE [--set key=value ...] [--out DIR] [--json]`
@@ -103,13 +104,14 @@ pub(super) fn perform(
     let start = Instant::now();
     let results = execute(&plan, &stop).map_err(Failed::input)?;
     let took = start.elapsed();
-    let written = report::write(&plan, &results, &folder);
+    let predicted = Predicted::of(&plan, plan.document.predictions());
+    let written = report::write(&plan, &results, &predicted, &folder);
     let files: &[PathBuf] = written.as_deref().unwrap_or_default();
     if options.json {
-        let json = report::json(&plan, &results, files, took).map_err(Failed::work)?;
+        let json = report::json(&plan, &results, &predicted, files, took).map_err(Failed::work)?;
         print(&format!("{json:#}\n"))?;
     } else {
-        print(&report::text(&plan, &results, files, took))?;
+        print(&report::text(&plan, &results, &predicted, files, took))?;
     }
     written.map_err(Failed::work)?;
     if results.interrupted {
