@@ -1,5 +1,7 @@
 //! The papers that targets, protocols, predictions and figures rest on: the one list of the project.
 
+use std::fmt;
+
 /// A paper.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct Reference {
@@ -13,10 +15,14 @@ pub struct Reference {
     pub published: Option<&'static str>,
 }
 
-impl Reference {
-    /// Whether the key is an arXiv number.
-    pub fn is_on_arxiv(&self) -> bool {
-        self.published.is_none()
+impl fmt::Display for Reference {
+    /// `Authors: Title, where`, as in the list of THEORY.md.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let authors = self.authors.replace(" and ", ", ");
+        match self.published {
+            None => write!(f, "{authors}: {}, arXiv {}", self.title, self.key),
+            Some(published) => write!(f, "{authors}: {}, {published}", self.title),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod analyze;
 mod bench;
+mod cite;
 mod predict;
 mod reproduce;
 mod run;
@@ -13,6 +14,7 @@ use clap::{Parser, Subcommand};
 
 pub use analyze::Analyze;
 pub use bench::Bench;
+pub use cite::Cite;
 pub use predict::Predict;
 pub use reproduce::Reproduce;
 pub use run::RunArgs;
@@ -32,6 +34,8 @@ enum Command {
     Run(RunArgs),
     /// Tell what theory predicts of an experiment, without running it.
     Predict(Predict),
+    /// Print the papers that an experiment rests on.
+    Cite(Cite),
     /// Reproduce a published experiment.
     Reproduce(Reproduce),
     /// Tell what giant steps can and cannot learn of a target.
@@ -67,6 +71,7 @@ impl Cli {
         let done = match self.command {
             Command::Run(args) => args.execute(),
             Command::Predict(args) => args.execute(),
+            Command::Cite(args) => args.execute(),
             Command::Reproduce(args) => args.execute(),
             Command::Analyze(args) => args.execute(),
             Command::Bench(args) => args.execute(),

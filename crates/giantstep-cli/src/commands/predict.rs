@@ -109,21 +109,26 @@ fn tables(plan: &Plan, predicted: &Predicted, files: &[PathBuf]) -> String {
     text.push_str(&settings_in_words(plan));
     let mut grounds = Vec::new();
     let lines = predicted.foretold.iter().map(|foretold| {
-        let ground = ground(&mut grounds, foretold);
+        let prediction = &foretold.prediction;
+        let of = (
+            status(prediction.status),
+            prediction.source,
+            prediction.regime,
+        );
+        let ground = ground(&mut grounds, of);
         line(foretold, ground)
     });
     let lines: Vec<Vec<String>> = lines.collect();
     text.push_str(&aligned_without_empty(&header(&predicted.foretold), lines));
-    if !grounds.is_empty() {
-        text.push('\n');
-    }
+    let bounds = floors(plan, predicted, &mut grounds);
+    let mut numbered = String::new();
     for (index, (status, source, regime)) in grounds.iter().enumerate() {
-        text.push_str(&format!(
+        numbered.push_str(&format!(
             "[{}] {status}: {source}\n    {regime}\n",
             index + 1
         ));
     }
-    for part in [floors(plan, predicted), absent(plan, predicted)] {
+    for part in [bounds, numbered, absent(plan, predicted)] {
         if !part.is_empty() {
             text.push_str(&format!("\n{part}"));
         }
@@ -135,16 +140,11 @@ fn tables(plan: &Plan, predicted: &Predicted, files: &[PathBuf]) -> String {
     text
 }
 
+/// Status, source and regime.
 type Ground = (&'static str, &'static str, &'static str);
 
-/// The number of a prediction's grounds in the list, from 1.
-fn ground(known: &mut Vec<Ground>, foretold: &Foretold) -> usize {
-    let prediction = &foretold.prediction;
-    let new = (
-        status(prediction.status),
-        prediction.source,
-        prediction.regime,
-    );
+/// The number of these grounds in the list, from 1.
+fn ground(known: &mut Vec<Ground>, new: Ground) -> usize {
     let place = known.iter().position(|ground| *ground == new);
     place.unwrap_or_else(|| {
         known.push(new);
@@ -226,7 +226,7 @@ fn aligned_without_empty(header: &[String], lines: Vec<Vec<String>>) -> String {
 }
 
 /// Kernel lines and floors, each target once.
-fn floors(plan: &Plan, predicted: &Predicted) -> String {
+fn floors(plan: &Plan, predicted: &Predicted, grounds: &mut Vec<Ground>) -> String {
     let mut lines: Vec<Vec<String>> = Vec::new();
     let mut notes: Vec<String> = Vec::new();
     for (point, outlook) in plan.points.iter().zip(&predicted.outlooks) {
@@ -241,29 +241,21 @@ fn floors(plan: &Plan, predicted: &Predicted) -> String {
             }
         };
         for floor in floors {
+            let status = status(floor.status);
+            let ground = ground(grounds, (status, floor.source, floor.regime));
             let line = vec![
                 point.spec.target.link.clone(),
                 kind(floor),
                 floor.step.map(|step| step.to_string()).unwrap_or_default(),
                 number(floor.value),
-                status(floor.status).to_owned(),
-                floor.source.to_owned(),
-                floor.regime.to_owned(),
+                format!("{status} [{ground}]"),
             ];
             if !lines.contains(&line) {
                 lines.push(line);
             }
         }
     }
-    let header = [
-        "target",
-        "floor of",
-        "step",
-        "test error ≥",
-        "status",
-        "source",
-        "regime",
-    ];
+    let header = ["target", "floor of", "step", "test error ≥", "grounds"];
     let header = header.map(str::to_owned);
     aligned_without_empty(&header, lines) + &notes.concat()
 }

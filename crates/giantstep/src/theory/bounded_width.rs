@@ -17,7 +17,7 @@ use crate::theory::recursion::Dynamics;
 /// `E[sigma(u) sigma(v)]` for centred Gaussian `(u, v)` with variances `q_u`, `q_v` and covariance `q_uv`.
 ///
 /// In closed form for relu (the arc-cosine kernel, Cho and Saul 2009) and erf (the arc-sine kernel, Williams
-/// 1998), otherwise by two nested rules split at the kinks.
+/// 1998), otherwise by two nested rules split at the kinks. THEORY.md (33).
 pub fn kernel(activation: &Activation, q_u: f64, q_v: f64, q_uv: f64) -> f64 {
     use std::f64::consts::PI;
     let size = (q_u * q_v).sqrt();

@@ -34,7 +34,7 @@ impl Task<'_> {
                 .iter()
                 .map(|c| Class {
                     twin: None,
-                    ..classes[*c].clone()
+                    ..classes[*c]
                 })
                 .collect(),
         };

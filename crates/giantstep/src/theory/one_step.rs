@@ -251,7 +251,7 @@ pub struct Drift {
 impl Drift {
     /// The drift of p independent neurons under the squared loss, at leading order l: with `e = E[x sigma']`,
     /// `u = d^{(l-1)/2}` and `s^2 = u^2 E[a~^2] / p`: `along = c_0 e s`, `own = -u (E[x sigma sigma'] - c_0 e) / p`,
-    /// `across = c_1^2 s`.
+    /// `across = c_1^2 s`. THEORY.md (30).
     pub fn of(
         activation: &ActivationMoments,
         width: f64,
@@ -285,7 +285,7 @@ pub struct OneStep {
     ///
     /// The estimate `(1/n) sum y x` takes the noise that gradients share with it, and leaves that of its own removal
     /// and of the mean: `E[sigma'^2] E[y^2]` becomes `(E[sigma'^2] - c_1^2) E[y^2] + c_1^2 ((E y)^2 + |T_1|^2)`, with
-    /// y the remaining labels in the first term and the original ones in the second. Derived here.
+    /// y the remaining labels in the first term and the original ones in the second. THEORY.md (31).
     pub plug_in: Option<f64>,
 }
 

@@ -114,7 +114,7 @@ pub struct Step {
     /// `E (y - f)^2` with the frozen second layer.
     pub untrained_error: f64,
     /// One standard deviation of an entry of M of one neuron, at this d: the initial overlap and the sampling
-    /// noise of every gradient, each to leading order.
+    /// noise of every gradient, each to leading order. THEORY.md (32).
     pub fluctuation: Mat<f64>,
 }
 

@@ -47,17 +47,13 @@ impl Task<'_> {
                 return self.absent(&metric, here, reason);
             };
             if width > BOUNDED_WIDTH * n {
-                let reason = format!(
-                    "p = {width} is not far below n = {n}, as the limit of bounded width asks"
-                );
+                let reason = "p is not far below n, as the limit of bounded width asks";
                 return self.absent(&metric, here, reason);
             }
             return self.bounded_errors(step, &ridges, state);
         }
         if n.min(width) >= d.powf(PROPORTIONAL) || width >= d.powf(2.0) || n < 1.0 {
-            let reason = format!(
-                "neither p = {width} is below {BOUNDED_WIDTH} d, nor one of p and n = {n} of order d = {d}"
-            );
+            let reason = "p is not far below d, and neither p nor n is of order d";
             return self.absent(&metric, here, reason);
         }
         if self.population.is_paired() {
@@ -90,7 +86,7 @@ impl Task<'_> {
             return;
         }
         if n >= d.powf(PROPORTIONAL) || n < d.powf(SCARCE) {
-            let reason = format!("the batch of the step, n = {n}, is not of order d = {d}");
+            let reason = "the batch of the step is not of order d";
             return self.absent(&metric, here, reason);
         }
         if let Some(reason) = self.no_spike(step) {

@@ -25,6 +25,9 @@ const PROPORTIONAL: f64 = 1.5;
 /// Batches below this power of d are too small for it.
 const SCARCE: f64 = 0.5;
 
+/// Values below this are rounding.
+const ROUNDING: f64 = 1e-12;
+
 const WEIGHTS: [&str; 5] = [
     "weight_alignment",
     "weight_cosine",
@@ -98,6 +101,7 @@ impl Task<'_> {
             self.test_error(step, state);
         }
         self.merge_absent();
+        self.out.present.sort_by_key(|prediction| prediction.step);
         self.out
     }
 
@@ -196,7 +200,8 @@ impl Task<'_> {
             direction: None,
             group: None,
             ridge: None,
-            value,
+            // What vanishes in the limit is left over as rounding.
+            value: if value.abs() < ROUNDING { 0.0 } else { value },
             standard_error: None,
             spread: None,
             regime: grounds.regime,

@@ -86,6 +86,12 @@ pub(super) struct Grounds {
     pub(super) references: &'static [&'static str],
 }
 
+pub(super) const INITIAL: Grounds = Grounds {
+    regime: "the initial network, d to infinity; rows random, overlaps N(0, 1/d)",
+    source: "THEORY.md (1), start of (20)",
+    status: Status::Derived,
+    references: &["2305.18270"],
+};
 pub(super) const FRESH: Grounds = Grounds {
     regime: "d to infinity at fixed n/d, steps, eta/p; width p fixed, or p << d after the first step",
     source: "THEORY.md (20); structure after Saad and Solla 1995 and arXiv 2305.18270",
@@ -94,7 +100,7 @@ pub(super) const FRESH: Grounds = Grounds {
 };
 pub(super) const NOTHING: Grounds = Grounds {
     regime: "n = O(d^(l - delta)) for leading order l: no alignment, whatever the step size",
-    source: "THEORY.md, theorem A; arXiv 2305.18270, one step, necessity",
+    source: "THEORY.md, theorem A, after the first step C; arXiv 2305.18270",
     status: Status::Theorem,
     references: &["2305.18270"],
 };

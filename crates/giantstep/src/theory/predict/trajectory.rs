@@ -1,6 +1,6 @@
 //! Which states of a network have a limit.
 
-use super::prediction::{FRESH, NOTHING, REUSED};
+use super::prediction::{FRESH, INITIAL, NOTHING, REUSED};
 use super::{PROPORTIONAL, SCARCE, Task};
 use crate::labels::Removal;
 use crate::theory::bounded_width::Kernels;
@@ -18,11 +18,8 @@ impl Task<'_> {
         let order = self.link.leading_order();
         let mut known = steps;
         if n < d.powf(SCARCE) {
-            let reason = format!(
-                "n = {n} is far below d = {d}: nothing is learnt (theorem A), and averages over so few samples have \
-                 no limit"
-            );
-            known = self.limit(known, 0, &reason);
+            let reason = "n is far below d: nothing is learnt (theorem A), and averages over so few samples have no limit";
+            known = self.limit(known, 0, reason);
         }
         if protocol.lookahead.is_some() {
             known = self.limit(known, 0, "steps with a lookahead have no closed limit here");
@@ -69,6 +66,7 @@ impl Task<'_> {
         let none = order.is_none_or(|l| l >= 2);
         for step in 0..found.steps.len() as u32 {
             let grounds = match step {
+                0 => INITIAL,
                 2 if reused >= 2 => REUSED,
                 _ if none => NOTHING,
                 _ => FRESH,
@@ -105,7 +103,7 @@ impl Task<'_> {
     fn reused_trajectory(&mut self, known: &mut u32) -> Option<Trajectory> {
         let result = match self.effort {
             Effort::Sampled => self.dynamics.run_reused(&self.population),
-            Effort::Integrated => Err(RecursionError::Sampled { step: 2 }.into()),
+            Effort::Integrated => Err(RecursionError::Sampled { step: 1 }.into()),
         };
         match result {
             Ok(mut found) => {
