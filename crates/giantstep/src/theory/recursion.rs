@@ -265,25 +265,32 @@ impl Dynamics<'_> {
                 effort,
                 seed: seed * 1_000_003 + u64::from(step),
             };
-            // Nothing follows the last state but its error, which for pairs is an integral over one neuron or two.
-            if step == steps && population.is_paired() {
+            // Nothing follows the last state but its error, an integral over one neuron or two at a time.
+            let last = step == steps;
+            let averages = match last && population.is_paired() {
+                true => None,
+                false => task.averages(),
+            };
+            let Some(averages) = averages else {
+                if !last {
+                    return Err(match effort {
+                        Effort::Integrated => RecursionError::Sampled { step },
+                        Effort::Sampled => RecursionError::NotFinite { step },
+                    });
+                }
                 let kernels = self.kernels(population, &state, (step, effort, task.seed))?;
                 sampled |= kernels.sampled;
                 state.untrained_error = kernels.untrained_error();
                 states.push(state);
                 break;
-            }
-            let averages = task.averages().ok_or(match effort {
-                Effort::Integrated => RecursionError::Sampled { step },
-                Effort::Sampled => RecursionError::NotFinite { step },
-            })?;
+            };
             sampled |= averages.sampled;
             if let Loss::CorrelationUntil(fraction) = self.loss {
                 switched = averages.error < fraction * averages.label_power;
             }
             state.untrained_error = averages.error;
             states.push(state.clone());
-            if step < steps {
+            if !last {
                 state = self.advance(population, &fields, &state, &averages, step)?;
             }
         }

@@ -52,7 +52,7 @@ impl Task<'_> {
             }
             return self.bounded_errors(step, &ridges, state);
         }
-        if n.min(width) >= d.powf(PROPORTIONAL) || width >= d.powf(2.0) || n < 1.0 {
+        if n.min(width) >= d.powf(PROPORTIONAL) {
             let reason = "p is not far below d, and neither p nor n is of order d";
             return self.absent(&metric, here, reason);
         }

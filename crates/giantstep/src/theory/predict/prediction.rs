@@ -123,7 +123,7 @@ pub(super) const BOUNDED: Grounds = Grounds {
     references: &["cho-saul-2009", "williams-1998"],
 };
 pub(super) const RANDOM: Grounds = Grounds {
-    regime: "random features, n, p, d to infinity together",
+    regime: "random features, d to infinity, the smaller of n and p of order d",
     source: "THEORY.md (26); Gaussian equivalence: arXiv 2009.07669",
     status: Status::Theorem,
     references: &["2009.07669"],
