@@ -313,18 +313,7 @@ impl Results {
         records: Vec<Record>,
         reason: Option<(FailureKind, String)>,
     ) {
-        let axes: Vec<(String, f64)> = job
-            .point
-            .settings
-            .iter()
-            .filter(|setting| {
-                !matches!(
-                    setting.key.as_str(),
-                    "protocol.dimension" | "protocol.batch" | "network.width"
-                )
-            })
-            .map(|setting| (setting.key.clone(), setting.number()))
-            .collect();
+        let axes = job.point.axes();
         self.records
             .extend(records.into_iter().map(|record| Record {
                 axes: axes.clone(),

@@ -1,7 +1,9 @@
 //! What the binary `giantstep` is made of: plans, execution, figures, result tables and the terminal.
 
 pub mod chart;
+pub mod cite;
 pub mod commands;
+pub mod compare;
 pub mod conduct;
 pub mod execute;
 pub mod figure;
@@ -9,6 +11,7 @@ pub mod memory;
 pub mod output;
 pub mod plan;
 pub mod plot;
+pub mod predicted;
 pub mod report;
 pub mod schedule;
 pub mod signals;

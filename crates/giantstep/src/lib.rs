@@ -82,6 +82,7 @@ pub mod peak;
 pub mod readout;
 pub mod real;
 pub mod reduce;
+pub mod references;
 pub mod run;
 pub mod spec;
 pub mod theory;

@@ -8,12 +8,13 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::json;
 
-use super::run::{FailureArgs, Place, finish, rate, remaining, set_strays_aside};
+use super::run::{FailureArgs, Place, finish, rate, remaining, set_strays_aside, tell};
 use super::{Failed, print};
 use crate::conduct::{collect, id};
 use crate::execute::{Job, described, jobs};
 use crate::plan::{Plan, Scale};
-use crate::report;
+use crate::predicted::Predicted;
+use crate::report::Report;
 use crate::store::{Ending, Owner, RunId, Store, Stray, read_plan};
 use crate::terminal::{aligned, bytes, seconds};
 
@@ -251,13 +252,14 @@ impl Collect {
         set_strays_aside(&store)?;
         let results = collect(&plan, &store, &[]).map_err(Failed::work)?;
         let found = results.completed + results.failures.len();
-        let files = report::write(&plan, &store, &results, &self.folder).map_err(Failed::work)?;
-        let took = start.elapsed();
-        if self.json {
-            let json = report::json(&plan, &results, found, &files, took).map_err(Failed::work)?;
-            print(&format!("{json:#}\n"))
-        } else {
-            print(&report::text(&plan, &results, found, &files, took))
-        }
+        let report = Report {
+            plan: &plan,
+            store: &store,
+            results: &results,
+            predicted: &Predicted::of(&plan, plan.document.predictions()),
+            found,
+            took: start.elapsed(),
+        };
+        tell(&report, &self.folder, self.json)
     }
 }

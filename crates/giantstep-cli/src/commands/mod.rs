@@ -2,8 +2,10 @@
 
 mod analyze;
 mod bench;
+mod cite;
 mod folder;
 mod plot;
+mod predict;
 mod prepare;
 mod reproduce;
 mod run;
@@ -17,8 +19,10 @@ use clap::{Parser, Subcommand};
 
 pub use analyze::Analyze;
 pub use bench::Bench;
+pub use cite::Cite;
 pub use folder::{Collect, Retry, Status};
 pub use plot::Plot;
+pub use predict::Predict;
 pub use prepare::Prepare;
 pub use reproduce::Reproduce;
 pub use run::RunArgs;
@@ -38,6 +42,10 @@ pub struct Cli {
 enum Command {
     /// Run an experiment file.
     Run(RunArgs),
+    /// Tell what theory predicts of an experiment, without running it.
+    Predict(Predict),
+    /// Print the papers that an experiment rests on.
+    Cite(Cite),
     /// Reproduce a published experiment.
     Reproduce(Reproduce),
     /// Tell how far the runs of a results folder are.
@@ -89,6 +97,8 @@ impl Cli {
     pub fn execute(self) -> ExitCode {
         let done = match self.command {
             Command::Run(args) => args.execute(),
+            Command::Predict(args) => args.execute(),
+            Command::Cite(args) => args.execute(),
             Command::Reproduce(args) => args.execute(),
             Command::Status(args) => args.execute(),
             Command::Retry(args) => args.execute(),

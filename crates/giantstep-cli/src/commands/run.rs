@@ -11,9 +11,11 @@ use super::{Failed, print};
 use crate::conduct::{Manner, OnFailure, Others, Shard, collect, conduct, id};
 use crate::execute::{FailureKind, described, engine_name, jobs, predict};
 use crate::plan::{Plan, PlanError, Scale};
+use crate::predicted::Predicted;
+use crate::report::Report;
 use crate::signals::listen;
 use crate::store::{Earlier, RunId, Store};
-use crate::{report, terminal};
+use crate::terminal;
 
 /// `giantstep run FILE [--set key=value ...] [--out DIR] [--json]`
 #[derive(Debug, Args)]
@@ -184,15 +186,15 @@ pub(super) fn finish(place: &Place, on_failure: OnFailure, json: bool) -> Result
     let done = conduct(plan, store, manner, &asked).map_err(Failed::work)?;
     let results = collect(plan, store, &done.dropped).map_err(Failed::work)?;
     let took = start.elapsed();
-    let written = report::write(plan, store, &results, folder);
-    let files: &[PathBuf] = written.as_deref().unwrap_or_default();
-    if json {
-        let json = report::json(plan, &results, done.found, files, took).map_err(Failed::work)?;
-        print(&format!("{json:#}\n"))?;
-    } else {
-        print(&report::text(plan, &results, done.found, files, took))?;
-    }
-    written.map_err(Failed::work)?;
+    let report = Report {
+        plan,
+        store,
+        results: &results,
+        predicted: &Predicted::of(plan, plan.document.predictions()),
+        found: done.found,
+        took,
+    };
+    tell(&report, folder, json)?;
     let unfinished = format!(
         "{} of {} runs completed, finished steps are in {}\n  help: the same command goes on from there",
         results.completed,
@@ -217,6 +219,19 @@ pub(super) fn finish(place: &Place, on_failure: OnFailure, json: bool) -> Result
         None if results.interrupted => Err(Failed::work(format!("interrupted; {unfinished}"))),
         None => Ok(()),
     }
+}
+
+/// Writes and prints a report; what was measured is printed even where it cannot be written.
+pub(super) fn tell(report: &Report<'_>, folder: &Path, json: bool) -> Result<(), Failed> {
+    let written = report.write(folder);
+    let files: &[PathBuf] = written.as_deref().unwrap_or_default();
+    if json {
+        let json = report.json(files).map_err(Failed::work)?;
+        print(&format!("{json:#}\n"))?;
+    } else {
+        print(&report.text(files))?;
+    }
+    written.map(drop).map_err(Failed::work)
 }
 
 /// Moves files that are not what their names promise out of the way, and names them.

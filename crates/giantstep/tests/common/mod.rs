@@ -1,6 +1,7 @@
 //! Shared by the tests. Each test file uses a part of it.
 #![allow(dead_code)]
 
+pub mod against;
 pub mod explicit;
 
 use std::sync::atomic::AtomicBool;
