@@ -487,6 +487,7 @@ fn an_interrupted_run_keeps_what_it_has_measured() {
             let context = Context {
                 stop: &stop,
                 progress: &progress,
+                ranks: &Alone,
             };
             match engine {
                 "direct" => run(&experiment, &mut direct::<f64>(&experiment, 6), 6, context),
