@@ -4,12 +4,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use giantstep::batch::{Context, Direct, InLaw};
 use giantstep::cost::{Cost, EngineKind, cheaper, cost};
+use giantstep::ranks::Ranks;
 use giantstep::real::Real;
 use giantstep::run::{Outcome, Run, run};
 use giantstep::spec::{Checked, EngineChoice, Precision, SaveWeights};
 use rayon::prelude::*;
 
 use crate::plan::{Plan, Point};
+use crate::ranks;
 use crate::table::Record;
 use crate::terminal::{self, Progress};
 
@@ -41,6 +43,9 @@ pub enum ExecuteError {
         /// What the library said.
         source: rayon::ThreadPoolBuildError,
     },
+    /// The same on another rank.
+    #[error("another rank could not start its threads")]
+    Elsewhere,
 }
 
 /// The name of an engine as it is typed in a file.
@@ -60,6 +65,21 @@ pub struct Prediction {
     pub cost: Cost,
     /// The cost on the other engine.
     pub other: Cost,
+}
+
+impl Prediction {
+    /// The same run on the other engine.
+    fn swapped(self) -> Self {
+        let engine = match self.engine {
+            EngineKind::Direct => EngineKind::InLaw,
+            EngineKind::InLaw => EngineKind::Direct,
+        };
+        Self {
+            engine,
+            cost: self.other,
+            other: self.cost,
+        }
+    }
 }
 
 /// One run that did not complete.
@@ -104,7 +124,7 @@ pub struct Results {
 /// The number of threads that a point asks for.
 pub fn threads(checked: &Checked) -> usize {
     match checked.threads {
-        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        0 => ranks::cores(),
         threads => threads,
     }
 }
@@ -167,43 +187,57 @@ pub fn described(point: &Point) -> String {
 
 /// Runs every point and seed; `stop` ends the work at the next block of rows.
 ///
-/// Small runs are spread over the cores, large ones use all cores one after another; results are the same.
+/// Small runs are spread over the cores, large ones use all cores one after another; several ranks, which all call this
+/// with the same plan, share every run. Results are the same, on all ranks.
 ///
 /// # Errors
 /// [`ExecuteError`] before anything is run.
-pub fn execute(plan: &Plan, stop: &AtomicBool) -> Result<Results, ExecuteError> {
-    let predictions = plan
+pub fn execute(plan: &Plan, stop: &AtomicBool, ranks: &dyn Ranks) -> Result<Results, ExecuteError> {
+    let mut predictions = plan
         .points
         .iter()
         .map(predict)
         .collect::<Result<Vec<_>, _>>()?;
+    agree_on_engines(&mut predictions, ranks);
     let seeds = |point: &Point| point.checked.seeds.clone();
     let total = plan
         .points
         .iter()
         .zip(&predictions)
         .map(|(point, predicted)| predicted.cost.rows * (seeds(point).end - seeds(point).start));
-    let progress = Progress::new(total.sum());
+    let progress = match ranks.rank() {
+        0 => Progress::new(total.sum()),
+        _ => Progress::hidden(total.sum()),
+    };
     let report = progress.callback();
     let done = AtomicU64::new(0);
-    let count = |rows: u64| report(done.fetch_add(rows, Ordering::Relaxed) + rows);
+    // The other ranks are about as far as this one.
+    let count = |rows: u64| {
+        let rows = rows * ranks.size() as u64;
+        report(done.fetch_add(rows, Ordering::Relaxed) + rows)
+    };
+    let stopped = || ranks.any(stop.load(Ordering::Relaxed));
     let mut results = Results::default();
     for ((index, point), predicted) in plan.points.iter().enumerate().zip(&predictions) {
         let threads = threads(&point.checked);
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .map_err(|source| ExecuteError::Threads { threads, source })?;
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        let elsewhere = ranks.any(pool.is_err());
+        let pool = pool.map_err(|source| ExecuteError::Threads { threads, source })?;
+        if elsewhere {
+            return Err(ExecuteError::Elsewhere);
+        }
         results.planned += seeds(point).count();
         let one = |seed: u64| {
             let context = Context {
                 stop,
                 progress: &count,
+                ranks,
             };
             (seed, simulate(point, predicted.engine, seed, context))
         };
         // Nested parallelism would let a waiting thread start another large run: spread small ones only.
-        let spread = predicted.cost.equivalent_flops() < 2e9
+        let spread = ranks.size() == 1
+            && predicted.cost.equivalent_flops() < 2e9
             && predicted.cost.memory * threads as f64 <= point.checked.memory_limit as f64;
         let runs: Vec<(u64, Run)> = pool.install(|| match spread {
             true => seeds(point)
@@ -212,21 +246,29 @@ pub fn execute(plan: &Plan, stop: &AtomicBool) -> Result<Results, ExecuteError> 
                 .with_max_len(1)
                 .map(one)
                 .collect(),
-            false => seeds(point)
-                .take_while(|_| !stop.load(Ordering::Relaxed))
-                .map(one)
-                .collect(),
+            false => seeds(point).take_while(|_| !stopped()).map(one).collect(),
         });
         for (seed, run) in runs {
             results.keep(index, point, seed, run);
         }
-        if stop.load(Ordering::Relaxed) {
+        if stopped() {
             results.interrupted = true;
             results.planned = plan.points.iter().map(|point| seeds(point).count()).sum();
             break;
         }
     }
     Ok(results)
+}
+
+/// Takes the engines that rank 0 has chosen: the choice depends on the number of threads, which may differ.
+fn agree_on_engines(predictions: &mut [Prediction], ranks: &dyn Ranks) {
+    let mut chosen: Vec<u64> = predictions.iter().map(|p| p.engine as u64).collect();
+    ranks.announce(&mut chosen);
+    for (prediction, chosen) in predictions.iter_mut().zip(chosen) {
+        if prediction.engine as u64 != chosen {
+            *prediction = prediction.swapped();
+        }
+    }
 }
 
 /// One seed of one point.

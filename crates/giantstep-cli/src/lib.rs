@@ -6,6 +6,7 @@ pub mod figure;
 pub mod output;
 pub mod plan;
 pub mod plot;
+pub mod ranks;
 pub mod report;
 pub mod slope;
 pub mod table;

@@ -16,6 +16,7 @@ use giantstep::batch::{
 };
 use giantstep::directions::Directions;
 use giantstep::faer::{Mat, Side};
+use giantstep::ranks::Alone;
 use giantstep::real::Real;
 use giantstep::run::{Experiment, Outcome, Run, run};
 use serde_json::{Value, json};

@@ -253,7 +253,7 @@ fn whole_run(name: &str, n: u64) -> Result<Stage, Failed> {
     let plan = Plan::read(&text, "bench", &[], Scale::Full).map_err(Failed::work)?;
     let stop = AtomicBool::new(false);
     let timed = Timed::best(Precision::F32, 3, || {
-        crate::execute::execute(&plan, &stop).map(drop)
+        crate::execute::execute(&plan, &stop, &Alone).map(drop)
     })
     .map_err(Failed::work)?;
     let (p, q) = (WIDTH as f64, (WIDTH + R) as f64);

@@ -10,6 +10,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::ranks;
+
 pub use analyze::Analyze;
 pub use bench::Bench;
 pub use reproduce::Reproduce;
@@ -45,6 +47,8 @@ pub enum Failed {
     Input(String),
     /// The work was started and did not complete. Exit code 1.
     Work(String),
+    /// Another process of the group tells why; the exit code is the same.
+    Elsewhere(u8),
 }
 
 impl Failed {
@@ -54,6 +58,14 @@ impl Failed {
 
     fn work(error: impl ToString) -> Self {
         Failed::Work(error.to_string())
+    }
+
+    pub(crate) fn code(&self) -> u8 {
+        match self {
+            Failed::Work(_) => 1,
+            Failed::Input(_) => 2,
+            Failed::Elsewhere(code) => *code,
+        }
     }
 }
 
@@ -67,12 +79,11 @@ impl Cli {
             Command::Bench(args) => args.execute(),
             Command::Schema => schema::execute(),
         };
-        let (code, message) = match done {
-            Ok(()) => return ExitCode::SUCCESS,
-            Err(Failed::Work(message)) => (1, message),
-            Err(Failed::Input(message)) => (2, message),
-        };
-        eprintln!("error: {message}");
+        let code = done.as_ref().err().map_or(0, Failed::code);
+        if let Err(Failed::Work(message) | Failed::Input(message)) = done {
+            eprintln!("error: {message}");
+        }
+        ranks::leave();
         ExitCode::from(code)
     }
 }

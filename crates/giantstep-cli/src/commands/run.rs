@@ -13,6 +13,7 @@ use super::{Failed, print};
 use crate::execute::{described, engine_name, execute, predict};
 use crate::output::prepare_folder;
 use crate::plan::{Plan, PlanError, Scale};
+use crate::ranks::{self, together};
 use crate::{report, terminal};
 
 /// `giantstep run FILE [--set key=value ...] [--out DIR] [--json]`
@@ -73,7 +74,12 @@ pub(super) fn perform(
     scale: Scale,
     options: &Options,
 ) -> Result<(), Failed> {
-    let plan = Plan::read(text, origin, &options.overrides, scale).map_err(Failed::input)?;
+    let ranks = ranks::join()?;
+    let plan = Plan::read(text, origin, &options.overrides, scale).map_err(Failed::input);
+    let plan = together(ranks, plan)?;
+    if options.explain && ranks.rank() > 0 {
+        return Ok(());
+    }
     if options.explain {
         return print(&explanation(&plan)?);
     }
@@ -85,24 +91,42 @@ pub(super) fn perform(
         .out
         .clone()
         .unwrap_or_else(|| Path::new("results").join(name));
-    for point in &plan.points {
-        predict(point).map_err(Failed::input)?;
+    let fits = plan
+        .points
+        .iter()
+        .try_for_each(|point| predict(point).map(drop));
+    let ready = fits
+        .map_err(Failed::input)
+        .and_then(|()| match ranks.rank() {
+            0 => prepare_folder(&folder).map_err(Failed::input),
+            _ => Ok(()),
+        });
+    together(ranks, ready)?;
+    if ranks.rank() == 0 {
+        announce(&plan, ranks.size())?;
     }
-    prepare_folder(&folder).map_err(Failed::input)?;
-    announce(&plan)?;
     let stop = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&stop);
+    let first = ranks.rank() == 0;
     // A second Ctrl-C ends the process at once.
     let handler = move || {
         if asked.swap(true, Ordering::Relaxed) {
             std::process::exit(1);
         }
-        eprintln!("\nstopping; finished steps are kept (again: stop at once)");
+        if first {
+            eprintln!("\nstopping; finished steps are kept (again: stop at once)");
+        }
     };
     ctrlc::set_handler(handler).map_err(Failed::work)?;
     let start = Instant::now();
-    let results = execute(&plan, &stop).map_err(Failed::input)?;
+    let results = execute(&plan, &stop, ranks).map_err(Failed::input)?;
     let took = start.elapsed();
+    if !first {
+        return match results.interrupted || !results.failures.is_empty() {
+            true => Err(Failed::Elsewhere(1)),
+            false => Ok(()),
+        };
+    }
     let written = report::write(&plan, &results, &folder);
     let files: &[PathBuf] = written.as_deref().unwrap_or_default();
     if options.json {
@@ -139,13 +163,13 @@ pub(super) fn perform(
 const LONG: f64 = 5.0;
 
 /// Says on standard error what a long plan will cost.
-fn announce(plan: &Plan) -> Result<(), Failed> {
+fn announce(plan: &Plan, ranks: usize) -> Result<(), Failed> {
     let (flops, memory) = total(plan)?;
     // At 100 GFLOP/s and core nothing of less work is long, and the peak need not be measured.
     if flops < LONG * 1e11 && !stderr().is_terminal() {
         return Ok(());
     }
-    let rate = rate(plan);
+    let rate = rate(plan) * ranks as f64;
     let seconds = flops / rate;
     if seconds > LONG {
         let runs: u64 = plan
@@ -154,8 +178,12 @@ fn announce(plan: &Plan) -> Result<(), Failed> {
             .map(|point| point.checked.seeds.end - point.checked.seeds.start)
             .sum();
         eprintln!(
-            "{runs} runs at {} points: about {}, up to {} of memory",
+            "{runs} runs at {} points{}: about {}, up to {} of memory",
             plan.points.len(),
+            match ranks {
+                1 => String::new(),
+                _ => format!(", {ranks} ranks of {} threads", ranks::cores()),
+            },
             terminal::seconds(seconds),
             terminal::bytes(memory as u64)
         );
@@ -185,11 +213,7 @@ fn rate(plan: &Plan) -> f64 {
         .map_or(giantstep::spec::Precision::F32, |point| {
             point.checked.precision
         });
-    0.66e9
-        * peak(
-            precision,
-            std::thread::available_parallelism().map_or(1, usize::from),
-        )
+    0.66e9 * peak(precision, ranks::cores())
 }
 
 /// The cost model, shown for every point.
