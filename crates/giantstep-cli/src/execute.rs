@@ -129,7 +129,8 @@ pub fn threads(checked: &Checked) -> usize {
     }
 }
 
-/// The engine and cost of one run of a point.
+/// The engine and cost of one run of a point; the memory is that of one rank, the engine what one process would take, so
+/// that results do not depend on the number of ranks.
 ///
 /// # Errors
 /// [`ExecuteError::Memory`] if it does not fit into the memory limit.
@@ -147,7 +148,13 @@ pub fn predict(point: &Point) -> Result<Prediction, ExecuteError> {
             limit as f64,
         ),
     };
-    let of = |engine| cost(&checked.experiment, engine, checked.precision, threads);
+    let of = |engine| {
+        let cost = cost(&checked.experiment, engine, checked.precision, threads);
+        Cost {
+            memory: cost.memory_on(ranks::size()),
+            ..cost
+        }
+    };
     let other = match engine {
         EngineKind::Direct => EngineKind::InLaw,
         EngineKind::InLaw => EngineKind::Direct,

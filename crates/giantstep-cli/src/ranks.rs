@@ -20,6 +20,14 @@ pub fn join() -> Result<&'static dyn Ranks, Failed> {
     }
 }
 
+/// The number of processes in the group that this one has joined.
+pub fn size() -> usize {
+    #[cfg(feature = "mpi")]
+    return world::size();
+    #[cfg(not(feature = "mpi"))]
+    1
+}
+
 /// A whole number in the environment.
 fn number(name: &str) -> Option<usize> {
     env::var(name).ok()?.parse().ok()
@@ -174,6 +182,10 @@ mod world {
             SimpleCommunicator::world().abort(101)
         }));
         Ok(WORLD.get_or_init(|| World { rank, size }))
+    }
+
+    pub(super) fn size() -> usize {
+        WORLD.get().map_or(1, |world| world.size)
     }
 
     pub(super) fn leave() {
