@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use giantstep::batch::Context;
+use giantstep::ranks::Ranks;
 use giantstep::run::Run;
 use giantstep::spec::SaveWeights;
 
@@ -105,7 +106,7 @@ pub fn id(job: &Job<'_>) -> RunId {
 /// How long to wait before looking again at the runs of others.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
-/// Works off the runs of a plan that the store does not hold.
+/// Works off the runs of a plan that the store does not hold; other ranks take part by [`attend`], until [`dismiss`].
 ///
 /// # Errors
 /// A run does not fit into memory (nothing is begun), or a result cannot be written (what is finished is kept).
@@ -113,6 +114,7 @@ pub fn conduct(
     plan: &Plan,
     store: &Store,
     manner: Manner,
+    ranks: &dyn Ranks,
     asked: &Asked,
 ) -> Result<Done, ConductError> {
     let all = jobs(plan)?;
@@ -150,6 +152,8 @@ pub fn conduct(
                 }
                 Ok(Computed::Before) => {}
                 Ok(Computed::Dropped(run)) => {
+                    // It may be another rank that was asked to end.
+                    asked.ask_to_stop();
                     let mut dropped = dropped.lock().unwrap_or_else(PoisonError::into_inner);
                     dropped.push((*number, *run));
                 }
@@ -162,7 +166,7 @@ pub fn conduct(
                 }
             }
         };
-        work(&jobs, &asked.stop, &|| !asked.to_end(), &one)?;
+        work(&jobs, ranks, &asked.stop, &|| !asked.to_end(), &one)?;
         let elsewhere = elsewhere.into_inner();
         missing(&mut todo);
         done.elsewhere = elsewhere;
@@ -181,6 +185,32 @@ pub fn conduct(
     done.dropped.sort_by_key(|(number, _)| *number);
     Ok(done)
 }
+
+/// Takes part in every run that rank 0 announces.
+///
+/// # Errors
+/// [`ExecuteError::Threads`] if threads cannot be started: the process should end, and with it the group.
+pub fn attend(plan: &Plan, ranks: &dyn Ranks, asked: &Asked) -> Result<(), ExecuteError> {
+    loop {
+        let mut numbers = DISMISSED;
+        ranks.announce(&mut numbers);
+        let Some(job) = Job::from_numbers(plan, numbers) else {
+            return Ok(());
+        };
+        // What it returns is the same on all ranks, and rank 0 keeps it.
+        let take_part =
+            |_: usize, job: &Job<'_>, context: Context<'_>| drop(simulate(job, context));
+        work(&[job], ranks, &asked.stop, &|| true, &take_part)?;
+    }
+}
+
+/// Tells the other ranks that no further run will be announced.
+pub fn dismiss(ranks: &dyn Ranks) {
+    ranks.announce(&mut DISMISSED.clone());
+}
+
+/// The numbers of no run.
+const DISMISSED: [u64; 3] = [u64::MAX; 3];
 
 /// What became of one run.
 enum Computed {
@@ -209,6 +239,7 @@ fn compute(
     if store.has(id) {
         return Ok(Computed::Before);
     }
+    context.ranks.announce(&mut job.as_numbers());
     let run = simulate(job, context);
     let (records, ending) = match &run {
         Ok(run) => match failure(&run.outcome) {

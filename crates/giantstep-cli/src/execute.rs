@@ -7,12 +7,14 @@ use std::sync::{Mutex, PoisonError};
 
 use giantstep::batch::{Context, Direct, InLaw};
 use giantstep::cost::{Cost, EngineKind, cheaper, cost};
+use giantstep::ranks::Alone;
 use giantstep::real::Real;
 use giantstep::run::{Outcome, Run, run};
 use giantstep::spec::{Checked, EngineChoice, Precision};
 
 use crate::memory;
 use crate::plan::{Plan, Point};
+use crate::ranks;
 use crate::schedule::work;
 use crate::table::Record;
 use crate::terminal;
@@ -66,6 +68,20 @@ pub struct Prediction {
     pub other: Cost,
 }
 
+impl Prediction {
+    /// The same run on the other engine.
+    fn swapped(self) -> Self {
+        Self {
+            engine: match self.engine {
+                EngineKind::Direct => EngineKind::InLaw,
+                EngineKind::InLaw => EngineKind::Direct,
+            },
+            cost: self.other,
+            other: self.cost,
+        }
+    }
+}
+
 /// One run of a plan.
 #[derive(Debug, Clone, Copy)]
 pub struct Job<'a> {
@@ -77,6 +93,32 @@ pub struct Job<'a> {
     pub seed: u64,
     /// What it will take.
     pub predicted: Prediction,
+}
+
+impl Job<'_> {
+    /// The run in numbers that another rank with the same plan understands.
+    pub fn as_numbers(&self) -> [u64; 3] {
+        [self.index as u64, self.seed, self.predicted.engine as u64]
+    }
+
+    /// The run of a plan that these numbers stand for; none if it has no such point.
+    pub fn from_numbers(plan: &Plan, [index, seed, engine]: [u64; 3]) -> Option<Job<'_>> {
+        let index = usize::try_from(index).ok()?;
+        let point = plan.points.get(index)?;
+        let predicted = predict(point).ok()?;
+        // The choice of the engine depends on the number of threads, which may differ.
+        let predicted = if predicted.engine as u64 == engine {
+            predicted
+        } else {
+            predicted.swapped()
+        };
+        Some(Job {
+            point,
+            index,
+            seed,
+            predicted,
+        })
+    }
 }
 
 /// One run that did not complete.
@@ -120,20 +162,13 @@ pub struct Results {
 /// The number of threads that a point asks for.
 pub fn threads(checked: &Checked) -> usize {
     match checked.threads {
-        0 => cores(),
+        0 => ranks::cores(),
         threads => threads,
     }
 }
 
-/// The cores that this process may use: those of the machine, or fewer where a batch system grants fewer.
-fn cores() -> usize {
-    let here = std::thread::available_parallelism().map_or(1, usize::from);
-    let granted = std::env::var("SLURM_CPUS_PER_TASK").ok();
-    let granted = granted.and_then(|text| text.parse::<usize>().ok());
-    granted.map_or(here, |granted| granted.clamp(1, here))
-}
-
-/// The engine and cost of one run of a point.
+/// The engine and cost of one run of a point; the memory is that of one rank, the engine what one process would take, so
+/// that results do not depend on the number of ranks.
 ///
 /// # Errors
 /// [`ExecuteError::Memory`] if it does not fit into the memory limit.
@@ -151,7 +186,13 @@ pub fn predict(point: &Point) -> Result<Prediction, ExecuteError> {
             limit as f64,
         ),
     };
-    let of = |engine| cost(&checked.experiment, engine, checked.precision, threads);
+    let of = |engine| {
+        let cost = cost(&checked.experiment, engine, checked.precision, threads);
+        Cost {
+            memory: cost.memory_on(ranks::size()),
+            ..cost
+        }
+    };
     let other = match engine {
         EngineKind::Direct => EngineKind::InLaw,
         EngineKind::InLaw => EngineKind::Direct,
@@ -219,7 +260,7 @@ pub fn execute(plan: &Plan, stop: &AtomicBool) -> Result<Results, ExecuteError> 
         let mut ended = ended.lock().unwrap_or_else(PoisonError::into_inner);
         ended.insert(number, run);
     };
-    work(&jobs, stop, &|| !stop.load(Ordering::Relaxed), &one)?;
+    work(&jobs, &Alone, stop, &|| !stop.load(Ordering::Relaxed), &one)?;
     let ended = ended.into_inner().unwrap_or_else(PoisonError::into_inner);
     let mut results = Results {
         planned: jobs.len(),
@@ -244,7 +285,9 @@ pub fn execute(plan: &Plan, stop: &AtomicBool) -> Result<Results, ExecuteError> 
 /// One run. A run that does not fit into what memory is left, or whose code panics, is told from others by its reason.
 pub fn simulate(job: &Job<'_>, context: Context<'_>) -> Result<Run, String> {
     let needed = job.predicted.cost.memory as u64;
-    if let Some(available) = memory::available().filter(|available| *available < needed) {
+    let short = memory::available().filter(|available| *available < needed);
+    if context.ranks.any(short.is_some()) {
+        let available = short.unwrap_or_default();
         return Err(format!(
             "out of memory: the run needs about {}, and {} can still be had; free memory or choose smaller n, d or p, then \
              `giantstep retry --failed`",

@@ -12,6 +12,7 @@ pub mod output;
 pub mod plan;
 pub mod plot;
 pub mod predicted;
+pub mod ranks;
 pub mod report;
 pub mod schedule;
 pub mod signals;

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use giantstep::batch::Context;
+use giantstep::ranks::Ranks;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::execute::{ExecuteError, Job, threads};
@@ -98,12 +99,13 @@ fn pool(threads: usize) -> Result<ThreadPool, ExecuteError> {
 }
 
 /// Hands every job to `one`, with its number, while `go_on` says so; `stop` ends those under way at the next block of
-/// rows. Shows progress on standard error.
+/// rows. Shows progress on standard error. Runs that several ranks share go one by one.
 ///
 /// # Errors
 /// [`ExecuteError::Threads`] if threads cannot be started.
 pub fn work(
     jobs: &[Job<'_>],
+    ranks: &dyn Ranks,
     stop: &AtomicBool,
     go_on: &(dyn Fn() -> bool + Sync),
     one: &(dyn Fn(usize, &Job<'_>, Context<'_>) + Sync),
@@ -113,10 +115,15 @@ pub fn work(
     let progress = Progress::new(jobs.iter().map(|job| job.predicted.cost.rows).sum());
     let report = progress.callback();
     let done = AtomicU64::new(0);
-    let count = |rows: u64| report(done.fetch_add(rows, Ordering::Relaxed) + rows);
+    // Other ranks are about as far as this one.
+    let count = |rows: u64| {
+        let rows = rows * ranks.size() as u64;
+        report(done.fetch_add(rows, Ordering::Relaxed) + rows);
+    };
     let context = Context {
         stop,
         progress: &count,
+        ranks,
     };
 
     // A pool of one thread for each worker: within a shared pool a thread that waits for a part of its run would

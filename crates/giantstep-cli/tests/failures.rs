@@ -401,3 +401,22 @@ fn an_interrupted_run_keeps_what_is_finished() {
         "other numbers than an undisturbed run"
     );
 }
+
+/// Otherwise every process would do all of the work and write over the results of the others.
+#[cfg(not(feature = "mpi"))]
+#[test]
+fn processes_that_cannot_share_are_refused_once() {
+    let toy = Toy::new(TOY);
+    for (rank, told) in [("0", 1), ("1", 0)] {
+        let output = giantstep()
+            .args(toy.arguments(&[]))
+            .env("OMPI_COMM_WORLD_SIZE", "4")
+            .env("OMPI_COMM_WORLD_RANK", rank)
+            .output()
+            .expect("a process");
+        assert_eq!(output.status.code(), Some(2));
+        let errors = text(&output.stderr);
+        assert_eq!(errors.matches("--features mpi").count(), told, "{errors}");
+        assert!(!toy.path("out").exists());
+    }
+}

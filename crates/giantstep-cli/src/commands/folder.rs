@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
+use giantstep::ranks::Alone;
 use serde::Serialize;
 use serde_json::json;
 
@@ -240,7 +241,7 @@ impl Retry {
             folder: self.folder,
             store,
         };
-        finish(&place, self.failure.on_failure(), self.json)
+        finish(&place, self.failure.on_failure(), self.json, &Alone)
     }
 }
 

@@ -17,6 +17,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::ranks;
+
 pub use analyze::Analyze;
 pub use bench::Bench;
 pub use cite::Cite;
@@ -79,6 +81,8 @@ pub enum Failed {
     Work(String),
     /// The end was asked for and work is left that the same command goes on with: exit code 75.
     Unfinished(String),
+    /// Another process of the group tells why; the exit code is the same.
+    Elsewhere(u8),
 }
 
 impl Failed {
@@ -88,6 +92,15 @@ impl Failed {
 
     fn work(error: impl ToString) -> Self {
         Failed::Work(error.to_string())
+    }
+
+    pub(crate) fn code(&self) -> u8 {
+        match self {
+            Failed::Work(_) => 1,
+            Failed::Input(_) => 2,
+            Failed::Unfinished(_) => 75,
+            Failed::Elsewhere(code) => *code,
+        }
     }
 }
 
@@ -111,13 +124,13 @@ impl Cli {
             Command::Plot(args) => args.execute(),
             Command::Schema => schema::execute(),
         };
-        let (code, message) = match done {
-            Ok(()) => return ExitCode::SUCCESS,
-            Err(Failed::Work(message)) => (1, message),
-            Err(Failed::Input(message)) => (2, message),
-            Err(Failed::Unfinished(message)) => (75, message),
-        };
-        eprintln!("error: {message}");
+        let code = done.as_ref().err().map_or(0, Failed::code);
+        if let Err(Failed::Work(message) | Failed::Input(message) | Failed::Unfinished(message)) =
+            done
+        {
+            eprintln!("error: {message}");
+        }
+        ranks::leave();
         ExitCode::from(code)
     }
 }

@@ -20,7 +20,9 @@ pub struct Prepare {
 impl Prepare {
     pub(super) fn execute(self) -> Result<(), Failed> {
         let (text, origin, scale) = self.file.read()?;
-        let place = self.place.open(&text, &origin, scale)?;
+        let place = self
+            .place
+            .open(self.place.plan(&text, &origin, scale)?, scale)?;
         let left = remaining(&place.plan, &|id| place.store.has(id))?;
         let jobs = jobs(&place.plan).map_err(Failed::input)?;
         print(&format!(

@@ -6,12 +6,16 @@ use std::time::Instant;
 
 use clap::Args;
 use giantstep::peak::peak;
+use giantstep::ranks::Ranks;
 
 use super::{Failed, print};
-use crate::conduct::{Manner, OnFailure, Others, Shard, collect, conduct, id};
+use crate::conduct::{
+    Done, Manner, OnFailure, Others, Shard, attend, collect, conduct, dismiss, id,
+};
 use crate::execute::{FailureKind, described, engine_name, jobs, predict};
 use crate::plan::{Plan, PlanError, Scale};
 use crate::predicted::Predicted;
+use crate::ranks::{self, together};
 use crate::report::Report;
 use crate::signals::listen;
 use crate::store::{Earlier, RunId, Store};
@@ -118,13 +122,32 @@ pub(super) fn perform(
     scale: Scale,
     options: &Options,
 ) -> Result<(), Failed> {
+    let ranks = ranks::join()?;
+    let plan = options.place.plan(text, origin, scale);
+    let plan = together(ranks, plan)?;
     if options.explain {
-        let plan =
-            Plan::read(text, origin, &options.place.overrides, scale).map_err(Failed::input)?;
-        return print(&explanation(&plan)?);
+        return match ranks.rank() {
+            0 => print(&explanation(&plan)?),
+            _ => Ok(()),
+        };
     }
-    let place = options.place.open(text, origin, scale)?;
-    finish(&place, options.failure.on_failure(), options.json)
+    let on_failure = options.failure.on_failure();
+    if ranks.rank() > 0 {
+        return take_part(&plan, ranks);
+    }
+    let place = together(ranks, options.place.open(plan, scale))?;
+    together(ranks, finish(&place, on_failure, options.json, ranks))
+}
+
+/// What a rank other than the first does: its part of every run.
+fn take_part(plan: &Plan, ranks: &dyn Ranks) -> Result<(), Failed> {
+    let asked = together(ranks, listen().map_err(Failed::work))?;
+    if let Err(error) = attend(plan, ranks, &asked) {
+        // The others wait for this process in the middle of a run; its end is theirs.
+        eprintln!("error: rank {}: {error}", ranks.rank());
+        std::process::exit(1);
+    }
+    together(ranks, Ok(()))
 }
 
 /// A plan in its results folder.
@@ -136,10 +159,13 @@ pub(super) struct Place {
 }
 
 impl PlaceArgs {
-    /// Reads an experiment and puts its plan into the results folder.
-    pub(super) fn open(&self, text: &str, origin: &str, scale: Scale) -> Result<Place, Failed> {
-        let plan = Plan::read(text, origin, &self.overrides, scale).map_err(Failed::input)?;
-        // What cannot fit is refused before anything is touched.
+    /// Reads an experiment.
+    pub(super) fn plan(&self, text: &str, origin: &str, scale: Scale) -> Result<Plan, Failed> {
+        Plan::read(text, origin, &self.overrides, scale).map_err(Failed::input)
+    }
+
+    /// Puts a plan into the results folder; what cannot fit is refused before anything is touched.
+    pub(super) fn open(&self, plan: Plan, scale: Scale) -> Result<Place, Failed> {
         jobs(&plan).map_err(Failed::input)?;
         let name = plan
             .points
@@ -168,22 +194,21 @@ impl PlaceArgs {
 }
 
 /// Works off what is left of a plan and reports all of it.
-pub(super) fn finish(place: &Place, on_failure: OnFailure, json: bool) -> Result<(), Failed> {
+pub(super) fn finish(
+    place: &Place,
+    on_failure: OnFailure,
+    json: bool,
+    ranks: &dyn Ranks,
+) -> Result<(), Failed> {
     let Place {
         plan,
         folder,
         store,
     } = place;
-    set_strays_aside(store)?;
-    announce(plan, store)?;
-    let asked = listen().map_err(Failed::work)?;
     let start = Instant::now();
-    let manner = Manner {
-        shard: Shard::ALL,
-        on_failure,
-        others: Others::AreAwaited,
-    };
-    let done = conduct(plan, store, manner, &asked).map_err(Failed::work)?;
+    let done = work_off(place, on_failure, ranks);
+    dismiss(ranks);
+    let done = done?;
     let results = collect(plan, store, &done.dropped).map_err(Failed::work)?;
     let took = start.elapsed();
     let report = Report {
@@ -221,6 +246,20 @@ pub(super) fn finish(place: &Place, on_failure: OnFailure, json: bool) -> Result
     }
 }
 
+/// Works off what is left of a plan.
+fn work_off(place: &Place, on_failure: OnFailure, ranks: &dyn Ranks) -> Result<Done, Failed> {
+    let Place { plan, store, .. } = place;
+    set_strays_aside(store)?;
+    announce(plan, store, ranks)?;
+    let asked = listen().map_err(Failed::work)?;
+    let manner = Manner {
+        shard: Shard::ALL,
+        on_failure,
+        others: Others::AreAwaited,
+    };
+    conduct(plan, store, manner, ranks, &asked).map_err(Failed::work)
+}
+
 /// Writes and prints a report; what was measured is printed even where it cannot be written.
 pub(super) fn tell(report: &Report<'_>, folder: &Path, json: bool) -> Result<(), Failed> {
     let written = report.write(folder);
@@ -248,13 +287,13 @@ pub(super) fn set_strays_aside(store: &Store) -> Result<(), Failed> {
 const LONG: f64 = 5.0;
 
 /// Says on standard error what the runs that are left will cost, if that is long.
-pub(super) fn announce(plan: &Plan, store: &Store) -> Result<(), Failed> {
+pub(super) fn announce(plan: &Plan, store: &Store, ranks: &dyn Ranks) -> Result<(), Failed> {
     let left = remaining(plan, &|id| store.has(id))?;
     // At 100 GFLOP/s and core nothing of less work is long, and the peak need not be measured.
     if left.flops < LONG * 1e11 && !stderr().is_terminal() {
         return Ok(());
     }
-    let seconds = left.flops / rate(plan);
+    let seconds = left.flops / rate(plan) / ranks.size() as f64;
     if seconds > LONG {
         eprintln!(
             "{} of {} runs are left: about {}, up to {} of memory",
@@ -305,11 +344,7 @@ pub(super) fn rate(plan: &Plan) -> f64 {
         .map_or(giantstep::spec::Precision::F32, |point| {
             point.checked.precision
         });
-    0.66e9
-        * peak(
-            precision,
-            std::thread::available_parallelism().map_or(1, usize::from),
-        )
+    0.66e9 * peak(precision, ranks::cores())
 }
 
 /// The cost model, shown for every point.

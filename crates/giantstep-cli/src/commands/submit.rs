@@ -52,7 +52,9 @@ const USUAL_TASK: f64 = 600.0;
 impl Submit {
     pub(super) fn execute(self) -> Result<(), Failed> {
         let (text, origin, scale) = self.file.read()?;
-        let place = self.place.open(&text, &origin, scale)?;
+        let place = self
+            .place
+            .open(self.place.plan(&text, &origin, scale)?, scale)?;
         let jobs = jobs(&place.plan).map_err(Failed::input)?;
         let per_task = match self.per_task {
             Some(runs) => runs as usize,

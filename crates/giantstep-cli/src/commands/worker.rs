@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::Args;
+use giantstep::ranks::Alone;
 
 use super::Failed;
 use super::folder::plan_of;
@@ -50,7 +51,7 @@ impl Worker {
             on_failure: self.failure.on_failure(),
             others: Others::AreLeft,
         };
-        let done = conduct(&plan, &store, manner, &asked).map_err(Failed::work)?;
+        let done = conduct(&plan, &store, manner, &Alone, &asked).map_err(Failed::work)?;
         let summary = format!(
             "{} runs found, {} computed, {} under way elsewhere, {} left",
             done.found, done.computed, done.elsewhere, done.left
