@@ -70,7 +70,7 @@ impl Compared {
 }
 
 /// The most lines of a comparison; the farthest are shown.
-const MOST_LINES: usize = 24;
+const MOST_LINES: usize = 16;
 
 /// The comparison, what has no prediction, and why.
 pub fn text(plan: &Plan, predicted: &Predicted, rows: &[Row]) -> String {
@@ -119,7 +119,13 @@ fn table(compared: &[Compared]) -> String {
             c.distance.map(|z| format!("{z:+.1}")).unwrap_or_default(),
             verdict.to_owned(),
             status(c.prediction.status).to_owned(),
-            c.prediction.source.to_owned(),
+            // The formula; --json and `predict` have the whole source.
+            c.prediction
+                .source
+                .split(';')
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
         ]
     });
     let header = ["predicted", "error", "s.e. apart", "", "", "source"];

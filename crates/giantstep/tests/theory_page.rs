@@ -157,8 +157,7 @@ fn arxiv_numbers(text: &str) -> Vec<String> {
                     && number.len() == 5
                     && digits(date)
                     && digits(number)
-                    && date < "30"
-                    && date >= "07"
+                    && ("07".."30").contains(&date)
                     && month.is_some_and(|m| (1..=12).contains(&m))
             }
             None => false,

@@ -40,7 +40,12 @@ impl Curves {
         for (index, value) in curves.iter().enumerate() {
             let here = |record: &Record| by.is_none_or(|by| column_of(record, by) == Some(*value));
             let (colour, shape, label) = appearance(view.plan, by, *value, index, curves.len());
+            let at = |record: &Record| column_of(record, &self.x);
             let part = measured.iter().copied().filter(|r| here(r));
+            let expected = foretold.iter().map(|f| &f.record).filter(|r| here(r));
+            // Where theory has a value at every place, it is the curve and what was measured are the dots.
+            let covered =
+                distinct(part.clone().filter_map(at)) == distinct(expected.filter_map(at));
             for series in self.series(part, |record| record) {
                 let series: Vec<Record> = series.into_iter().cloned().collect();
                 let marks = match self.statistic {
@@ -49,6 +54,9 @@ impl Curves {
                 };
                 drawn += marks.len();
                 for mark in marks {
+                    if covered && matches!(mark.geometry, Geometry::Line { .. }) {
+                        continue;
+                    }
                     // A band needs no entry of its own in the legend.
                     let mark = match mark.geometry {
                         Geometry::Band { .. } => mark,

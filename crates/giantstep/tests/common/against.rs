@@ -84,6 +84,16 @@ pub fn place(p: &Prediction) -> Place {
 
 /// Every prediction of an experiment lies within three standard errors of its measurement, `bias` apart.
 pub fn overlay(changes: Value, seeds: u64, bias: f64) -> Vec<Prediction> {
+    overlay_of(changes, seeds, bias, |_| true)
+}
+
+/// [`overlay`] of the predictions chosen.
+pub fn overlay_of(
+    changes: Value,
+    seeds: u64,
+    bias: f64,
+    chosen: fn(&Prediction) -> bool,
+) -> Vec<Prediction> {
     let checked = experiment(changes);
     let predictions = predict(&checked.experiment);
     let measured = measured(&simulate(&checked, 0..seeds));
@@ -91,7 +101,7 @@ pub fn overlay(changes: Value, seeds: u64, bias: f64) -> Vec<Prediction> {
         println!("absent {absent:?}");
     }
     let mut failed = Vec::new();
-    for p in &predictions.present {
+    for p in predictions.present.iter().filter(|p| chosen(p)) {
         let m = measured
             .get(&place(p))
             .unwrap_or_else(|| panic!("nothing measured beside {p:?}"));

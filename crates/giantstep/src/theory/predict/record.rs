@@ -128,7 +128,11 @@ impl Task<'_> {
                 (0..r).map(|k| 2.0 * cosine(c, k).abs() * error(c, k)).sum()
             })
         };
-        let value = all(self, &|c| state.alignment(c));
+        // Random rows are aligned by r/d, exactly.
+        let value = match step {
+            0 => r as f64 / self.dynamics.dimension,
+            _ => all(self, &|c| state.alignment(c)),
+        };
         let doubt = errors.map(|e| {
             error(self, &|c, k| state.cosine(c, k), &|c, k| {
                 e.overlap[(c, k)] / state.norm(c)
