@@ -81,51 +81,59 @@ impl Ranks for Alone {
     }
 }
 
-/// Which blocks belong to which rank: ranges of whole aligned subtrees of the tree in which blocks are summed
+/// Which blocks belong to which rank: ranges of whole subtrees of the tree in which blocks are summed
 /// ([`crate::reduce`]), so that ranks exchange sums of subtrees and the order of summation stays.
 ///
-/// The subtrees are the largest that give no rank more than 17/16 of an equal share: one for each rank where blocks
-/// and ranks are powers of two.
+/// The subtrees lie at the least depth that gives no rank more than 17/16 of an equal share, or as deep as all of them
+/// have blocks: one subtree for each rank where their number is a power of two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Share {
     blocks: usize,
     ranks: usize,
-    /// Blocks of one subtree, a power of two.
-    unit: usize,
+    depth: u32,
 }
 
 impl Share {
     /// The division of `blocks` blocks over `ranks` ranks.
     pub fn new(blocks: usize, ranks: usize) -> Self {
-        let equal = blocks.div_ceil(ranks);
-        let mut unit = equal.next_power_of_two();
-        let largest = |unit: usize| blocks.div_ceil(unit).div_ceil(ranks) * unit;
-        while unit > 1 && largest(unit).min(blocks) * 16 > equal * 17 {
-            unit /= 2;
-        }
-        Self {
+        let at = |depth| Self {
             blocks,
             ranks,
-            unit,
-        }
+            depth,
+        };
+        let most = blocks.div_ceil(ranks) * 17 / 16;
+        let even = |share: &Self| (0..ranks).all(|rank| share.of(rank).len() <= most);
+        (0..usize::BITS)
+            .map(at)
+            // Deeper nodes may be empty.
+            .find(|share| even(share) || 2 << share.depth > blocks)
+            .unwrap_or(at(0))
     }
 
-    fn units(&self) -> usize {
-        self.blocks.div_ceil(self.unit)
+    /// The first block of node `index` at a depth of the tree, where nodes divide the blocks evenly.
+    pub fn start(&self, depth: u32, index: usize) -> usize {
+        ((index as u128 * self.blocks as u128) >> depth) as usize
     }
 
     /// The blocks of one rank; rank 0 has the first.
     pub fn of(&self, rank: usize) -> Range<usize> {
         let start = |rank: usize| {
-            let units = (rank * self.units()).div_ceil(self.ranks);
-            (units * self.unit).min(self.blocks)
+            let subtrees = (rank << self.depth).div_ceil(self.ranks);
+            self.start(self.depth, subtrees)
         };
         start(rank)..start(rank + 1)
     }
 
-    /// The rank of one block.
-    pub fn owner(&self, block: usize) -> usize {
-        block / self.unit * self.ranks / self.units()
+    /// The rank that owns the first block of a node, and the one that owns the last.
+    pub fn owners(&self, depth: u32, index: usize) -> (usize, usize) {
+        let owner = |subtree: usize| (subtree * self.ranks) >> self.depth;
+        match self.depth.checked_sub(depth) {
+            Some(below) => (owner(index << below), owner(((index + 1) << below) - 1)),
+            None => {
+                let owner = owner(index >> (depth - self.depth));
+                (owner, owner)
+            }
+        }
     }
 }
 
@@ -142,8 +150,9 @@ mod tests {
                 for rank in 0..ranks {
                     let own = share.of(rank);
                     assert_eq!(own.start, next, "{blocks} blocks, {ranks} ranks");
-                    assert!(own.len() * 16 <= blocks.div_ceil(ranks) * 17);
-                    assert!(own.clone().all(|block| share.owner(block) == rank));
+                    let many = blocks >= 32 * ranks;
+                    assert!(!many || own.len() * 16 <= blocks.div_ceil(ranks) * 17);
+                    assert!(own.len() <= 2 * blocks.div_ceil(ranks));
                     next = own.end;
                 }
                 assert_eq!(next, blocks);
@@ -153,8 +162,8 @@ mod tests {
 
     #[test]
     fn powers_of_two_give_one_subtree_each() {
-        for (blocks, ranks, unit) in [(1024, 4, 256), (1000, 4, 256), (1024, 3, 32), (7, 1, 8)] {
-            assert_eq!(Share::new(blocks, ranks).unit, unit);
+        for (blocks, ranks, depth) in [(1024, 4, 2), (5462, 64, 6), (1024, 3, 5), (7, 1, 0)] {
+            assert_eq!(Share::new(blocks, ranks).depth, depth);
         }
     }
 }

@@ -6,8 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use crate::batch::{Context, Interrupted};
 use crate::ranks::{Alone, Ranks, Share};
 
-/// Sums the contributions of `blocks` blocks in a fixed binary tree, so that the bits of the result do not depend
-/// on the number of threads; `leaf` gets the number of a block and a zeroed buffer of `length` to fill.
+/// Sums the contributions of `blocks` blocks in a fixed binary tree, whose nodes halve their blocks as evenly as can be,
+/// so that the bits of the result do not depend on the number of threads; `leaf` gets the number of a block and a
+/// zeroed buffer of `length` to fill.
 ///
 /// About `threads * log2(blocks)` buffers exist at a time.
 pub fn tree_sum(blocks: usize, length: usize, leaf: impl Fn(usize, &mut [f64]) + Sync) -> Vec<f64> {
@@ -18,8 +19,8 @@ pub fn tree_sum(blocks: usize, length: usize, leaf: impl Fn(usize, &mut [f64]) +
 /// as on one rank.
 ///
 /// Each rank first sums its own subtrees; their sums are added on the way up the tree by the rank that owns the
-/// first block, and rank 0 broadcasts the total: `R - 1` messages of `length` numbers each way where blocks and
-/// ranks are powers of two, at most `log2(blocks)` times as many on the way up otherwise.
+/// first block, and rank 0 broadcasts the total: `R - 1` messages of `length` numbers each way if the number R of ranks
+/// is a power of two, about three times as many on the way up otherwise.
 pub fn shared_tree_sum(
     ranks: &dyn Ranks,
     blocks: usize,
@@ -27,7 +28,7 @@ pub fn shared_tree_sum(
     leaf: impl Fn(usize, &mut [f64]) + Sync,
 ) -> Vec<f64> {
     let tree = Tree::new(ranks, blocks, length);
-    tree.total(tree.own(0, blocks, &leaf))
+    tree.total(tree.own(ROOT, &leaf))
 }
 
 /// [`shared_tree_sum`] over the ranks of `context`, which leaves out all blocks that are not begun when its flag is
@@ -43,7 +44,7 @@ pub fn stoppable_tree_sum(
 ) -> Result<Vec<f64>, Interrupted> {
     let stopped = || context.stop.load(Ordering::Relaxed);
     let tree = Tree::new(context.ranks, blocks, length);
-    let own = tree.own(0, blocks, &|block, sum: &mut [f64]| {
+    let own = tree.own(ROOT, &|block, sum: &mut [f64]| {
         if !stopped() {
             leaf(block, sum);
         }
@@ -56,18 +57,32 @@ pub fn stoppable_tree_sum(
     }
 }
 
-/// The tree of blocks: a node of blocks `first..end` has the largest full subtree on its left.
+/// A node of the tree of blocks: number `index` of the `2^depth` that divide the blocks evenly.
+#[derive(Clone, Copy)]
+struct Node {
+    depth: u32,
+    index: usize,
+}
+
+const ROOT: Node = Node { depth: 0, index: 0 };
+
+impl Node {
+    fn children(self) -> (Self, Self) {
+        let child = |index| Self {
+            depth: self.depth + 1,
+            index,
+        };
+        (child(2 * self.index), child(2 * self.index + 1))
+    }
+}
+
+/// The sum over the tree of blocks.
 struct Tree<'a> {
     ranks: &'a dyn Ranks,
     share: Share,
     blocks: usize,
     length: usize,
     buffers: Pool<Vec<f64>>,
-}
-
-/// Where the right child of a node begins.
-fn middle(first: usize, end: usize) -> usize {
-    first + (end - first).next_power_of_two() / 2
 }
 
 impl<'a> Tree<'a> {
@@ -93,55 +108,33 @@ impl<'a> Tree<'a> {
         left
     }
 
-    /// The rank that owns all blocks of a node, if one does.
-    fn owner(&self, first: usize, end: usize) -> Option<usize> {
-        let owner = self.share.owner(first);
-        (owner == self.share.owner(end - 1)).then_some(owner)
-    }
-
     /// The sums of this rank's largest subtrees below a node, from left to right.
-    fn own<F: Fn(usize, &mut [f64]) + Sync>(
-        &self,
-        first: usize,
-        end: usize,
-        leaf: &F,
-    ) -> Vec<Vec<f64>> {
-        if first == end {
+    fn own<F: Fn(usize, &mut [f64]) + Sync>(&self, node: Node, leaf: &F) -> Vec<Vec<f64>> {
+        let (first, last) = self.share.owners(node.depth, node.index);
+        let rank = self.ranks.rank();
+        if self.blocks == 0 || rank < first || rank > last {
             return Vec::new();
         }
-        match self.owner(first, end) {
-            Some(owner) if owner == self.ranks.rank() => vec![self.subtree(first, end, leaf)],
-            Some(_) => Vec::new(),
-            None => {
-                let middle = middle(first, end);
-                let (mut left, right) = rayon::join(
-                    || self.own(first, middle, leaf),
-                    || self.own(middle, end, leaf),
-                );
-                left.extend(right);
-                left
-            }
+        if first == last {
+            return vec![self.subtree(node, leaf)];
         }
+        let (left, right) = node.children();
+        let (mut left, right) = rayon::join(|| self.own(left, leaf), || self.own(right, leaf));
+        left.extend(right);
+        left
     }
 
     /// The sum of one or more blocks, all by this rank.
-    fn subtree<F: Fn(usize, &mut [f64]) + Sync>(
-        &self,
-        first: usize,
-        end: usize,
-        leaf: &F,
-    ) -> Vec<f64> {
-        if end - first == 1 {
+    fn subtree<F: Fn(usize, &mut [f64]) + Sync>(&self, node: Node, leaf: &F) -> Vec<f64> {
+        let start = self.share.start(node.depth, node.index);
+        if self.share.start(node.depth, node.index + 1) - start == 1 {
             let mut sum = self.buffer();
             sum.fill(0.0);
-            leaf(first, &mut sum);
+            leaf(start, &mut sum);
             return sum;
         }
-        let middle = middle(first, end);
-        let (left, right) = rayon::join(
-            || self.subtree(first, middle, leaf),
-            || self.subtree(middle, end, leaf),
-        );
+        let (left, right) = node.children();
+        let (left, right) = rayon::join(|| self.subtree(left, leaf), || self.subtree(right, leaf));
         self.added(left, right)
     }
 
@@ -150,7 +143,7 @@ impl<'a> Tree<'a> {
         if self.blocks == 0 {
             return vec![0.0; self.length];
         }
-        let root = self.combined(0, self.blocks, &mut own.into_iter());
+        let root = self.combined(ROOT, &mut own.into_iter());
         let mut total = root.unwrap_or_else(|| self.buffer());
         self.ranks.broadcast(0, &mut total);
         total
@@ -158,31 +151,26 @@ impl<'a> Tree<'a> {
 
     /// The sum of a node on the rank that owns its first block. Every rank goes through the nodes in the same order,
     /// so the first message that is not yet delivered always finds both of its ranks ready.
-    fn combined(
-        &self,
-        first: usize,
-        end: usize,
-        own: &mut impl Iterator<Item = Vec<f64>>,
-    ) -> Option<Vec<f64>> {
-        if let Some(owner) = self.owner(first, end) {
-            return if owner == self.ranks.rank() {
-                own.next()
-            } else {
-                None
-            };
+    fn combined(&self, node: Node, own: &mut impl Iterator<Item = Vec<f64>>) -> Option<Vec<f64>> {
+        let (first, last) = self.share.owners(node.depth, node.index);
+        let rank = self.ranks.rank();
+        if rank < first || rank > last {
+            return None;
         }
-        let middle = middle(first, end);
-        let left = self.combined(first, middle, own);
-        let right = self.combined(middle, end, own);
-        match (left, right) {
+        if first == last {
+            return own.next();
+        }
+        let (left, right) = node.children();
+        let (other, _) = self.share.owners(right.depth, right.index);
+        match (self.combined(left, own), self.combined(right, own)) {
             (Some(left), Some(right)) => Some(self.added(left, right)),
             (Some(left), None) => {
                 let mut right = self.buffer();
-                self.ranks.receive(self.share.owner(middle), &mut right);
+                self.ranks.receive(other, &mut right);
                 Some(self.added(left, right))
             }
             (None, Some(right)) => {
-                self.ranks.send(self.share.owner(first), &right);
+                self.ranks.send(first, &right);
                 self.buffers.give(right);
                 None
             }

@@ -1,7 +1,7 @@
 //! A run shared by several ranks is the run of one: the same bits, and to each rank its share of the rows.
 //!
-//! Seen to catch: sums of ranks added in the order of ranks, a held block that draws the stream of its place on its rank,
-//! a rank that projects out its own rows alone, a flag to stop that only its own rank sees (which hangs).
+//! Seen to catch: a tree that depends on the number of ranks, a held block that draws the stream of its place on its rank,
+//! triangles that are not exchanged, a flag to stop that only its own rank sees (which hangs).
 
 mod common;
 
@@ -172,10 +172,15 @@ fn check<T: Real>(name: &str, experiment: &Experiment) {
                 rows,
                 "{name}"
             );
-            // A share, one sixteenth of it, and a block of each of about ten passes.
+            // Twenty blocks are not divided evenly by subtrees over 3 or 5 ranks.
+            let bound = if size.is_power_of_two() {
+                9.0 / 8.0
+            } else {
+                4.0 / 3.0
+            };
             let most = all.iter().map(|(_, rows)| *rows).max().unwrap_or(rows);
             assert!(
-                most * size as u64 <= rows * 5 / 4,
+                (most * size as u64) as f64 <= bound * rows as f64,
                 "{name}: {most} of {rows}"
             );
         }
