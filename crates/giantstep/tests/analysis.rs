@@ -489,7 +489,7 @@ fn what_the_series_does_not_reach_is_not_claimed() {
     assert_eq!(hidden.staircase.fresh[0].dims, [1, 1, 1]);
     assert_eq!(hidden.status, Status::Undecided);
     assert!(
-        hidden.notes.iter().any(|n| n.contains("stops")),
+        hidden.notes.iter().any(|n| n.contains("misses")),
         "{:?}",
         hidden.notes
     );

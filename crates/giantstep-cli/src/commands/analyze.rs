@@ -224,7 +224,7 @@ fn summary(report: &Report) -> Vec<(&'static str, String)> {
     let reasons = leap.explanation.iter().flat_map(|text| text.split("; "));
     lines.extend(reasons.map(|reason| ("", reason.to_owned())));
     if let Some(exponent) = &report.generative_exponent {
-        let trust = trust(exponent.status, report.tolerance);
+        let trust = trust(exponent.status, exponent.tolerance);
         lines.push((
             "generative exponent",
             format!("{} ({trust})", exponent.value),

@@ -33,8 +33,10 @@ pub struct Approximate {
     pub error: f64,
 }
 
-/// A link as a sum of products of blocks, with the integrals over blocks remembered.
+/// A link less its constant terms, as a sum of products of blocks, with the integrals over blocks remembered.
 pub struct Numeric {
+    /// What the constant terms of the link add up to.
+    pub constant: f64,
     pub(super) terms: Vec<Term>,
     products: Vec<Product>,
     pub(super) r: usize,
@@ -48,7 +50,10 @@ impl Numeric {
     }
 
     fn of_products(products: Vec<Product>, r: usize) -> Self {
+        let (constants, products): (Vec<_>, Vec<_>) =
+            products.into_iter().partition(|p| p.factors.is_empty());
         Self {
+            constant: constants.iter().map(|p| p.coefficient).sum(),
             terms: products.iter().map(|p| Term::new(p, r)).collect(),
             products,
             r,
@@ -65,11 +70,16 @@ impl Numeric {
         basis
     }
 
-    /// The power `g^exponent`, unless it has too many terms.
-    pub fn power(expr: &Expr, exponent: u32, r: usize) -> Option<Self> {
-        let base = products(expr);
+    /// The power `((g - centre) / scale)^exponent`, unless it has too many terms. The centre is zero where the
+    /// link has no constant terms, which makes for fewer.
+    pub fn power(&self, exponent: u32, centre: f64, scale: f64) -> Option<Self> {
+        let mut base = self.products.clone();
+        if self.constant != 0.0 {
+            base.push(Product::constant(self.constant - centre));
+        }
+        base.iter_mut().for_each(|p| p.coefficient /= scale);
         let power = (1..exponent).try_fold(base.clone(), |p, _| multiply(&p, &base))?;
-        Some(Self::of_products(power, r))
+        Some(Self::of_products(power, self.r))
     }
 
     /// The largest degree up to `degree` to which the expansion of this link can be computed.
@@ -122,7 +132,7 @@ impl Numeric {
                         estimate.error / (estimate.values[0].abs() + estimate.error).max(1e-300);
                 }
                 sum.value += value;
-                sum.error += size * relative;
+                sum.error += size * (relative + 1e-15);
             }
         }
         sum

@@ -14,6 +14,9 @@ use crate::expr::{Expr, Function, Operator, Program};
 /// The most products a link is split into; a larger sum is kept whole.
 const MOST_PRODUCTS: usize = 128;
 
+/// The most pairs of terms that are multiplied out before like ones are gathered.
+const MOST_PAIRS: usize = 1024;
+
 /// `coefficient * factors[0] * factors[1] * ...`
 #[derive(Debug, Clone)]
 pub struct Product {
@@ -24,7 +27,8 @@ pub struct Product {
 }
 
 impl Product {
-    fn constant(coefficient: f64) -> Self {
+    /// A number.
+    pub fn constant(coefficient: f64) -> Self {
         Self {
             coefficient,
             factors: Vec::new(),
@@ -46,14 +50,41 @@ impl Product {
         }
     }
 
+    /// Whether the factors are the same, in some order.
+    fn is_like(&self, other: &Self) -> bool {
+        let mut left: Vec<&Expr> = other.factors.iter().collect();
+        self.factors.len() == left.len()
+            && self.factors.iter().all(|f| {
+                let place = left.iter().position(|g| *g == f);
+                place.map(|i| left.swap_remove(i)).is_some()
+            })
+    }
+
     fn scaled(mut self, factor: f64) -> Self {
         self.coefficient *= factor;
         self
     }
 }
 
-/// The expression as a sum of products.
+/// The expression as a sum of products, like ones gathered.
 pub fn products(expr: &Expr) -> Vec<Product> {
+    gathered(&expanded(expr))
+}
+
+/// The sum with products of the same factors added up; what cancels is left out.
+fn gathered(sum: &[Product]) -> Vec<Product> {
+    let mut result: Vec<Product> = Vec::new();
+    for product in sum {
+        match result.iter_mut().find(|p| p.is_like(product)) {
+            Some(like) => like.coefficient += product.coefficient,
+            None => result.push(product.clone()),
+        }
+    }
+    result.retain(|p| p.coefficient != 0.0);
+    result
+}
+
+fn expanded(expr: &Expr) -> Vec<Product> {
     if expr.variables() == 0 {
         return vec![Product::constant(f64::constant(expr).unwrap_or(f64::NAN))];
     }
@@ -125,11 +156,12 @@ pub fn products(expr: &Expr) -> Vec<Product> {
 
 /// The product of two sums, unless it has too many terms.
 pub fn multiply(a: &[Product], b: &[Product]) -> Option<Vec<Product>> {
-    (a.len() * b.len() <= MOST_PRODUCTS).then(|| {
-        a.iter()
-            .flat_map(|x| b.iter().map(|y| x.times(y)))
-            .collect()
-    })
+    if a.len() * b.len() > MOST_PAIRS {
+        return None;
+    }
+    let pairs = a.iter().flat_map(|x| b.iter().map(|y| x.times(y)));
+    let product = gathered(&pairs.collect::<Vec<_>>());
+    (product.len() <= MOST_PRODUCTS).then_some(product)
 }
 
 /// The expression as one product, sums left whole.
@@ -146,9 +178,8 @@ fn factored(expr: &Expr) -> Product {
         Expr::Binary(Operator::Power, base, exponent) => match exponent.as_integer() {
             Some(k) if k > 0 => {
                 let base = factored(base);
-                let power = |f: &Expr| {
-                    Expr::Binary(Operator::Power, Box::new(f.clone()), exponent.clone())
-                };
+                let power =
+                    |f: &Expr| Expr::Binary(Operator::Power, Box::new(f.clone()), exponent.clone());
                 Product {
                     coefficient: base.coefficient.powi(k as i32),
                     factors: base.factors.iter().map(power).collect(),
@@ -174,6 +205,15 @@ fn of_function(function: Function, inner: &Expr) -> Vec<Product> {
         },
         factors: single.factors.iter().map(apply).collect(),
     }]
+}
+
+/// Whether an expression takes its values from signs and steps alone.
+pub fn of_jumps(expr: &Expr) -> bool {
+    match expr {
+        Expr::Apply(Function::Sign | Function::Step, _) => true,
+        Expr::Variable(_) => false,
+        other => other.operands().into_iter().all(of_jumps),
+    }
 }
 
 /// Whether an expression is a linear form without constant.
