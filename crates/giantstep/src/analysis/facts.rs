@@ -15,7 +15,7 @@ use super::span::{Span, axes};
 use super::symmetry::{self, Symmetry};
 use super::tensors::tensors;
 use super::terms::{extend_basis, of_jumps};
-use super::{AnalysisOptions, LARGEST_TENSOR, convert, direction_name};
+use super::{AnalysisError, AnalysisOptions, LARGEST_TENSOR, convert, direction_name};
 use crate::expr::Link;
 
 /// The relative size below which coefficients count as rounding, unless they are exact.
@@ -25,7 +25,7 @@ const ROUNDING: f64 = 1e-9;
 const SAFETY: f64 = 5.0;
 
 /// The largest tolerance with which a power of the labels still tells directions.
-const POWER_TOLERANCE: f64 = 1e-5;
+const POWER_TOLERANCE: f64 = 5e-5;
 
 /// The most products of terms spent on one power of a polynomial, in exact numbers and in rounded ones.
 const MOST_PRODUCTS: [usize; 2] = [3_000, 1_000_000];
@@ -53,20 +53,25 @@ pub struct Facts {
 }
 
 /// The facts of a link.
-pub fn facts(link: &Link, options: &AnalysisOptions) -> Facts {
-    if let Some(exact) = convert::polynomial::<BigRational>(link.expr()) {
-        return polynomial_facts(link, &exact, options);
-    }
-    if let Some(rounded) = convert::polynomial::<f64>(link.expr()) {
-        return rounded_facts(link, &rounded, options, Vec::new());
-    }
-    numeric_facts(link, options)
+///
+/// # Errors
+/// [`AnalysisError::NotFinite`]
+pub fn facts(link: &Link, options: &AnalysisOptions) -> Result<Facts, AnalysisError> {
+    let facts = if let Some(exact) = convert::polynomial::<BigRational>(link.expr()) {
+        polynomial_facts(link, &exact, options)
+    } else if let Some(rounded) = convert::polynomial::<f64>(link.expr()) {
+        rounded_facts(link, &rounded, options, Vec::new())
+    } else {
+        numeric_facts(link, options)?
+    };
+    let finite = facts.core.variance.is_finite();
+    finite.then_some(facts).ok_or(AnalysisError::NotFinite)
 }
 
-fn numeric_facts(link: &Link, options: &AnalysisOptions) -> Facts {
+fn numeric_facts(link: &Link, options: &AnalysisOptions) -> Result<Facts, AnalysisError> {
     let r = link.r();
     let numeric = Numeric::new(link.expr(), r);
-    let second = numeric.second_moment();
+    let (second, size) = numeric.second_moment();
     let degree = numeric.known(numeric::degree(r));
     let (heat, error) = numeric.heat(degree);
     let mean = heat.coefficient(Monomial::ONE);
@@ -74,8 +79,11 @@ fn numeric_facts(link: &Link, options: &AnalysisOptions) -> Facts {
         value: second.value - mean * mean,
         error: second.error + 2.0 * mean.abs() * error,
     };
-    if variance.value <= 10.0 * variance.error && variance.error <= 1e-12 * second.value {
-        return constant_facts(link, numeric.constant + mean);
+    if !(variance.value + variance.error).is_finite() {
+        return Err(AnalysisError::NotFinite);
+    }
+    if variance.value <= 10.0 * variance.error && variance.error <= 1e-12 * size {
+        return Ok(constant_facts(link, numeric.constant + mean));
     }
     let scale = variance.value.max(1e-300).sqrt();
     let precision = (SAFETY * error / scale).max(ROUNDING);
@@ -106,7 +114,8 @@ fn numeric_facts(link: &Link, options: &AnalysisOptions) -> Facts {
     let mut exponent = 0;
     let next = || {
         exponent += 1;
-        let power = numeric.power(exponent, core.mean, scale)?;
+        let wanted = (exponent <= numeric.most_powers()).then_some(exponent)?;
+        let power = numeric.power(wanted, core.mean, scale)?;
         let (transform, error) = power.heat(if exponent == 1 {
             degree
         } else {
@@ -136,11 +145,18 @@ fn numeric_facts(link: &Link, options: &AnalysisOptions) -> Facts {
         }
     }
     let missed = missed.into_iter().fold(0.0, f64::max);
+    if variance.error > limit {
+        let relative = variance.error / variance.value;
+        notes.push(format!(
+            "the variance is known to a relative {relative:.0e} only"
+        ));
+    }
     let decided = precision <= options.tolerance
+        && variance.error <= limit
         && core.margin.kept > core.margin.tolerance
         && unseen.is_empty()
         && missed <= limit;
-    Facts {
+    Ok(Facts {
         generative,
         symmetries,
         status: if decided {
@@ -154,7 +170,7 @@ fn numeric_facts(link: &Link, options: &AnalysisOptions) -> Facts {
         series: Some(Series { degree, beyond }),
         tensors,
         notes,
-    }
+    })
 }
 
 /// A link whose variance is within rounding of zero: a constant, if it is one at points near and far too.

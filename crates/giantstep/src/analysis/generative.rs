@@ -8,8 +8,8 @@ use super::polynomial::Polynomial;
 use super::scalar::Scalar;
 use super::span::Span;
 
-/// The label transformations tried are `y, y^2, ..., y^8`.
-const LARGEST_POWER: usize = 8;
+/// The label transformations tried are `y, y^2, ..., y^8` at most.
+pub const LARGEST_POWER: usize = 8;
 
 /// The largest degree of a power: exponents have eight bits.
 const LARGEST_DEGREE_OF_POWER: u32 = 200;
@@ -81,6 +81,7 @@ pub fn generative<C: Span>(
     let mut chains = [1, 2].map(|order| chain(&signals, order));
     let mut tried = 0;
     while tried < LARGEST_POWER
+        && !(tried > 0 && labels.spanned_by(tried))
         && !(1..)
             .zip(&chains)
             .all(|(order, chain)| labels.proved(chain, order))

@@ -19,6 +19,7 @@ mod numeric;
 mod polynomial;
 mod quadrature;
 mod report;
+mod rules;
 mod sampled;
 mod scalar;
 mod span;
@@ -79,8 +80,8 @@ pub enum AnalysisError {
         /// The largest number.
         most: usize,
     },
-    /// An integral of the link is not finite.
-    #[error("an integral of the link against the Gaussian is not finite")]
+    /// An integral of the link is not finite, or its tail too heavy to be told from one that is not.
+    #[error("an integral of the link against the Gaussian is not finite, or its tail out of reach")]
     NotFinite,
 }
 
@@ -117,9 +118,6 @@ pub fn analyze(
             most: MOST_VARIABLES,
         });
     }
-    let facts = facts(link, &options);
-    if !facts.core.variance.is_finite() {
-        return Err(AnalysisError::NotFinite);
-    }
+    let facts = facts(link, &options)?;
     Ok(verdict::report(link, activation, &options, facts))
 }

@@ -1,7 +1,8 @@
 //! Hermite coefficients and variance of a link that is no polynomial.
 
 use super::polynomial::{Monomial, Polynomial};
-use super::quadrature::{Columns, Estimate, Integrand, exponents};
+use super::quadrature::{Columns, Estimate, Integrand};
+use super::rules::exponents;
 use super::sampled;
 use super::span::squared_norm;
 use super::terms::{Block, Product, Term, extend_basis, kinks, multiply, products};
@@ -116,9 +117,19 @@ impl Numeric {
         (heat, error)
     }
 
-    /// `E[g^2]`
-    pub fn second_moment(&self) -> Approximate {
+    /// The powers of the labels that are worth the integrals: fewer of functions of many directions at once.
+    pub fn most_powers(&self) -> u32 {
+        let blocks = self.terms.iter().flat_map(|t| &t.blocks);
+        match blocks.map(|b| b.frame.len()).max() {
+            None | Some(..=2) => 8,
+            _ => 2,
+        }
+    }
+
+    /// `E[g^2]`, and the sum of the sizes of its parts, on which it counts as zero.
+    pub fn second_moment(&self) -> (Approximate, f64) {
         let mut sum = Approximate::default();
+        let mut sizes = 0.0;
         for (i, a) in self.products.iter().enumerate() {
             for (j, b) in self.products[..=i].iter().enumerate() {
                 let term = Term::new(&a.times(b), self.r);
@@ -133,9 +144,10 @@ impl Numeric {
                 }
                 sum.value += value;
                 sum.error += size * (relative + 1e-15);
+                sizes += size;
             }
         }
-        sum
+        (sum, sizes)
     }
 
     /// The normalised Hermite coefficients of a block.
@@ -200,7 +212,7 @@ fn sampled_coefficients(
         combine(t, frame, &mut z);
         let value = at_point(function, &z);
         for (x, h) in t.iter().zip(&mut hermite) {
-            super::quadrature::normalised_hermite(*x, h);
+            super::rules::normalised_hermite(*x, h);
         }
         for (out, e) in out.iter_mut().zip(&wanted) {
             let product: f64 = e
