@@ -18,8 +18,9 @@ const MOST_EVALUATIONS: [f64; 2] = [1e5, 3e6];
 /// integrand is analytic, and the error falls faster with the order than with the width.
 const ORDERS: [(f64, &[usize]); 2] = [(4.35, &[7, 9, 11, 13, 15, 18]), (8.0, &[9, 11, 13, 15, 17])];
 
-/// The same where kinks are no planes: to find them on every line is most of the cost.
-const ORDERS_CURVED: [(f64, &[usize]); 2] = [(4.35, &[7, 9, 11, 13]), (8.0, &[8, 10, 12])];
+/// The same where kinks are no planes: to find them on every line is most of the cost, and rules that hardly
+/// converge are given up.
+const ORDERS_CURVED: [(f64, &[usize]); 2] = [(4.35, &[7, 9, 11, 13]), (8.0, &[9, 11, 13, 15, 17])];
 
 /// The differences, relative, at which two estimates in up to two and in more directions agree well enough.
 const AGREED: [f64; 2] = [1e-12, 1e-9];
@@ -248,7 +249,7 @@ impl<'a> Integrand<'a> {
     }
 
     /// `E|f|`, roughly, the scale on which an integral counts as zero; and a bound on what lies beyond the edges in
-    /// coefficients up to a degree, infinite where the integrand does not fall off.
+    /// coefficients up to a degree, infinite where the integrand hardly falls off.
     ///
     /// The ratio of the masses of two shells inside the edges bounds that of the outer one and what lies beyond.
     fn magnitude(&self, degree: u32) -> (f64, f64) {
@@ -290,7 +291,7 @@ impl<'a> Integrand<'a> {
         let largest = hermite.iter().fold(1.0f64, |a, h| a.max(h.abs()));
         let tail = if outer == 0.0 {
             0.0
-        } else if outer < inner {
+        } else if outer < 0.7 * inner {
             outer * outer / (inner - outer) * largest
         } else {
             f64::INFINITY
@@ -361,12 +362,14 @@ fn converged(
         // is smaller than the last.
         let ratio = (difference / last).clamp(1e-3, 1.0);
         let ratio = if last.is_finite() { ratio } else { 1.0 };
+        let slow = last.is_finite() && difference > 0.3 * last;
         last = difference;
         estimate = Estimate {
             values: finer,
             error: difference * ratio + 1e-14 * scale,
         };
-        if settled || !difference.is_finite() {
+        let hopeless = agreed > AGREED[0] && slow;
+        if settled || hopeless || !difference.is_finite() {
             break;
         }
     }
