@@ -158,7 +158,7 @@ const TARGETS: &[NamedTarget] = &[
         first: None,
         reused: Some(0),
         generative_exponent: None,
-        alpha_c: Some(2.565),
+        alpha_c: Some(2.56518),
     },
     NamedTarget {
         name: "hermite-staircase",
@@ -298,7 +298,7 @@ const TARGETS: &[NamedTarget] = &[
         first: None,
         reused: Some(0),
         generative_exponent: Some(2),
-        alpha_c: Some(0.646),
+        alpha_c: Some(0.64485),
     },
     NamedTarget {
         name: "phase-retrieval",

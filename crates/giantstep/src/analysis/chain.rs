@@ -75,24 +75,29 @@ impl<C: Span> Chain<C> {
 pub struct Signals<C> {
     heats: Vec<Heat<C>>,
     effective: Vec<Vec<C>>,
-    tolerance: f64,
     adapted: RefCell<Vec<Known<C>>>,
 }
 
-/// A heat transform with the standard deviation of its function.
-pub type Heat<C> = (Polynomial<C>, f64);
+/// A heat transform of a function.
+#[derive(Debug)]
+pub struct Heat<C> {
+    /// The transform.
+    pub transform: Polynomial<C>,
+    /// The standard deviation of the function.
+    pub scale: f64,
+    /// A bound on the error of a normalised coefficient, in standard deviations.
+    pub tolerance: f64,
+}
 
 /// A subspace and the transforms in its coordinates.
 type Known<C> = (Vec<Vec<C>>, Rc<Vec<Adapted<C>>>);
 
 impl<C: Span> Signals<C> {
-    /// Transforms of functions that depend on the span of `effective`; an error of a normalised coefficient is
-    /// at most `tolerance` standard deviations.
-    pub fn new(heats: Vec<Heat<C>>, effective: Vec<Vec<C>>, tolerance: f64) -> Self {
+    /// Transforms of functions that depend on the span of `effective`.
+    pub fn new(heats: Vec<Heat<C>>, effective: Vec<Vec<C>>) -> Self {
         Self {
             heats,
             effective,
-            tolerance,
             adapted: RefCell::default(),
         }
     }
@@ -117,7 +122,7 @@ impl<C: Span> Signals<C> {
             .find(|(s, _)| s == subspace)
             .map(|(_, a)| a.clone());
         known.unwrap_or_else(|| {
-            let new = |(heat, _): &Heat<C>| Adapted::new(heat, subspace, &self.effective);
+            let new = |heat: &Heat<C>| Adapted::new(&heat.transform, subspace, &self.effective);
             let adapted = Rc::new(self.heats.iter().map(new).collect::<Vec<_>>());
             let entry = (subspace.to_vec(), adapted.clone());
             self.adapted.borrow_mut().push(entry);
@@ -134,7 +139,8 @@ impl<C: Span> Signals<C> {
             steps: Vec::new(),
             margin: Margin::NONE,
         };
-        let mut tolerance = self.tolerance;
+        // An error e of a signal of strength s turns the direction by e / s.
+        let mut growth = 1.0;
         while chain.last().len() < self.effective.len() {
             let adapted = self.adapted(chain.last());
             let highest = adapted
@@ -146,7 +152,8 @@ impl<C: Span> Signals<C> {
             for order in 1..=largest_order.min(highest) {
                 let mut new: Vec<Vec<C>> = Vec::new();
                 let mut kept = f64::INFINITY;
-                for (adapted, (_, scale)) in adapted.iter().zip(&self.heats) {
+                for (adapted, heat) in adapted.iter().zip(&self.heats) {
+                    let (scale, tolerance) = (heat.scale, growth * heat.tolerance);
                     let learnt = [chain.last(), &new].concat();
                     let extension =
                         C::extension(&learnt, &adapted.new_directions(order), tolerance * scale);
@@ -170,8 +177,7 @@ impl<C: Span> Signals<C> {
             let Some((order, new, kept)) = found else {
                 break;
             };
-            // An error e of a signal of strength s turns the direction by e / s.
-            tolerance /= kept.min(1.0);
+            growth /= kept.min(1.0);
             let subspace = [chain.last(), &new].concat();
             chain.steps.push(Step { order, subspace });
         }

@@ -1,7 +1,8 @@
 //! The conditional means of a link that is no polynomial, and with them its floors.
 
 use super::numeric::{Approximate, MOST_NESTED, Numeric, SAMPLES, at_point, combine};
-use super::quadrature::{Columns, Estimate, Integrand, exponents};
+use super::quadrature::{Columns, Estimate, Integrand};
+use super::rules::exponents;
 use super::sampled;
 use super::span::{dot, residual, singular_directions, squared_norm};
 use super::terms::{Block, Term, extend_basis, kinks, orthogonal};

@@ -31,6 +31,18 @@ impl Constants for f64 {
     }
 }
 
+/// Whether an expression has a decimal number of so many digits that it must be a rounded one.
+pub fn has_rounded_numbers(expr: &Expr) -> bool {
+    const MOST: f64 = 1e11;
+    let mut found = false;
+    expr.visit(&mut |e| {
+        if let Expr::Number(number) = e {
+            found |= !number.is_integer() && number.numer().to_f64().is_none_or(|n| n.abs() > MOST);
+        }
+    });
+    found
+}
+
 /// The polynomial that an expression is over this field, if it is one of moderate size.
 pub fn polynomial<C: Constants>(expr: &Expr) -> Option<Polynomial<C>> {
     if expr.variables() == 0 {

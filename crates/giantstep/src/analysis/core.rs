@@ -1,10 +1,11 @@
 //! What follows from the heat transform alone, exactly or in floating point: leaps, chains, floors.
 
-use super::chain::{Chain, Margin, Signals, coordinate_leap, one_step_leap};
+use super::chain::{Chain, Heat, Margin, Signals, coordinate_leap, one_step_leap};
 use super::heat::{energies, gradients};
 use super::numeric::{Approximate, Numeric};
 use super::polynomial::{Monomial, Polynomial};
 use super::span::{Span, dot, squared_norm};
+use super::symmetry::{Symmetry, fixed_dimension};
 
 /// The largest batch exponent of the staircase, and the largest feature exponent of the floors.
 pub const LARGEST_EXPONENT: u32 = 3;
@@ -20,6 +21,8 @@ pub struct FloatChain {
     pub floors: Vec<Vec<f64>>,
     /// As `floors`, where features across the subspace are the same at every point of it.
     pub shared_floors: Vec<Vec<f64>>,
+    /// For each subspace, the energy of order 1, 2, ... across it that the expansion, cut, may miss.
+    pub hidden: Vec<Vec<f64>>,
 }
 
 impl FloatChain {
@@ -34,6 +37,18 @@ impl FloatChain {
     /// The dimension after `steps` giant steps.
     pub fn dimension(&self, steps: usize) -> usize {
         self.after(steps).len()
+    }
+
+    /// The chain of a link in the coordinates of an orthonormal basis, as one of R^r.
+    pub fn mapped(mut self, basis: &[Vec<f64>]) -> Self {
+        for vector in self.subspaces.iter_mut().flatten() {
+            let mut image = vec![0.0; basis.first().map_or(0, Vec::len)];
+            for (t, b) in vector.iter().zip(basis) {
+                image.iter_mut().zip(b).for_each(|(z, b)| *z += t * b);
+            }
+            *vector = image;
+        }
+        self
     }
 
     /// The floors of one kind after `steps` giant steps.
@@ -87,19 +102,43 @@ impl Core {
         self
     }
 
-    /// The batch exponents k at which the chain stops although the floors show energy of order 1 to k across the
-    /// subspace: the expansion, cut, misses it.
-    pub fn hidden_orders(&self) -> Vec<u32> {
-        let hides = |k: usize, chain: &FloatChain| {
-            chain.floors.last().is_some_and(|floors| {
-                floors[0] - floors[k] > 4.0 * self.floor_error + 1e-9 * self.variance
-            })
+    /// For the batch exponents 1, 2, 3 and for any, the largest energy that the expansion, cut, may miss where
+    /// it decides what a step of the chain adds, or that no step follows.
+    ///
+    /// Nothing is missed at the start, where the order is the degree; of order 1 where the symmetries leave no
+    /// room; of the order of a step that completes the chain.
+    pub fn missed(&self, symmetries: &[Symmetry], r: usize) -> Vec<f64> {
+        let whole = self.effective.len();
+        let of_chain = |chain: &FloatChain, largest: usize| {
+            let mut missed: f64 = 0.0;
+            for (t, hidden) in chain.hidden.iter().enumerate().skip(1) {
+                let (before, after) = (chain.after(t), chain.after(t + 1).len());
+                if before.len() == whole {
+                    break;
+                }
+                let step = chain.orders.get(t).map(|&order| order as usize);
+                let new = |order| {
+                    if step == Some(order) {
+                        after - before.len()
+                    } else {
+                        0
+                    }
+                };
+                for (order, energy) in (1..=step.unwrap_or(largest)).zip(hidden) {
+                    let completed = step == Some(order) && after == whole;
+                    let bounded =
+                        || fixed_dimension(symmetries, before, &self.effective, r) == new(order);
+                    if !(completed || order == 1 && bounded()) {
+                        missed = missed.max(*energy);
+                    }
+                }
+            }
+            missed
         };
-        (1..)
-            .zip(&self.fresh)
-            .filter(|(k, chain)| hides(*k as usize, chain))
-            .map(|(k, _)| k)
-            .collect()
+        let fresh = (1..).zip(&self.fresh);
+        let mut missed: Vec<f64> = fresh.map(|(k, chain)| of_chain(chain, k)).collect();
+        missed.push(of_chain(&self.isotropic, LARGEST_EXPONENT as usize));
+        missed
     }
 
     /// The lowest and the highest degree of the expansion in which the link depends on a direction.
@@ -156,10 +195,14 @@ pub fn core<C: Span>(
         .effective
         .as_ref()
         .and_then(|basis| basis.iter().map(|b| C::vector(b)).collect());
+    let transform = heat.clone();
     let signals = Signals::new(
-        vec![(heat.clone(), scale)],
+        vec![Heat {
+            transform,
+            scale,
+            tolerance,
+        }],
         effective.unwrap_or(extension.basis),
-        tolerance,
     );
     let mut margin = Margin {
         kept: extension.kept / scale,
@@ -178,6 +221,11 @@ pub fn core<C: Span>(
         variance,
         known: Vec::new(),
         error: 0.0,
+        orders: isotropic
+            .steps
+            .iter()
+            .map(|s| s.order)
+            .fold(LARGEST_EXPONENT, u32::max),
     };
     let isotropic = floors.floated(&isotropic);
     let fresh = fresh.iter().map(|chain| floors.floated(chain)).collect();
@@ -243,7 +291,28 @@ pub fn normalised<C: Span>(basis: &[Vec<C>]) -> Vec<Vec<f64>> {
         .collect()
 }
 
-type Floors = (Vec<f64>, Vec<f64>);
+/// A chain with orthonormal bases, without floors.
+pub fn floated<C: Span>(chain: &Chain<C>) -> FloatChain {
+    FloatChain {
+        orders: chain.steps.iter().map(|s| s.order).collect(),
+        subspaces: chain
+            .steps
+            .iter()
+            .map(|s| normalised(&s.subspace))
+            .collect(),
+        floors: Vec::new(),
+        shared_floors: Vec::new(),
+        hidden: Vec::new(),
+    }
+}
+
+/// The floors of one subspace, and what the expansion may miss there.
+#[derive(Debug, Clone, Default)]
+struct Floors {
+    given: Vec<f64>,
+    shared: Vec<f64>,
+    hidden: Vec<f64>,
+}
 
 /// The floors of every subspace met so far.
 struct FloorBook<'a, C> {
@@ -253,23 +322,20 @@ struct FloorBook<'a, C> {
     variance: f64,
     known: Vec<(Vec<Vec<C>>, Floors)>,
     error: f64,
+    /// The largest order across a subspace that is asked for.
+    orders: u32,
 }
 
 impl<C: Span> FloorBook<'_, C> {
     fn floated(&mut self, chain: &Chain<C>) -> FloatChain {
-        let (floors, shared_floors) = (0..=chain.steps.len())
-            .map(|t| self.floors(chain.after(t)))
-            .unzip();
-        FloatChain {
-            orders: chain.steps.iter().map(|s| s.order).collect(),
-            subspaces: chain
-                .steps
-                .iter()
-                .map(|s| normalised(&s.subspace))
-                .collect(),
-            floors,
-            shared_floors,
+        let mut result = floated(chain);
+        for t in 0..=chain.steps.len() {
+            let floors = self.floors(chain.after(t));
+            result.floors.push(floors.given);
+            result.shared_floors.push(floors.shared);
+            result.hidden.push(floors.hidden);
         }
+        result
     }
 
     /// The floors at kappa = 0, ..., 3 once `subspace` is learnt, with coefficients that depend on the point of
@@ -287,10 +353,15 @@ impl<C: Span> FloorBook<'_, C> {
     fn compute(&mut self, subspace: &[Vec<C>]) -> Floors {
         let most = LARGEST_EXPONENT as usize;
         if subspace.len() >= self.signals.effective().len() {
-            return (vec![0.0; most + 1], vec![0.0; most + 1]);
+            return Floors {
+                given: vec![0.0; most + 1],
+                shared: vec![0.0; most + 1],
+                hidden: Vec::new(),
+            };
         }
         let adapted = &self.signals.adapted(subspace)[0];
-        let floors: Vec<f64> = match self.moments.numeric {
+        let mut hidden = Vec::new();
+        let given: Vec<f64> = match self.moments.numeric {
             None => {
                 let zero = C::integer(0);
                 let mut tail = (LARGEST_EXPONENT + 1..=adapted.degree_across())
@@ -303,11 +374,15 @@ impl<C: Span> FloorBook<'_, C> {
                 floors
             }
             Some(numeric) => {
+                let energies = numeric.energies_across(&normalised(subspace), self.orders);
+                for (j, energy) in (0..).zip(&energies).skip(1) {
+                    let seen = adapted.energy_across(j).to_float();
+                    hidden.push((energy.value - seen).max(0.0) + energy.error);
+                }
                 let mut left = self.variance + self.mean * self.mean;
                 let mut error = self.moments.variance.map_or(0.0, |v| v.error);
-                numeric
-                    .energies_across(&normalised(subspace), LARGEST_EXPONENT)
-                    .into_iter()
+                let floors = energies.into_iter().take(most + 1);
+                floors
                     .map(|energy| {
                         left -= energy.value;
                         error += energy.error;
@@ -321,7 +396,7 @@ impl<C: Span> FloorBook<'_, C> {
                     .collect()
             }
         };
-        let mut shared = vec![floors[0]];
+        let mut shared = vec![given[0]];
         for j in 1..=LARGEST_EXPONENT {
             let rest = shared[j as usize - 1] - adapted.energy_apart(j).to_float();
             shared.push(if rest < 1e-12 * self.variance {
@@ -330,6 +405,10 @@ impl<C: Span> FloorBook<'_, C> {
                 rest
             });
         }
-        (floors, shared)
+        Floors {
+            given,
+            shared,
+            hidden,
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! Hermite coefficients and variance of a link that is no polynomial.
 
 use super::polynomial::{Monomial, Polynomial};
-use super::quadrature::{Columns, Estimate, Integrand, exponents};
+use super::quadrature::{Columns, Estimate, Integrand};
+use super::rules::exponents;
 use super::sampled;
 use super::span::squared_norm;
 use super::terms::{Block, Product, Term, extend_basis, kinks, multiply, products};
@@ -33,8 +34,10 @@ pub struct Approximate {
     pub error: f64,
 }
 
-/// A link as a sum of products of blocks, with the integrals over blocks remembered.
+/// A link less its constant terms, as a sum of products of blocks, with the integrals over blocks remembered.
 pub struct Numeric {
+    /// What the constant terms of the link add up to.
+    pub constant: f64,
     pub(super) terms: Vec<Term>,
     products: Vec<Product>,
     pub(super) r: usize,
@@ -48,7 +51,10 @@ impl Numeric {
     }
 
     fn of_products(products: Vec<Product>, r: usize) -> Self {
+        let (constants, products): (Vec<_>, Vec<_>) =
+            products.into_iter().partition(|p| p.factors.is_empty());
         Self {
+            constant: constants.iter().map(|p| p.coefficient).sum(),
             terms: products.iter().map(|p| Term::new(p, r)).collect(),
             products,
             r,
@@ -65,11 +71,16 @@ impl Numeric {
         basis
     }
 
-    /// The power `g^exponent`, unless it has too many terms.
-    pub fn power(expr: &Expr, exponent: u32, r: usize) -> Option<Self> {
-        let base = products(expr);
+    /// The power `((g - centre) / scale)^exponent`, unless it has too many terms. The centre is zero where the
+    /// link has no constant terms, which makes for fewer.
+    pub fn power(&self, exponent: u32, centre: f64, scale: f64) -> Option<Self> {
+        let mut base = self.products.clone();
+        if self.constant != 0.0 {
+            base.push(Product::constant(self.constant - centre));
+        }
+        base.iter_mut().for_each(|p| p.coefficient /= scale);
         let power = (1..exponent).try_fold(base.clone(), |p, _| multiply(&p, &base))?;
-        Some(Self::of_products(power, r))
+        Some(Self::of_products(power, self.r))
     }
 
     /// The largest degree up to `degree` to which the expansion of this link can be computed.
@@ -106,9 +117,19 @@ impl Numeric {
         (heat, error)
     }
 
-    /// `E[g^2]`
-    pub fn second_moment(&self) -> Approximate {
+    /// The powers of the labels that are worth the integrals: fewer of functions of many directions at once.
+    pub fn most_powers(&self) -> u32 {
+        let blocks = self.terms.iter().flat_map(|t| &t.blocks);
+        match blocks.map(|b| b.frame.len()).max() {
+            None | Some(..=2) => 8,
+            _ => 2,
+        }
+    }
+
+    /// `E[g^2]`, and the sum of the sizes of its parts, on which it counts as zero.
+    pub fn second_moment(&self) -> (Approximate, f64) {
         let mut sum = Approximate::default();
+        let mut sizes = 0.0;
         for (i, a) in self.products.iter().enumerate() {
             for (j, b) in self.products[..=i].iter().enumerate() {
                 let term = Term::new(&a.times(b), self.r);
@@ -122,10 +143,11 @@ impl Numeric {
                         estimate.error / (estimate.values[0].abs() + estimate.error).max(1e-300);
                 }
                 sum.value += value;
-                sum.error += size * relative;
+                sum.error += size * (relative + 1e-15);
+                sizes += size;
             }
         }
-        sum
+        (sum, sizes)
     }
 
     /// The normalised Hermite coefficients of a block.
@@ -190,7 +212,7 @@ fn sampled_coefficients(
         combine(t, frame, &mut z);
         let value = at_point(function, &z);
         for (x, h) in t.iter().zip(&mut hermite) {
-            super::quadrature::normalised_hermite(*x, h);
+            super::rules::normalised_hermite(*x, h);
         }
         for (out, e) in out.iter_mut().zip(&wanted) {
             let product: f64 = e

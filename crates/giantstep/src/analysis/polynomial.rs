@@ -234,6 +234,14 @@ impl<C: Scalar> Polynomial<C> {
         }
     }
 
+    /// The terms whose coefficient is not small.
+    pub fn without_terms_below(&self, level: f64) -> Self {
+        let large = |(_, c): &&(Monomial, C)| c.to_float().abs() > level;
+        Self {
+            terms: self.terms.iter().filter(large).cloned().collect(),
+        }
+    }
+
     /// The same polynomial in floating point.
     pub fn to_float(&self) -> Polynomial<f64> {
         self.map(|m, c| (m, c.to_float()))

@@ -1,18 +1,29 @@
 //! Gaussian integrals over a few directions, split at kinks, each with an error estimate.
 
-use std::num::NonZeroUsize;
-
-use gauss_quad::GaussLegendre;
-
+use super::rules::{Rule, Tables, density, normalised_hermite, roots};
+use super::span::dot;
 use super::terms::affine;
 use crate::expr::{Expr, Program};
 
-/// Half the width of the line that is integrated over in one, two, three or four dimensions: the density beyond
-/// is below 1e-31, 1e-22, 1e-17, 1e-14.
-const EDGES: [f64; 5] = [12.0, 12.0, 10.0, 8.7, 8.0];
+/// Half the width of the line that is integrated over in one, two, three, four or more dimensions.
+const EDGES: [f64; 5] = [24.0, 24.0, 12.0, 8.7, 8.0];
 
-/// The most evaluations of the integrand at one resolution, in one and in more dimensions.
+/// The steps of the lattices on which the tail beyond is estimated, in up to five dimensions.
+const COARSE: [f64; 6] = [0.5, 0.5, 0.5, 0.8, 1.0, 1.2];
+
+/// The most evaluations of the integrand at one resolution, in one and in two dimensions.
 const MOST_EVALUATIONS: [f64; 2] = [1e5, 3e6];
+
+/// Orders of Gauss-Legendre rules on panels of this width, in three and in four dimensions: between kinks the
+/// integrand is analytic, and the error falls faster with the order than with the width.
+const ORDERS: [(f64, &[usize]); 2] = [(4.35, &[7, 9, 11, 13, 15, 18]), (8.0, &[9, 11, 13, 15, 17])];
+
+/// The same where kinks are no planes: to find them on every line is most of the cost, and rules that hardly
+/// converge are given up.
+const ORDERS_CURVED: [(f64, &[usize]); 2] = [(4.35, &[7, 9, 11, 13]), (8.0, &[9, 11, 13, 15, 17])];
+
+/// The differences, relative, at which two estimates in up to two and in more directions agree well enough.
+const AGREED: [f64; 2] = [1e-12, 1e-9];
 
 /// A function of z, evaluated on columns.
 pub type Columns<'a> = &'a dyn Fn(&[&[f64]], &mut [f64]);
@@ -49,10 +60,7 @@ impl<'a> Integrand<'a> {
             planes.push(match affine(kink, r) {
                 Some((constant, gradient)) => Kink::Plane {
                     constant,
-                    gradient: frame
-                        .iter()
-                        .map(|f| super::span::dot(f, &gradient))
-                        .collect(),
+                    gradient: frame.iter().map(|f| dot(f, &gradient)).collect(),
                 },
                 None => Kink::Curved(Program::new(kink)),
             });
@@ -94,7 +102,7 @@ impl<'a> Integrand<'a> {
             match kink {
                 Kink::Plane { constant, gradient } => {
                     if gradient[axis].abs() > 1e-12 {
-                        let before = super::span::dot(&gradient[..axis], &t[..axis]);
+                        let before = dot(&gradient[..axis], &t[..axis]);
                         edges.push(-(constant + before) / gradient[axis]);
                     }
                 }
@@ -113,8 +121,8 @@ impl<'a> Integrand<'a> {
 
     /// `E[f prod_i he_{k_i}(t_i)]`, `he_k = He_k / sqrt(k!)`, for the exponents of [`exponents`].
     pub fn coefficients(&self, degree: u32) -> Estimate {
-        let size = self.size();
-        self.refined(size, |rule| {
+        let (size, tail) = self.magnitude(degree);
+        self.refined(size, tail, |rule| {
             let tables = Tables::new(self.dimensions(), degree);
             let mut t = vec![0.0; self.dimensions()];
             let mut z = vec![0.0; self.r];
@@ -125,8 +133,8 @@ impl<'a> Integrand<'a> {
     /// `E|T_j(f_{U,x})|^2 / j!` for j = 0, ..., `order`, where U is spanned by the first `along` vectors of the
     /// frame and T_j is the conditional Hermite tensor across it.
     pub fn energies_across(&self, along: usize, order: u32) -> Estimate {
-        let size = self.size().powi(2);
-        self.refined(size, |rule| {
+        let (size, tail) = self.magnitude(order);
+        self.refined(size * size, 2.0 * size * tail, |rule| {
             let tables = Tables::new(self.dimensions() - along, order);
             let mut t = vec![0.0; self.dimensions()];
             let mut z = vec![0.0; self.r];
@@ -240,26 +248,60 @@ impl<'a> Integrand<'a> {
         nodes
     }
 
-    /// `E|f|`, roughly: the scale on which an integral counts as zero.
-    fn size(&self) -> f64 {
-        let magnitude = |columns: &[&[f64]], out: &mut [f64]| {
-            (self.function)(columns, out);
-            out.iter_mut().for_each(|x| *x = x.abs());
+    /// `E|f|`, roughly, the scale on which an integral counts as zero; and a bound on what lies beyond the edges in
+    /// coefficients up to a degree, infinite where the integrand hardly falls off.
+    ///
+    /// The ratio of the masses of two shells inside the edges bounds that of the outer one and what lies beyond.
+    fn magnitude(&self, degree: u32) -> (f64, f64) {
+        let m = self.dimensions();
+        let edge = self.edge();
+        let rule = Rule::lattice(COARSE[m.min(5)], 0.37, edge);
+        let tables = Tables::new(m, 0);
+        let beyond = |radius: f64| {
+            let function = |columns: &[&[f64]], out: &mut [f64]| {
+                (self.function)(columns, out);
+                for (i, x) in out.iter_mut().enumerate() {
+                    let far = |f: &Vec<f64>| {
+                        let t: f64 = f.iter().zip(columns).map(|(f, c)| f * c[i]).sum();
+                        t.abs() >= radius
+                    };
+                    *x = if radius == 0.0 || self.frame.iter().any(far) {
+                        x.abs()
+                    } else {
+                        0.0
+                    };
+                }
+            };
+            let magnitude = Integrand {
+                function: &function,
+                frame: self.frame,
+                kinks: Vec::new(),
+                r: self.r,
+            };
+            magnitude.inner(0, &mut vec![0.0; m], &mut vec![0.0; self.r], &tables, &rule)[0]
         };
-        let magnitude = Integrand {
-            function: &magnitude,
-            frame: self.frame,
-            kinks: Vec::new(),
-            r: self.r,
+        let size = beyond(0.0);
+        if m == 0 {
+            return (size, 0.0);
+        }
+        let outer = beyond(5.0 / 6.0 * edge);
+        let inner = beyond(2.0 / 3.0 * edge) - outer;
+        let mut hermite = vec![0.0; degree as usize + 1];
+        normalised_hermite(edge, &mut hermite);
+        let largest = hermite.iter().fold(1.0f64, |a, h| a.max(h.abs()));
+        let tail = if outer == 0.0 {
+            0.0
+        } else if outer < 0.7 * inner {
+            outer * outer / (inner - outer) * largest
+        } else {
+            f64::INFINITY
         };
-        let mut t = vec![0.0; self.dimensions()];
-        let mut z = vec![0.0; self.r];
-        let tables = Tables::new(self.dimensions(), 0);
-        magnitude.inner(0, &mut t, &mut z, &tables, &Rule::panels(4.0, 6))[0]
+        (size, tail)
     }
 
-    /// The estimate at finer and finer panels, until two agree on the scale of `size` or the budget is spent.
-    fn refined(&self, size: f64, at: impl Fn(&Rule) -> Vec<f64>) -> Estimate {
+    /// The estimate at finer and finer panels, until two agree on the scale of `size` or the budget is spent; what
+    /// lies beyond the edges is at most `tail`.
+    fn refined(&self, size: f64, tail: f64, at: impl Fn(&Rule) -> Vec<f64>) -> Estimate {
         let m = self.dimensions();
         if m == 0 {
             return Estimate {
@@ -267,44 +309,71 @@ impl<'a> Integrand<'a> {
                 error: 0.0,
             };
         }
-        if m >= 3 && self.kinks.is_empty() {
-            return self.on_lattices(size, at);
-        }
-        let (mut width, order) = match m {
-            1 => (1.0, 14),
-            2 => (2.0, 12),
-            3 => (3.0, 8),
-            _ => (4.0, 8),
+        let mut estimate = if m >= 3 && self.kinks.is_empty() {
+            self.on_lattices(size, at)
+        } else if m >= 3 {
+            let curved = self.kinks.iter().any(|k| matches!(k, Kink::Curved(_)));
+            let table = if curved { ORDERS_CURVED } else { ORDERS };
+            let (width, orders) = table[m.min(4) - 3];
+            let rules = orders.iter().map(|order| Rule::panels(width, *order));
+            converged(size, AGREED[1], rules, at)
+        } else {
+            let (start, order) = if m == 1 { (1.0, 14) } else { (2.0, 12) };
+            let widths = std::iter::successors(Some(1.5 * start), |w| {
+                Some(if *w > start { start } else { 0.5 * w })
+            });
+            let affordable = widths.take_while(|width| {
+                let points: f64 = 1.4 * order as f64 * 2.0 * self.edge() / width;
+                *width >= start || points.powi(m as i32) <= MOST_EVALUATIONS[m - 1]
+            });
+            converged(
+                size,
+                AGREED[0],
+                affordable.map(|w| Rule::panels(w, order)),
+                at,
+            )
         };
-        let mut values = at(&Rule::panels(width * 1.5, order));
-        let mut last = f64::INFINITY;
-        loop {
-            let finer = at(&Rule::panels(width, order));
-            let scale = finer.iter().fold(size.max(1e-300), |a, b| a.max(b.abs()));
-            let difference = values
-                .iter()
-                .zip(&finer)
-                .map(|(a, b)| (a - b).abs())
-                .fold(0.0, f64::max);
-            values = finer;
-            width *= 0.5;
-            let cost = (1.4 * order as f64 * 2.0 * self.edge() / width).powi(m as i32);
-            // Below 1e-9 a difference that no longer falls is rounding.
-            let settled = difference <= 1e-12 * scale
-                || difference <= 1e-9 * scale && difference > 0.7 * last;
-            // What is left after the next halving is smaller than this difference at least as much as this one
-            // is smaller than the last.
-            let ratio = (difference / last).clamp(1e-3, 1.0);
-            let ratio = if last.is_finite() { ratio } else { 1.0 };
-            last = difference;
-            if settled || cost > MOST_EVALUATIONS[usize::from(m > 1)] || !difference.is_finite() {
-                return Estimate {
-                    values,
-                    error: difference * ratio + 1e-14 * scale,
-                };
-            }
+        estimate.error += tail;
+        estimate
+    }
+}
+
+/// The estimate by better and better rules, until two agree on the scale of `size`, or to the last one.
+fn converged(
+    size: f64,
+    agreed: f64,
+    mut rules: impl Iterator<Item = Rule>,
+    at: impl Fn(&Rule) -> Vec<f64>,
+) -> Estimate {
+    let mut estimate = Estimate {
+        values: rules.next().map(|rule| at(&rule)).unwrap_or_default(),
+        error: f64::INFINITY,
+    };
+    let mut last = f64::INFINITY;
+    for rule in rules {
+        let finer = at(&rule);
+        let scale = finer.iter().fold(size.max(1e-300), |a, b| a.max(b.abs()));
+        let pairs = estimate.values.iter().zip(&finer);
+        let difference = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        // Below 1e-9 a difference that no longer falls is rounding.
+        let settled =
+            difference <= agreed * scale || difference <= 1e-9 * scale && difference > 0.7 * last;
+        // What is left after the next refinement is smaller than this difference at least as much as this one
+        // is smaller than the last.
+        let ratio = (difference / last).clamp(1e-3, 1.0);
+        let ratio = if last.is_finite() { ratio } else { 1.0 };
+        let slow = last.is_finite() && difference > 0.3 * last;
+        last = difference;
+        estimate = Estimate {
+            values: finer,
+            error: difference * ratio + 1e-14 * scale,
+        };
+        let hopeless = agreed > AGREED[0] && slow;
+        if settled || hopeless || !difference.is_finite() {
+            break;
         }
     }
+    estimate
 }
 
 /// The most points of a lattice and its centres in three, four and five dimensions.
@@ -336,163 +405,12 @@ impl Integrand<'_> {
             last = difference;
             step *= FINER;
             let cost = 2.0 * (2.0 * edge / step).powi(self.dimensions() as i32);
-            if difference <= 1e-12 * scale || cost > most || !difference.is_finite() {
+            if difference <= AGREED[1] * scale || cost > most || !difference.is_finite() {
                 return Estimate {
                     values,
                     error: difference * ratio + 1e-13 * scale,
                 };
             }
         }
-    }
-}
-
-/// Where the points along each axis lie.
-enum Rule {
-    /// Panels of one width, split at kinks, with this Gauss-Legendre rule on each.
-    Panels {
-        /// The width.
-        width: f64,
-        /// Nodes on [-1, 1] and weights.
-        panel: Vec<(f64, f64)>,
-    },
-    /// Equal steps, weights by the density: the error falls exponentially for smooth functions.
-    Lattice(Vec<(f64, f64)>),
-}
-
-impl Rule {
-    fn panels(width: f64, order: usize) -> Self {
-        let order = NonZeroUsize::new(order).unwrap_or(NonZeroUsize::MIN);
-        Self::Panels {
-            width,
-            panel: GaussLegendre::new(order).as_node_weight_pairs().to_vec(),
-        }
-    }
-
-    /// The points `(j + offset) step` up to `edge`.
-    fn lattice(step: f64, offset: f64, edge: f64) -> Self {
-        let last = (edge / step).ceil() as i64;
-        let point = |j: i64| (j as f64 + offset) * step;
-        let nodes = (-last..=last).map(point).filter(|x| x.abs() <= edge);
-        Self::Lattice(nodes.map(|x| (x, step * density(x))).collect())
-    }
-}
-
-/// The standard normal density.
-fn density(x: f64) -> f64 {
-    (-0.5 * x * x).exp() / (2.0 * std::f64::consts::PI).sqrt()
-}
-
-/// Writes `he_k(x) = He_k(x) / sqrt(k!)`.
-pub fn normalised_hermite(x: f64, out: &mut [f64]) {
-    let (mut low, mut high) = (0.0, 1.0);
-    for (k, out) in out.iter_mut().enumerate() {
-        *out = high;
-        let k = k as f64;
-        (low, high) = (high, (x * high - k.sqrt() * low) / (k + 1.0).sqrt());
-    }
-}
-
-/// The zeros of a function along a line: sign changes on a grid, refined by false position.
-///
-/// A pair of zeros between two points of the grid is missed; the error estimate of the integral tells.
-fn roots(program: &Program, origin: &[f64], direction: &[f64], found: &mut Vec<f64>) {
-    const STEPS: usize = 48;
-    let grid: Vec<f64> = (0..=STEPS)
-        .map(|i| 8.0 * (2.0 * i as f64 / STEPS as f64 - 1.0))
-        .collect();
-    let columns: Vec<Vec<f64>> = origin
-        .iter()
-        .zip(direction)
-        .map(|(z, d)| grid.iter().map(|x| z + x * d).collect())
-        .collect();
-    let columns: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
-    let mut values = vec![0.0; grid.len()];
-    program.eval_columns(&columns, &mut values);
-    let mut z = origin.to_vec();
-    let mut at = |x: f64| {
-        for ((z, o), d) in z.iter_mut().zip(origin).zip(direction) {
-            *z = o + x * d;
-        }
-        program.eval(&z)
-    };
-    for i in 0..STEPS {
-        if values[i] == 0.0 {
-            found.push(grid[i]);
-        } else if values[i] * values[i + 1] < 0.0 {
-            let (mut low, mut high) = ((grid[i], values[i]), (grid[i + 1], values[i + 1]));
-            // The Illinois rule halves the value at an end that stays.
-            for _ in 0..60 {
-                let x = (low.0 * high.1 - high.0 * low.1) / (high.1 - low.1);
-                let value = at(x);
-                if value * high.1 < 0.0 {
-                    low = high;
-                } else {
-                    low.1 *= 0.5;
-                }
-                high = (x, value);
-                if value == 0.0 || (high.0 - low.0).abs() < 1e-14 {
-                    break;
-                }
-            }
-            found.push(high.0);
-        }
-    }
-}
-
-/// The exponents of `axes` variables of total degree up to `degree`, by degree.
-pub fn exponents(axes: usize, degree: u32) -> Vec<Vec<u32>> {
-    let mut all = vec![Vec::new()];
-    for _ in 0..axes {
-        all = all
-            .into_iter()
-            .flat_map(|tail: Vec<u32>| {
-                let used: u32 = tail.iter().sum();
-                (0..=degree - used).map(move |k| {
-                    let mut exponents = vec![k];
-                    exponents.extend(&tail);
-                    exponents
-                })
-            })
-            .collect();
-    }
-    all.sort_by_key(|e| e.iter().sum::<u32>());
-    all
-}
-
-/// For each number of remaining axes, the exponents, and where `(k, rest)` stands among them.
-struct Tables {
-    degree: u32,
-    exponents: Vec<Vec<Vec<u32>>>,
-    places: Vec<Vec<Vec<usize>>>,
-}
-
-impl Tables {
-    fn new(axes: usize, degree: u32) -> Self {
-        let exponents: Vec<_> = (0..=axes).map(|m| exponents(m, degree)).collect();
-        let mut places = vec![Vec::new()];
-        for m in 1..=axes {
-            let index: std::collections::HashMap<&[u32], usize> = exponents[m]
-                .iter()
-                .enumerate()
-                .map(|(i, e)| (e.as_slice(), i))
-                .collect();
-            let of_degree = (0..=degree).map(|k| {
-                exponents[m - 1]
-                    .iter()
-                    .take_while(|rest| rest.iter().sum::<u32>() + k <= degree)
-                    .map(|rest| index[[&[k], rest.as_slice()].concat().as_slice()])
-                    .collect()
-            });
-            places.push(of_degree.collect());
-        }
-        Self {
-            degree,
-            exponents,
-            places,
-        }
-    }
-
-    fn axes(&self) -> usize {
-        self.exponents.len() - 1
     }
 }

@@ -142,6 +142,8 @@ pub struct Exponent {
     pub value: u32,
     /// How far it can be trusted.
     pub status: Status,
+    /// The bound below which a signal of a lower order counts as zero, in units of the standard deviation.
+    pub tolerance: f64,
 }
 
 /// The sample ratio n/d above which approximate message passing finds a direction.

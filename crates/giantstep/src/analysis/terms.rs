@@ -14,6 +14,9 @@ use crate::expr::{Expr, Function, Operator, Program};
 /// The most products a link is split into; a larger sum is kept whole.
 const MOST_PRODUCTS: usize = 128;
 
+/// The most pairs of terms that are multiplied out before like ones are gathered.
+const MOST_PAIRS: usize = 1024;
+
 /// `coefficient * factors[0] * factors[1] * ...`
 #[derive(Debug, Clone)]
 pub struct Product {
@@ -24,7 +27,8 @@ pub struct Product {
 }
 
 impl Product {
-    fn constant(coefficient: f64) -> Self {
+    /// A number.
+    pub fn constant(coefficient: f64) -> Self {
         Self {
             coefficient,
             factors: Vec::new(),
@@ -46,18 +50,49 @@ impl Product {
         }
     }
 
+    /// Whether the factors are the same, in some order.
+    fn is_like(&self, other: &Self) -> bool {
+        let mut left: Vec<&Expr> = other.factors.iter().collect();
+        self.factors.len() == left.len()
+            && self.factors.iter().all(|f| {
+                let place = left.iter().position(|g| *g == f);
+                place.map(|i| left.swap_remove(i)).is_some()
+            })
+    }
+
     fn scaled(mut self, factor: f64) -> Self {
         self.coefficient *= factor;
         self
     }
 }
 
-/// The expression as a sum of products.
+/// The expression as a sum of products, like ones gathered.
 pub fn products(expr: &Expr) -> Vec<Product> {
+    gathered(&expanded(expr))
+}
+
+/// The sum with products of the same factors added up; what cancels is left out.
+fn gathered(sum: &[Product]) -> Vec<Product> {
+    let mut result: Vec<Product> = Vec::new();
+    for product in sum {
+        match result.iter_mut().find(|p| p.is_like(product)) {
+            Some(like) => like.coefficient += product.coefficient,
+            None => result.push(product.clone()),
+        }
+    }
+    result.retain(|p| p.coefficient != 0.0);
+    result
+}
+
+fn expanded(expr: &Expr) -> Vec<Product> {
     if expr.variables() == 0 {
         return vec![Product::constant(f64::constant(expr).unwrap_or(f64::NAN))];
     }
     let whole = || vec![Product::factor(expr.clone())];
+    // A linear form is a function of one direction.
+    if linear(expr) {
+        return whole();
+    }
     let scaled = |terms: Vec<Product>, factor: f64| -> Vec<Product> {
         terms.into_iter().map(|t| t.scaled(factor)).collect()
     };
@@ -80,18 +115,11 @@ pub fn products(expr: &Expr) -> Vec<Product> {
             products(a).iter().map(|t| t.times(&inverse)).collect()
         }
         Expr::Binary(Operator::Power, base, exponent) => {
-            match (exponent.as_integer(), &products(base)[..]) {
-                (Some(k), [single]) if k > 0 && single.factors.len() > 1 => {
-                    let factors = single.factors.iter().map(|f| {
-                        Expr::Binary(Operator::Power, Box::new(f.clone()), exponent.clone())
-                    });
-                    vec![Product {
-                        coefficient: single.coefficient.powi(k as i32),
-                        factors: factors.collect(),
-                    }]
-                }
-                (Some(k), terms) if (1..=8).contains(&k) && terms.len() > 1 => (1..k)
-                    .try_fold(terms.to_vec(), |power, _| multiply(&power, terms))
+            let base = products(base);
+            match (exponent.as_integer(), &factored(expr)) {
+                (Some(k), single) if k > 0 && single.factors.len() > 1 => vec![single.clone()],
+                (Some(k), _) if (1..=8).contains(&k) && base.len() > 1 => (1..k)
+                    .try_fold(base.clone(), |power, _| multiply(&power, &base))
                     .unwrap_or_else(whole),
                 _ => whole(),
             }
@@ -115,14 +143,10 @@ pub fn products(expr: &Expr) -> Vec<Product> {
             sum
         }
         // relu(e) = e/2 + |e|/2, worth it where |e| is a product
-        Expr::Apply(Function::Relu, inner) => match &products(inner)[..] {
-            [single] if single.factors.len() > 1 => {
-                let mut sum = vec![single.clone().scaled(0.5)];
-                sum.extend(scaled(of_function(Function::Abs, inner), 0.5));
-                sum
-            }
-            _ => whole(),
-        },
+        Expr::Apply(Function::Relu, inner) if factored(inner).factors.len() > 1 => {
+            let sum = [products(inner), of_function(Function::Abs, inner)].concat();
+            scaled(sum, 0.5)
+        }
         Expr::Apply(function @ (Function::Abs | Function::Sign), inner) => {
             of_function(*function, inner)
         }
@@ -132,26 +156,70 @@ pub fn products(expr: &Expr) -> Vec<Product> {
 
 /// The product of two sums, unless it has too many terms.
 pub fn multiply(a: &[Product], b: &[Product]) -> Option<Vec<Product>> {
-    (a.len() * b.len() <= MOST_PRODUCTS).then(|| {
-        a.iter()
-            .flat_map(|x| b.iter().map(|y| x.times(y)))
-            .collect()
-    })
+    if a.len() * b.len() > MOST_PAIRS {
+        return None;
+    }
+    let pairs = a.iter().flat_map(|x| b.iter().map(|y| x.times(y)));
+    let product = gathered(&pairs.collect::<Vec<_>>());
+    (product.len() <= MOST_PRODUCTS).then_some(product)
 }
 
-/// `|e|` or `sign(e)`: multiplicative where e is a single product.
-fn of_function(function: Function, inner: &Expr) -> Vec<Product> {
-    let apply = |e: &Expr| Expr::Apply(function, Box::new(e.clone()));
-    match &products(inner)[..] {
-        [single] if single.coefficient != 0.0 => vec![Product {
-            coefficient: match function {
-                Function::Abs => single.coefficient.abs(),
-                _ => single.coefficient.signum(),
-            },
-            factors: single.factors.iter().map(apply).collect(),
-        }],
-        _ => vec![Product::factor(apply(inner))],
+/// The expression as one product, sums left whole.
+fn factored(expr: &Expr) -> Product {
+    if expr.variables() == 0 {
+        return Product::constant(f64::constant(expr).unwrap_or(f64::NAN));
     }
+    match expr {
+        Expr::Negate(inner) => factored(inner).scaled(-1.0),
+        Expr::Binary(Operator::Multiply, a, b) => factored(a).times(&factored(b)),
+        Expr::Binary(Operator::Divide, a, b) if b.variables() == 0 => {
+            factored(a).scaled(factored(b).coefficient.recip())
+        }
+        Expr::Binary(Operator::Power, base, exponent) => match exponent.as_integer() {
+            Some(k) if k > 0 => {
+                let base = factored(base);
+                let power =
+                    |f: &Expr| Expr::Binary(Operator::Power, Box::new(f.clone()), exponent.clone());
+                Product {
+                    coefficient: base.coefficient.powi(k as i32),
+                    factors: base.factors.iter().map(power).collect(),
+                }
+            }
+            _ => Product::factor(expr.clone()),
+        },
+        _ => Product::factor(expr.clone()),
+    }
+}
+
+/// `|e|` or `sign(e)`: multiplicative where e is a product.
+fn of_function(function: Function, inner: &Expr) -> Vec<Product> {
+    let single = factored(inner);
+    let apply = |e: &Expr| Expr::Apply(function, Box::new(e.clone()));
+    if single.coefficient == 0.0 {
+        return vec![Product::factor(apply(inner))];
+    }
+    vec![Product {
+        coefficient: match function {
+            Function::Abs => single.coefficient.abs(),
+            _ => single.coefficient.signum(),
+        },
+        factors: single.factors.iter().map(apply).collect(),
+    }]
+}
+
+/// Whether an expression takes its values from signs and steps alone.
+pub fn of_jumps(expr: &Expr) -> bool {
+    match expr {
+        Expr::Apply(Function::Sign | Function::Step, _) => true,
+        Expr::Variable(_) => false,
+        other => other.operands().into_iter().all(of_jumps),
+    }
+}
+
+/// Whether an expression is a linear form without constant.
+fn linear(expr: &Expr) -> bool {
+    let is_linear = |p: &Polynomial<f64>| p.degree() == 1 && p.coefficient(Monomial::ONE) == 0.0;
+    polynomial::<f64>(expr).is_some_and(|p| is_linear(&p))
 }
 
 fn integer(value: i64) -> Expr {

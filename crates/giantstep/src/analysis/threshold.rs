@@ -2,7 +2,7 @@
 
 use super::sampled::normals;
 use super::span::dot;
-use super::symmetry::SignedPermutation;
+use super::symmetry::Symmetry;
 use crate::expr::Program;
 
 /// A threshold with its error.
@@ -25,7 +25,7 @@ pub fn weak_recovery(
     program: &Program,
     r: usize,
     effective: &[Vec<f64>],
-    symmetries: &[SignedPermutation],
+    symmetries: &[Symmetry],
 ) -> Threshold {
     let turns: Vec<Vec<f64>> = symmetries.iter().map(|s| within(s, effective)).collect();
     let m = effective.len();
@@ -49,6 +49,7 @@ pub fn weak_recovery(
     let mut order: Vec<usize> = (0..points).collect();
     order.sort_by(|&a, &b| samples[a].0.total_cmp(&samples[b].0));
     let labels: Vec<f64> = order.iter().map(|&i| samples[i].0).collect();
+    let labels = standardised(&labels);
     let inverse = |size: usize| -> [f64; 3] {
         let bins: Vec<Bin> = atoms_and_quantiles(&labels, size)
             .into_iter()
@@ -90,6 +91,15 @@ struct Bin {
     means: [Vec<f64>; QUARTERS],
 }
 
+/// The labels less their mean, over their standard deviation.
+fn standardised(labels: &[f64]) -> Vec<f64> {
+    let count = labels.len() as f64;
+    let mean = labels.iter().sum::<f64>() / count;
+    let square: f64 = labels.iter().map(|y| (y - mean).powi(2)).sum();
+    let scale = (square / count).sqrt().max(1e-300);
+    labels.iter().map(|y| (y - mean) / scale).collect()
+}
+
 /// Ranges of sorted labels: one for each atom, otherwise of equal size.
 fn atoms_and_quantiles(labels: &[f64], size: usize) -> Vec<std::ops::Range<usize>> {
     let mut bins = Vec::new();
@@ -107,7 +117,7 @@ fn atoms_and_quantiles(labels: &[f64], size: usize) -> Vec<std::ops::Range<usize
 }
 
 /// A symmetry in the coordinates of the basis, row by row.
-fn within(symmetry: &SignedPermutation, basis: &[Vec<f64>]) -> Vec<f64> {
+fn within(symmetry: &Symmetry, basis: &[Vec<f64>]) -> Vec<f64> {
     let moved: Vec<Vec<f64>> = basis.iter().map(|b| symmetry.apply(b)).collect();
     basis
         .iter()

@@ -1,11 +1,13 @@
 //! From the facts of a link to its report.
 
 use super::core::{Core, FloatChain};
+use super::generative::Reused;
+use super::labels::Confirmed;
 use super::report::*;
 use super::span::{Span, axes, residual, squared_norm};
 use super::terms::extend_basis;
 use super::threshold::weak_recovery;
-use super::{AnalysisOptions, Confirmed, Facts, LARGEST_EXPONENT, Reused, direction_name};
+use super::{AnalysisOptions, Facts, LARGEST_EXPONENT, direction_name};
 use crate::activation::Activation;
 use crate::expr::Link;
 
@@ -24,13 +26,13 @@ pub fn report(
     let steps = options.steps.unwrap_or(r.max(3));
     let fresh: Vec<Staircase> = (1..)
         .zip(&core.fresh)
-        .map(|(k, chain)| staircase(chain, k, k, steps, facts.status, core.margin.tolerance))
+        .map(|(k, chain)| staircase(chain, k, k, steps, facts.status, facts.tolerance))
         .collect();
     let reused: Vec<Staircase> = (1..)
-        .zip(&facts.reused)
+        .zip(&facts.generative.chains)
         .map(|(order, found)| reused_staircase(found, order, steps, &facts))
         .collect();
-    let no_trivial_direction = facts.reused[0].chain.subspaces.is_empty()
+    let no_trivial_direction = facts.generative.chains[0].chain.subspaces.is_empty()
         && reused[0].status != Status::Undecided
         && !core.effective.is_empty();
     let weak_recovery = (no_trivial_direction && options.sampled).then(|| {
@@ -56,7 +58,7 @@ pub fn report(
         },
         leap: leaps(core),
         hard_directions: hard_directions(core),
-        generative_exponent: generative_exponent(core, &facts.reused, &reused),
+        generative_exponent: generative_exponent(&facts),
         weak_recovery,
         floors: floors(core, steps),
         kernel_floors: kernel_floors(core, |_| true),
@@ -64,7 +66,7 @@ pub fn report(
         verdicts: verdicts(core, &facts),
         staircase: Staircases { fresh, reused },
         status: facts.status,
-        tolerance: core.margin.tolerance,
+        tolerance: facts.tolerance,
         notes: facts.notes,
     }
 }
@@ -106,8 +108,21 @@ fn staircase(
 
 /// The staircase of a generative order, with what confirms that it misses nothing.
 fn reused_staircase(found: &Reused, order: u32, steps: usize, facts: &Facts) -> Staircase {
-    let own = facts.core.margin.tolerance;
-    let (status, tolerance) = match found.confirmed {
+    let (mut status, tolerance) = trust(found.confirmed, facts);
+    // Fresh batches are batches: what they reveal at the same order is revealed here.
+    let fresh = facts.core.fresh[order as usize - 1].after(usize::MAX);
+    let here = found.chain.after(usize::MAX);
+    if !fresh.iter().all(|v| contains(here, v)) {
+        status = Status::Undecided;
+    }
+    staircase(&found.chain, 1, order, steps, status, tolerance)
+}
+
+/// How far a decision about label transformations can be trusted, and the bound below which a signal counts as
+/// zero.
+fn trust(confirmed: Confirmed, facts: &Facts) -> (Status, f64) {
+    let own = facts.tolerance;
+    match confirmed {
         Confirmed::Proved => (facts.status, own),
         Confirmed::Sampled { tolerance } => {
             let status = facts.status.less_certain(Status::Certified);
@@ -115,8 +130,7 @@ fn reused_staircase(found: &Reused, order: u32, steps: usize, facts: &Facts) -> 
         }
         Confirmed::Unchecked => (Status::Undecided, own),
         Confirmed::Open { energy } => (Status::Undecided, energy.sqrt()),
-    };
-    staircase(&found.chain, 1, order, steps, status, tolerance)
+    }
 }
 
 impl Status {
@@ -171,7 +185,7 @@ fn leaps(core: &Core) -> Leaps {
 
 /// Whether a unit vector lies in the span of an orthonormal basis.
 fn contains(basis: &[Vec<f64>], vector: &[f64]) -> bool {
-    squared_norm(&residual(vector, basis)) < 1e-10
+    squared_norm(&residual(vector, basis)) < 1e-8
 }
 
 /// The smallest order whose Hermite tensors, with the lower ones, contain the direction among their columns.
@@ -207,26 +221,15 @@ fn flag(subspaces: &[&[Vec<f64>]], core: &Core) -> Vec<Vec<f64>> {
     basis
 }
 
-fn generative_exponent(
-    core: &Core,
-    chains: &[Reused; 2],
-    reused: &[Staircase],
-) -> Option<Exponent> {
-    (core.effective.len() == 1).then_some(())?;
-    let order = (1..)
-        .zip(chains)
-        .find(|(_, c)| !c.chain.subspaces.is_empty());
-    match order {
-        Some((1, _)) => Some(Exponent {
-            value: 1,
-            status: reused[0].status,
-        }),
-        Some((value, _)) => Some(Exponent {
-            value,
-            status: reused[0].status.less_certain(reused[1].status),
-        }),
-        None => None,
-    }
+fn generative_exponent(facts: &Facts) -> Option<Exponent> {
+    (facts.core.effective.len() == 1).then_some(())?;
+    let (value, confirmed) = facts.generative.exponent?;
+    let (status, tolerance) = trust(confirmed, facts);
+    Some(Exponent {
+        value,
+        status,
+        tolerance,
+    })
 }
 
 fn floors(core: &Core, steps: usize) -> Floors {
@@ -343,7 +346,7 @@ fn verdicts(core: &Core, facts: &Facts) -> Vec<Verdict> {
         .into_iter()
         .map(|v| {
             let reused = (1u32..)
-                .zip(&facts.reused)
+                .zip(&facts.generative.chains)
                 .find_map(|(order, found)| step_of(&found.chain, &v).map(|step| (order, step)));
             let (first, last) = core.degrees_along(&v);
             Verdict {

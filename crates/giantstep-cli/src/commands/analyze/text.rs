@@ -1,93 +1,8 @@
-//! `giantstep analyze LINK`: what giant steps can and cannot learn of a target.
+//! The analysis as people read it.
 
-use std::path::{Path, PathBuf};
+use giantstep::analysis::{Report, Staircase, Status, TensorEntry};
 
-use clap::Args;
-use giantstep::activation::Activation;
-use giantstep::analysis::{
-    AnalysisOptions, LARGEST_TENSOR, Report, Staircase, Status, TensorEntry, analyze,
-};
-use giantstep::catalogue;
-use giantstep::expr::Link;
-
-use super::{Failed, print};
-use crate::figure::{Axis, Colour, Figure, Mark, Panel, Shape};
-use crate::output::prepare_folder;
 use crate::terminal::{aligned, number};
-
-/// `giantstep analyze LINK [--activation EXPR] [--json]`
-#[derive(Debug, Args)]
-pub struct Analyze {
-    /// A link such as "z1 + z1*z2", or the name of a target of the catalogue (--list).
-    #[arg(required_unless_present = "list")]
-    link: Option<String>,
-    /// The activation of the student.
-    #[arg(long, default_value = "relu(x)")]
-    activation: String,
-    /// The number of directions, if larger than the largest index in the link.
-    #[arg(long)]
-    r: Option<usize>,
-    /// The number of steps listed.
-    #[arg(long)]
-    steps: Option<usize>,
-    /// List the Hermite tensors E[g He_k(z)] up to this order.
-    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=i64::from(LARGEST_TENSOR)))]
-    tensors: Option<u32>,
-    /// Write the staircase as SVG and PNG into this folder.
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
-    /// Print one JSON document: a stable interface.
-    #[arg(long)]
-    json: bool,
-    /// List the targets of the catalogue.
-    #[arg(long)]
-    list: bool,
-}
-
-impl Analyze {
-    pub(super) fn execute(self) -> Result<(), Failed> {
-        if self.list {
-            return print(&list());
-        }
-        let typed = self.link.unwrap_or_default();
-        let text = catalogue::find(&typed).map_or(typed.as_str(), |target| target.link);
-        let link = Link::parse(text, self.r)
-            .map_err(|error| Failed::Input(format!("the link `{text}`: {error}")))?;
-        let activation = Activation::parse(&self.activation)
-            .map_err(|error| Failed::Input(format!("--activation: {error}")))?;
-        let options = AnalysisOptions {
-            steps: self.steps,
-            tensors: self.tensors.unwrap_or(0),
-            ..AnalysisOptions::default()
-        };
-        let report = analyze(&link, &activation, options).map_err(Failed::input)?;
-        let mut files = Vec::new();
-        if let Some(folder) = &self.out {
-            prepare_folder(folder).map_err(Failed::input)?;
-            files = draw(&report, folder)?;
-        }
-        if self.json {
-            let json = serde_json::to_string_pretty(&report).map_err(Failed::work)?;
-            return print(&format!("{json}\n"));
-        }
-        let mut text = shown(&report);
-        for file in files {
-            text.push_str(&format!("{}\n", file.display()));
-        }
-        print(&text)
-    }
-}
-
-fn list() -> String {
-    let lines = catalogue::all().iter().map(|target| {
-        vec![
-            target.name.to_owned(),
-            target.link.to_owned(),
-            target.source.to_owned(),
-        ]
-    });
-    aligned(&["name", "link", "source"], lines)
-}
 
 /// The most degrees or steps shown; `--json` has all.
 const SHOWN: usize = 9;
@@ -118,7 +33,8 @@ fn power(exponent: u32) -> String {
     }
 }
 
-fn shown(report: &Report) -> String {
+/// The whole answer.
+pub fn shown(report: &Report) -> String {
     let mut text = format!("{}\n\n", report.link);
     for (name, value) in summary(report) {
         text.push_str(&line(name, &value));
@@ -211,6 +127,15 @@ fn summary(report: &Report) -> Vec<(&'static str, String)> {
             or_none(Some(names.join(", ")).filter(|names| !names.is_empty()))
         ),
     ));
+    let idle: Vec<&str> = report
+        .effective
+        .idle
+        .iter()
+        .map(|d| d.name.as_str())
+        .collect();
+    if !idle.is_empty() {
+        lines.push(("but not on", idle.join(", ")));
+    }
     let leap = &report.leap;
     lines.push((
         "leap",
@@ -224,7 +149,7 @@ fn summary(report: &Report) -> Vec<(&'static str, String)> {
     let reasons = leap.explanation.iter().flat_map(|text| text.split("; "));
     lines.extend(reasons.map(|reason| ("", reason.to_owned())));
     if let Some(exponent) = &report.generative_exponent {
-        let trust = trust(exponent.status, report.tolerance);
+        let trust = trust(exponent.status, exponent.tolerance);
         lines.push((
             "generative exponent",
             format!("{} ({trust})", exponent.value),
@@ -478,61 +403,4 @@ fn left_aligned(header: &[&str], lines: Vec<Vec<String>>) -> String {
             cells.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
         })
         .collect()
-}
-
-/// The directions learnt and the floors of the error, step by step: one colour a batch size.
-fn draw(report: &Report, folder: &Path) -> Result<Vec<PathBuf>, Failed> {
-    let steps = report.floors.bounded_width.len() - 1;
-    // Each value holds until the next step; the last one a little longer.
-    let climb = |values: &[f64], colour: Colour, shape: Shape, label: &str| {
-        let times = || (0..=steps).map(|t| t as f64);
-        let last = values.last().copied().unwrap_or(0.0);
-        let held = values.iter().copied().chain([last]);
-        [
-            Mark::staircase(times().chain([steps as f64 + 0.4]), held)
-                .coloured(colour)
-                .labelled(label),
-            Mark::points(times(), values.iter().copied())
-                .shaped(shape)
-                .coloured(colour),
-        ]
-    };
-    let axis = || {
-        Axis::linear("giant step")
-            .from_to(-0.3, steps as f64 + 0.4)
-            .whole()
-    };
-    let most = report.r.max(1) as f64;
-    let mut dimension = Panel::new(
-        axis(),
-        Axis::linear("directions learnt")
-            .from_to(-0.08 * most, 1.14 * most)
-            .whole(),
-    );
-    let variance = report.variance.max(1e-12);
-    let mut error = Panel::new(
-        axis(),
-        Axis::linear("floor of the test error").from_to(-0.08 * variance, 1.14 * variance),
-    );
-    let bounded = &report.floors.bounded_width;
-    error = error.with_all(climb(bounded, Colour::BLACK, Shape::Cross, "bounded 𝑝"));
-    let sizes = ["𝑛 ~ 𝑑", "𝑛 ~ 𝑑²", "𝑛 ~ 𝑑³"];
-    for (index, (staircase, size)) in report.staircase.fresh.iter().zip(sizes).enumerate() {
-        let (colour, shape) = (Colour::cycle(index), Shape::cycle(index));
-        // Apart by a little, so that equal climbs are all seen.
-        let apart = 0.02 * most * index as f64;
-        let dims: Vec<f64> = std::iter::once(0)
-            .chain(staircase.dims.iter().copied())
-            .map(|dims| dims as f64 + apart)
-            .collect();
-        dimension = dimension.with_all(climb(&dims, colour, shape, &format!("fresh, {size}")));
-        if let Some(wide) = report.floors.wide.get(index) {
-            error = error.with_all(climb(&wide.floor, colour, shape, &format!("𝑝, {size}")));
-        }
-    }
-    let figure = Figure::new([dimension, error]);
-    Ok(figure
-        .save(folder, "staircase")
-        .map_err(Failed::work)?
-        .to_vec())
 }

@@ -1,0 +1,90 @@
+//! `giantstep analyze LINK`: what giant steps can and cannot learn of a target.
+
+mod drawing;
+mod text;
+
+use std::path::PathBuf;
+
+use clap::Args;
+use giantstep::activation::Activation;
+use giantstep::analysis::{AnalysisOptions, LARGEST_TENSOR, analyze};
+use giantstep::catalogue;
+use giantstep::expr::Link;
+
+use super::{Failed, print};
+use crate::output::prepare_folder;
+use crate::terminal::aligned;
+
+/// `giantstep analyze LINK [--activation EXPR] [--json]`
+#[derive(Debug, Args)]
+pub struct Analyze {
+    /// A link such as "z1 + z1*z2", or the name of a target of the catalogue (--list).
+    #[arg(required_unless_present = "list")]
+    link: Option<String>,
+    /// The activation of the student.
+    #[arg(long, default_value = "relu(x)")]
+    activation: String,
+    /// The number of directions, if larger than the largest index in the link.
+    #[arg(long)]
+    r: Option<usize>,
+    /// The number of steps listed.
+    #[arg(long)]
+    steps: Option<usize>,
+    /// List the Hermite tensors E[g He_k(z)] up to this order.
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=i64::from(LARGEST_TENSOR)))]
+    tensors: Option<u32>,
+    /// Write the staircase as SVG and PNG into this folder.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Print one JSON document: a stable interface.
+    #[arg(long)]
+    json: bool,
+    /// List the targets of the catalogue.
+    #[arg(long)]
+    list: bool,
+}
+
+impl Analyze {
+    pub(super) fn execute(self) -> Result<(), Failed> {
+        if self.list {
+            return print(&list());
+        }
+        let typed = self.link.unwrap_or_default();
+        let text = catalogue::find(&typed).map_or(typed.as_str(), |target| target.link);
+        let link = Link::parse(text, self.r)
+            .map_err(|error| Failed::Input(format!("the link `{text}`: {error}")))?;
+        let activation = Activation::parse(&self.activation)
+            .map_err(|error| Failed::Input(format!("--activation: {error}")))?;
+        let options = AnalysisOptions {
+            steps: self.steps,
+            tensors: self.tensors.unwrap_or(0),
+            ..AnalysisOptions::default()
+        };
+        let report = analyze(&link, &activation, options).map_err(Failed::input)?;
+        let mut files = Vec::new();
+        if let Some(folder) = &self.out {
+            prepare_folder(folder).map_err(Failed::input)?;
+            files = drawing::draw(&report, folder)?;
+        }
+        if self.json {
+            let json = serde_json::to_string_pretty(&report).map_err(Failed::work)?;
+            return print(&format!("{json}\n"));
+        }
+        let mut text = text::shown(&report);
+        for file in files {
+            text.push_str(&format!("{}\n", file.display()));
+        }
+        print(&text)
+    }
+}
+
+fn list() -> String {
+    let lines = catalogue::all().iter().map(|target| {
+        vec![
+            target.name.to_owned(),
+            target.link.to_owned(),
+            target.source.to_owned(),
+        ]
+    });
+    aligned(&["name", "link", "source"], lines)
+}
