@@ -109,7 +109,7 @@ impl Submit {
     ) -> Result<Vec<PathBuf>, Failed> {
         let folder = std::path::absolute(&place.folder).map_err(Failed::work)?;
         let program = std::env::current_exe().map_err(Failed::work)?;
-        let slurm = folder.join("slurm");
+        let slurm = place.folder.join("slurm");
         std::fs::create_dir_all(&slurm).map_err(Failed::work)?;
         let limit = array_limit();
         let mut scripts = Vec::new();
@@ -138,7 +138,7 @@ impl Submit {
                 format!("--signal=B:USR1@{}", self.warning),
                 "--requeue".to_owned(),
                 "--open-mode=append".to_owned(),
-                format!("--output={}", directive(&slurm, "%A_%a.log")),
+                format!("--output={}", directive(&folder.join("slurm"), "%A_%a.log")),
             ];
             options.extend(
                 self.partition
