@@ -80,28 +80,25 @@ impl Submit {
             .collect();
         let memory = peak_memory(&jobs, self.cpus as usize);
         let scripts = self.scripts(&place, tasks, &left, memory)?;
-        let mut lines = format!(
+        print(&format!(
             "{} runs in {tasks} tasks of about {per_task}, {} tasks with work left, in {} arrays\n",
             jobs.len(),
             left.len(),
             scripts.len()
-        );
+        ))?;
+        // Each at once: if a later one is refused, the earlier ones have been told.
         for script in &scripts {
-            if self.dry_run {
-                lines.push_str(&format!("sbatch {}\n", script.display()));
+            let shown = script.display();
+            print(&if self.dry_run {
+                format!("sbatch {}\n", quoted(script))
             } else {
-                lines.push_str(&format!(
-                    "array {}: {}\n",
-                    sbatch(script)?,
-                    script.display()
-                ));
-            }
+                format!("array {}: {shown}\n", sbatch(script)?)
+            })?;
         }
-        lines.push_str(&format!(
+        print(&format!(
             "\ngiantstep status {0}    tells how far they are\ngiantstep collect {0}   makes the table and figures\n",
             place.folder.display()
-        ));
-        print(&lines)
+        ))
     }
 
     /// One script for each chunk of tasks below the limit of an array.
@@ -114,7 +111,7 @@ impl Submit {
     ) -> Result<Vec<PathBuf>, Failed> {
         let folder = std::path::absolute(&place.folder).map_err(Failed::work)?;
         let program = std::env::current_exe().map_err(Failed::work)?;
-        let slurm = folder.join("slurm");
+        let slurm = place.folder.join("slurm");
         std::fs::create_dir_all(&slurm).map_err(Failed::work)?;
         let limit = array_limit();
         let mut scripts = Vec::new();
@@ -143,7 +140,7 @@ impl Submit {
                 format!("--signal=B:USR1@{}", self.warning),
                 "--requeue".to_owned(),
                 "--open-mode=append".to_owned(),
-                format!("--output={}/%A_%a.log", slurm.display()),
+                format!("--output={}", directive(&folder.join("slurm"), "%A_%a.log")),
             ];
             options.extend(
                 self.partition
@@ -160,9 +157,20 @@ impl Submit {
     }
 }
 
-/// The script of one array. A task that runs out of time, or is asked to go, leaves what is finished and queues again.
+/// A path as the shell reads it.
+fn quoted(path: &Path) -> String {
+    format!("'{}'", path.display().to_string().replace('\'', "'\\''"))
+}
+
+/// The path of a log as sbatch reads it in a script: quoted, and `%` stands for itself in the folder alone.
+fn directive(folder: &Path, name: &str) -> String {
+    let folder = folder.display().to_string().replace('%', "%%");
+    format!("\"{}/{name}\"", folder.replace('"', "\\\""))
+}
+
+/// The script of one array. A task that runs out of time, or is asked to go, leaves what is finished and queues again;
+/// one that was cancelled does not.
 fn script(options: &[String], program: &Path, folder: &Path, first: usize, tasks: usize) -> String {
-    let quoted = |path: &Path| format!("'{}'", path.display().to_string().replace('\'', "'\\''"));
     let directives: String = options
         .iter()
         .map(|option| format!("#SBATCH {option}\n"))
@@ -173,18 +181,25 @@ fn script(options: &[String], program: &Path, folder: &Path, first: usize, tasks
 {program} worker --shard "$(({first} + SLURM_ARRAY_TASK_ID))/{tasks}" {folder} &
 worker=$!
 # Ahead of the time limit: finish the runs under way. At the limit, or when another job goes first: drop them.
-trap 'kill -USR1 "$worker"' USR1
-trap 'kill -TERM "$worker"' TERM
+trap 'kill -USR1 "$worker" 2>/dev/null' USR1
+trap 'kill -TERM "$worker" 2>/dev/null' TERM
 # A signal ends wait, not the worker.
 while :; do
     wait "$worker"
     code=$?
     kill -0 "$worker" 2>/dev/null || break
 done
-# 75: work is left.
-if [ "$code" -eq 75 ]; then
-    exec scontrol requeue "$SLURM_JOB_ID"
-fi
+# 75: work is left; 143: asked to go before the worker could answer.
+case $code in
+75 | 143)
+    # The number of this task alone: that of the job may stand for the whole array.
+    task="${{SLURM_ARRAY_JOB_ID}}_$SLURM_ARRAY_TASK_ID"
+    # A task that was cancelled is COMPLETING for no reason, and stays cancelled.
+    if scontrol --oneliner show job "$task" | grep -qE ' JobState=RUNNING | Reason=TimeLimit '; then
+        exec scontrol requeue "$task"
+    fi
+    ;;
+esac
 exit "$code"
 "#,
         program = quoted(program),

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::atomic::Ordering;
 
 use clap::Args;
 use giantstep::ranks::Alone;
@@ -43,9 +44,10 @@ impl FromStr for Shard {
 
 impl Worker {
     pub(super) fn execute(self) -> Result<(), Failed> {
+        // First, so that a signal finds a listener.
+        let asked = listen().map_err(Failed::work)?;
         let plan = plan_of(&self.folder)?;
         let store = Store::join(&self.folder, &plan).map_err(Failed::input)?;
-        let asked = listen().map_err(Failed::work)?;
         let manner = Manner {
             shard: self.shard,
             on_failure: self.failure.on_failure(),
@@ -57,6 +59,13 @@ impl Worker {
             done.found, done.computed, done.elsewhere, done.left
         );
         if done.left > done.elsewhere {
+            // Starting again would end in the same way, for ever.
+            if asked.wind_down.load(Ordering::Relaxed) && done.computed == 0 {
+                return Err(Failed::work(format!(
+                    "{summary}; the time limit came near before a run had ended\n  help: give a task more time, or, if \
+                     the warning ahead of the limit is long, a shorter one (`giantstep submit --time`, `--warning`)"
+                )));
+            }
             return Err(Failed::Unfinished(format!(
                 "{summary}\n  help: the same command goes on from there"
             )));
