@@ -38,7 +38,23 @@ macro_rules! claim {
 }
 
 /// Name and text of every claim file.
-pub const CLAIMS: [(&str, &str); 1] = [claim!("one-direction")];
+pub const CLAIMS: [(&str, &str); 15] = [
+    claim!("no-alignment"),
+    claim!("one-direction"),
+    claim!("several-directions"),
+    claim!("leap-1"),
+    claim!("leap-2"),
+    claim!("leap-3"),
+    claim!("staircase"),
+    claim!("paper-lines"),
+    claim!("stuck"),
+    claim!("kernel-floor"),
+    claim!("subspace-floor"),
+    claim!("crossover"),
+    claim!("reuse"),
+    claim!("batch-size"),
+    claim!("symmetric-pairs"),
+];
 
 /// A check, done.
 #[derive(Debug, Clone, Serialize)]
@@ -184,7 +200,6 @@ fn decide(
                 ..pick.clone()
             };
             let statistic = match statistic {
-                Statistic::Minus(other) => Statistic::Minus(at(other)),
                 Statistic::Over(other) => Statistic::Over(at(other)),
                 other => other.clone(),
             };

@@ -118,7 +118,7 @@ pub enum Counter {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Control {
-    /// The points of another title.
+    /// The points of another title; in a ratio, of its denominator as well.
     At(String),
     /// Another direction.
     Along(Vec<f64>),

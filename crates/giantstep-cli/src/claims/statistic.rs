@@ -1,5 +1,7 @@
 //! From the records of runs to one number with its standard error.
 
+use std::collections::BTreeMap;
+
 use giantstep::faer::{Mat, Side};
 use serde::{Deserialize, Serialize};
 
@@ -20,8 +22,8 @@ pub enum Statistic {
     Over(Pick),
     /// The exponent in `d`, `n` or `p`: least squares of logarithms over all draws.
     Exponent(String),
-    /// The exponent in d of the n at which the quantity crosses a level: each seed's curve against log n is joined
-    /// by straight lines, its last crossing is taken, and logarithms are fitted over all draws.
+    /// The exponent in d of the n at which the quantity crosses a level: curves against log n, each the mean over an
+    /// eighth of the seeds, are joined by straight lines, the last crossing is taken, and logarithms are fitted.
     Threshold(f64),
 }
 
@@ -194,26 +196,30 @@ fn exponent(points: Vec<(f64, f64)>) -> Result<Estimate, String> {
     })
 }
 
-/// For each seed and dimension, (log d, log n) where the curve against log n last crosses the level.
+/// Groups of seeds over which a curve is averaged before its crossing is taken.
+const GROUPS: u64 = 8;
+
+/// For each dimension and group of seeds, (log d, log n) where the mean curve against log n last crosses the level.
 fn crossings(draws: &[Draw], level: f64) -> Result<Vec<(f64, f64)>, String> {
-    let mut curves: Vec<(u64, f64)> = draws.iter().map(|draw| (draw.seed, draw.sizes.d)).collect();
-    curves.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
-    curves.dedup();
-    let crossing = |(seed, d): (u64, f64)| {
-        let mut curve: Vec<(f64, f64)> = draws
-            .iter()
-            .filter(|draw| draw.seed == seed && draw.sizes.d == d)
-            .map(|draw| (draw.sizes.n.ln(), draw.value - level))
-            .collect();
-        curve.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let pairs = curve.windows(2).rev();
-        let last = pairs.filter(|w| (w[0].1 > 0.0) != (w[1].1 > 0.0)).next();
-        let missing = || format!("the curve of seed {seed} at d = {d} never crosses {level}");
+    // Sums and counts at (d, group, n): ordered, because positive numbers are ordered as their bits are.
+    let mut places: BTreeMap<(u64, u64, u64), (f64, f64)> = BTreeMap::new();
+    for draw in draws {
+        let key = (draw.sizes.d.to_bits(), draw.seed % GROUPS, draw.sizes.n.to_bits());
+        let place = places.entry(key).or_default();
+        *place = (place.0 + draw.value, place.1 + 1.0);
+    }
+    let mut curves: BTreeMap<(u64, u64), Vec<(f64, f64)>> = BTreeMap::new();
+    for ((d, group, n), (sum, count)) in places {
+        let point = (f64::from_bits(n).ln(), sum / count - level);
+        curves.entry((d, group)).or_default().push(point);
+    }
+    let crossing = |((d, _), curve): ((u64, u64), Vec<(f64, f64)>)| {
+        let d = f64::from_bits(d);
+        let last = curve.windows(2).rfind(|w| (w[0].1 > 0.0) != (w[1].1 > 0.0));
+        let missing = || format!("a curve at d = {d} never crosses {level}");
         let w = last.ok_or_else(missing)?;
-        Ok((
-            d.ln(),
-            w[0].0 + (w[1].0 - w[0].0) * w[0].1 / (w[0].1 - w[1].1),
-        ))
+        let part = w[0].1 / (w[0].1 - w[1].1);
+        Ok((d.ln(), w[0].0 + (w[1].0 - w[0].0) * part))
     };
     curves.into_iter().map(crossing).collect()
 }
