@@ -17,9 +17,10 @@ use serde::Serialize;
 
 use self::expected::Theory;
 use crate::execute::{Failure, Results, execute};
+use crate::plan::Point;
 use crate::plot::figures;
 use crate::report;
-use crate::table::Row;
+use crate::table::{Record, Row};
 
 pub use rule::{Judgement, Rule, STANDARD_ERRORS, Verdict};
 pub use spec::{
@@ -139,7 +140,11 @@ pub fn measure(claim: &Claim, stop: &AtomicBool) -> Result<Entry, ClaimError> {
         return Err(failed("interrupted".to_owned()));
     }
     if let Some(first) = results.failures.first() {
-        let Failure { point, seed, reason } = first;
+        let Failure {
+            point,
+            seed,
+            reason,
+        } = first;
         return Err(failed(format!("seed {seed} {point}: {reason}")));
     }
     let theory = Theory::of(&claim.plan);
@@ -157,7 +162,11 @@ pub fn measure(claim: &Claim, stop: &AtomicBool) -> Result<Entry, ClaimError> {
         .map(decide)
         .collect::<Result<Vec<_>, _>>()?;
     let worst = checks.iter().map(|check| check.verdict).max();
-    let drawn = figures(&claim.plan, &results.records);
+    let shown = Results {
+        records: shown(claim, &results.records),
+        ..Results::default()
+    };
+    let drawn = figures(&claim.plan, &shown.records);
     let drawn = drawn.iter().map(|(_, figure)| figure.to_svg());
     Ok(Entry {
         name: claim.name.clone(),
@@ -166,12 +175,31 @@ pub fn measure(claim: &Claim, stop: &AtomicBool) -> Result<Entry, ClaimError> {
         found: claim.section.found.clone(),
         verdict: worst.unwrap_or(Verdict::Undecided),
         checks,
-        rows: report::rows(&results),
+        rows: report::rows(&shown),
         labels: report::labels(&claim.plan),
         runs: results.completed,
         seconds: start.elapsed().as_secs_f64(),
-        figures: drawn.collect::<Result<_, _>>().map_err(|e| failed(e.to_string()))?,
+        figures: drawn
+            .collect::<Result<_, _>>()
+            .map_err(|e| failed(e.to_string()))?,
     })
+}
+
+/// The records for figures and means: of the last step alone where the number of steps is swept, all otherwise.
+fn shown(claim: &Claim, records: &[Record]) -> Vec<Record> {
+    let swept = |point: &Point| point.settings.iter().any(|s| s.key == "protocol.steps");
+    if !claim.plan.points.iter().any(swept) {
+        return records.to_vec();
+    }
+    // The records of a run follow each other, in the order of its steps.
+    records
+        .chunk_by(|a, b| (a.seed, a.n) == (b.seed, b.n) && a.step <= b.step)
+        .flat_map(|run| {
+            let last = run.iter().map(|record| record.step).max();
+            run.iter().filter(move |record| Some(record.step) == last)
+        })
+        .cloned()
+        .collect()
 }
 
 /// Measures one check and judges it and its counter-claim by the same rule.
@@ -182,9 +210,8 @@ fn decide(
     theory: &Theory<'_>,
 ) -> Result<Checked, String> {
     let (statistic, of) = (&check.statistic, &check.of);
-    let estimate = |statistic: &Statistic, of: &Pick| {
-        statistic.estimate(of, &claim.plan, &results.records)
-    };
+    let estimate =
+        |statistic: &Statistic, of: &Pick| statistic.estimate(of, &claim.plan, &results.records);
     let measured = estimate(statistic, of)?;
     let predicted = theory.value(&check.predicted, statistic, of)?;
     let margin = theory.number(&check.margin, of)?;
@@ -220,7 +247,11 @@ fn decide(
         }
         Counter::Control(Control::Reversed) => {
             let value = -measured.value;
-            ("the opposite order".to_owned(), predicted, Estimate { value, ..measured })
+            (
+                "the opposite order".to_owned(),
+                predicted,
+                Estimate { value, ..measured },
+            )
         }
     };
     let counter = Countered {

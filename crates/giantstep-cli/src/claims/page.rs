@@ -141,7 +141,11 @@ fn section(entry: &Entry) -> String {
     }
     let lines = entry.checks.iter().map(|check| {
         let mut cells: Vec<String> = cells(check).iter().map(|cell| escaped(cell)).collect();
-        let says = format!("{}<br><small>{}</small>", cells[0], escaped(&check.statistic));
+        let says = format!(
+            "{}<br><small>{}</small>",
+            cells[0],
+            escaped(&check.statistic)
+        );
         let last = cells.len() - 1;
         (cells[0], cells[last]) = (says, mark(check.verdict));
         cells
@@ -175,7 +179,9 @@ fn table(header: &[&str], lines: impl Iterator<Item = Vec<String>>) -> String {
         format!("<tr>{cells}</tr>\n")
     };
     let head = row("th", &mut header.iter().map(|cell| (*cell).to_owned()));
-    let body: String = lines.map(|cells| row("td", &mut cells.into_iter())).collect();
+    let body: String = lines
+        .map(|cells| row("td", &mut cells.into_iter()))
+        .collect();
     format!("<table>\n{head}{body}</table>\n")
 }
 

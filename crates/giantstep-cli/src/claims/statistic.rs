@@ -118,12 +118,7 @@ impl Statistic {
     ///
     /// # Errors
     /// What is missing among the records.
-    pub fn estimate(
-        &self,
-        of: &Pick,
-        plan: &Plan,
-        records: &[Record],
-    ) -> Result<Estimate, String> {
+    pub fn estimate(&self, of: &Pick, plan: &Plan, records: &[Record]) -> Result<Estimate, String> {
         let draws = of.draws(plan, records)?;
         match self {
             Statistic::Mean => Ok(mean(&at_largest(&draws))),
@@ -204,7 +199,11 @@ fn crossings(draws: &[Draw], level: f64) -> Result<Vec<(f64, f64)>, String> {
     // Sums and counts at (d, group, n): ordered, because positive numbers are ordered as their bits are.
     let mut places: BTreeMap<(u64, u64, u64), (f64, f64)> = BTreeMap::new();
     for draw in draws {
-        let key = (draw.sizes.d.to_bits(), draw.seed % GROUPS, draw.sizes.n.to_bits());
+        let key = (
+            draw.sizes.d.to_bits(),
+            draw.seed % GROUPS,
+            draw.sizes.n.to_bits(),
+        );
         let place = places.entry(key).or_default();
         *place = (place.0 + draw.value, place.1 + 1.0);
     }
@@ -337,9 +336,7 @@ impl Pick {
                     .self_adjoint_eigenvalues(Side::Lower)
                     .map_err(|_| "no eigenvalues of numbers that are not finite".to_owned())?;
                 shares.reverse();
-                let second = shares
-                    .get(1)
-                    .ok_or("a second share needs two directions")?;
+                let second = shares.get(1).ok_or("a second share needs two directions")?;
                 second / shares.iter().sum::<f64>()
             }
         };
@@ -418,4 +415,128 @@ pub(super) fn title_number(plan: &Plan, title: &str) -> Result<f64, String> {
     let found = settings.find(|setting| setting.key == "title" && setting.label() == title);
     let found = found.ok_or_else(|| format!("no point has the title \"{title}\""))?;
     Ok(found.number())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Scale;
+
+    const PLAN: &str = "target.link = \"z1\"\nnetwork.width = 2\nprotocol = { dimension = 9, steps = 1, batch = 9, \
+                        step_size = 1 }";
+
+    fn estimate(statistic: Statistic, of: Pick, records: &[Record]) -> Result<Estimate, String> {
+        let plan = Plan::read(PLAN, "test", &[], Scale::Full).unwrap();
+        statistic.estimate(&of, &plan, records)
+    }
+
+    fn pick(metric: &str) -> Pick {
+        Pick {
+            metric: metric.to_owned(),
+            step: None,
+            at: None,
+            group: None,
+            along: Vec::new(),
+            rank: None,
+            neurons: Reduce::Recorded,
+        }
+    }
+
+    fn record(seed: u64, (d, n): (f64, f64), step: u32, metric: &str, value: f64) -> Record {
+        Record {
+            seed,
+            d,
+            n,
+            step,
+            metric: metric.to_owned(),
+            value,
+            ..Record::default()
+        }
+    }
+
+    #[test]
+    fn the_mean_is_that_of_the_last_step_at_the_largest_size() {
+        let mut records = Vec::new();
+        for (seed, value) in [(0, 1.0), (1, 2.0), (2, 6.0)] {
+            records.push(record(seed, (9.0, 9.0), 0, "a", 50.0));
+            records.push(record(seed, (9.0, 9.0), 1, "a", 60.0));
+            records.push(record(seed, (9.0, 12.0), 0, "a", 70.0));
+            records.push(record(seed, (9.0, 12.0), 1, "a", value));
+        }
+        let found = estimate(Statistic::Mean, pick("a"), &records).unwrap();
+        // Variance 7, three draws.
+        assert_eq!((found.value, found.draws), (3.0, 3));
+        assert!((found.stderr - (7.0_f64 / 3.0).sqrt()).abs() < 1e-12);
+        assert!(estimate(Statistic::Mean, pick("b"), &records).is_err());
+    }
+
+    #[test]
+    fn differences_and_ratios_are_taken_seed_by_seed() {
+        let mut records = Vec::new();
+        for seed in 0..4 {
+            let base = 2.0 + seed as f64;
+            records.push(record(seed, (9.0, 9.0), 1, "a", 3.0 * base));
+        }
+        for seed in 0..4 {
+            records.push(record(seed, (9.0, 9.0), 1, "b", 2.0 + seed as f64));
+        }
+        let over = estimate(Statistic::Over(pick("b")), pick("a"), &records).unwrap();
+        assert_eq!((over.value, over.stderr), (3.0, 0.0));
+        let minus = estimate(Statistic::Minus(pick("b")), pick("a"), &records).unwrap();
+        assert_eq!(minus.value, 7.0);
+        // Twice the deviations of 2, 3, 4, 5.
+        assert!((minus.stderr - 2.0 * (5.0_f64 / 3.0 / 4.0).sqrt()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn exponents_and_thresholds_of_exact_powers_are_exact() {
+        let mut records = Vec::new();
+        for d in [10.0, 20.0, 80.0] {
+            for k in [0.1, 0.3, 1.0, 5.0] {
+                let n = k * d * d;
+                let curve = record(0, (d, n), 1, "curve", 1.0 - (n / (d * d)).ln());
+                records.extend([curve, record(0, (d, n), 1, "power", 7.0 * d.powf(-1.5))]);
+            }
+        }
+        let power = estimate(Statistic::Exponent("d".to_owned()), pick("power"), &records);
+        assert!((power.unwrap().value + 1.5).abs() < 1e-12);
+        let threshold = estimate(Statistic::Threshold(0.2), pick("curve"), &records);
+        assert!((threshold.unwrap().value - 2.0).abs() < 1e-12);
+        let never = estimate(Statistic::Threshold(9.0), pick("curve"), &records);
+        assert!(never.unwrap_err().contains("never crosses"));
+    }
+
+    #[test]
+    fn neurons_are_reduced_along_a_direction_or_to_the_share_of_a_second_one() {
+        let vectors = [(3.0, 4.0), (-3.0, 4.0), (3.0, -4.0), (-3.0, -4.0)];
+        let mut records = Vec::new();
+        for (i, (x, y)) in (1..).zip(vectors) {
+            for (k, value) in [(1, x), (2, y)] {
+                records.push(Record {
+                    neuron: Some(i),
+                    direction: Some(k),
+                    ..record(0, (9.0, 9.0), 1, "v", value)
+                });
+            }
+        }
+        let of = |neurons, along: &[f64]| {
+            let along = along.to_vec();
+            let pick = Pick {
+                neurons,
+                along,
+                ..pick("v")
+            };
+            estimate(Statistic::Mean, pick, &records).map(|found| found.value)
+        };
+        assert_eq!(of(Reduce::MeanSquare, &[0.0, 2.0]), Ok(16.0));
+        assert!((of(Reduce::MeanSquare, &[1.0, 1.0]).unwrap() - 12.5).abs() < 1e-12);
+        assert!((of(Reduce::SecondShare, &[]).unwrap() - 9.0 / 25.0).abs() < 1e-12);
+        assert_eq!(of(Reduce::PairSum, &[1.0, 0.0]), Ok(0.0));
+        assert!(
+            of(Reduce::MeanSquare, &[1.0])
+                .unwrap_err()
+                .contains("1 entries for 2")
+        );
+        assert!(of(Reduce::MeanSquare, &[]).unwrap_err().contains("along"));
+    }
 }
