@@ -195,7 +195,7 @@ impl Expected {
             Expected::From(Source::SubspaceFloor(steps)) => {
                 format!("floor after {steps} steps")
             }
-            Expected::From(Source::Staircase(_)) => "staircase of the analyzer".to_owned(),
+            Expected::From(Source::Staircase(_)) => "analyzer".to_owned(),
         }
     }
 }

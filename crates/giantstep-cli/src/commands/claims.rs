@@ -48,12 +48,18 @@ impl ClaimsArgs {
         prepare_folder(&self.out).map_err(Failed::input)?;
         let stop = AtomicBool::new(false);
         let mut entries: Vec<Entry> = Vec::new();
+        let mut broken: Vec<String> = Vec::new();
         for claim in &claims {
-            let entry = measure(claim, &stop).map_err(Failed::work)?;
-            if !self.json {
-                print(&format!("{}\n", page::text(&entry)))?;
+            match measure(claim, &stop) {
+                Ok(entry) => {
+                    if !self.json {
+                        print(&format!("{}\n", page::text(&entry)))?;
+                    }
+                    entries.push(entry);
+                }
+                // The other claims are measured all the same.
+                Err(error) => broken.push(error.to_string()),
             }
-            entries.push(entry);
         }
         let path = self.page(&entries)?;
         if self.json {
@@ -63,7 +69,7 @@ impl ClaimsArgs {
             let summary = page::summary(&entries);
             print(&format!("{summary}\n{}\n", path.display()))?;
         }
-        verdict(&entries)
+        verdict(&entries, &broken)
     }
 
     /// The claims asked for; all of the ledger if none is named.
@@ -112,19 +118,19 @@ fn unknown(name: &str) -> Failed {
 }
 
 /// Failure unless every claim passes.
-fn verdict(entries: &[Entry]) -> Result<(), Failed> {
+fn verdict(entries: &[Entry], broken: &[String]) -> Result<(), Failed> {
     let named = |verdict| {
         let named = entries.iter().filter(|e| e.verdict == verdict);
         named.map(|e| e.name.as_str()).collect::<Vec<_>>()
     };
     let (fails, open) = (named(Verdict::Fails), named(Verdict::Undecided));
-    if fails.is_empty() && open.is_empty() {
+    if fails.is_empty() && open.is_empty() && broken.is_empty() {
         return Ok(());
     }
     let list = |what: &str, names: &[&str]| match names {
         [] => String::new(),
         names => format!("{what}: {}. ", names.join(", ")),
     };
-    let text = list("fails", &fails) + &list("undecided", &open);
+    let text = list("fails", &fails) + &list("undecided", &open) + &broken.join("\n");
     Err(Failed::work(text.trim_end()))
 }
