@@ -1,17 +1,23 @@
-//! Runs the points of a plan, seed by seed, and keeps whatever is finished.
+//! The runs of a plan: what each will take, what it measures, how it ends.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use giantstep::batch::{Context, Direct, InLaw};
 use giantstep::cost::{Cost, EngineKind, cheaper, cost};
+use giantstep::ranks::Alone;
 use giantstep::real::Real;
 use giantstep::run::{Outcome, Run, run};
-use giantstep::spec::{Checked, EngineChoice, Precision, SaveWeights};
-use rayon::prelude::*;
+use giantstep::spec::{Checked, EngineChoice, Precision};
 
+use crate::memory;
 use crate::plan::{Plan, Point};
+use crate::ranks;
+use crate::schedule::work;
 use crate::table::Record;
-use crate::terminal::{self, Progress};
+use crate::terminal;
 
 /// Why a plan was not started.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +68,59 @@ pub struct Prediction {
     pub other: Cost,
 }
 
+impl Prediction {
+    /// The same run on the other engine.
+    fn swapped(self) -> Self {
+        Self {
+            engine: match self.engine {
+                EngineKind::Direct => EngineKind::InLaw,
+                EngineKind::InLaw => EngineKind::Direct,
+            },
+            cost: self.other,
+            other: self.cost,
+        }
+    }
+}
+
+/// One run of a plan.
+#[derive(Debug, Clone, Copy)]
+pub struct Job<'a> {
+    /// The point.
+    pub point: &'a Point,
+    /// Its number, from 0.
+    pub index: usize,
+    /// The seed.
+    pub seed: u64,
+    /// What it will take.
+    pub predicted: Prediction,
+}
+
+impl Job<'_> {
+    /// The run in numbers that another rank with the same plan understands.
+    pub fn as_numbers(&self) -> [u64; 3] {
+        [self.index as u64, self.seed, self.predicted.engine as u64]
+    }
+
+    /// The run of a plan that these numbers stand for; none if it has no such point.
+    pub fn from_numbers(plan: &Plan, [index, seed, engine]: [u64; 3]) -> Option<Job<'_>> {
+        let index = usize::try_from(index).ok()?;
+        let point = plan.points.get(index)?;
+        let predicted = predict(point).ok()?;
+        // The choice of the engine depends on the number of threads, which may differ.
+        let predicted = if predicted.engine as u64 == engine {
+            predicted
+        } else {
+            predicted.swapped()
+        };
+        Some(Job {
+            point,
+            index,
+            seed,
+            predicted,
+        })
+    }
+}
+
 /// One run that did not complete.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct Failure {
@@ -69,19 +128,20 @@ pub struct Failure {
     pub point: String,
     /// Its seed.
     pub seed: u64,
+    /// In which way.
+    pub kind: FailureKind,
     /// What happened, and what to do.
     pub reason: String,
 }
 
-/// The last weights of one run.
-#[derive(Debug)]
-pub struct Weights {
-    /// The point.
-    pub point: usize,
-    /// The seed.
-    pub seed: u64,
-    /// The network and target, in coordinates.
-    pub run: Run,
+/// In which way a run did not complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureKind {
+    /// It failed, and would fail again.
+    Failed,
+    /// It was dropped, because the end was asked for.
+    Dropped,
 }
 
 /// What came of a plan.
@@ -91,8 +151,6 @@ pub struct Results {
     pub records: Vec<Record>,
     /// Runs that did not complete; their finished steps are among the records.
     pub failures: Vec<Failure>,
-    /// Weights, where asked for.
-    pub weights: Vec<Weights>,
     /// Whether the end was asked for before all runs were done.
     pub interrupted: bool,
     /// Runs that completed.
@@ -104,12 +162,13 @@ pub struct Results {
 /// The number of threads that a point asks for.
 pub fn threads(checked: &Checked) -> usize {
     match checked.threads {
-        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        0 => ranks::cores(),
         threads => threads,
     }
 }
 
-/// The engine and cost of one run of a point.
+/// The engine and cost of one run of a point; the memory is that of one rank, the engine what one process would take, so
+/// that results do not depend on the number of ranks.
 ///
 /// # Errors
 /// [`ExecuteError::Memory`] if it does not fit into the memory limit.
@@ -127,7 +186,13 @@ pub fn predict(point: &Point) -> Result<Prediction, ExecuteError> {
             limit as f64,
         ),
     };
-    let of = |engine| cost(&checked.experiment, engine, checked.precision, threads);
+    let of = |engine| {
+        let cost = cost(&checked.experiment, engine, checked.precision, threads);
+        Cost {
+            memory: cost.memory_on(ranks::size()),
+            ..cost
+        }
+    };
     let other = match engine {
         EngineKind::Direct => EngineKind::InLaw,
         EngineKind::InLaw => EngineKind::Direct,
@@ -165,72 +230,105 @@ pub fn described(point: &Point) -> String {
     format!(" ({})", settings.join(", "))
 }
 
-/// Runs every point and seed; `stop` ends the work at the next block of rows.
+/// All runs of a plan, by point and seed.
 ///
-/// Small runs are spread over the cores, large ones use all cores one after another; results are the same.
+/// # Errors
+/// [`ExecuteError::Memory`] if one does not fit.
+pub fn jobs(plan: &Plan) -> Result<Vec<Job<'_>>, ExecuteError> {
+    let mut jobs = Vec::new();
+    for (index, point) in plan.points.iter().enumerate() {
+        let predicted = predict(point)?;
+        jobs.extend(point.checked.seeds.clone().map(|seed| Job {
+            point,
+            index,
+            seed,
+            predicted,
+        }));
+    }
+    Ok(jobs)
+}
+
+/// Runs every point and seed in memory; `stop` ends the work at the next block of rows.
 ///
 /// # Errors
 /// [`ExecuteError`] before anything is run.
 pub fn execute(plan: &Plan, stop: &AtomicBool) -> Result<Results, ExecuteError> {
-    let predictions = plan
-        .points
-        .iter()
-        .map(predict)
-        .collect::<Result<Vec<_>, _>>()?;
-    let seeds = |point: &Point| point.checked.seeds.clone();
-    let total = plan
-        .points
-        .iter()
-        .zip(&predictions)
-        .map(|(point, predicted)| predicted.cost.rows * (seeds(point).end - seeds(point).start));
-    let progress = Progress::new(total.sum());
-    let report = progress.callback();
-    let done = AtomicU64::new(0);
-    let count = |rows: u64| report(done.fetch_add(rows, Ordering::Relaxed) + rows);
-    let mut results = Results::default();
-    for ((index, point), predicted) in plan.points.iter().enumerate().zip(&predictions) {
-        let threads = threads(&point.checked);
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .map_err(|source| ExecuteError::Threads { threads, source })?;
-        results.planned += seeds(point).count();
-        let one = |seed: u64| {
-            let context = Context {
-                stop,
-                progress: &count,
-            };
-            (seed, simulate(point, predicted.engine, seed, context))
-        };
-        // Nested parallelism would let a waiting thread start another large run: spread small ones only.
-        let spread = predicted.cost.equivalent_flops() < 2e9
-            && predicted.cost.memory * threads as f64 <= point.checked.memory_limit as f64;
-        let runs: Vec<(u64, Run)> = pool.install(|| match spread {
-            true => seeds(point)
-                .collect::<Vec<u64>>()
-                .into_par_iter()
-                .with_max_len(1)
-                .map(one)
-                .collect(),
-            false => seeds(point)
-                .take_while(|_| !stop.load(Ordering::Relaxed))
-                .map(one)
-                .collect(),
-        });
-        for (seed, run) in runs {
-            results.keep(index, point, seed, run);
-        }
-        if stop.load(Ordering::Relaxed) {
-            results.interrupted = true;
-            results.planned = plan.points.iter().map(|point| seeds(point).count()).sum();
-            break;
-        }
+    let jobs = jobs(plan)?;
+    let ended = Mutex::new(BTreeMap::new());
+    let one = |number: usize, job: &Job<'_>, context: Context<'_>| {
+        let run = simulate(job, context);
+        let mut ended = ended.lock().unwrap_or_else(PoisonError::into_inner);
+        ended.insert(number, run);
+    };
+    work(&jobs, &Alone, stop, &|| !stop.load(Ordering::Relaxed), &one)?;
+    let ended = ended.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut results = Results {
+        planned: jobs.len(),
+        interrupted: stop.load(Ordering::Relaxed),
+        ..Results::default()
+    };
+    for (number, run) in ended {
+        let job = &jobs[number];
+        let records = run
+            .as_ref()
+            .map(|run| records(job, run))
+            .unwrap_or_default();
+        let reason = run.map_or_else(
+            |reason| Some((FailureKind::Failed, reason)),
+            |run| failure(&run.outcome),
+        );
+        results.keep(job, records, reason);
     }
     Ok(results)
 }
 
+/// One run. A run that does not fit into what memory is left, or whose code panics, is told from others by its reason.
+pub fn simulate(job: &Job<'_>, context: Context<'_>) -> Result<Run, String> {
+    let needed = job.predicted.cost.memory as u64;
+    let short = memory::available().filter(|available| *available < needed);
+    if context.ranks.any(short.is_some()) {
+        let available = short.unwrap_or_default();
+        return Err(format!(
+            "out of memory: the run needs about {}, and {} can still be had; free memory or choose smaller n, d or p, then \
+             `giantstep retry --failed`",
+            terminal::bytes(needed),
+            terminal::bytes(available)
+        ));
+    }
+    let run = || simulate_unchecked(job.point, job.predicted.engine, job.seed, context);
+    std::panic::catch_unwind(AssertUnwindSafe(run)).map_err(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
+        format!(
+            "the program failed: {}; please report it",
+            text.unwrap_or_default()
+        )
+    })
+}
+
+/// The numbers of a run, without the columns of a sweep.
+pub fn records(job: &Job<'_>, run: &Run) -> Vec<Record> {
+    let experiment = &job.point.checked.experiment;
+    let records = run.measurements.iter().map(|measured| Record {
+        seed: job.seed,
+        n: experiment.protocol.batch as f64,
+        d: experiment.protocol.dimension as f64,
+        p: experiment.network.width as u64,
+        step: measured.step,
+        metric: measured.metric.to_owned(),
+        neuron: measured.neuron,
+        direction: measured.direction,
+        rank: measured.rank,
+        group: measured.group.map(str::to_owned),
+        ridge: measured.ridge,
+        value: measured.value,
+        axes: Vec::new(),
+    });
+    records.collect()
+}
+
 /// One seed of one point.
-fn simulate(point: &Point, engine: EngineKind, seed: u64, context: Context<'_>) -> Run {
+fn simulate_unchecked(point: &Point, engine: EngineKind, seed: u64, context: Context<'_>) -> Run {
     fn on<T: Real>(checked: &Checked, engine: EngineKind, seed: u64, context: Context<'_>) -> Run {
         let dimension = checked.experiment.protocol.dimension;
         match engine {
@@ -251,68 +349,50 @@ fn simulate(point: &Point, engine: EngineKind, seed: u64, context: Context<'_>) 
 }
 
 impl Results {
-    fn keep(&mut self, index: usize, point: &Point, seed: u64, run: Run) {
-        let experiment = &point.checked.experiment;
-        let axes: Vec<(String, f64)> = point
-            .settings
-            .iter()
-            .filter(|setting| {
-                !matches!(
-                    setting.key.as_str(),
-                    "protocol.dimension" | "protocol.batch" | "network.width"
-                )
-            })
-            .map(|setting| (setting.key.clone(), setting.number()))
-            .collect();
-        let records = run.measurements.iter().map(|measured| Record {
-            seed,
-            n: experiment.protocol.batch as f64,
-            d: experiment.protocol.dimension as f64,
-            p: experiment.network.width as u64,
-            step: measured.step,
-            metric: measured.metric.to_owned(),
-            neuron: measured.neuron,
-            direction: measured.direction,
-            rank: measured.rank,
-            group: measured.group.map(str::to_owned),
-            ridge: measured.ridge,
-            value: measured.value,
-            axes: axes.clone(),
-        });
-        self.records.extend(records);
-        match failure(&run.outcome) {
+    /// Adds a run that has ended, with the reason if it did not complete; columns of the sweep are those of its point.
+    pub fn keep(
+        &mut self,
+        job: &Job<'_>,
+        records: Vec<Record>,
+        reason: Option<(FailureKind, String)>,
+    ) {
+        let axes = job.point.axes();
+        self.records
+            .extend(records.into_iter().map(|record| Record {
+                axes: axes.clone(),
+                ..record
+            }));
+        match reason {
             None => self.completed += 1,
-            Some(reason) => {
-                self.interrupted |= matches!(run.outcome, Outcome::Interrupted { .. });
-                self.failures.push(Failure {
-                    point: described(point).trim().to_owned(),
-                    seed,
-                    reason,
-                });
-            }
-        }
-        if point.checked.save_weights == SaveWeights::Last {
-            self.weights.push(Weights {
-                point: index,
-                seed,
-                run,
-            });
+            Some((kind, reason)) => self.failures.push(Failure {
+                kind,
+                point: described(job.point).trim().to_owned(),
+                seed: job.seed,
+                reason,
+            }),
         }
     }
 }
 
-fn failure(outcome: &Outcome) -> Option<String> {
-    match outcome {
-        Outcome::Completed => None,
-        Outcome::Interrupted { step } => Some(format!(
-            "interrupted in step {step}; earlier steps are kept"
-        )),
-        Outcome::Diverged { step, neuron } => Some(format!(
-            "step {step}: neuron {neuron} is no longer finite; earlier steps are kept; \
-             choose a smaller protocol.step_size or run.precision = \"f64\""
-        )),
-        Outcome::NoReadout { step, reason } => {
-            Some(format!("step {step}: {reason}; earlier steps are kept"))
-        }
-    }
+/// Why a run did not complete; none if it did.
+pub fn failure(outcome: &Outcome) -> Option<(FailureKind, String)> {
+    let (kind, reason) = match outcome {
+        Outcome::Completed => return None,
+        Outcome::Interrupted { step } => (
+            FailureKind::Dropped,
+            format!("interrupted in step {step}; earlier steps are kept"),
+        ),
+        Outcome::Diverged { step, neuron } => (
+            FailureKind::Failed,
+            format!(
+                "step {step}: neuron {neuron} is no longer finite; earlier steps are kept; \
+                 choose a smaller protocol.step_size or run.precision = \"f64\""
+            ),
+        ),
+        Outcome::NoReadout { step, reason } => (
+            FailureKind::Failed,
+            format!("step {step}: {reason}; earlier steps are kept"),
+        ),
+    };
+    Some((kind, reason))
 }

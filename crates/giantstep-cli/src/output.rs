@@ -99,6 +99,18 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), OutputError> {
     })
 }
 
+/// Copies a file so that a reader of `to` sees the old file or the new one, never a part.
+///
+/// # Errors
+/// Any step failed. The file that stood at `to` is then untouched.
+pub fn copy_atomically(from: &Path, to: &Path) -> Result<(), OutputError> {
+    let bytes = fs::read(from).map_err(|source| OutputError::Write {
+        path: to.to_path_buf(),
+        source,
+    })?;
+    write_atomically(to, &bytes)
+}
+
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,

@@ -3,15 +3,19 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use giantstep::directions::Directions;
+use giantstep::spec::SaveWeights;
 use serde_json::{Value as Json, json};
 
-use crate::execute::{ExecuteError, Results, engine_name, predict};
+use crate::compare::{self, compare};
+use crate::conduct::id;
+use crate::execute::{ExecuteError, Results, engine_name, jobs, predict};
 use crate::figure::FigureError;
-use crate::output::{Entries, NamedMatrix, OutputError, write_atomically, write_matrices};
+use crate::output::{OutputError, copy_atomically};
 use crate::plan::{Plan, PlanError, Reference};
 use crate::plot::figures;
+use crate::predicted::Predicted;
 use crate::slope::{Slope, SlopeKind, slopes};
+use crate::store::Store;
 use crate::table::{self, Row, TableError, aggregate};
 use crate::terminal;
 
@@ -93,163 +97,175 @@ pub fn comparisons(plan: &Plan, rows: &[Row]) -> Vec<Comparison> {
     plan.document.references().iter().map(compare).collect()
 }
 
-/// Writes the resolved file, the table, weights and figures into `folder`; returns the paths.
-///
-/// # Errors
-/// [`ReportError`] names the file; files written before it stay.
-pub fn write(plan: &Plan, results: &Results, folder: &Path) -> Result<Vec<PathBuf>, ReportError> {
-    let mut paths = vec![
-        folder.join("experiment.toml"),
-        folder.join("results.parquet"),
-    ];
-    write_atomically(&paths[0], plan.document.resolved()?.as_bytes())?;
-    table::write(&paths[1], &results.records)?;
-    for weights in &results.weights {
-        let path = folder.join(format!(
-            "weights-{}-{}.safetensors",
-            weights.point + 1,
-            weights.seed
-        ));
-        let (first, target) = (&weights.run.network.first, &weights.run.target);
-        let second = Directions::new(giantstep::faer::Mat::from_fn(
-            1,
-            weights.run.network.second.len(),
-            |_, j| weights.run.network.second[j],
-        ));
-        let overlaps = Directions::new(first.gram(target));
-        let gram = Directions::new(first.gram(first));
-        let named = [
-            ("W", first),
-            ("a", &second),
-            ("W_star", target),
-            ("M", &overlaps),
-            ("Q", &gram),
-        ];
-        let entries: Vec<Vec<f64>> = named.iter().map(|(_, matrix)| row_major(matrix)).collect();
-        let matrices: Vec<NamedMatrix<'_>> = named
-            .iter()
-            .zip(&entries)
-            .map(|((name, matrix), entries)| NamedMatrix {
-                name,
-                rows: matrix.rows(),
-                columns: matrix.columns(),
-                entries: Entries::F64(entries),
-            })
-            .collect();
-        write_matrices(&path, &matrices)?;
-        paths.push(path);
-    }
-    for (name, figure) in figures(plan, &results.records) {
-        paths.extend(figure.save(folder, &name)?);
-    }
-    Ok(paths)
-}
-
-fn row_major(matrix: &Directions) -> Vec<f64> {
-    let coordinates = matrix.coordinates();
-    (0..matrix.rows())
-        .flat_map(|i| (0..matrix.columns()).map(move |j| coordinates[(i, j)]))
-        .collect()
-}
-
-/// The whole result as one JSON document: a stable interface.
-///
-/// # Errors
-/// [`ReportError`] if the configuration cannot be shown.
-pub fn json(
-    plan: &Plan,
-    results: &Results,
-    files: &[PathBuf],
-    took: Duration,
-) -> Result<Json, ReportError> {
-    let rows = rows(results);
-    let config: toml::Table = plan.document.resolved()?.parse().unwrap_or_default();
-    let points = plan
-        .points
-        .iter()
-        .map(|point| {
-            let protocol = &point.checked.experiment.protocol;
-            let settings: serde_json::Map<String, Json> = point
-                .settings
-                .iter()
-                .map(|s| (s.key.clone(), json!(s.label())))
-                .collect();
-            Ok(json!({
-                "settings": settings,
-                "config": point.spec,
-                "n": protocol.batch,
-                "d": protocol.dimension,
-                "p": point.checked.experiment.network.width,
-                "step_size": protocol.step_size,
-                "engine": engine_name(predict(point)?.engine),
-            }))
-        })
-        .collect::<Result<Vec<_>, ReportError>>()?;
-    Ok(json!({
-        "config": config,
-        "points": points,
-        "rows": rows,
-        "references": comparisons(plan, &rows),
-        "slopes": slopes(plan, &results.records),
-        "failures": results.failures,
-        "runs": { "planned": results.planned, "completed": results.completed },
-        "interrupted": results.interrupted,
-        "files": files,
-        "seconds": took.as_secs_f64(),
-    }))
-}
-
 /// The most lines of results on standard output; all of them are in the Parquet table.
 const MOST_LINES: usize = 48;
 
-/// The result for people.
-pub fn text(plan: &Plan, results: &Results, files: &[PathBuf], took: Duration) -> String {
-    let rows = rows(results);
-    let shown: Vec<Row> = rows
-        .iter()
-        .filter(|row| row.rank.is_none_or(|rank| rank <= 3))
-        .cloned()
-        .collect();
-    let most = shown.len().min(MOST_LINES);
-    let mut text = String::new();
-    if let Some(title) = plan.document.title() {
-        text.push_str(&format!("{title}\n\n"));
-    }
-    text.push_str(&labels(plan));
-    text.push_str(&terminal::results(&shown[..most]));
-    if shown.len() > most {
-        text.push_str(&format!(
-            "... and {} more rows in results.parquet\n",
-            shown.len() - most
-        ));
-    }
-    let comparisons = comparisons(plan, &rows);
-    if !comparisons.is_empty() {
-        text.push_str(&format!("\n{}", compared(&comparisons)));
-    }
-    let slopes = slopes(plan, &results.records);
-    if !slopes.is_empty() {
-        text.push_str(&format!("\n{}", fitted(plan, &slopes)));
-    }
-    for failure in &results.failures {
-        text.push_str(&format!(
-            "\nseed {} {}: {}\n",
-            failure.seed, failure.point, failure.reason
-        ));
-    }
-    let runs = format!("{} of {} runs", results.completed, results.planned);
-    text.push_str(&format!(
-        "\n{runs} in {}\n",
-        terminal::seconds(took.as_secs_f64())
-    ));
-    for file in files {
-        text.push_str(&format!("{}\n", file.display()));
-    }
-    text
+/// All that is told of a plan that was worked off.
+#[derive(Debug)]
+pub struct Report<'a> {
+    /// What was asked for.
+    pub plan: &'a Plan,
+    /// The runs that the folder holds.
+    pub store: &'a Store,
+    /// What was measured.
+    pub results: &'a Results,
+    /// What theory says of it.
+    pub predicted: &'a Predicted,
+    /// How many runs were there before.
+    pub found: usize,
+    /// How long the work took.
+    pub took: Duration,
 }
 
-/// What the numbers on an axis of text stand for.
-pub fn labels(plan: &Plan) -> String {
+impl Report<'_> {
+    /// Writes the table, weights and figures into `folder`, beside the plan that is there; returns the paths.
+    ///
+    /// # Errors
+    /// [`ReportError`] names the file; files written before it stay.
+    pub fn write(&self, folder: &Path) -> Result<Vec<PathBuf>, ReportError> {
+        let Self {
+            plan,
+            store,
+            results,
+            predicted,
+            ..
+        } = self;
+        let mut paths = vec![
+            folder.join("experiment.toml"),
+            folder.join("results.parquet"),
+        ];
+        table::write(&paths[1], &results.records)?;
+        for job in jobs(plan)? {
+            let from = store.weights(&id(&job));
+            if job.point.checked.save_weights == SaveWeights::Last && from.exists() {
+                let name = format!("weights-{}-{}.safetensors", job.index + 1, job.seed);
+                paths.push(folder.join(name));
+                copy_atomically(&from, &paths[paths.len() - 1])?;
+            }
+        }
+        for (name, figure) in figures(plan, &results.records, predicted) {
+            paths.extend(figure.save(folder, &name)?);
+        }
+        Ok(paths)
+    }
+
+    /// The whole result as one JSON document: a stable interface.
+    ///
+    /// # Errors
+    /// [`ReportError`] if the configuration cannot be shown.
+    pub fn json(&self, files: &[PathBuf]) -> Result<Json, ReportError> {
+        let Self {
+            plan,
+            results,
+            predicted,
+            found,
+            took,
+            ..
+        } = self;
+        let rows = rows(results);
+        let config: toml::Table = plan.document.resolved()?.parse().unwrap_or_default();
+        let points = plan
+            .points
+            .iter()
+            .map(|point| {
+                let protocol = &point.checked.experiment.protocol;
+                let settings: serde_json::Map<String, Json> = point
+                    .settings
+                    .iter()
+                    .map(|s| (s.key.clone(), json!(s.label())))
+                    .collect();
+                Ok(json!({
+                    "settings": settings,
+                    "config": point.spec,
+                    "n": protocol.batch,
+                    "d": protocol.dimension,
+                    "p": point.checked.experiment.network.width,
+                    "step_size": protocol.step_size,
+                    "engine": engine_name(predict(point)?.engine),
+                }))
+            })
+            .collect::<Result<Vec<_>, ReportError>>()?;
+        Ok(json!({
+            "config": config,
+            "points": points,
+            "rows": rows,
+            "references": comparisons(plan, &rows),
+            "predictions": predicted.json(),
+            "compared": compare(predicted, &rows),
+            "slopes": slopes(plan, &results.records),
+            "failures": results.failures,
+            "runs": { "planned": results.planned, "completed": results.completed, "found": found },
+            "interrupted": results.interrupted,
+            "files": files,
+            "seconds": took.as_secs_f64(),
+        }))
+    }
+
+    /// The result for people.
+    pub fn text(&self, files: &[PathBuf]) -> String {
+        let Self {
+            plan,
+            results,
+            predicted,
+            found,
+            took,
+            ..
+        } = self;
+        let rows = rows(results);
+        let shown: Vec<Row> = rows
+            .iter()
+            .filter(|row| row.rank.is_none_or(|rank| rank <= 3))
+            .cloned()
+            .collect();
+        let most = shown.len().min(MOST_LINES);
+        let mut text = String::new();
+        if let Some(title) = plan.document.title() {
+            text.push_str(&format!("{title}\n\n"));
+        }
+        text.push_str(&settings_in_words(plan));
+        text.push_str(&terminal::results(&shown[..most]));
+        if shown.len() > most {
+            text.push_str(&format!(
+                "... and {} more rows in results.parquet\n",
+                shown.len() - most
+            ));
+        }
+        let comparisons = comparisons(plan, &rows);
+        if !comparisons.is_empty() {
+            text.push_str(&format!("\n{}", compared(&comparisons)));
+        }
+        let theory = compare::text(plan, predicted, &rows);
+        if !theory.is_empty() {
+            text.push_str(&format!("\n{theory}"));
+        }
+        let slopes = slopes(plan, &results.records);
+        if !slopes.is_empty() {
+            text.push_str(&format!("\n{}", fitted(plan, &slopes)));
+        }
+        for failure in &results.failures {
+            text.push_str(&format!(
+                "\nseed {} {}: {}\n",
+                failure.seed, failure.point, failure.reason
+            ));
+        }
+        let runs = format!("{} of {} runs", results.completed, results.planned);
+        let runs = match *found {
+            0 => runs,
+            found => format!("{runs}, {found} of them found in the folder,"),
+        };
+        text.push_str(&format!(
+            "\n{runs} in {}\n",
+            terminal::seconds(took.as_secs_f64())
+        ));
+        for file in files {
+            text.push_str(&format!("{}\n", file.display()));
+        }
+        text
+    }
+}
+
+/// What the numbers on an axis of text stand for; empty if there is none.
+pub fn settings_in_words(plan: &Plan) -> String {
     let mut lines: Vec<String> = Vec::new();
     for setting in plan.points.iter().flat_map(|point| &point.settings) {
         let counted = matches!(

@@ -189,6 +189,11 @@ impl Progress {
         Self::drawn_on(target, rows)
     }
 
+    /// A bar that nobody sees.
+    pub fn hidden(rows: u64) -> Self {
+        Self::drawn_on(ProgressDrawTarget::hidden(), rows)
+    }
+
     fn drawn_on(target: ProgressDrawTarget, rows: u64) -> Self {
         let bar = ProgressBar::with_draw_target(Some(rows), target);
         let style = ProgressStyle::with_template("{msg}{wide_bar} {percent:>3} %  {eta} left");

@@ -345,6 +345,7 @@ fn an_interrupted_run_keeps_what_is_finished() {
         "protocol.steps=100000",
         "protocol.batch=3000",
         "run.seeds=2",
+        "run.threads=2",
     ];
     let mut child = Command::new(assert_cmd::cargo::cargo_bin!("giantstep"))
         .args(toy.arguments(&endless))
@@ -385,7 +386,7 @@ fn an_interrupted_run_keeps_what_is_finished() {
         (&true.into(), &2.into())
     );
 
-    // Large runs are made one after another: of the second seed there is nothing.
+    // Both seeds were under way, with a thread each.
     let mut kept = toy.records();
     assert!(
         kept.last().is_some_and(|record| record.step > 2),
@@ -393,10 +394,29 @@ fn an_interrupted_run_keeps_what_is_finished() {
     );
     kept.retain(|record| record.step <= 2);
     let whole = Toy::new(TOY);
-    let output = whole.run(&["protocol.batch=3000", "run.seeds=1"], &[]);
+    let output = whole.run(&["protocol.batch=3000", "run.seeds=2"], &[]);
     assert_eq!(output.status.code(), Some(0));
     assert!(
         kept == whole.records(),
         "other numbers than an undisturbed run"
     );
+}
+
+/// Otherwise every process would do all of the work and write over the results of the others.
+#[cfg(not(feature = "mpi"))]
+#[test]
+fn processes_that_cannot_share_are_refused_once() {
+    let toy = Toy::new(TOY);
+    for (rank, told) in [("0", 1), ("1", 0)] {
+        let output = giantstep()
+            .args(toy.arguments(&[]))
+            .env("OMPI_COMM_WORLD_SIZE", "4")
+            .env("OMPI_COMM_WORLD_RANK", rank)
+            .output()
+            .expect("a process");
+        assert_eq!(output.status.code(), Some(2));
+        let errors = text(&output.stderr);
+        assert_eq!(errors.matches("--features mpi").count(), told, "{errors}");
+        assert!(!toy.path("out").exists());
+    }
 }

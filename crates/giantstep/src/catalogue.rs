@@ -275,7 +275,7 @@ const TARGETS: &[NamedTarget] = &[
     NamedTarget {
         name: "hermite-3",
         link: "He3(z1)",
-        source: "Ben Arous et al. 2003.10361; Dandi et al. 2402.03220",
+        source: "Ben Arous et al. 2003.10409; Dandi et al. 2402.03220",
         shows: "information exponent 3, generative exponent 1",
         one_step: 3,
         isotropic: 3,

@@ -28,8 +28,10 @@ pub struct Cost {
     pub activations: f64,
     /// Rows that pass by, of all batches: the unit of progress.
     pub rows: u64,
-    /// Largest memory in bytes.
+    /// Largest memory in bytes, on one rank.
     pub memory: f64,
+    /// Of it, the rows of a held batch, which several ranks divide among them.
+    pub held: f64,
 }
 
 /// A normal costs about as much time as this many flops of a product, and so does an activation.
@@ -40,6 +42,11 @@ impl Cost {
     /// All of it in flops of a product.
     pub fn equivalent_flops(&self) -> f64 {
         self.flops + FLOPS_PER_NORMAL * self.normals + FLOPS_PER_ACTIVATION * self.activations
+    }
+
+    /// Largest memory in bytes of each of `ranks` ranks.
+    pub fn memory_on(&self, ranks: usize) -> f64 {
+        self.memory - self.held + self.held / ranks as f64
     }
 
     /// Seconds at a rate of `gflops` (1e9 flops a second) of the matrix products.
@@ -142,6 +149,7 @@ pub fn cost(
         activations: 0.0,
         rows: 0,
         memory: 0.0,
+        held: 0.0,
     };
     let own = match engine {
         EngineKind::Direct => 0.0,
@@ -165,12 +173,12 @@ pub fn cost(
     let levels = ((protocol.batch as f64) / 1024.0).max(2.0).log2().ceil();
     let partial = 8.0 * p * columns.max(p) * (threads as f64).min(64.0) * (levels / 2.0 + 1.0);
     let vectors = 8.0 * p * columns * (kept + 4.0);
-    let ledger = if own > 0.0 && held && frame < d {
+    cost.held = if own > 0.0 && held && frame < d {
         protocol.batch as f64 * bytes * (frame + p * contractions + 2.0 * p)
     } else {
         0.0
     };
-    cost.memory = 16e6 + partial + vectors + ledger + threads as f64 * 2e6;
+    cost.memory = 16e6 + partial + vectors + cost.held + threads as f64 * 2e6;
     cost
 }
 

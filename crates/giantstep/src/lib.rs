@@ -8,6 +8,7 @@
 //! use std::sync::atomic::AtomicBool;
 //!
 //! use giantstep::batch::{Context, Direct, DirectionsLaw, InLaw};
+//! use giantstep::ranks::Alone;
 //! use giantstep::run::{Outcome, Run, run};
 //! use giantstep::spec::Spec;
 //!
@@ -22,7 +23,7 @@
 //! assert_eq!((experiment.protocol.batch, experiment.protocol.step_size), (100, 8.0));
 //!
 //! let stop = AtomicBool::new(false);
-//! let context = Context { stop: &stop, progress: &|_rows| {} };
+//! let context = Context { stop: &stop, progress: &|_rows| {}, ranks: &Alone };
 //! let seed = 1;
 //! let explicit = run(&experiment, &mut Direct::<f32>::new(50, DirectionsLaw::Random, seed), seed, context);
 //! let in_law = run(&experiment, &mut InLaw::<f32>::new(50, seed), seed, context);
@@ -53,9 +54,14 @@
 //! - [`expr`], [`activation`], [`hermite`]: links and activations as typed text, with derivatives and Hermite
 //!   coefficients.
 //! - [`cost`]: what a run will take; [`peak`]: what the hardware could do.
-//! - [`real`], [`elementary`], [`reduce`]: precisions, functions of whole columns, sums in a fixed order.
+//! - [`real`], [`elementary`], [`reduce`], [`ranks`]: precisions, functions of whole columns, sums in a fixed order
+//!   over threads and processes.
 
 #![forbid(unsafe_code)]
+
+/// A hash of the sources of this library and of the versions of its dependencies: two builds with the same one compute
+/// the same.
+pub const SOURCES: &str = env!("GIANTSTEP_SOURCES");
 
 pub use faer;
 
@@ -75,9 +81,11 @@ pub mod metrics;
 pub mod network;
 mod normal;
 pub mod peak;
+pub mod ranks;
 pub mod readout;
 pub mod real;
 pub mod reduce;
+pub mod references;
 pub mod run;
 pub mod spec;
 pub mod theory;

@@ -27,7 +27,8 @@ pub enum MetricGroup {
     Neurons,
     /// Singular values of `W - W0`: the spikes and the bulk.
     SingularValues,
-    /// The entries `Q_ij`, j <= i, of `Q = W W^T`: `p (p + 1) / 2` numbers a step.
+    /// The entries `Q_ij`, j <= i, of `Q = W W^T`: `p (p + 1) / 2` numbers a step; and their means over pairs of
+    /// different neurons by the signs of `a_i` and `a_j`.
     Covariance,
 }
 
@@ -223,6 +224,19 @@ pub fn weights(
                 rank: Some(j as u32 + 1),
                 ..Measurement::new(step, "covariance", gram[(i, j)])
             });
+        }
+        for group in ["++", "+-", "--"] {
+            let pairs = (0..second.len()).flat_map(|i| (0..i).map(move |j| (i, j)));
+            let members = pairs.filter(|(i, j)| {
+                let signs = [sign(second[*i]), sign(second[*j])];
+                signs.concat() == group || (group == "+-" && signs == ["-", "+"])
+            });
+            if let Some(mean) = mean(members.map(|(i, j)| gram[(i, j)])) {
+                out.push(Measurement {
+                    group: Some(group),
+                    ..Measurement::new(step, "covariance", mean)
+                });
+            }
         }
     }
     if groups.contains(&MetricGroup::Norm) {

@@ -1,75 +1,192 @@
-//! Sums in a fixed order.
+//! Sums in a fixed order, over the threads of a process and the ranks of a group.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 
-use crate::batch::Interrupted;
+use crate::batch::{Context, Interrupted};
+use crate::ranks::{Alone, Ranks, Share};
 
 /// Sums the contributions of `blocks` blocks in a fixed binary tree, so that the bits of the result do not depend
 /// on the number of threads; `leaf` gets the number of a block and a zeroed buffer of `length` to fill.
 ///
 /// About `threads * log2(blocks)` buffers exist at a time.
 pub fn tree_sum(blocks: usize, length: usize, leaf: impl Fn(usize, &mut [f64]) + Sync) -> Vec<f64> {
-    let buffers = Pool::default();
-    node(
-        0,
-        blocks,
-        &|block| {
-            let mut sum = buffers.take_or(|| vec![0.0; length]);
-            sum.fill(0.0);
-            leaf(block, &mut sum);
-            sum
-        },
-        &|mut left: Vec<f64>, right| {
-            for (left, right) in left.iter_mut().zip(&right) {
-                *left += right;
-            }
-            buffers.give(right);
-            left
-        },
-    )
-    .unwrap_or_else(|| vec![0.0; length])
+    shared_tree_sum(&Alone, blocks, length, leaf)
 }
 
-/// [`tree_sum`] that leaves out all blocks that are not begun when `stop` is set.
+/// [`tree_sum`] of which each rank computes the blocks that [`Share`] gives it; all get the sum, with the same bits
+/// as on one rank.
+///
+/// Each rank first sums its own subtrees; their sums are added on the way up the tree by the rank that owns the
+/// first block, and rank 0 broadcasts the total: `R - 1` messages of `length` numbers each way where blocks and
+/// ranks are powers of two, at most `log2(blocks)` times as many on the way up otherwise.
+pub fn shared_tree_sum(
+    ranks: &dyn Ranks,
+    blocks: usize,
+    length: usize,
+    leaf: impl Fn(usize, &mut [f64]) + Sync,
+) -> Vec<f64> {
+    let tree = Tree::new(ranks, blocks, length);
+    tree.total(tree.own(0, blocks, &leaf))
+}
+
+/// [`shared_tree_sum`] over the ranks of `context`, which leaves out all blocks that are not begun when its flag is
+/// set.
 ///
 /// # Errors
-/// [`Interrupted`] when `stop` is set.
+/// [`Interrupted`], on all ranks, when the flag is set on any.
 pub fn stoppable_tree_sum(
     blocks: usize,
     length: usize,
-    stop: &AtomicBool,
+    context: Context<'_>,
     leaf: impl Fn(usize, &mut [f64]) + Sync,
 ) -> Result<Vec<f64>, Interrupted> {
-    let sum = tree_sum(blocks, length, |block, sum| {
-        if !stop.load(Ordering::Relaxed) {
+    let stopped = || context.stop.load(Ordering::Relaxed);
+    let tree = Tree::new(context.ranks, blocks, length);
+    let own = tree.own(0, blocks, &|block, sum: &mut [f64]| {
+        if !stopped() {
             leaf(block, sum);
         }
     });
-    if stop.load(Ordering::Relaxed) {
+    // Agreed before the sums are exchanged: no rank waits for one that has stopped.
+    if context.ranks.any(stopped()) {
         Err(Interrupted)
     } else {
-        Ok(sum)
+        Ok(tree.total(own))
     }
 }
 
-/// The sum of blocks `first..end`: the left subtree is the largest full one.
-fn node<S: Send>(
-    first: usize,
-    end: usize,
-    leaf: &(impl Fn(usize) -> S + Sync),
-    add: &(impl Fn(S, S) -> S + Sync),
-) -> Option<S> {
-    match end - first {
-        0 => None,
-        1 => Some(leaf(first)),
-        length => {
-            let middle = first + length.next_power_of_two() / 2;
-            let (left, right) = rayon::join(
-                || node(first, middle, leaf, add),
-                || node(middle, end, leaf, add),
-            );
-            Some(add(left?, right?))
+/// The tree of blocks: a node of blocks `first..end` has the largest full subtree on its left.
+struct Tree<'a> {
+    ranks: &'a dyn Ranks,
+    share: Share,
+    blocks: usize,
+    length: usize,
+    buffers: Pool<Vec<f64>>,
+}
+
+/// Where the right child of a node begins.
+fn middle(first: usize, end: usize) -> usize {
+    first + (end - first).next_power_of_two() / 2
+}
+
+impl<'a> Tree<'a> {
+    fn new(ranks: &'a dyn Ranks, blocks: usize, length: usize) -> Self {
+        Self {
+            ranks,
+            share: Share::new(blocks, ranks.size()),
+            blocks,
+            length,
+            buffers: Pool::default(),
+        }
+    }
+
+    fn buffer(&self) -> Vec<f64> {
+        self.buffers.take_or(|| vec![0.0; self.length])
+    }
+
+    fn added(&self, mut left: Vec<f64>, right: Vec<f64>) -> Vec<f64> {
+        for (left, right) in left.iter_mut().zip(&right) {
+            *left += right;
+        }
+        self.buffers.give(right);
+        left
+    }
+
+    /// The rank that owns all blocks of a node, if one does.
+    fn owner(&self, first: usize, end: usize) -> Option<usize> {
+        let owner = self.share.owner(first);
+        (owner == self.share.owner(end - 1)).then_some(owner)
+    }
+
+    /// The sums of this rank's largest subtrees below a node, from left to right.
+    fn own<F: Fn(usize, &mut [f64]) + Sync>(
+        &self,
+        first: usize,
+        end: usize,
+        leaf: &F,
+    ) -> Vec<Vec<f64>> {
+        if first == end {
+            return Vec::new();
+        }
+        match self.owner(first, end) {
+            Some(owner) if owner == self.ranks.rank() => vec![self.subtree(first, end, leaf)],
+            Some(_) => Vec::new(),
+            None => {
+                let middle = middle(first, end);
+                let (mut left, right) = rayon::join(
+                    || self.own(first, middle, leaf),
+                    || self.own(middle, end, leaf),
+                );
+                left.extend(right);
+                left
+            }
+        }
+    }
+
+    /// The sum of one or more blocks, all by this rank.
+    fn subtree<F: Fn(usize, &mut [f64]) + Sync>(
+        &self,
+        first: usize,
+        end: usize,
+        leaf: &F,
+    ) -> Vec<f64> {
+        if end - first == 1 {
+            let mut sum = self.buffer();
+            sum.fill(0.0);
+            leaf(first, &mut sum);
+            return sum;
+        }
+        let middle = middle(first, end);
+        let (left, right) = rayon::join(
+            || self.subtree(first, middle, leaf),
+            || self.subtree(middle, end, leaf),
+        );
+        self.added(left, right)
+    }
+
+    /// The sum of all blocks, on every rank.
+    fn total(&self, own: Vec<Vec<f64>>) -> Vec<f64> {
+        if self.blocks == 0 {
+            return vec![0.0; self.length];
+        }
+        let root = self.combined(0, self.blocks, &mut own.into_iter());
+        let mut total = root.unwrap_or_else(|| self.buffer());
+        self.ranks.broadcast(0, &mut total);
+        total
+    }
+
+    /// The sum of a node on the rank that owns its first block. Every rank goes through the nodes in the same order,
+    /// so the first message that is not yet delivered always finds both of its ranks ready.
+    fn combined(
+        &self,
+        first: usize,
+        end: usize,
+        own: &mut impl Iterator<Item = Vec<f64>>,
+    ) -> Option<Vec<f64>> {
+        if let Some(owner) = self.owner(first, end) {
+            return if owner == self.ranks.rank() {
+                own.next()
+            } else {
+                None
+            };
+        }
+        let middle = middle(first, end);
+        let left = self.combined(first, middle, own);
+        let right = self.combined(middle, end, own);
+        match (left, right) {
+            (Some(left), Some(right)) => Some(self.added(left, right)),
+            (Some(left), None) => {
+                let mut right = self.buffer();
+                self.ranks.receive(self.share.owner(middle), &mut right);
+                Some(self.added(left, right))
+            }
+            (None, Some(right)) => {
+                self.ranks.send(self.share.owner(first), &right);
+                self.buffers.give(right);
+                None
+            }
+            (None, None) => None,
         }
     }
 }
@@ -102,6 +219,8 @@ impl<B> Pool<B> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicBool;
+
     use super::*;
 
     fn harmonic(threads: usize, blocks: usize) -> Vec<f64> {
@@ -135,8 +254,13 @@ mod tests {
             .build()
             .expect("threads");
         let begun = std::sync::atomic::AtomicUsize::new(0);
+        let context = Context {
+            stop: &stop,
+            progress: &|_| {},
+            ranks: &Alone,
+        };
         let sum = pool.install(|| {
-            stoppable_tree_sum(100, 1, &stop, |block, _| {
+            stoppable_tree_sum(100, 1, context, |block, _| {
                 begun.fetch_add(1, Ordering::Relaxed);
                 if block == 3 {
                     stop.store(true, Ordering::Relaxed);

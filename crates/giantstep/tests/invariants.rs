@@ -16,6 +16,7 @@ use giantstep::batch::{
 };
 use giantstep::directions::Directions;
 use giantstep::faer::{Mat, Side};
+use giantstep::ranks::Alone;
 use giantstep::real::Real;
 use giantstep::run::{Experiment, Outcome, Run, run};
 use serde_json::{Value, json};
@@ -487,6 +488,7 @@ fn an_interrupted_run_keeps_what_it_has_measured() {
             let context = Context {
                 stop: &stop,
                 progress: &progress,
+                ranks: &Alone,
             };
             match engine {
                 "direct" => run(&experiment, &mut direct::<f64>(&experiment, 6), 6, context),

@@ -4,20 +4,12 @@
 
 mod common;
 
-use common::{experiment, quiet, run_quietly};
+use common::{bits, large, quiet, run_quietly};
 use giantstep::batch::{Direct, DirectionsLaw, Engine, InLaw, Purpose, Role, Stream};
 use giantstep::real::Real;
-use giantstep::run::{Experiment, Run, run};
+use giantstep::run::{Experiment, run};
 use serde::Deserialize;
-use serde_json::{Value, json};
-
-/// Every bit that a run leaves behind.
-fn bits(run: &Run) -> Vec<u64> {
-    let first = run.network.first.coordinates();
-    let weights = (0..first.nrows()).flat_map(|i| (0..first.ncols()).map(move |j| first[(i, j)]));
-    let measured = run.measurements.iter().map(|measured| measured.value);
-    weights.chain(measured).map(f64::to_bits).collect()
-}
+use serde_json::json;
 
 /// The same run on 1, 2 and 4 threads: the bits of each.
 fn on_threads<E: Engine>(experiment: &Experiment, engine: impl Fn() -> E + Sync) -> Vec<Vec<u64>> {
@@ -44,16 +36,6 @@ fn check<T: Real>(name: &str, experiment: &Experiment) {
         );
         assert!(runs[0] == runs[2], "{name}, {engine}: 4 threads");
     }
-}
-
-fn large(changes: Value) -> Experiment {
-    let mut spec = json!({
-        "target": {"noise": 0.1},
-        "protocol": {"dimension": 40, "batch": 20_011, "steps": 3},
-        "evaluation": {"test_samples": 10_007},
-    });
-    common::merge(&mut spec, changes);
-    experiment(spec).experiment
 }
 
 #[test]

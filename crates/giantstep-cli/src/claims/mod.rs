@@ -19,6 +19,7 @@ use self::expected::Theory;
 use crate::execute::{Failure, Results, execute};
 use crate::plan::Point;
 use crate::plot::figures;
+use crate::predicted::Predicted;
 use crate::report;
 use crate::table::{Record, Row};
 
@@ -144,6 +145,7 @@ pub fn measure(claim: &Claim, stop: &AtomicBool) -> Result<Entry, ClaimError> {
             point,
             seed,
             reason,
+            ..
         } = first;
         return Err(failed(format!("seed {seed} {point}: {reason}")));
     }
@@ -166,7 +168,7 @@ pub fn measure(claim: &Claim, stop: &AtomicBool) -> Result<Entry, ClaimError> {
         records: shown(claim, &results.records),
         ..Results::default()
     };
-    let drawn = figures(&claim.plan, &shown.records);
+    let drawn = figures(&claim.plan, &shown.records, &Predicted::default());
     let drawn = drawn.iter().map(|(_, figure)| figure.to_svg());
     Ok(Entry {
         name: claim.name.clone(),
@@ -176,7 +178,7 @@ pub fn measure(claim: &Claim, stop: &AtomicBool) -> Result<Entry, ClaimError> {
         verdict: worst.unwrap_or(Verdict::Undecided),
         checks,
         rows: report::rows(&shown),
-        labels: report::labels(&claim.plan),
+        labels: report::settings_in_words(&claim.plan),
         runs: results.completed,
         seconds: start.elapsed().as_secs_f64(),
         figures: drawn

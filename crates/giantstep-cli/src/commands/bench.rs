@@ -12,6 +12,7 @@ use giantstep::batch::{
 use giantstep::expr::Link;
 use giantstep::labels::{Labels, RemovedPart, Target};
 use giantstep::peak::peak;
+use giantstep::ranks::Alone;
 use giantstep::real::Real;
 use giantstep::spec::Precision;
 use giantstep::train::{Loss, StepContext, gradient};
@@ -186,6 +187,7 @@ fn step<E: Engine>(
     let context = Context {
         stop: &stop,
         progress: &|_| {},
+        ranks: &Alone,
     };
     let id = BatchId {
         purpose: Purpose::Training,

@@ -2,20 +2,36 @@
 
 mod analyze;
 mod bench;
+mod cite;
 mod claims;
+mod folder;
+mod plot;
+mod predict;
+mod prepare;
 mod reproduce;
 mod run;
 mod schema;
+mod submit;
+mod worker;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::ranks;
+
 pub use analyze::Analyze;
 pub use bench::Bench;
+pub use cite::Cite;
 pub use claims::ClaimsArgs;
+pub use folder::{Collect, Retry, Status};
+pub use plot::Plot;
+pub use predict::Predict;
+pub use prepare::Prepare;
 pub use reproduce::Reproduce;
 pub use run::RunArgs;
+pub use submit::Submit;
+pub use worker::Worker;
 
 /// A laboratory for how two-layer networks learn features in a few giant gradient steps.
 #[derive(Debug, Parser)]
@@ -30,14 +46,32 @@ pub struct Cli {
 enum Command {
     /// Run an experiment file.
     Run(RunArgs),
+    /// Tell what theory predicts of an experiment, without running it.
+    Predict(Predict),
+    /// Print the papers that an experiment rests on.
+    Cite(Cite),
     /// Reproduce a published experiment.
     Reproduce(Reproduce),
     /// Measure every claim of the theory, each beside a counter-claim that the same rule must reject.
     Claims(ClaimsArgs),
+    /// Tell how far the runs of a results folder are.
+    Status(Status),
+    /// Go on with a results folder, failed runs included on request.
+    Retry(Retry),
+    /// Make one table and the figures of the runs that a results folder holds.
+    Collect(Collect),
+    /// Put the plan of an experiment into a results folder, for workers to share.
+    Prepare(Prepare),
+    /// Submit an experiment to SLURM, as arrays of workers.
+    Submit(Submit),
+    /// Work on a share of the runs of a results folder, beside other processes.
+    Worker(Worker),
     /// Tell what giant steps can and cannot learn of a target.
     Analyze(Analyze),
     /// Time one step, as a share of the peak that is measured in the same run.
     Bench(Bench),
+    /// Draw figures of a results folder.
+    Plot(Box<Plot>),
     /// Print the JSON Schema of experiment files.
     Schema,
 }
@@ -49,6 +83,10 @@ pub enum Failed {
     Input(String),
     /// The work was started and did not complete. Exit code 1.
     Work(String),
+    /// The end was asked for and work is left that the same command goes on with: exit code 75.
+    Unfinished(String),
+    /// Another process of the group tells why; the exit code is the same.
+    Elsewhere(u8),
 }
 
 impl Failed {
@@ -59,25 +97,45 @@ impl Failed {
     fn work(error: impl ToString) -> Self {
         Failed::Work(error.to_string())
     }
+
+    pub(crate) fn code(&self) -> u8 {
+        match self {
+            Failed::Work(_) => 1,
+            Failed::Input(_) => 2,
+            Failed::Unfinished(_) => 75,
+            Failed::Elsewhere(code) => *code,
+        }
+    }
 }
 
 impl Cli {
-    /// Does what was asked for: exit code 0 for success, 1 for work that did not complete, 2 for bad input.
+    /// Does what was asked for: exit code 0 for success, 1 for work that did not complete, 2 for bad input, 75
+    /// for a share of work that was asked to end and is to be started again.
     pub fn execute(self) -> ExitCode {
         let done = match self.command {
             Command::Run(args) => args.execute(),
+            Command::Predict(args) => args.execute(),
+            Command::Cite(args) => args.execute(),
             Command::Reproduce(args) => args.execute(),
             Command::Claims(args) => args.execute(),
+            Command::Status(args) => args.execute(),
+            Command::Retry(args) => args.execute(),
+            Command::Collect(args) => args.execute(),
+            Command::Prepare(args) => args.execute(),
+            Command::Submit(args) => args.execute(),
+            Command::Worker(args) => args.execute(),
             Command::Analyze(args) => args.execute(),
             Command::Bench(args) => args.execute(),
+            Command::Plot(args) => args.execute(),
             Command::Schema => schema::execute(),
         };
-        let (code, message) = match done {
-            Ok(()) => return ExitCode::SUCCESS,
-            Err(Failed::Work(message)) => (1, message),
-            Err(Failed::Input(message)) => (2, message),
-        };
-        eprintln!("error: {message}");
+        let code = done.as_ref().err().map_or(0, Failed::code);
+        if let Err(Failed::Work(message) | Failed::Input(message) | Failed::Unfinished(message)) =
+            done
+        {
+            eprintln!("error: {message}");
+        }
+        ranks::leave();
         ExitCode::from(code)
     }
 }

@@ -2,9 +2,8 @@
 
 use clap::Args;
 
-use super::run::{Options, perform};
+use super::run::{Options, perform, scale};
 use super::{Failed, print};
-use crate::plan::Scale;
 use crate::terminal::aligned;
 
 /// `giantstep reproduce NAME [--quick] [--dim D]`
@@ -27,7 +26,7 @@ pub struct Reproduce {
 }
 
 /// Name and text of every experiment file.
-pub const EXPERIMENTS: [(&str, &str); 5] = [
+pub const EXPERIMENTS: [(&str, &str); 7] = [
     (
         "single-step",
         include_str!("../../../../experiments/single-step.toml"),
@@ -44,6 +43,14 @@ pub const EXPERIMENTS: [(&str, &str); 5] = [
     (
         "stairway",
         include_str!("../../../../experiments/stairway.toml"),
+    ),
+    (
+        "phase-exponent",
+        include_str!("../../../../experiments/phase-exponent.toml"),
+    ),
+    (
+        "phase-step-size",
+        include_str!("../../../../experiments/phase-step-size.toml"),
     ),
 ];
 
@@ -68,15 +75,16 @@ impl Reproduce {
         };
         if let Some(dimension) = self.dim {
             self.options
+                .place
                 .overrides
                 .push(format!("protocol.dimension={dimension}"));
         }
-        let scale = if self.quick {
-            Scale::Quick
-        } else {
-            Scale::Full
-        };
-        perform(text, &format!("{name}.toml"), scale, &self.options)
+        perform(
+            text,
+            &format!("{name}.toml"),
+            scale(self.quick),
+            &self.options,
+        )
     }
 }
 

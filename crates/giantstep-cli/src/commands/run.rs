@@ -2,67 +2,116 @@
 
 use std::io::{IsTerminal, stderr};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use clap::Args;
 use giantstep::peak::peak;
+use giantstep::ranks::Ranks;
 
 use super::{Failed, print};
-use crate::execute::{described, engine_name, execute, predict};
-use crate::output::prepare_folder;
+use crate::conduct::{
+    Done, Manner, OnFailure, Others, Shard, attend, collect, conduct, dismiss, id,
+};
+use crate::execute::{FailureKind, described, engine_name, jobs, predict};
 use crate::plan::{Plan, PlanError, Scale};
-use crate::{report, terminal};
+use crate::predicted::Predicted;
+use crate::ranks::{self, together};
+use crate::report::Report;
+use crate::signals::listen;
+use crate::store::{Earlier, RunId, Store};
+use crate::terminal;
 
 /// `giantstep run FILE [--set key=value ...] [--out DIR] [--json]`
 #[derive(Debug, Args)]
 pub struct RunArgs {
+    #[command(flatten)]
+    file: FileArgs,
+    #[command(flatten)]
+    options: Options,
+}
+
+/// An experiment file and the size at which it is run.
+#[derive(Debug, Args)]
+pub(super) struct FileArgs {
     /// The experiment file (TOML); `giantstep schema` lists its keys.
     file: PathBuf,
     /// With the changes of the file's [quick] table.
     #[arg(long)]
     quick: bool,
-    #[command(flatten)]
-    options: Options,
 }
 
-/// What every command that runs experiments takes.
-#[derive(Debug, Args)]
-pub(super) struct Options {
-    /// Set a key of the file, such as protocol.dimension=512; may be repeated.
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    pub(super) overrides: Vec<String>,
-    /// The folder for results; by default results/NAME.
-    #[arg(long, value_name = "DIR")]
-    pub(super) out: Option<PathBuf>,
-    /// Print one JSON document instead of a table.
-    #[arg(long)]
-    pub(super) json: bool,
-    /// Print the cost on each engine and which one is taken, and run nothing.
-    #[arg(long)]
-    pub(super) explain: bool,
-}
-
-impl RunArgs {
-    pub(super) fn execute(self) -> Result<(), Failed> {
+impl FileArgs {
+    /// The text of the file, its name for messages, and the size.
+    pub(super) fn read(&self) -> Result<(String, String, Scale), Failed> {
         let text = std::fs::read_to_string(&self.file).map_err(|source| {
             Failed::input(PlanError::Read {
                 path: self.file.clone(),
                 source,
             })
         })?;
-        let scale = if self.quick {
-            Scale::Quick
+        Ok((text, self.file.display().to_string(), scale(self.quick)))
+    }
+}
+
+/// The size that `--quick` asks for.
+pub(super) fn scale(quick: bool) -> Scale {
+    if quick { Scale::Quick } else { Scale::Full }
+}
+
+/// What every command that runs experiments takes.
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    #[command(flatten)]
+    pub(super) place: PlaceArgs,
+    /// Print one JSON document instead of a table.
+    #[arg(long)]
+    json: bool,
+    /// Print the cost on each engine and which one is taken, and run nothing.
+    #[arg(long)]
+    explain: bool,
+    #[command(flatten)]
+    failure: FailureArgs,
+}
+
+/// Changes of an experiment, and where its results go.
+#[derive(Debug, Args)]
+pub(super) struct PlaceArgs {
+    /// Set a key of the file, such as protocol.dimension=512; may be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(super) overrides: Vec<String>,
+    /// The folder for results; by default results/NAME, with --quick results/NAME-quick.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Set runs aside that stand in the folder, and begin anew.
+    #[arg(long)]
+    anew: bool,
+}
+
+/// What the first failed run means for the others.
+#[derive(Debug, Clone, Copy, Args)]
+pub(super) struct FailureArgs {
+    /// Record a failed run and go on with the others (the default).
+    #[arg(long, conflicts_with = "fail_fast")]
+    keep_going: bool,
+    /// Begin no further run after one has failed.
+    #[arg(long)]
+    fail_fast: bool,
+}
+
+impl FailureArgs {
+    pub(super) fn on_failure(self) -> OnFailure {
+        if self.fail_fast {
+            OnFailure::FailFast
         } else {
-            Scale::Full
-        };
-        perform(
-            &text,
-            &self.file.display().to_string(),
-            scale,
-            &self.options,
-        )
+            OnFailure::KeepGoing
+        }
+    }
+}
+
+impl RunArgs {
+    pub(super) fn execute(self) -> Result<(), Failed> {
+        let (text, origin, scale) = self.file.read()?;
+        perform(&text, &origin, scale, &self.options)
     }
 }
 
@@ -73,123 +122,229 @@ pub(super) fn perform(
     scale: Scale,
     options: &Options,
 ) -> Result<(), Failed> {
-    let plan = Plan::read(text, origin, &options.overrides, scale).map_err(Failed::input)?;
+    let ranks = ranks::join()?;
+    let plan = options.place.plan(text, origin, scale);
+    let plan = together(ranks, plan)?;
     if options.explain {
-        return print(&explanation(&plan)?);
+        return match ranks.rank() {
+            0 => print(&explanation(&plan)?),
+            _ => Ok(()),
+        };
     }
-    let name = plan
-        .points
-        .first()
-        .map_or("experiment", |point| &point.checked.name);
-    let folder = options
-        .out
-        .clone()
-        .unwrap_or_else(|| Path::new("results").join(name));
-    for point in &plan.points {
-        predict(point).map_err(Failed::input)?;
+    let on_failure = options.failure.on_failure();
+    if ranks.rank() > 0 {
+        return take_part(&plan, ranks);
     }
-    prepare_folder(&folder).map_err(Failed::input)?;
-    announce(&plan)?;
-    let stop = Arc::new(AtomicBool::new(false));
-    let asked = Arc::clone(&stop);
-    // A second Ctrl-C ends the process at once.
-    let handler = move || {
-        if asked.swap(true, Ordering::Relaxed) {
-            std::process::exit(1);
-        }
-        eprintln!("\nstopping; finished steps are kept (again: stop at once)");
-    };
-    ctrlc::set_handler(handler).map_err(Failed::work)?;
+    let place = together(ranks, options.place.open(plan, scale))?;
+    together(ranks, finish(&place, on_failure, options.json, ranks))
+}
+
+/// What a rank other than the first does: its part of every run.
+fn take_part(plan: &Plan, ranks: &dyn Ranks) -> Result<(), Failed> {
+    let asked = together(ranks, listen().map_err(Failed::work))?;
+    if let Err(error) = attend(plan, ranks, &asked) {
+        // The others wait for this process in the middle of a run; its end is theirs.
+        eprintln!("error: rank {}: {error}", ranks.rank());
+        std::process::exit(1);
+    }
+    together(ranks, Ok(()))
+}
+
+/// A plan in its results folder.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) plan: Plan,
+    pub(super) folder: PathBuf,
+    pub(super) store: Store,
+}
+
+impl PlaceArgs {
+    /// Reads an experiment.
+    pub(super) fn plan(&self, text: &str, origin: &str, scale: Scale) -> Result<Plan, Failed> {
+        Plan::read(text, origin, &self.overrides, scale).map_err(Failed::input)
+    }
+
+    /// Puts a plan into the results folder; what cannot fit is refused before anything is touched.
+    pub(super) fn open(&self, plan: Plan, scale: Scale) -> Result<Place, Failed> {
+        jobs(&plan).map_err(Failed::input)?;
+        let name = plan
+            .points
+            .first()
+            .map_or("experiment", |point| &point.checked.name);
+        let name = match scale {
+            Scale::Full => name.to_owned(),
+            Scale::Quick => format!("{name}-quick"),
+        };
+        let folder = self
+            .out
+            .clone()
+            .unwrap_or_else(|| Path::new("results").join(name));
+        let earlier = if self.anew {
+            Earlier::SetAside
+        } else {
+            Earlier::Refused
+        };
+        let store = Store::open(&folder, &plan, earlier).map_err(Failed::input)?;
+        Ok(Place {
+            plan,
+            folder,
+            store,
+        })
+    }
+}
+
+/// Works off what is left of a plan and reports all of it.
+pub(super) fn finish(
+    place: &Place,
+    on_failure: OnFailure,
+    json: bool,
+    ranks: &dyn Ranks,
+) -> Result<(), Failed> {
+    let Place {
+        plan,
+        folder,
+        store,
+    } = place;
     let start = Instant::now();
-    let results = execute(&plan, &stop).map_err(Failed::input)?;
+    let done = work_off(place, on_failure, ranks);
+    dismiss(ranks);
+    let done = done?;
+    let results = collect(plan, store, &done.dropped).map_err(Failed::work)?;
     let took = start.elapsed();
-    let written = report::write(&plan, &results, &folder);
-    let files: &[PathBuf] = written.as_deref().unwrap_or_default();
-    if options.json {
-        let json = report::json(&plan, &results, files, took).map_err(Failed::work)?;
-        print(&format!("{json:#}\n"))?;
-    } else {
-        print(&report::text(&plan, &results, files, took))?;
-    }
-    written.map_err(Failed::work)?;
-    if results.interrupted {
-        let kept = format!(
-            "{} of {} runs completed",
-            results.completed, results.planned
-        );
-        return Err(Failed::work(format!(
-            "interrupted; {kept}, finished steps are in {}",
-            folder.display()
-        )));
-    }
-    match results.failures.as_slice() {
-        [] => Ok(()),
-        [first, ..] => Err(Failed::work(format!(
-            "{} of {} runs did not complete; the first: seed {}{}: {}",
+    let report = Report {
+        plan,
+        store,
+        results: &results,
+        predicted: &Predicted::of(plan, plan.document.predictions()),
+        found: done.found,
+        took,
+    };
+    tell(&report, folder, json)?;
+    let unfinished = format!(
+        "{} of {} runs completed, finished steps are in {}\n  help: the same command goes on from there",
+        results.completed,
+        results.planned,
+        folder.display()
+    );
+    match results
+        .failures
+        .iter()
+        .find(|failure| failure.kind == FailureKind::Failed)
+    {
+        Some(first) => Err(Failed::work(format!(
+            "{} of {} runs did not complete; the first: seed {}{}: {}\n  help: `giantstep retry --failed {}` computes them \
+             again",
             results.failures.len(),
             results.planned,
             first.seed,
             first.point,
-            first.reason
+            first.reason,
+            folder.display()
         ))),
+        None if results.interrupted => Err(Failed::work(format!("interrupted; {unfinished}"))),
+        None => Ok(()),
     }
+}
+
+/// Works off what is left of a plan.
+fn work_off(place: &Place, on_failure: OnFailure, ranks: &dyn Ranks) -> Result<Done, Failed> {
+    let Place { plan, store, .. } = place;
+    set_strays_aside(store)?;
+    announce(plan, store, ranks)?;
+    let asked = listen().map_err(Failed::work)?;
+    let manner = Manner {
+        shard: Shard::ALL,
+        on_failure,
+        others: Others::AreAwaited,
+    };
+    conduct(plan, store, manner, ranks, &asked).map_err(Failed::work)
+}
+
+/// Writes and prints a report; what was measured is printed even where it cannot be written.
+pub(super) fn tell(report: &Report<'_>, folder: &Path, json: bool) -> Result<(), Failed> {
+    let written = report.write(folder);
+    let files: &[PathBuf] = written.as_deref().unwrap_or_default();
+    if json {
+        let json = report.json(files).map_err(Failed::work)?;
+        print(&format!("{json:#}\n"))?;
+    } else {
+        print(&report.text(files))?;
+    }
+    written.map(drop).map_err(Failed::work)
+}
+
+/// Moves files that are not what their names promise out of the way, and names them.
+pub(super) fn set_strays_aside(store: &Store) -> Result<(), Failed> {
+    let (_, strays) = store.survey().map_err(Failed::work)?;
+    for stray in strays {
+        store.set_aside(&stray.file).map_err(Failed::work)?;
+        eprintln!("set aside: runs/{}: {}", stray.file, stray.reason);
+    }
+    Ok(())
 }
 
 /// Seconds below which nobody needs a prediction.
 const LONG: f64 = 5.0;
 
-/// Says on standard error what a long plan will cost.
-fn announce(plan: &Plan) -> Result<(), Failed> {
-    let (flops, memory) = total(plan)?;
+/// Says on standard error what the runs that are left will cost, if that is long.
+pub(super) fn announce(plan: &Plan, store: &Store, ranks: &dyn Ranks) -> Result<(), Failed> {
+    let left = remaining(plan, &|id| store.has(id))?;
     // At 100 GFLOP/s and core nothing of less work is long, and the peak need not be measured.
-    if flops < LONG * 1e11 && !stderr().is_terminal() {
+    if left.flops < LONG * 1e11 && !stderr().is_terminal() {
         return Ok(());
     }
-    let rate = rate(plan);
-    let seconds = flops / rate;
+    let seconds = left.flops / rate(plan) / ranks.size() as f64;
     if seconds > LONG {
-        let runs: u64 = plan
-            .points
-            .iter()
-            .map(|point| point.checked.seeds.end - point.checked.seeds.start)
-            .sum();
         eprintln!(
-            "{runs} runs at {} points: about {}, up to {} of memory",
-            plan.points.len(),
+            "{} of {} runs are left: about {}, up to {} of memory",
+            left.runs,
+            left.planned,
             terminal::seconds(seconds),
-            terminal::bytes(memory as u64)
+            terminal::bytes(left.memory as u64)
         );
     }
     Ok(())
 }
 
-/// Flops of all runs, in units of a product, and the largest memory.
-fn total(plan: &Plan) -> Result<(f64, f64), Failed> {
-    let mut sums = (0.0, 0.0_f64);
-    for point in &plan.points {
-        let cost = predict(point).map_err(Failed::input)?.cost;
-        let seeds = (point.checked.seeds.end - point.checked.seeds.start) as f64;
-        sums = (
-            sums.0 + seeds * cost.equivalent_flops(),
-            sums.1.max(cost.memory),
-        );
+/// What is left of a plan.
+#[derive(Debug, Default)]
+pub(super) struct Remaining {
+    /// Runs of the plan.
+    pub(super) planned: usize,
+    /// Runs that have not ended.
+    pub(super) runs: usize,
+    /// Flops of these, in units of a product.
+    pub(super) flops: f64,
+    /// The largest memory of one, in bytes.
+    pub(super) memory: f64,
+}
+
+/// What is left of a plan when some runs have ended.
+pub(super) fn remaining(
+    plan: &Plan,
+    has_ended: &dyn Fn(&RunId) -> bool,
+) -> Result<Remaining, Failed> {
+    let mut left = Remaining::default();
+    for job in jobs(plan).map_err(Failed::input)? {
+        left.planned += 1;
+        if !has_ended(&id(&job)) {
+            left.runs += 1;
+            left.flops += job.predicted.cost.equivalent_flops();
+            left.memory = left.memory.max(job.predicted.cost.memory);
+        }
     }
-    Ok(sums)
+    Ok(left)
 }
 
 /// Flops a second that products reach here: about two thirds of the measured peak.
-fn rate(plan: &Plan) -> f64 {
+pub(super) fn rate(plan: &Plan) -> f64 {
     let precision = plan
         .points
         .first()
         .map_or(giantstep::spec::Precision::F32, |point| {
             point.checked.precision
         });
-    0.66e9
-        * peak(
-            precision,
-            std::thread::available_parallelism().map_or(1, usize::from),
-        )
+    0.66e9 * peak(precision, ranks::cores())
 }
 
 /// The cost model, shown for every point.

@@ -10,7 +10,7 @@ use kuva::render::figure::{Figure as Grid, LabelConfig, LabelStyle};
 use kuva::render::layout::{Layout, TickFormat};
 use kuva::render::plots::Plot;
 
-use super::heat::{self, Cells};
+use super::heat::{self, Map};
 use super::scale::tick_label;
 use super::{Axis, Colour, Figure, Geometry, Legend, Mark, Panel, Scale, Shape, Style};
 
@@ -170,28 +170,21 @@ impl Drawn {
 /// The axes of a panel with their ranges settled.
 struct Frame<'a> {
     panel: &'a Panel,
-    cells: Option<Cells<'a>>,
     x: (f64, f64),
     y: (f64, f64),
 }
 
 impl<'a> Frame<'a> {
     fn new(panel: &'a Panel) -> Self {
-        let cells = Cells::of(panel);
-        let [x, y] = match &cells {
-            Some(cells) => cells.ranges(),
-            None => [
-                panel
-                    .x
-                    .range
-                    .unwrap_or_else(|| panel.x.scale.fit(panel.marks.iter().flat_map(xs))),
-                panel
-                    .y
-                    .range
-                    .unwrap_or_else(|| panel.y.scale.fit(panel.marks.iter().flat_map(ys))),
-            ],
+        let cells = heat::ranges(panel);
+        let range = |place: usize, axis: &Axis, values: fn(&Mark) -> Vec<f64>| {
+            let fitted = || axis.scale.fit(panel.marks.iter().flat_map(values));
+            axis.range
+                .or(cells.map(|ranges| ranges[place]))
+                .unwrap_or_else(fitted)
         };
-        Self { panel, cells, x, y }
+        let (x, y) = (range(0, &panel.x, xs), range(1, &panel.y, ys));
+        Self { panel, x, y }
     }
 
     fn layout(&self, layout: Layout) -> Layout {
@@ -239,8 +232,7 @@ impl<'a> Frame<'a> {
                     layout = heat::label_bar(layout, values, *scale)
                 }
                 Geometry::Text { x, y, text } => {
-                    let note =
-                        TextAnnotation::new(text.as_str(), self.place_x(*x), self.place_y(*y));
+                    let note = TextAnnotation::new(text.as_str(), *x, *y);
                     let note = note
                         .with_color(mark.colour.to_string())
                         .with_font_size(SMALL as u32);
@@ -249,51 +241,22 @@ impl<'a> Frame<'a> {
                 _ => {}
             }
         }
-        match &self.cells {
-            Some(cells) => {
-                let [x_step, y_step] = cells.steps();
-                let [x, y] = cells.labels().map(|labels| {
-                    custom(move |place: f64| {
-                        labels.get(place as usize).cloned().unwrap_or_default()
-                    })
-                });
-                layout
-                    .with_x_tick_step(x_step)
-                    .with_y_tick_step(y_step)
-                    .with_x_tick_format(x)
-                    .with_y_tick_format(y)
-            }
-            None => {
-                let logarithmic = |axis: &Axis| axis.scale == Scale::Log10;
-                layout.log_x = logarithmic(x);
-                layout.log_y = logarithmic(y);
-                layout
-                    .with_x_tick_format(custom(tick_label(x.scale, self.x.0, self.x.1)))
-                    .with_y_tick_format(custom(tick_label(y.scale, self.y.0, self.y.1)))
-            }
-        }
+        let logarithmic = |axis: &Axis| axis.scale == Scale::Log10;
+        layout.log_x = logarithmic(x);
+        layout.log_y = logarithmic(y);
+        layout
+            .with_x_tick_format(custom(tick_label(x.scale, self.x.0, self.x.1)))
+            .with_y_tick_format(custom(tick_label(y.scale, self.y.0, self.y.1)))
     }
 
-    fn place_x(&self, value: f64) -> f64 {
-        self.cells
-            .as_ref()
-            .map_or(value, |cells| cells.place_x(value, &self.panel.x))
-    }
-
-    fn place_y(&self, value: f64) -> f64 {
-        self.cells
-            .as_ref()
-            .map_or(value, |cells| cells.place_y(value, &self.panel.y))
-    }
-
-    /// The points that have a place in the panel, in its coordinates.
+    /// The points that have a place in the panel.
     fn points(&self, x: &[f64], y: &[f64]) -> Vec<(f64, f64)> {
         let shown =
             |&(&x, &y): &(&f64, &f64)| self.panel.x.scale.shows(x) && self.panel.y.scale.shows(y);
         x.iter()
             .zip(y)
             .filter(shown)
-            .map(|(&x, &y)| (self.place_x(x), self.place_y(y)))
+            .map(|(&x, &y)| (x, y))
             .collect()
     }
 
@@ -312,12 +275,10 @@ impl<'a> Frame<'a> {
                 vec![line(self.points(x, y), *style).with_step().into()]
             }
             Geometry::Horizontal { y, style } => {
-                let y = self.place_y(*y);
-                vec![line(vec![(self.x.0, y), (self.x.1, y)], *style).into()]
+                vec![line(vec![(self.x.0, *y), (self.x.1, *y)], *style).into()]
             }
             Geometry::Vertical { x, style } => {
-                let x = self.place_x(*x);
-                vec![line(vec![(x, self.y.0), (x, self.y.1)], *style).into()]
+                vec![line(vec![(*x, self.y.0), (*x, self.y.1)], *style).into()]
             }
             Geometry::Slope {
                 slope,
@@ -372,8 +333,25 @@ impl<'a> Frame<'a> {
                 vec![band.with_color(colour).with_opacity(0.2).into()]
             }
             Geometry::Heat {
-                values, bar, scale, ..
-            } => heat::plots(values, bar, *scale),
+                x,
+                y,
+                values,
+                bar,
+                scale,
+                colours,
+                levels,
+            } => {
+                let map = Map {
+                    x: (x, &self.panel.x, self.x),
+                    y: (y, &self.panel.y, self.y),
+                    values,
+                    scale: *scale,
+                    colours: *colours,
+                };
+                let mut plots = map.plots(bar);
+                plots.extend(levels.iter().flat_map(|level| map.level(*level)));
+                plots
+            }
             Geometry::Text { .. } => Vec::new(),
         }
     }
@@ -386,11 +364,7 @@ impl<'a> Frame<'a> {
         within: Option<(f64, f64)>,
     ) -> (Vec<f64>, Vec<f64>) {
         let Panel { x, y, .. } = self.panel;
-        let whole = match &self.cells {
-            Some(_) => x.scale.fit(self.panel.marks.iter().flat_map(xs)),
-            None => self.x,
-        };
-        let (low, high) = within.unwrap_or(whole);
+        let (low, high) = within.unwrap_or(self.x);
         let (low, high) = (x.scale.forward(low), x.scale.forward(high));
         let place = |i: u32| low + (high - low) * f64::from(i) / 32.0;
         let height = |x: f64| y.scale.backward(intercept + slope * x);

@@ -60,14 +60,17 @@ pub enum Geometry {
         style: Style,
     },
     /// One coloured cell for each pair of x and y; `values[j][i]` belongs to `y[j]`, `x[i]`, and a value that
-    /// is not finite leaves its cell grey. Cells are equally large: an axis of a heat map lists the values
-    /// it has, and other marks of the panel are placed between them. `scale` is that of the colours.
+    /// is not finite leaves its cell grey. Cells meet half-way between their values, on the scales of the
+    /// axes. `scale` is that of the colours, which run from end to end of `colours`, or of the values; the
+    /// lines along which the values cross `levels` are drawn on top.
     Heat {
         x: Vec<f64>,
         y: Vec<f64>,
         values: Vec<Vec<f64>>,
         bar: String,
         scale: Scale,
+        colours: Option<(f64, f64)>,
+        levels: Vec<f64>,
     },
     /// Words centred at a point.
     Text { x: f64, y: f64, text: String },
@@ -208,6 +211,8 @@ impl Mark {
             values,
             bar: bar.into(),
             scale,
+            colours: None,
+            levels: Vec::new(),
         })
     }
 
@@ -260,6 +265,22 @@ impl Mark {
     pub fn with_errors(mut self, errors: impl IntoIterator<Item = f64>) -> Self {
         if let Geometry::Points { error, .. } = &mut self.geometry {
             *error = Some(column(errors));
+        }
+        self
+    }
+
+    /// Lets the colours of a heat map run from `low` to `high`: for panels that are to be compared.
+    pub fn coloured_from_to(mut self, low: f64, high: f64) -> Self {
+        if let Geometry::Heat { colours, .. } = &mut self.geometry {
+            *colours = Some((low, high));
+        }
+        self
+    }
+
+    /// Draws the lines along which the values of a heat map cross these levels.
+    pub fn with_levels(mut self, wanted: impl IntoIterator<Item = f64>) -> Self {
+        if let Geometry::Heat { levels, .. } = &mut self.geometry {
+            *levels = column(wanted);
         }
         self
     }

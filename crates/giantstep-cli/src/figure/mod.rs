@@ -2,7 +2,8 @@
 //!
 //! A [`Figure`] is a grid of [`Panel`]s, each with two axes and a list of [`Mark`]s. The description knows
 //! nothing of pixels; sizes, fonts and colours are chosen once, for a paper's column of 8.5 cm.
-//! In any label the mathematical italic letters of Unicode (𝑛, 𝑑, 𝜂) are set in italics; [`italic`] makes them.
+//! In any label the mathematical italic letters of Unicode (𝑛, 𝑑, 𝜂) are set in italics ([`italic`] makes them) and
+//! `^{1.5}` is raised.
 //!
 //! ```
 //! use giantstep_cli::figure::{Axis, Colour, Figure, Mark, Panel};
@@ -29,7 +30,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 pub use check::FigureError;
-pub use label::italic;
+pub use label::{italic, mathtext};
 pub use mark::{Geometry, Mark, Shape, Style};
 pub use palette::Colour;
 
@@ -79,7 +80,7 @@ impl Figure {
     /// A mark whose columns differ in length, or a figure without panels.
     pub fn to_svg(&self) -> Result<String, FigureError> {
         check::check(self)?;
-        Ok(label::set_italics(&draw::svg(self)))
+        Ok(label::set_mathematics(&draw::svg(self)))
     }
 
     /// The figure as a PNG image at 300 dots per inch, drawn from the SVG with the fonts this program carries.

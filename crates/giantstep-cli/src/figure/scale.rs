@@ -80,9 +80,21 @@ pub(super) fn tick_label(
         Scale::Log10 => low >= 0.009 && high <= 2000.0,
     };
     let only_powers = scale == Scale::Log10 && high.log10().floor() > low.log10().ceil();
+    // The library asks for the labels of both ends of an axis too, which need not be round.
+    let unit = match scale {
+        Scale::Linear => 10_f64.powf((high - low).log10().floor() - 2.0),
+        Scale::Log10 => 0.0,
+    };
+    let round = move |value: f64| {
+        if unit > 0.0 {
+            (value / unit).round() * unit
+        } else {
+            value
+        }
+    };
     move |value| {
         if plain || value == 0.0 {
-            number(value)
+            number(round(value))
         } else {
             power_of_ten(value, only_powers)
         }
@@ -154,6 +166,8 @@ mod tests {
             ["−0.2", "0", "0.3"]
         );
         assert_eq!(tick_label(Scale::Linear, 0.0, 4e6)(1.5e6), "1.5·10⁶");
+        let ends = tick_label(Scale::Linear, 0.686_713_2, 2.561_234_5);
+        assert_eq!([0.75, 2.561_234_5].map(ends), ["0.75", "2.56"]);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::axis::{Axis, AxisSpec, Setting};
 use super::keys::check_keys;
 use super::{PlanError, Scale};
 use crate::plot::FigureSpec;
+use crate::predicted::Wanted;
 use crate::slope::SlopeSpec;
 
 /// A published or predicted value, shown beside the measured one.
@@ -48,6 +49,8 @@ struct Extras {
     sweep: Vec<AxisSpec>,
     /// Figures to draw; sensible ones if absent.
     figure: Vec<FigureSpec>,
+    /// Which predictions of theory stand beside the results.
+    predictions: Wanted,
     /// Published or predicted values beside which the measured ones are shown.
     reference: Vec<Reference>,
     /// Exponents to be fitted over the points.
@@ -59,9 +62,10 @@ struct Extras {
     quick: std::collections::BTreeMap<String, serde_json::Value>,
 }
 
-const EXTRAS: [&str; 6] = [
+const EXTRAS: [&str; 7] = [
     "sweep",
     "figure",
+    "predictions",
     "reference",
     "slope",
     "largest_batch",
@@ -140,6 +144,11 @@ impl Document {
     /// The figures asked for.
     pub fn figures(&self) -> &[FigureSpec] {
         &self.extras.figure
+    }
+
+    /// The predictions wanted beside the results.
+    pub fn predictions(&self) -> Wanted {
+        self.extras.predictions
     }
 
     /// The published and predicted values.

@@ -86,6 +86,17 @@ pub struct Point {
     pub checked: Checked,
 }
 
+impl Point {
+    /// The columns of its swept keys in a result table; n, d and p have columns of their own.
+    pub fn axes(&self) -> Vec<(String, f64)> {
+        let own = ["protocol.dimension", "protocol.batch", "network.width"];
+        let axes = self.settings.iter();
+        axes.filter(|setting| !own.contains(&setting.key.as_str()))
+            .map(|setting| (setting.key.clone(), setting.number()))
+            .collect()
+    }
+}
+
 /// All that one invocation runs.
 #[derive(Debug, Clone)]
 pub struct Plan {

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use crate::output::OutputError;
 
-pub use self::parquet::{read, write};
+pub use self::parquet::{decode, encode, read, write};
 pub use aggregate::{Row, aggregate};
 
 /// One number measured in one run.

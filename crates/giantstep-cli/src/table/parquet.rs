@@ -1,9 +1,9 @@
 //! Records as the columns of a Parquet file, and back.
 
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use parquet::basic::{Compression, IntType, LogicalType, Repetition, Type as Physical};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{ByteArray, ByteArrayType, DataType, DoubleType, Int32Type, Int64Type};
@@ -40,9 +40,16 @@ const COLUMNS: [&str; 12] = [
 /// # Errors
 /// An axis takes the name of another column, or the file cannot be written.
 pub fn write(path: &Path, records: &[Record]) -> Result<(), TableError> {
+    Ok(write_atomically(path, &encode(records)?)?)
+}
+
+/// The bytes of the file that [`write()`] writes.
+///
+/// # Errors
+/// An axis takes the name of another column.
+pub fn encode(records: &[Record]) -> Result<Vec<u8>, TableError> {
     let axes = axis_names(records)?;
-    let bytes = encode(records, &axes).map_err(TableError::Encode)?;
-    Ok(write_atomically(path, &bytes)?)
+    file(records, &axes).map_err(TableError::Encode)
 }
 
 /// Reads the records of a file written by [`write()`], in their order.
@@ -50,15 +57,23 @@ pub fn write(path: &Path, records: &[Record]) -> Result<(), TableError> {
 /// # Errors
 /// The file is not there, damaged, or not a result table.
 pub fn read(path: &Path) -> Result<Vec<Record>, TableError> {
-    let file = File::open(path).map_err(|source| TableError::Read {
+    let bytes = std::fs::read(path).map_err(|source| TableError::Read {
         path: path.to_path_buf(),
         source,
     })?;
+    decode(bytes, path)
+}
+
+/// The records in the bytes of a file; `path` is where they came from, for messages.
+///
+/// # Errors
+/// As [`read()`].
+pub fn decode(bytes: Vec<u8>, path: &Path) -> Result<Vec<Record>, TableError> {
     let damaged = |source| TableError::Damaged {
         path: path.to_path_buf(),
         source,
     };
-    let reader = SerializedFileReader::new(file).map_err(damaged)?;
+    let reader = SerializedFileReader::new(Bytes::from(bytes)).map_err(damaged)?;
     let columns = reader.metadata().file_metadata().schema_descr().columns();
     if let Some(absent) = COLUMNS
         .iter()
@@ -74,7 +89,7 @@ pub fn read(path: &Path) -> Result<Vec<Record>, TableError> {
     let mut records = Vec::new();
     for group in 0..reader.num_row_groups() {
         let group = reader.get_row_group(group).map_err(damaged)?;
-        decode(group.as_ref(), &mut records).map_err(|error| match error {
+        row_group(group.as_ref(), &mut records).map_err(|error| match error {
             Problem::Damaged(source) => damaged(source),
             Problem::Foreign { column, expected } => TableError::Foreign {
                 path: path.to_path_buf(),
@@ -153,7 +168,7 @@ fn schema(axes: &[String]) -> Result<TypePtr, ParquetError> {
         .map(Arc::new)
 }
 
-fn encode(records: &[Record], axes: &[String]) -> Result<Vec<u8>, ParquetError> {
+fn file(records: &[Record], axes: &[String]) -> Result<Vec<u8>, ParquetError> {
     let strings = ["metric", "group"].map(ColumnPath::from);
     let mut properties = WriterProperties::builder()
         .set_created_by(concat!("giantstep ", env!("CARGO_PKG_VERSION")).to_owned())
@@ -247,7 +262,7 @@ impl From<ParquetError> for Problem {
     }
 }
 
-fn decode(group: &dyn RowGroupReader, records: &mut Vec<Record>) -> Result<(), Problem> {
+fn row_group(group: &dyn RowGroupReader, records: &mut Vec<Record>) -> Result<(), Problem> {
     let rows = usize::try_from(group.metadata().num_rows()).unwrap_or(0);
     let start = records.len();
     records.resize_with(start + rows, Record::default);
@@ -459,11 +474,7 @@ mod tests {
 
     #[test]
     fn the_same_records_give_the_same_bytes() {
-        let axes = axis_names(&records()).unwrap();
-        assert_eq!(
-            encode(&records(), &axes).unwrap(),
-            encode(&records(), &axes).unwrap()
-        );
+        assert_eq!(encode(&records()).unwrap(), encode(&records()).unwrap());
     }
 
     #[test]

@@ -293,6 +293,7 @@ mod tests {
 
     use super::*;
     use crate::batch::Purpose;
+    use crate::ranks::Alone;
 
     /// The Gram matrix of k columns of norms `scale`, of which the second half mirrors the first to rounding.
     fn mirrored<T: Real>(k: usize, rows: u64, scale: impl Fn(usize) -> f64 + Sync) -> Mat<f64> {
@@ -313,6 +314,7 @@ mod tests {
         let context = Context {
             stop: &stop,
             progress: &|_| {},
+            ranks: &Alone,
         };
         let visit = |panel: &mut Panel<'_, T>| {
             let weight: Vec<f64> = panel.field(0).iter().map(|x| x.to_f64().cos()).collect();

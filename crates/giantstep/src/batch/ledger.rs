@@ -9,8 +9,9 @@ use rayon::prelude::*;
 use crate::batch::in_law::{Untouched, beside};
 use crate::batch::{BatchId, Context, Interrupted, Panel, Role, Stream, Sweep, Swept};
 use crate::columns;
+use crate::ranks::{Ranks, Share};
 use crate::real::Real;
-use crate::reduce::tree_sum;
+use crate::reduce::{shared_tree_sum, stoppable_tree_sum};
 
 /// Rows of one block; a block has its own streams, so the number of threads cannot change a draw.
 const BLOCK: usize = 1024;
@@ -18,13 +19,23 @@ const BLOCK: usize = 1024;
 /// What was revealed of a batch `X` (n x d): its coordinates `Z` (n x q) on the frame, and an orthonormal basis
 /// `E` (n x m) of the directions of R^n along which the untouched part was contracted.
 ///
-/// It satisfies `E^T X_perp = 0`, and given that, `X_perp = (I - E E^T) G` with a fresh Gaussian G.
+/// It satisfies `E^T X_perp = 0`, and given that, `X_perp = (I - E E^T) G` with a fresh Gaussian G. Each rank holds the
+/// rows of its own blocks.
 #[derive(Debug)]
 pub struct Ledger<T> {
     seed: u64,
     id: BatchId,
     rows: usize,
+    /// The frame's size when the batch was opened.
+    opened: usize,
+    /// Columns of Z.
+    columns: usize,
+    /// Columns of E.
+    contracted: usize,
+    /// The number of the first of `blocks`.
+    first: usize,
     blocks: Vec<Block<T>>,
+    /// Matrices of normals drawn so far; 0 before the first pass.
     draws: u64,
 }
 
@@ -38,43 +49,50 @@ struct Block<T> {
 impl<T: Real> Ledger<T> {
     /// A batch of which only the coordinates on the frame's `frame` vectors are known.
     pub(super) fn new(seed: u64, id: BatchId, rows: u64, frame: usize) -> Self {
-        let rows = rows as usize;
-        let blocks = (0..rows.div_ceil(BLOCK))
+        Self {
+            seed,
+            id,
+            rows: rows as usize,
+            opened: frame,
+            columns: 0,
+            contracted: 0,
+            first: 0,
+            blocks: Vec::new(),
+            draws: 0,
+        }
+    }
+
+    /// The number of blocks on all ranks.
+    fn all(&self) -> usize {
+        self.rows.div_ceil(BLOCK)
+    }
+
+    /// Draws the blocks of this rank along the frame that was known when the batch was opened.
+    fn begin(&mut self, ranks: &dyn Ranks) {
+        let own = Share::new(self.all(), ranks.size()).of(ranks.rank());
+        self.first = own.start;
+        self.blocks = own
             .map(|b| {
-                let size = BLOCK.min(rows - b * BLOCK);
+                let size = BLOCK.min(self.rows - b * BLOCK);
                 Block {
                     coordinates: Mat::zeros(size, 0),
                     contracted: Mat::zeros(size, 0),
                 }
             })
             .collect();
-        let mut ledger = Self {
-            seed,
-            id,
-            rows,
-            blocks,
-            draws: 0,
-        };
-        ledger.extend(frame);
-        ledger
+        self.extend(self.opened, ranks);
     }
 
-    fn columns(&self) -> usize {
-        self.blocks
-            .first()
-            .map_or(0, |block| block.coordinates.ncols())
-    }
-
-    /// Fresh normals, an n x `columns` matrix in blocks.
+    /// Fresh normals, the own blocks of an n x `columns` matrix.
     fn fresh(&mut self, columns: usize) -> Vec<Mat<T>> {
         let (seed, role, index) = (self.seed, Role::Ledger(self.id.purpose), self.id.index);
-        let draw = self.draws << 32;
+        let (draw, first) = (self.draws << 32, self.first);
         self.draws += 1;
         self.blocks
             .par_iter()
             .enumerate()
             .map(|(b, block)| {
-                let mut stream = Stream::new(seed, role, index, draw | b as u64);
+                let mut stream = Stream::new(seed, role, index, draw | (first + b) as u64);
                 let mut normals = Mat::zeros(block.coordinates.nrows(), columns);
                 for j in 0..columns {
                     stream.fill_normal(normals.col_as_slice_mut(j));
@@ -84,43 +102,28 @@ impl<T: Real> Ledger<T> {
             .collect()
     }
 
-    /// `sum_b left_b^T right_b` in f64, summed in the fixed tree.
-    fn contract<'a>(
-        &'a self,
-        left: impl Fn(&'a Block<T>) -> MatRef<'a, T> + Sync,
-        right: impl Fn(usize) -> MatRef<'a, T> + Sync,
-        (rows, columns): (usize, usize),
-    ) -> Mat<f64> {
-        let sums = tree_sum(self.blocks.len(), rows * columns, |b, sums| {
-            let product = product(left(&self.blocks[b]).transpose(), right(b));
+    /// `E^T values` in f64, summed in the fixed tree.
+    fn along_contracted(&self, values: &[Mat<T>], columns: usize, ranks: &dyn Ranks) -> Mat<f64> {
+        let m = self.contracted;
+        let sums = shared_tree_sum(ranks, self.all(), m * columns, |b, sums| {
+            let b = b - self.first;
+            let contracted = self.blocks[b].contracted.transpose();
+            let product = product(contracted, values[b].as_ref());
             for j in 0..columns {
                 for (i, value) in product.col_as_slice(j).iter().enumerate() {
-                    sums[j * rows + i] = value.to_f64();
+                    sums[j * m + i] = value.to_f64();
                 }
             }
         });
-        Mat::from_fn(rows, columns, |i, j| sums[j * rows + i])
+        Mat::from_fn(m, columns, |i, j| sums[j * m + i])
     }
 
     /// `(I - E E^T) values`, block by block.
-    fn project_out(&self, values: &mut [Mat<T>]) {
-        let m = self
-            .blocks
-            .first()
-            .map_or(0, |block| block.contracted.ncols());
-        let columns = values.first().map_or(0, |block| block.ncols());
-        if m == 0 || columns == 0 {
+    fn project_out(&self, values: &mut [Mat<T>], columns: usize, ranks: &dyn Ranks) {
+        if self.contracted == 0 || columns == 0 {
             return;
         }
-        let along = {
-            let values = &*values;
-            self.contract(
-                |block| block.contracted.as_ref(),
-                |b| values[b].as_ref(),
-                (m, columns),
-            )
-        };
-        let along = cast::<T>(along.as_ref());
+        let along = cast::<T>(self.along_contracted(values, columns, ranks).as_ref());
         values
             .par_iter_mut()
             .zip(&self.blocks)
@@ -138,20 +141,21 @@ impl<T: Real> Ledger<T> {
     }
 
     /// Coordinates along frame vectors that this batch has not been contracted against: `(I - E E^T) G`.
-    fn extend(&mut self, frame: usize) {
-        let new = frame - self.columns();
+    fn extend(&mut self, frame: usize, ranks: &dyn Ranks) {
+        let new = frame - self.columns;
         if new == 0 {
             return;
         }
         let mut normals = self.fresh(new);
-        self.project_out(&mut normals);
-        self.append(normals);
+        self.project_out(&mut normals, new, ranks);
+        self.append(normals, new);
     }
 
-    fn append(&mut self, columns: Vec<Mat<T>>) {
+    fn append(&mut self, normals: Vec<Mat<T>>, columns: usize) {
+        self.columns += columns;
         self.blocks
             .par_iter_mut()
-            .zip(columns)
+            .zip(normals)
             .for_each(|(block, new)| {
                 block.coordinates = joined(&block.coordinates, &new);
             });
@@ -165,16 +169,16 @@ impl<T: Real> Ledger<T> {
         visit: &(dyn Fn(&mut Panel<'_, T>) + Sync),
         context: Context<'_>,
     ) -> Result<Swept, Interrupted> {
-        self.extend(untouched.frame());
-        let q = self.columns();
+        if self.draws == 0 {
+            self.begin(context.ranks);
+        }
+        self.extend(untouched.frame(), context.ranks);
+        let q = self.columns;
         let k = sweep.coefficients;
         let directions = cast::<T>(sweep.directions.widened(q).as_ref());
         let slots: Vec<OnceLock<Mat<T>>> = self.blocks.iter().map(|_| OnceLock::new()).collect();
-        let sums = tree_sum(self.blocks.len(), sweep.sums + k * q, |b, sums| {
-            if context.stop.load(std::sync::atomic::Ordering::Relaxed) {
-                return;
-            }
-            let block = &self.blocks[b];
+        let sums = stoppable_tree_sum(self.all(), sweep.sums + k * q, context, |b, sums| {
+            let block = &self.blocks[b - self.first];
             let rows = block.coordinates.nrows();
             let fields = product(block.coordinates.as_ref(), directions.transpose());
             let width = directions.nrows().max(k);
@@ -198,19 +202,16 @@ impl<T: Real> Ledger<T> {
                 }
             }
             // A block is visited once, so the slot is empty.
-            let _ = slots[b].set(coefficients.to_owned());
+            let _ = slots[b - self.first].set(coefficients.to_owned());
             (context.progress)(rows as u64);
-        });
-        let coefficients: Option<Vec<Mat<T>>> =
-            slots.into_iter().map(OnceLock::into_inner).collect();
-        let Some(coefficients) = coefficients else {
-            return Err(Interrupted);
-        };
+        })?;
+        // Not stopped, so every slot is filled.
+        let coefficients = slots.into_iter().filter_map(OnceLock::into_inner).collect();
         let known = Mat::from_fn(k, q, |i, j| sums[j * k + i]);
         let backward = if k == 0 {
             known
         } else {
-            self.reveal(untouched, known, coefficients)
+            self.reveal(untouched, known, coefficients, context.ranks)
         };
         Ok(Swept {
             backward: backward.into(),
@@ -224,12 +225,14 @@ impl<T: Real> Ledger<T> {
         untouched: &mut Untouched,
         known: Mat<f64>,
         mut coefficients: Vec<Mat<T>>,
+        ranks: &dyn Ranks,
     ) -> Mat<f64> {
-        let lengths = lengths(&coefficients);
+        let k = known.nrows();
+        let lengths = self.lengths(&coefficients, k, ranks);
         // Twice is enough: what the first projection leaves of E by rounding, the second removes.
-        self.project_out(&mut coefficients);
-        self.project_out(&mut coefficients);
-        let (basis, triangle) = orthonormal(&coefficients, &lengths);
+        self.project_out(&mut coefficients, k, ranks);
+        self.project_out(&mut coefficients, k, ranks);
+        let (basis, triangle) = self.orthonormal(&coefficients, &lengths, ranks);
         drop(coefficients);
         let drawn = untouched.draw(triangle.nrows());
         let new = drawn.ncols();
@@ -241,7 +244,8 @@ impl<T: Real> Ledger<T> {
             .for_each(|(block, basis)| {
                 block.contracted = joined(&block.contracted, basis);
             });
-        self.project_out(&mut normals);
+        self.contracted += triangle.nrows();
+        self.project_out(&mut normals, new, ranks);
         let drawn = cast::<T>(drawn.as_ref());
         normals
             .par_iter_mut()
@@ -256,82 +260,92 @@ impl<T: Real> Ledger<T> {
                     Par::Seq,
                 );
             });
-        self.append(normals);
+        self.append(normals, new);
         backward
+    }
+
+    /// The lengths of the k columns of a tall matrix given in blocks.
+    fn lengths(&self, blocks: &[Mat<T>], k: usize, ranks: &dyn Ranks) -> Vec<f64> {
+        let powers = shared_tree_sum(ranks, self.all(), k, |b, powers| {
+            let block = &blocks[b - self.first];
+            for (j, power) in powers.iter_mut().enumerate() {
+                *power = columns::power(block.col_as_slice(j));
+            }
+        });
+        powers.iter().map(|power| power.sqrt()).collect()
+    }
+
+    /// Thin QR of a tall matrix given in blocks: `C = E R` with `E^T E = I` and as many rows of R as the rank.
+    ///
+    /// Blocks are factorised one by one and their triangles together, with column pivoting, so the sums of squares
+    /// that lose half the digits never appear. Rounding is relative to each column's `lengths` before anything was
+    /// projected out of it; what is left below that is no direction. Ranks give each other their triangles,
+    /// `min(k, 1024) x k` numbers a block.
+    fn orthonormal(
+        &self,
+        blocks: &[Mat<T>],
+        lengths: &[f64],
+        ranks: &dyn Ranks,
+    ) -> (Vec<Mat<T>>, Mat<f64>) {
+        let k = lengths.len();
+        let factors: Vec<(Mat<T>, Mat<T>)> = blocks
+            .par_iter()
+            .map(|block| {
+                let qr = block.qr();
+                (qr.compute_thin_Q(), qr.thin_R().to_owned())
+            })
+            .collect();
+        // All blocks but the last have BLOCK rows, so every rank knows where the triangles of the others begin.
+        let last = self.rows - (self.all() - 1) * BLOCK;
+        let start = |b: usize| match b < self.all() {
+            true => b * BLOCK.min(k),
+            false => (b - 1) * BLOCK.min(k) + last.min(k),
+        };
+        let height = start(self.all());
+        let mut triangles = vec![0.0; height * k];
+        for (b, (_, triangle)) in factors.iter().enumerate() {
+            let rows = triangles[start(self.first + b) * k..].chunks_exact_mut(k.max(1));
+            for (i, row) in rows.take(triangle.nrows()).enumerate() {
+                for (j, value) in row.iter_mut().enumerate() {
+                    if lengths[j] > 0.0 {
+                        *value = triangle[(i, j)].to_f64() / lengths[j];
+                    }
+                }
+            }
+        }
+        let share = Share::new(self.all(), ranks.size());
+        for rank in 0..ranks.size() {
+            let own = share.of(rank);
+            ranks.broadcast(
+                rank,
+                &mut triangles[start(own.start) * k..start(own.end) * k],
+            );
+        }
+        let qr = MatRef::from_row_major_slice(&triangles, height, k).col_piv_qr();
+        let triangle = qr.thin_R();
+        let tolerance = 64.0 * T::EPSILON;
+        let rank = (0..triangle.nrows())
+            .take_while(|j| triangle[(*j, *j)].abs() > tolerance)
+            .count();
+        let (_, inverse) = qr.P().arrays();
+        let restored = Mat::from_fn(rank, k, |i, j| triangle[(i, inverse[j])] * lengths[j]);
+        let thin = qr.compute_thin_Q();
+        let basis = factors
+            .par_iter()
+            .enumerate()
+            .map(|(b, (q, _))| {
+                let first = start(self.first + b);
+                let part = cast::<T>(thin.submatrix(first, 0, q.ncols(), rank));
+                product(q.as_ref(), part.as_ref())
+            })
+            .collect();
+        (basis, restored)
     }
 
     /// The number n of rows.
     pub fn rows(&self) -> usize {
         self.rows
     }
-}
-
-/// The lengths of the columns of a tall matrix given in blocks.
-fn lengths<T: Real>(blocks: &[Mat<T>]) -> Vec<f64> {
-    let columns = blocks.first().map_or(0, |block| block.ncols());
-    let power = |j: usize| -> f64 {
-        let squares = |block: &Mat<T>| columns::power(block.col_as_slice(j));
-        blocks.iter().map(squares).sum()
-    };
-    (0..columns).map(|j| power(j).sqrt()).collect()
-}
-
-/// Thin QR of a tall matrix given in blocks: `C = E R` with `E^T E = I` and as many rows of R as the rank.
-///
-/// Blocks are factorised one by one and their triangles together, with column pivoting, so the sums of squares
-/// that lose half the digits never appear. Rounding is relative to each column's `lengths` before anything was
-/// projected out of it; what is left below that is no direction.
-fn orthonormal<T: Real>(blocks: &[Mat<T>], lengths: &[f64]) -> (Vec<Mat<T>>, Mat<f64>) {
-    let k = blocks.first().map_or(0, |block| block.ncols());
-    let factors: Vec<(Mat<T>, Mat<T>)> = blocks
-        .par_iter()
-        .map(|block| {
-            let qr = block.qr();
-            (qr.compute_thin_Q(), qr.thin_R().to_owned())
-        })
-        .collect();
-    let heights: Vec<usize> = factors
-        .iter()
-        .map(|(_, triangle)| triangle.nrows())
-        .collect();
-    let mut stacked = Mat::<f64>::zeros(heights.iter().sum(), k);
-    let mut first = 0;
-    for (_, triangle) in &factors {
-        for j in 0..k {
-            for i in 0..triangle.nrows() {
-                if lengths[j] > 0.0 {
-                    stacked[(first + i, j)] = triangle[(i, j)].to_f64() / lengths[j];
-                }
-            }
-        }
-        first += triangle.nrows();
-    }
-    let qr = stacked.col_piv_qr();
-    let triangle = qr.thin_R();
-    let tolerance = 64.0 * T::EPSILON;
-    let rank = (0..triangle.nrows())
-        .take_while(|j| triangle[(*j, *j)].abs() > tolerance)
-        .count();
-    let (_, inverse) = qr.P().arrays();
-    let restored = Mat::from_fn(rank, k, |i, j| triangle[(i, inverse[j])] * lengths[j]);
-    let thin = qr.compute_thin_Q();
-    let mut first = 0;
-    let starts: Vec<usize> = heights
-        .iter()
-        .map(|height| {
-            first += height;
-            first - height
-        })
-        .collect();
-    let basis = factors
-        .par_iter()
-        .zip(&starts)
-        .map(|((q, _), start)| {
-            let part = cast::<T>(thin.submatrix(*start, 0, q.ncols(), rank));
-            product(q.as_ref(), part.as_ref())
-        })
-        .collect();
-    (basis, restored)
 }
 
 fn product<T: Real>(left: MatRef<'_, T>, right: MatRef<'_, T>) -> Mat<T> {

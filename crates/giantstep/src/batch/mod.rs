@@ -23,6 +23,7 @@ pub use stream::{Role, Stream};
 pub use streamed::Panel;
 
 use crate::directions::Directions;
+use crate::ranks::Ranks;
 use crate::real::Real;
 
 /// What a batch is for; batches of different roles or steps are independent.
@@ -79,19 +80,22 @@ pub struct Swept {
 #[error("interrupted")]
 pub struct Interrupted;
 
-/// Whether to stop, and whom to tell of finished rows.
+/// Whether to stop, whom to tell of finished rows, and with whom the rows are shared.
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
     /// When set, a pass ends at the next block with [`Interrupted`].
     pub stop: &'a AtomicBool,
-    /// Receives the number of rows of every finished block.
+    /// Receives the number of rows of every block that this process has finished.
     pub progress: &'a (dyn Fn(u64) + Sync),
+    /// The processes that share the blocks of every batch; all execute the same run.
+    pub ranks: &'a dyn Ranks,
 }
 
 impl fmt::Debug for Context<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Context")
             .field("stop", self.stop)
+            .field("ranks", &self.ranks)
             .finish_non_exhaustive()
     }
 }
@@ -118,9 +122,9 @@ pub trait Engine {
     /// One pass: for every panel of rows the fields `X directions^T` are shown to `visit`, which may overwrite
     /// the first `k` columns in place by coefficients and add to the sums; then `C^T X` is accumulated.
     ///
-    /// Panels may come in any order and on any thread; the result does not depend on it. With [`Access::Once`], no
-    /// pass may follow the one with `k > 0`. Flops: `2 n q (m + k)` with q the coordinates of a vector, and on the
-    /// in-law engine `O(n k^2)` more.
+    /// Panels may come in any order and on any thread or rank; the result does not depend on it, and all ranks get
+    /// it. With [`Access::Once`], no pass may follow the one with `k > 0`. Flops: `2 n q (m + k)` with q the
+    /// coordinates of a vector, and on the in-law engine `O(n k^2)` more.
     ///
     /// # Errors
     /// [`Interrupted`] when the end of the work was asked for.

@@ -106,7 +106,7 @@ pub fn sweep<T: Real>(
     let workspaces = Pool::default();
     let tallest = source.rows.min(ROWS as u64) as usize;
     let leaves = panels.div_ceil(per_leaf) as usize;
-    let total = stoppable_tree_sum(leaves, k * columns + sums, context.stop, |leaf, out| {
+    let total = stoppable_tree_sum(leaves, k * columns + sums, context, |leaf, out| {
         let mut space = workspaces.take_or(|| Workspace {
             panel: vec![zero; tallest * (q + fields)],
             product: vec![zero; k * columns],
@@ -173,6 +173,7 @@ mod tests {
 
     use super::*;
     use crate::batch::Purpose;
+    use crate::ranks::Alone;
 
     const Q: usize = 7;
 
@@ -197,6 +198,7 @@ mod tests {
         let context = Context {
             stop: &stop,
             progress: &|_| {},
+            ranks: &Alone,
         };
         let axes = Mat::identity(Q, Q);
         sweep(source(rows), axes.as_ref(), 0, false, 0, &keep, context).expect("not stopped");
@@ -220,6 +222,7 @@ mod tests {
         let context = Context {
             stop: &stop,
             progress: &|_| {},
+            ranks: &Alone,
         };
         let visit = |panel: &mut Panel<'_, T>| {
             panel.sums[0] += panel.field(0).iter().map(|x| x.to_f64()).sum::<f64>();
@@ -290,6 +293,7 @@ mod tests {
         let context = Context {
             stop: &stop,
             progress: &|_| {},
+            ranks: &Alone,
         };
         let ones = |panel: &mut Panel<'_, f64>| panel.fields.fill(1.0);
         let none = Mat::<f64>::zeros(0, Q);
@@ -327,6 +331,7 @@ mod tests {
         let context = Context {
             stop: &stop,
             progress: &progress,
+            ranks: &Alone,
         };
         let axes = Mat::<f64>::identity(Q, Q);
         let swept = sweep::<f32>(

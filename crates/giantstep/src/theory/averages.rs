@@ -10,7 +10,7 @@ use crate::batch::{Role, Stream};
 use crate::reduce::tree_sum;
 use crate::theory::expectation::{Shape, Sigma, Smoothed, link_values};
 use crate::theory::population::{ClassMatrix, Population};
-use crate::theory::recursion::{Dynamics, RecursionError, Step};
+use crate::theory::recursion::{Dynamics, Effort, RecursionError, Step};
 use crate::theory::sampler::{Moments, Sampler};
 use crate::theory::shared::Shared;
 
@@ -77,6 +77,7 @@ pub(super) struct Task<'a> {
     pub(super) sigma: &'a Sigma<'a>,
     pub(super) shape: &'a Shape,
     pub(super) residual: Residual,
+    pub(super) effort: Effort,
     pub(super) seed: u64,
 }
 
@@ -92,9 +93,13 @@ impl Task<'_> {
         }
     }
 
-    /// The averages, by quadrature where possible.
+    /// The averages, by quadrature where possible; none if they are not finite or need a larger effort.
     pub(super) fn averages(&self) -> Option<Averages> {
-        let mut averages = self.conditional().or_else(|| self.sampled())?;
+        let integrated = self.mirrored().or_else(|| self.conditional());
+        let mut averages = match self.effort {
+            Effort::Integrated => integrated?,
+            Effort::Sampled => integrated.or_else(|| self.sampled())?,
+        };
         if averages.sampled {
             // What is known of the labels need not be sampled with the rest.
             if let Some(power) = self.label_power() {
@@ -106,7 +111,7 @@ impl Task<'_> {
     }
 
     /// `E y^2` by quadrature.
-    fn label_power(&self) -> Option<f64> {
+    pub(super) fn label_power(&self) -> Option<f64> {
         let link = self.dynamics.link;
         let points = self.shape.points(link.r(), 0, 1 << 18, 0);
         let power = |columns: &[Vec<f64>], weights: &[f64], sums: &mut [f64]| {
@@ -122,7 +127,7 @@ impl Task<'_> {
 
     /// Averages with the fluctuations of single neurons integrated out beforehand; none where neurons are
     /// paired, or are repelled too strongly for it.
-    fn conditional(&self) -> Option<Averages> {
+    pub(super) fn conditional(&self) -> Option<Averages> {
         let population = self.population;
         if population.is_paired() {
             return None;
@@ -133,6 +138,9 @@ impl Task<'_> {
             return None;
         }
         let shared = Shared::of(self.fields, self.dynamics.link, self.shape, self.seed)?;
+        if shared.points.is_sampled() && self.effort == Effort::Integrated {
+            return None;
+        }
         let tables: Vec<Smoothed> = (0..k)
             .map(|c| self.sigma.smoothed(own(c), shared.reach(c)))
             .collect::<Option<_>>()?;
@@ -377,6 +385,7 @@ mod tests {
             } else {
                 Residual::Label
             },
+            effort: Effort::Sampled,
             seed: 7,
         };
         let numbers = |averages: Averages| {

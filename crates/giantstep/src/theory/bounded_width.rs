@@ -17,7 +17,7 @@ use crate::theory::recursion::Dynamics;
 /// `E[sigma(u) sigma(v)]` for centred Gaussian `(u, v)` with variances `q_u`, `q_v` and covariance `q_uv`.
 ///
 /// In closed form for relu (the arc-cosine kernel, Cho and Saul 2009) and erf (the arc-sine kernel, Williams
-/// 1998), otherwise by two nested rules split at the kinks.
+/// 1998), otherwise by two nested rules split at the kinks. THEORY.md (33).
 pub fn kernel(activation: &Activation, q_u: f64, q_v: f64, q_uv: f64) -> f64 {
     use std::f64::consts::PI;
     let size = (q_u * q_v).sqrt();
@@ -63,6 +63,8 @@ pub struct Kernels {
     pub label_mean: f64,
     /// `E y^2`, label noise included.
     pub label_power: f64,
+    /// Whether an average was sampled: then another seed gives another value.
+    pub sampled: bool,
 }
 
 /// Why there is no prediction of a readout.
@@ -103,6 +105,19 @@ impl Kernels {
         overlap: &Mat<f64>,
         covariance: &ClassMatrix,
     ) -> Result<Self, KernelError> {
+        Self::from_seed(dynamics, population, (overlap, covariance), 0)
+    }
+
+    /// [`Kernels::of`] with the averages that quadrature does not reach sampled from a seed.
+    ///
+    /// # Errors
+    /// [`KernelError`] if an average has no value.
+    pub fn from_seed(
+        dynamics: &Dynamics<'_>,
+        population: &Population,
+        (overlap, covariance): (&Mat<f64>, &ClassMatrix),
+        seed: u64,
+    ) -> Result<Self, KernelError> {
         let k = population.len();
         let sigma = Sigma::new(dynamics.activation);
         let variance = |c: usize| covariance.diagonal(c);
@@ -117,16 +132,20 @@ impl Kernels {
             }
         });
         let mut response = Vec::with_capacity(k);
+        let mut sampled = false;
         for c in 0..k {
             let row: Vec<f64> = (0..overlap.ncols()).map(|j| overlap[(c, j)]).collect();
-            let value = dynamics.response(&row, variance(c));
-            response.push(value.ok_or_else(|| KernelError::Response {
+            let value = dynamics.response(&row, variance(c), seed);
+            let (value, from_samples) = value.ok_or_else(|| KernelError::Response {
                 class: c,
                 overlap: row.iter().map(|m| m * m).sum::<f64>().sqrt(),
                 variance: variance(c),
-            })?);
+            })?;
+            response.push(value);
+            sampled |= from_samples;
         }
-        let points = Shape::of(dynamics.link).points(dynamics.link.r(), 0, 1 << 20, 0);
+        let points = Shape::of(dynamics.link).points(dynamics.link.r(), 0, 1 << 20, seed);
+        sampled |= points.is_sampled();
         let labels = points.expect(2, |columns, weights, sums| {
             let mut labels = vec![0.0; weights.len()];
             link_values(dynamics.link, columns, &mut labels);
@@ -145,6 +164,7 @@ impl Kernels {
             label_mean: labels[0],
             label_power: labels[1] + dynamics.noise,
             population: population.clone(),
+            sampled,
         })
     }
 

@@ -12,6 +12,7 @@
 mod averages;
 pub mod bounded_width;
 mod expectation;
+mod mirrored;
 pub mod one_step;
 pub mod population;
 mod predict;
@@ -21,4 +22,8 @@ mod sampler;
 mod shared;
 pub mod state_equations;
 
-pub use predict::{Absent, Prediction, Predictions, Spread, Status, predict};
+pub use predict::{
+    Absent, Floor, FloorKind, Prediction, Predictions, Spread, Status, floors, predict,
+    predict_within,
+};
+pub use recursion::Effort;

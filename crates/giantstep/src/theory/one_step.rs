@@ -79,6 +79,11 @@ impl LinkMoments {
     ///
     /// Entries within four standard errors (or rounding) of zero are set to zero.
     pub fn of(target: &Target) -> Self {
+        Self::from_seed(target, 1)
+    }
+
+    /// [`LinkMoments::of`], sampled from this seed where quadrature does not reach.
+    pub fn from_seed(target: &Target, seed: u64) -> Self {
         const BUDGET: usize = 1 << 20;
         let (link, r) = (&target.link, target.r);
         // So many entries that the tensors of a wide link stop early.
@@ -88,7 +93,7 @@ impl LinkMoments {
             .unwrap_or(1);
         let indices: Vec<Vec<Vec<u8>>> = (0..=highest).map(|k| multi_indices(r, k)).collect();
         let all: Vec<&Vec<u8>> = indices.iter().flatten().collect();
-        let points = Shape::of(link).points(r, 2 * highest, BUDGET, 1);
+        let points = Shape::of(link).points(r, 2 * highest, BUDGET, seed);
         let sums = points.expect(2 * all.len() + 1, |columns, weights, sums| {
             let mut labels = vec![0.0; weights.len()];
             link_values(link, columns, &mut labels);
@@ -246,7 +251,7 @@ pub struct Drift {
 impl Drift {
     /// The drift of p independent neurons under the squared loss, at leading order l: with `e = E[x sigma']`,
     /// `u = d^{(l-1)/2}` and `s^2 = u^2 E[a~^2] / p`: `along = c_0 e s`, `own = -u (E[x sigma sigma'] - c_0 e) / p`,
-    /// `across = c_1^2 s`.
+    /// `across = c_1^2 s`. THEORY.md (30).
     pub fn of(
         activation: &ActivationMoments,
         width: f64,
@@ -280,7 +285,7 @@ pub struct OneStep {
     ///
     /// The estimate `(1/n) sum y x` takes the noise that gradients share with it, and leaves that of its own removal
     /// and of the mean: `E[sigma'^2] E[y^2]` becomes `(E[sigma'^2] - c_1^2) E[y^2] + c_1^2 ((E y)^2 + |T_1|^2)`, with
-    /// y the remaining labels in the first term and the original ones in the second. Derived here.
+    /// y the remaining labels in the first term and the original ones in the second. THEORY.md (31).
     pub plug_in: Option<f64>,
 }
 
@@ -291,12 +296,23 @@ pub struct Neuron {
     pub overlap: Vec<f64>,
     /// Its squared norm.
     pub norm_squared: f64,
+    /// The squared norm of what the step added.
+    pub moved_squared: f64,
 }
 
 impl Neuron {
     /// `|Pi* w|^2 / |w|^2`.
     pub fn alignment(&self) -> f64 {
-        self.overlap.iter().map(|m| m * m).sum::<f64>() / self.norm_squared
+        self.signal() / self.norm_squared
+    }
+
+    /// `|Pi* G|^2 / |G|^2` of the gradient.
+    pub fn gradient_alignment(&self) -> f64 {
+        self.signal() / self.moved_squared
+    }
+
+    fn signal(&self) -> f64 {
+        self.overlap.iter().map(|m| m * m).sum()
     }
 }
 
@@ -305,14 +321,20 @@ impl OneStep {
     fn neuron(&self, scale: f64, signal: &[f64], along: f64, alpha: f64) -> Neuron {
         let overlap: Vec<f64> = signal.iter().map(|v| scale * v).collect();
         let mean_slope = self.activation.slopes[0].powi(2);
-        let (power, own) = (self.link.power, self.activation.slope_power - mean_slope);
-        let noise = (own * power + mean_slope * self.plug_in.unwrap_or(power)) / alpha;
+        let own = self.activation.slope_power - mean_slope;
+        let noise = own * self.link.power / alpha + self.shared_noise(alpha);
         let nothing = scale * scale * (noise + self.drift.across.powi(2));
         let signal: f64 = overlap.iter().map(|m| m * m).sum();
         Neuron {
             overlap,
             norm_squared: (1.0 + scale * along).powi(2) + signal + nothing,
+            moved_squared: (scale * along).powi(2) + signal + nothing,
         }
+    }
+
+    /// The squared noise of the data that all gradients share, `c_1^2 E[y^2] / alpha`, in units of `eta~ a~`.
+    pub fn shared_noise(&self, alpha: f64) -> f64 {
+        self.activation.slopes[0].powi(2) * self.plug_in.unwrap_or(self.link.power) / alpha
     }
 
     /// A neuron after one step with `n = alpha d` samples.
@@ -354,20 +376,32 @@ impl OneStep {
         Some(self.link.apply(order, g).iter().map(|t| c * t).collect())
     }
 
-    /// The law of [`OneStep::higher`] over neurons and networks: `draws` of them, their g independent N(0, I), their
-    /// weights those of a population, with a [`Drift`] along themselves.
-    pub fn law(&self, alpha: f64, rate: f64, population: &Population, draws: usize) -> Option<Law> {
+    /// Neurons after [`OneStep::higher`], with their weights `sqrt(p) a`: `draws` of them, their g independent N(0, I),
+    /// their weights those of a population in order, with a [`Drift`] along themselves.
+    pub fn neurons(
+        &self,
+        alpha: f64,
+        rate: f64,
+        population: &Population,
+        draws: usize,
+    ) -> Option<Vec<(f64, Neuron)>> {
         let mut stream = Stream::new(0, Role::Theory, 4, 0);
         let mut normals = vec![0.0; self.link.r + 1];
-        let neurons: Vec<Neuron> = (0..draws)
-            .map(|draw| {
-                stream.fill_normal(&mut normals);
-                let (g, move_along) = normals.split_at(self.link.r);
-                let second = population.second_at((draw as f64 + 0.5) / draws as f64);
-                let along = self.drift.along * move_along[0] + self.drift.own * second;
-                Some(self.neuron(rate * second, &self.signal(g)?, along, alpha))
-            })
-            .collect::<Option<_>>()?;
+        let one = |draw: usize| {
+            stream.fill_normal(&mut normals);
+            let (g, move_along) = normals.split_at(self.link.r);
+            let second = population.second_at((draw as f64 + 0.5) / draws as f64);
+            let along = self.drift.along * move_along[0] + self.drift.own * second;
+            let neuron = self.neuron(rate * second, &self.signal(g)?, along, alpha);
+            Some((second, neuron))
+        };
+        (0..draws).map(one).collect()
+    }
+
+    /// The law of [`OneStep::higher`] over neurons and networks, from `draws` of [`OneStep::neurons`].
+    pub fn law(&self, alpha: f64, rate: f64, population: &Population, draws: usize) -> Option<Law> {
+        let neurons = self.neurons(alpha, rate, population, draws)?;
+        let neurons: Vec<Neuron> = neurons.into_iter().map(|(_, neuron)| neuron).collect();
         Some(Law::of(&neurons))
     }
 }

@@ -16,14 +16,26 @@
 //! one cost for any width.
 
 use faer::Mat;
+use serde::Serialize;
 
 use crate::activation::Activation;
 use crate::expr::Link;
 use crate::theory::averages::{Averages, Fields, Residual, Task};
+use crate::theory::bounded_width::Kernels;
 use crate::theory::expectation::{Shape, Sigma, link_values};
 use crate::theory::population::{ClassMatrix, Population};
 use crate::theory::shared::Shared;
 use crate::train::{Geometry, Loss};
+
+/// What may be spent on the expectations of a prediction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effort {
+    /// Quadrature alone: about a second.
+    Integrated,
+    /// Samples where quadrature does not reach: up to a minute.
+    Sampled,
+}
 
 /// Why there is no limit.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -44,6 +56,25 @@ pub enum RecursionError {
         /// The number of steps taken.
         step: u32,
     },
+    /// Quadrature does not reach the averages of a state, and samples were not asked for.
+    #[error(
+        "after step {step} quadrature does not reach the averages over fields: they have to be sampled"
+    )]
+    Sampled {
+        /// The number of steps taken.
+        step: u32,
+    },
+}
+
+impl RecursionError {
+    /// The number of steps taken before the failure.
+    pub fn step(&self) -> u32 {
+        match self {
+            RecursionError::Unphysical { step, .. }
+            | RecursionError::NotFinite { step }
+            | RecursionError::Sampled { step } => *step,
+        }
+    }
 }
 
 /// What drives the recursion besides the network.
@@ -83,7 +114,7 @@ pub struct Step {
     /// `E (y - f)^2` with the frozen second layer.
     pub untrained_error: f64,
     /// One standard deviation of an entry of M of one neuron, at this d: the initial overlap and the sampling
-    /// noise of every gradient, each to leading order.
+    /// noise of every gradient, each to leading order. THEORY.md (32).
     pub fluctuation: Mat<f64>,
 }
 
@@ -145,11 +176,24 @@ impl Dynamics<'_> {
     /// # Errors
     /// [`RecursionError`] if a state is unphysical or not finite.
     pub fn run(&self, population: &Population, steps: u32) -> Result<Trajectory, RecursionError> {
+        self.run_within(population, steps, Effort::Sampled)
+    }
+
+    /// [`Dynamics::run`] with this effort.
+    ///
+    /// # Errors
+    /// [`RecursionError`] if a state is unphysical or not finite, or needs a larger effort.
+    pub fn run_within(
+        &self,
+        population: &Population,
+        steps: u32,
+        effort: Effort,
+    ) -> Result<Trajectory, RecursionError> {
         let start = (
             Mat::zeros(population.len(), self.link.r()),
             population.initial_covariance(),
         );
-        self.run_from(population, start, steps)
+        self.repeat(population, start, steps, effort)
     }
 
     /// The recursion from a given state `(M, Q)`.
@@ -162,7 +206,18 @@ impl Dynamics<'_> {
         start: (Mat<f64>, ClassMatrix),
         steps: u32,
     ) -> Result<Trajectory, RecursionError> {
-        let (first, sampled) = self.once(population, &start, steps, 0)?;
+        self.repeat(population, start, steps, Effort::Sampled)
+    }
+
+    /// One trajectory, or the mean of several where expectations are sampled.
+    fn repeat(
+        &self,
+        population: &Population,
+        start: (Mat<f64>, ClassMatrix),
+        steps: u32,
+        effort: Effort,
+    ) -> Result<Trajectory, RecursionError> {
+        let (first, sampled) = self.once(population, &start, steps, (0, effort))?;
         if !sampled {
             return Ok(Trajectory {
                 steps: first,
@@ -171,7 +226,7 @@ impl Dynamics<'_> {
         }
         let mut runs = vec![first];
         for seed in 1..REPETITIONS {
-            runs.push(self.once(population, &start, steps, seed)?.0);
+            runs.push(self.once(population, &start, steps, (seed, effort))?.0);
         }
         Ok(average(runs))
     }
@@ -181,7 +236,7 @@ impl Dynamics<'_> {
         population: &Population,
         start: &(Mat<f64>, ClassMatrix),
         steps: u32,
-        seed: u64,
+        (seed, effort): (u64, Effort),
     ) -> Result<(Vec<Step>, bool), RecursionError> {
         let (k, r) = (population.len(), self.link.r());
         let mut state = Step {
@@ -207,20 +262,57 @@ impl Dynamics<'_> {
                 sigma: &sigma,
                 shape: &shape,
                 residual,
+                effort,
                 seed: seed * 1_000_003 + u64::from(step),
             };
-            let averages = task.averages().ok_or(RecursionError::NotFinite { step })?;
+            // Nothing follows the last state but its error, an integral over one neuron or two at a time.
+            let last = step == steps;
+            let averages = match last && population.is_paired() {
+                true => None,
+                false => task.averages(),
+            };
+            let Some(averages) = averages else {
+                if !last {
+                    return Err(match effort {
+                        Effort::Integrated => RecursionError::Sampled { step },
+                        Effort::Sampled => RecursionError::NotFinite { step },
+                    });
+                }
+                let kernels = self.kernels(population, &state, (step, effort, task.seed))?;
+                sampled |= kernels.sampled;
+                state.untrained_error = kernels.untrained_error();
+                states.push(state);
+                break;
+            };
             sampled |= averages.sampled;
             if let Loss::CorrelationUntil(fraction) = self.loss {
                 switched = averages.error < fraction * averages.label_power;
             }
             state.untrained_error = averages.error;
             states.push(state.clone());
-            if step < steps {
+            if !last {
                 state = self.advance(population, &fields, &state, &averages, step)?;
             }
         }
         Ok((states, sampled))
+    }
+
+    /// What the error of the frozen second layer depends on.
+    fn kernels(
+        &self,
+        population: &Population,
+        state: &Step,
+        (step, effort, seed): (u32, Effort, u64),
+    ) -> Result<Kernels, RecursionError> {
+        let kernels =
+            Kernels::from_seed(self, population, (&state.overlap, &state.covariance), seed);
+        match kernels {
+            Ok(kernels) if kernels.sampled && effort == Effort::Integrated => {
+                Err(RecursionError::Sampled { step })
+            }
+            Ok(kernels) => Ok(kernels),
+            Err(_) => Err(RecursionError::NotFinite { step }),
+        }
     }
 
     fn residual(&self, switched: bool) -> Residual {
@@ -249,13 +341,19 @@ impl Dynamics<'_> {
             sigma: &Sigma::new(self.activation),
             shape: &Shape::of(self.link),
             residual: self.residual(false),
+            effort: Effort::Sampled,
             seed,
         };
         task.averages().ok_or(RecursionError::NotFinite { step: 0 })
     }
 
-    /// `E[sigma(lambda) y]` for one neuron with these overlaps and variance, by quadrature or sampling.
-    pub(super) fn response(&self, overlap: &[f64], variance: f64) -> Option<f64> {
+    /// `E[sigma(lambda) y]` for one neuron with these overlaps and variance, and whether it was sampled.
+    pub(super) fn response(
+        &self,
+        overlap: &[f64],
+        variance: f64,
+        seed: u64,
+    ) -> Option<(f64, bool)> {
         let along: f64 = overlap.iter().map(|m| m * m).sum();
         // A neuron within the span of the target has no variance of its own to smooth it.
         let own = (variance - along).max(1e-6 * variance);
@@ -268,7 +366,7 @@ impl Dynamics<'_> {
         };
         let sigma = Sigma::new(self.activation);
         let shape = Shape::of(self.link);
-        let shared = Shared::of(&fields, self.link, &shape, 0)?;
+        let shared = Shared::of(&fields, self.link, &shape, seed)?;
         let table = sigma.smoothed(own, shared.reach(0))?;
         let sums = shared.points.expect(1, |columns, weights, sums| {
             let (targets, fields) = shared.fields(columns);
@@ -278,7 +376,7 @@ impl Dynamics<'_> {
                 sums[0] += weight * (label - self.removed_mean) * table.at(*s).value;
             }
         });
-        Some(sums[0])
+        Some((sums[0], shared.points.is_sampled()))
     }
 
     /// One step of the recursion.

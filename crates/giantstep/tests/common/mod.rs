@@ -1,11 +1,13 @@
 //! Shared by the tests. Each test file uses a part of it.
 #![allow(dead_code)]
 
+pub mod against;
 pub mod explicit;
 
 use std::sync::atomic::AtomicBool;
 
 use giantstep::batch::{Context, Direct, DirectionsLaw, Engine, InLaw};
+use giantstep::ranks::Alone;
 use giantstep::run::{Experiment, Outcome, Run, run};
 use giantstep::spec::{Checked, Spec};
 use rayon::prelude::*;
@@ -28,6 +30,17 @@ pub fn experiment(changes: Value) -> Checked {
     spec.check().expect("a valid experiment")
 }
 
+/// An experiment whose batches have many blocks.
+pub fn large(changes: Value) -> Experiment {
+    let mut spec = json!({
+        "target": {"noise": 0.1},
+        "protocol": {"dimension": 40, "batch": 20_011, "steps": 3},
+        "evaluation": {"test_samples": 10_007},
+    });
+    merge(&mut spec, changes);
+    experiment(spec).experiment
+}
+
 /// Puts the entries of `changes` over those of `into`, table by table.
 pub fn merge(into: &mut Value, changes: Value) {
     match (into, changes) {
@@ -46,6 +59,7 @@ pub fn quiet() -> Context<'static> {
     Context {
         stop: &STOP,
         progress: &|_| {},
+        ranks: &Alone,
     }
 }
 
@@ -71,6 +85,14 @@ pub fn in_law(experiment: &Experiment, seed: u64) -> Run {
         InLaw::<f64>::new(experiment.protocol.dimension, seed),
         seed,
     )
+}
+
+/// Every bit that a run leaves behind.
+pub fn bits(run: &Run) -> Vec<u64> {
+    let first = run.network.first.coordinates();
+    let weights = (0..first.nrows()).flat_map(|i| (0..first.ncols()).map(move |j| first[(i, j)]));
+    let measured = run.measurements.iter().map(|measured| measured.value);
+    weights.chain(measured).map(f64::to_bits).collect()
 }
 
 /// Names of the scalars that [`statistics`] returns.

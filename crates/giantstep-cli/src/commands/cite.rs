@@ -1,0 +1,45 @@
+//! `giantstep cite FILE`: the papers that an experiment rests on.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{Failed, print};
+use crate::cite::{bibtex, citations, text};
+use crate::plan::{Plan, PlanError, Scale};
+use crate::predicted::{Predicted, Wanted};
+
+/// `giantstep cite FILE|FOLDER [--bibtex]`
+#[derive(Debug, Args)]
+pub struct Cite {
+    /// An experiment file, or a folder of results with its experiment.toml.
+    path: PathBuf,
+    /// Print BibTeX entries instead of a list.
+    #[arg(long)]
+    bibtex: bool,
+}
+
+impl Cite {
+    pub(super) fn execute(self) -> Result<(), Failed> {
+        let path = match self.path.is_dir() {
+            true => self.path.join("experiment.toml"),
+            false => self.path,
+        };
+        let file = std::fs::read_to_string(&path).map_err(|source| {
+            let path = path.clone();
+            Failed::input(PlanError::Read { path, source })
+        })?;
+        let origin = path.display().to_string();
+        let plan = Plan::read(&file, &origin, &[], Scale::Full).map_err(Failed::input)?;
+        let wanted = match plan.document.predictions() {
+            Wanted::None => Wanted::None,
+            // What a prediction rests on does not depend on the effort.
+            Wanted::Quick | Wanted::All => Wanted::Quick,
+        };
+        let found = citations(&plan, &Predicted::of(&plan, wanted));
+        print(&match self.bibtex {
+            true => bibtex(&found),
+            false => text(&found),
+        })
+    }
+}

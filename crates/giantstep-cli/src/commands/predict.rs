@@ -1,0 +1,271 @@
+//! `giantstep predict FILE`: what theory says of an experiment, without running it.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use giantstep::theory::{Floor, FloorKind, Spread};
+use serde_json::{Value as Json, json};
+
+use super::{Failed, print};
+use crate::compare::{absent, status};
+use crate::output::prepare_folder;
+use crate::plan::{Plan, PlanError, Point, Scale};
+use crate::plot::figures;
+use crate::predicted::{Foretold, Predicted, Wanted};
+use crate::report::settings_in_words;
+use crate::table::Record;
+use crate::terminal::{aligned, number};
+
+/// `giantstep predict FILE [--set key=value ...] [--out DIR] [--json]`
+#[derive(Debug, Args)]
+pub struct Predict {
+    /// The experiment file (TOML); `giantstep schema` lists its keys.
+    file: PathBuf,
+    /// With the changes of the file's [quick] table.
+    #[arg(long)]
+    quick: bool,
+    /// Set a key of the file, such as protocol.dimension=512; may be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+    /// The folder for figures; by default results/NAME-theory.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Print one JSON document instead of tables.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Predict {
+    pub(super) fn execute(self) -> Result<(), Failed> {
+        let text = std::fs::read_to_string(&self.file).map_err(|source| {
+            Failed::input(PlanError::Read {
+                path: self.file.clone(),
+                source,
+            })
+        })?;
+        let scale = if self.quick {
+            Scale::Quick
+        } else {
+            Scale::Full
+        };
+        let origin = self.file.display().to_string();
+        let plan = Plan::read(&text, &origin, &self.overrides, scale).map_err(Failed::input)?;
+        let name = plan
+            .points
+            .first()
+            .map_or("experiment", |point| &point.checked.name);
+        let folder = self
+            .out
+            .clone()
+            .unwrap_or_else(|| Path::new("results").join(format!("{name}-theory")));
+        prepare_folder(&folder).map_err(Failed::input)?;
+        let wanted = match plan.document.predictions() {
+            Wanted::None => Wanted::Quick,
+            wanted => wanted,
+        };
+        let predicted = Predicted::of(&plan, wanted);
+        let mut files = Vec::new();
+        for (name, figure) in figures(&plan, &[], &predicted) {
+            files.extend(figure.save(&folder, &name).map_err(Failed::work)?);
+        }
+        match self.json {
+            true => print(&format!("{:#}\n", document(&plan, &predicted, &files)?)),
+            false => print(&tables(&plan, &predicted, &files)),
+        }
+    }
+}
+
+/// The predictions as one JSON document.
+fn document(plan: &Plan, predicted: &Predicted, files: &[PathBuf]) -> Result<Json, Failed> {
+    let resolved = plan.document.resolved().map_err(Failed::work)?;
+    let config: toml::Table = resolved.parse().unwrap_or_default();
+    let point = |point: &Point| {
+        let settings = point.settings.iter();
+        let settings: serde_json::Map<String, Json> = settings
+            .map(|setting| (setting.key.clone(), json!(setting.label())))
+            .collect();
+        let experiment = &point.checked.experiment;
+        json!({
+            "settings": settings,
+            "n": experiment.protocol.batch,
+            "d": experiment.protocol.dimension,
+            "p": experiment.network.width,
+        })
+    };
+    Ok(json!({
+        "config": config,
+        "points": plan.points.iter().map(point).collect::<Vec<_>>(),
+        "predictions": predicted.json(),
+        "files": files,
+    }))
+}
+
+/// The predictions for people: values, the grounds of each, floors, and what has no prediction.
+fn tables(plan: &Plan, predicted: &Predicted, files: &[PathBuf]) -> String {
+    let mut text = plan
+        .document
+        .title()
+        .map_or(String::new(), |title| format!("{title}\n\n"));
+    text.push_str(&settings_in_words(plan));
+    let mut grounds = Vec::new();
+    let lines = predicted.foretold.iter().map(|foretold| {
+        let prediction = &foretold.prediction;
+        let of = (
+            status(prediction.status),
+            prediction.source,
+            prediction.regime,
+        );
+        let ground = ground(&mut grounds, of);
+        line(foretold, ground)
+    });
+    let lines: Vec<Vec<String>> = lines.collect();
+    text.push_str(&aligned_without_empty(&header(&predicted.foretold), lines));
+    let bounds = floors(plan, predicted, &mut grounds);
+    let mut numbered = String::new();
+    for (index, (status, source, regime)) in grounds.iter().enumerate() {
+        numbered.push_str(&format!(
+            "[{}] {status}: {source}\n    {regime}\n",
+            index + 1
+        ));
+    }
+    for part in [bounds, numbered, absent(plan, predicted)] {
+        if !part.is_empty() {
+            text.push_str(&format!("\n{part}"));
+        }
+    }
+    text.push('\n');
+    for file in files {
+        text.push_str(&format!("{}\n", file.display()));
+    }
+    text
+}
+
+/// Status, source and regime.
+type Ground = (&'static str, &'static str, &'static str);
+
+/// The number of these grounds in the list, from 1.
+fn ground(known: &mut Vec<Ground>, new: Ground) -> usize {
+    let place = known.iter().position(|ground| *ground == new);
+    place.unwrap_or_else(|| {
+        known.push(new);
+        known.len() - 1
+    }) + 1
+}
+
+fn header(foretold: &[Foretold]) -> Vec<String> {
+    let axes = foretold
+        .first()
+        .map(|f| &f.record.axes)
+        .into_iter()
+        .flatten();
+    let before = ["n", "d", "p"].map(str::to_owned).into_iter();
+    let after = [
+        "step",
+        "metric",
+        "direction",
+        "group",
+        "ridge",
+        "predicted",
+        "error",
+        "spread",
+        "grounds",
+    ];
+    before
+        .chain(axes.map(|(key, _)| key.clone()))
+        .chain(after.map(str::to_owned))
+        .collect()
+}
+
+fn line(foretold: &Foretold, ground: usize) -> Vec<String> {
+    let Foretold { record, prediction } = foretold;
+    let mut cells = place(record);
+    cells.extend([
+        record.step.to_string(),
+        record.metric.clone(),
+        record.direction.map(|k| k.to_string()).unwrap_or_default(),
+        record.group.clone().unwrap_or_default(),
+        record.ridge.map(number).unwrap_or_default(),
+        number(record.value),
+        prediction.standard_error.map(number).unwrap_or_default(),
+        spread(prediction.spread.as_ref()),
+        format!("{} [{ground}]", status(prediction.status)),
+    ]);
+    cells
+}
+
+fn place(record: &Record) -> Vec<String> {
+    let sizes = [record.n, record.d, record.p as f64].map(number);
+    let axes = record.axes.iter().map(|(_, value)| number(*value));
+    sizes.into_iter().chain(axes).collect()
+}
+
+/// `± 0.01` for one standard deviation over seeds, `0.1 .. 0.9` for the 5 and 95 % quantiles over neurons.
+fn spread(spread: Option<&Spread>) -> String {
+    match spread {
+        None => String::new(),
+        Some(Spread::Fluctuation(sd)) => format!("± {}", number(*sd)),
+        Some(Spread::Quantiles(quantiles)) => match quantiles.as_slice() {
+            [(_, low), .., (_, high)] => format!("{} .. {}", number(*low), number(*high)),
+            _ => String::new(),
+        },
+    }
+}
+
+/// A table without the columns that are empty in every line.
+fn aligned_without_empty(header: &[String], lines: Vec<Vec<String>>) -> String {
+    if lines.is_empty() {
+        return String::new();
+    }
+    let filled = |column: usize| lines.iter().any(|line| !line[column].is_empty());
+    let kept: Vec<usize> = (0..header.len()).filter(|column| filled(*column)).collect();
+    let names: Vec<&str> = kept.iter().map(|column| header[*column].as_str()).collect();
+    let lines = lines
+        .iter()
+        .map(|line| kept.iter().map(|column| line[*column].clone()).collect());
+    aligned(&names, lines)
+}
+
+/// Kernel lines and floors, each target once.
+fn floors(plan: &Plan, predicted: &Predicted, grounds: &mut Vec<Ground>) -> String {
+    let mut lines: Vec<Vec<String>> = Vec::new();
+    let mut notes: Vec<String> = Vec::new();
+    for (point, outlook) in plan.points.iter().zip(&predicted.outlooks) {
+        let floors = match &outlook.floors {
+            Ok(floors) => floors,
+            Err(reason) => {
+                let note = format!("no floors of {}: {reason}\n", point.spec.target.link);
+                if !notes.contains(&note) {
+                    notes.push(note);
+                }
+                continue;
+            }
+        };
+        for floor in floors {
+            let status = status(floor.status);
+            let ground = ground(grounds, (status, floor.source, floor.regime));
+            let line = vec![
+                point.spec.target.link.clone(),
+                kind(floor),
+                floor.step.map(|step| step.to_string()).unwrap_or_default(),
+                number(floor.value),
+                format!("{status} [{ground}]"),
+            ];
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
+        }
+    }
+    let header = ["target", "floor of", "step", "test error ≥", "grounds"];
+    let header = header.map(str::to_owned);
+    aligned_without_empty(&header, lines) + &notes.concat()
+}
+
+fn kind(floor: &Floor) -> String {
+    match floor.kind {
+        FloorKind::Kernel(degree) => format!("kernels of degree {degree}"),
+        FloorKind::Features(degree) => format!("features of degree {degree}"),
+        FloorKind::BoundedWidth => "bounded width".to_owned(),
+        FloorKind::Wide(kappa) => format!("width ~ d^{kappa}"),
+        FloorKind::WideAlike(kappa) => format!("width ~ d^{kappa}, neurons alike"),
+    }
+}

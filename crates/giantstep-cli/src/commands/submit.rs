@@ -1,0 +1,247 @@
+//! `giantstep submit FILE`: a sweep as job arrays of SLURM.
+
+use std::collections::BTreeSet;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use clap::Args;
+
+use super::run::{FileArgs, Place, PlaceArgs, rate};
+use super::{Failed, print};
+use crate::conduct::id;
+use crate::execute::jobs;
+use crate::output::write_atomically;
+use crate::schedule::peak_memory;
+
+/// `giantstep submit FILE --partition P --time T [--per-task N]`
+#[derive(Debug, Args)]
+pub struct Submit {
+    #[command(flatten)]
+    file: FileArgs,
+    #[command(flatten)]
+    place: PlaceArgs,
+    /// The partition.
+    #[arg(long, value_name = "NAME")]
+    partition: Option<String>,
+    /// The time limit of a task, as sbatch takes it: minutes, or hours:minutes:seconds.
+    #[arg(long, value_name = "TIME", default_value = "60")]
+    time: String,
+    /// Runs of one task; by default so many that a task takes about ten minutes.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    per_task: Option<u32>,
+    /// Cores of one task.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    cpus: u32,
+    /// Seconds before the time limit at which a task begins no further run.
+    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    warning: u32,
+    /// A further option of sbatch, such as --directive=--account=physics; may be repeated.
+    #[arg(long, value_name = "OPTION", allow_hyphen_values = true)]
+    directive: Vec<String>,
+    /// Write the scripts and submit nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Where SLURM does not tell its limit, this one is never too large.
+const USUAL_LIMIT: usize = 1001;
+/// Seconds of work in a task, if nothing else is asked for.
+const USUAL_TASK: f64 = 600.0;
+
+impl Submit {
+    pub(super) fn execute(self) -> Result<(), Failed> {
+        let (text, origin, scale) = self.file.read()?;
+        let place = self
+            .place
+            .open(self.place.plan(&text, &origin, scale)?, scale)?;
+        let jobs = jobs(&place.plan).map_err(Failed::input)?;
+        let per_task = match self.per_task {
+            Some(runs) => runs as usize,
+            None => {
+                let flops: f64 = jobs
+                    .iter()
+                    .map(|job| job.predicted.cost.equivalent_flops())
+                    .sum();
+                // The rate is that of all cores of this machine.
+                let cores = std::thread::available_parallelism().map_or(1, usize::from) as f64;
+                let each =
+                    flops / jobs.len() as f64 / rate(&place.plan) * cores / f64::from(self.cpus);
+                ((USUAL_TASK / each) as usize).clamp(1, jobs.len())
+            }
+        };
+        let tasks = jobs.len().div_ceil(per_task);
+        // Only the parts in which something is left.
+        let left: BTreeSet<usize> = jobs
+            .iter()
+            .enumerate()
+            .filter(|(_, job)| !place.store.has(&id(job)))
+            .map(|(number, _)| number % tasks)
+            .collect();
+        let memory = peak_memory(&jobs, self.cpus as usize);
+        let scripts = self.scripts(&place, tasks, &left, memory)?;
+        let mut lines = format!(
+            "{} runs in {tasks} tasks of about {per_task}, {} tasks with work left, in {} arrays\n",
+            jobs.len(),
+            left.len(),
+            scripts.len()
+        );
+        for script in &scripts {
+            if self.dry_run {
+                lines.push_str(&format!("sbatch {}\n", script.display()));
+            } else {
+                lines.push_str(&format!(
+                    "array {}: {}\n",
+                    sbatch(script)?,
+                    script.display()
+                ));
+            }
+        }
+        lines.push_str(&format!(
+            "\ngiantstep status {0}    tells how far they are\ngiantstep collect {0}   makes the table and figures\n",
+            place.folder.display()
+        ));
+        print(&lines)
+    }
+
+    /// One script for each chunk of tasks below the limit of an array.
+    fn scripts(
+        &self,
+        place: &Place,
+        tasks: usize,
+        left: &BTreeSet<usize>,
+        memory: f64,
+    ) -> Result<Vec<PathBuf>, Failed> {
+        let folder = std::path::absolute(&place.folder).map_err(Failed::work)?;
+        let program = std::env::current_exe().map_err(Failed::work)?;
+        let slurm = folder.join("slurm");
+        std::fs::create_dir_all(&slurm).map_err(Failed::work)?;
+        let limit = array_limit();
+        let mut scripts = Vec::new();
+        for chunk in 0..tasks.div_ceil(limit) {
+            let first = chunk * limit;
+            let members: Vec<usize> = left
+                .range(first..first + limit)
+                .map(|task| task - first)
+                .collect();
+            if members.is_empty() {
+                continue;
+            }
+            let mut options = vec![
+                format!(
+                    "--job-name={}",
+                    place
+                        .plan
+                        .points
+                        .first()
+                        .map_or("giantstep", |point| &point.checked.name)
+                ),
+                format!("--array={}", ranges(&members)),
+                format!("--time={}", self.time),
+                format!("--cpus-per-task={}", self.cpus),
+                format!("--mem={}M", (memory * 1.25 / 1e6).ceil() as u64 + 64),
+                format!("--signal=B:USR1@{}", self.warning),
+                "--requeue".to_owned(),
+                "--open-mode=append".to_owned(),
+                format!("--output={}/%A_%a.log", slurm.display()),
+            ];
+            options.extend(
+                self.partition
+                    .iter()
+                    .map(|name| format!("--partition={name}")),
+            );
+            options.extend(self.directive.iter().cloned());
+            let path = slurm.join(format!("array-{}.sh", chunk + 1));
+            let text = script(&options, &program, &folder, first, tasks);
+            write_atomically(&path, text.as_bytes()).map_err(Failed::work)?;
+            scripts.push(path);
+        }
+        Ok(scripts)
+    }
+}
+
+/// The script of one array. A task that runs out of time, or is asked to go, leaves what is finished and queues again.
+fn script(options: &[String], program: &Path, folder: &Path, first: usize, tasks: usize) -> String {
+    let quoted = |path: &Path| format!("'{}'", path.display().to_string().replace('\'', "'\\''"));
+    let directives: String = options
+        .iter()
+        .map(|option| format!("#SBATCH {option}\n"))
+        .collect();
+    format!(
+        r#"#!/bin/sh
+{directives}
+{program} worker --shard "$(({first} + SLURM_ARRAY_TASK_ID))/{tasks}" {folder} &
+worker=$!
+# Ahead of the time limit: finish the runs under way. At the limit, or when another job goes first: drop them.
+trap 'kill -USR1 "$worker"' USR1
+trap 'kill -TERM "$worker"' TERM
+# A signal ends wait, not the worker.
+while :; do
+    wait "$worker"
+    code=$?
+    kill -0 "$worker" 2>/dev/null || break
+done
+# 75: work is left.
+if [ "$code" -eq 75 ]; then
+    exec scontrol requeue "$SLURM_JOB_ID"
+fi
+exit "$code"
+"#,
+        program = quoted(program),
+        folder = quoted(folder)
+    )
+}
+
+/// `0-3,7` for 0, 1, 2, 3, 7.
+fn ranges(members: &[usize]) -> String {
+    let runs = members.chunk_by(|a, b| a + 1 == *b).map(|run| match run {
+        [one] => one.to_string(),
+        run => format!("{}-{}", run[0], run[run.len() - 1]),
+    });
+    runs.collect::<Vec<_>>().join(",")
+}
+
+/// The number of tasks that an array may have here.
+fn array_limit() -> usize {
+    let output = Command::new("scontrol")
+        .args(["show", "config"])
+        .output()
+        .ok();
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    let limit = text.as_deref().and_then(|text| {
+        let line = text.lines().find(|line| line.starts_with("MaxArraySize"))?;
+        line.split('=').nth(1)?.trim().parse().ok()
+    });
+    limit.filter(|limit| *limit > 0).unwrap_or(USUAL_LIMIT)
+}
+
+/// Submits a script; returns the number of the job.
+fn sbatch(script: &Path) -> Result<String, Failed> {
+    let output = Command::new("sbatch")
+        .arg("--parsable")
+        .arg(script)
+        .output();
+    let output = output.map_err(|error| match error.kind() {
+        ErrorKind::NotFound => Failed::Work(format!(
+            "sbatch is not installed here\n  help: submit {} where it is, or share the folder out with `giantstep worker`",
+            script.display()
+        )),
+        _ => Failed::work(error),
+    })?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        return Err(Failed::Work(format!("sbatch {}: {said}", script.display())));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_of_an_array_are_written_as_ranges() {
+        assert_eq!(ranges(&[0, 1, 2, 3, 7, 9, 10]), "0-3,7,9-10");
+        assert_eq!(ranges(&[5]), "5");
+    }
+}

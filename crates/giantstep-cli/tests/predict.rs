@@ -1,0 +1,277 @@
+//! Predictions of experiment files, beside measurements and alone, and the papers they rest on.
+//!
+//! Seen to catch: an overlay in the column of another point, a prediction compared with the other sign's mean, a comparison
+//! that counts a planted error of ten percent as finite size.
+
+mod common;
+
+use std::sync::atomic::AtomicBool;
+
+use common::{TOY, Toy, experiments, giantstep, json, text};
+use giantstep_cli::cite::citations;
+use giantstep_cli::compare::{self, Agreement, compare};
+use giantstep_cli::execute::execute;
+use giantstep_cli::plan::{Plan, Scale};
+use giantstep_cli::predicted::{Predicted, Wanted};
+use giantstep_cli::report::rows;
+use serde_json::Value as Json;
+
+/// The alignment after one step, for two targets that the formula covers.
+const ALIGNMENT: &str = r#"
+name = "alignment"
+target.link = "z1"
+network.width = 32
+network.pairing = "symmetric"
+protocol.dimension = 800
+protocol.steps = 1
+protocol.batch = "2*d"
+protocol.step_size = "3*p"
+readout.after = "never"
+evaluation.metrics = ["weight_cosine", "norm"]
+run.seeds = 12
+[[sweep]]
+key = "target.link"
+values = ["z1", "z1 + z1*z2"]
+[[figure]]
+kind = "curves"
+name = "alignment"
+x = "step"
+y = "weight_alignment"
+by = "target.link"
+"#;
+
+#[test]
+fn every_experiment_file_is_predicted_without_a_hole() {
+    for (name, file) in experiments() {
+        // The later steps of six cost time and show nothing new here.
+        let table: toml::Table = file.parse().expect("TOML");
+        let steps = table["protocol"]["steps"]
+            .as_integer()
+            .expect("a number")
+            .min(2);
+        let overrides = [format!("protocol.steps={steps}")];
+        let plan = Plan::read(&file, &name, &overrides, Scale::Quick).expect("a plan");
+        let predicted = Predicted::of(&plan, Wanted::Quick);
+        assert_eq!(
+            predicted.outlooks.len(),
+            plan.points.len().min(64),
+            "{name}"
+        );
+        for (point, outlook) in plan.points.iter().zip(&predicted.outlooks) {
+            let predictions = &outlook.predictions;
+            assert!(
+                !predictions.present.is_empty() || !predictions.absent.is_empty(),
+                "{name}: {:?}",
+                point.settings
+            );
+            for prediction in &predictions.present {
+                assert!(prediction.value.is_finite(), "{name}: {prediction:?}");
+                assert!(!prediction.regime.is_empty() && prediction.source.contains("THEORY.md"));
+            }
+            assert!(
+                predictions
+                    .absent
+                    .iter()
+                    .all(|absent| !absent.reason.is_empty())
+            );
+            let floors = outlook
+                .floors
+                .as_ref()
+                .unwrap_or_else(|reason| panic!("{name}: {reason}"));
+            assert!(
+                floors
+                    .iter()
+                    .all(|floor| floor.value.is_finite() && floor.value >= 0.0)
+            );
+        }
+        assert!(!predicted.foretold.is_empty(), "{name}");
+        let papers = citations(&plan, &predicted);
+        assert!(
+            papers.iter().any(|c| c.reference.key == "2305.18270"),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn theory_stands_in_the_figure_unless_it_is_hidden() {
+    let drawn = |text: &str, overrides: &[&str]| {
+        let toy = Toy::new(text);
+        let output = toy.run(overrides, &[]);
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{}",
+            common::text(&output.stderr)
+        );
+        let figure = std::fs::read_to_string(toy.path("out/alignment.svg")).expect("a figure");
+        (
+            figure.contains("theory"),
+            common::text(&output.stdout).to_owned(),
+        )
+    };
+    let small = ["protocol.dimension=200", "run.seeds=3"];
+    let (shown, output) = drawn(ALIGNMENT, &small);
+    assert!(
+        shown && output.contains("predictions within 3 standard errors"),
+        "{output}"
+    );
+    let (shown, output) = drawn(ALIGNMENT, &[&small[..], &["predictions=none"]].concat());
+    assert!(!shown && !output.contains("predictions within"), "{output}");
+    let hidden = format!("{ALIGNMENT}predictions = \"hidden\"\n");
+    let (shown, output) = drawn(&hidden, &small);
+    assert!(!shown && output.contains("predictions within 3 standard errors"));
+}
+
+#[test]
+fn a_wrong_prediction_is_seen() {
+    let plan = Plan::read(ALIGNMENT, "alignment", &[], Scale::Full).expect("a plan");
+    let results = execute(&plan, &AtomicBool::new(false)).expect("results");
+    let rows = rows(&results);
+    let mut predicted = Predicted::of(&plan, Wanted::Quick);
+    let apart = |predicted: &Predicted| -> Vec<String> {
+        compare(predicted, &rows)
+            .into_iter()
+            .filter(|c| c.agreement == Agreement::Apart)
+            .map(|c| format!("{} at step {}", c.row.metric, c.row.step))
+            .collect()
+    };
+    let compared = compare(&predicted, &rows);
+    // Two points; at step 0 and 1 norm, alignment, cosines and overlaps of one and two directions, two signs.
+    assert_eq!(compared.len(), 2 * (2 + 4) + 2 * (2 + 8));
+    assert_eq!(apart(&predicted), Vec::<String>::new());
+    let agree = compared
+        .iter()
+        .filter(|c| c.agreement == Agreement::Agrees)
+        .count();
+    assert!(agree as f64 > 0.9 * compared.len() as f64, "{agree}");
+    let planted = predicted
+        .foretold
+        .iter_mut()
+        .find(|f| f.record.metric == "weight_alignment" && f.record.step == 1)
+        .expect("a prediction");
+    planted.prediction.value *= 1.1;
+    assert_eq!(apart(&predicted), ["weight_alignment at step 1"]);
+    let shown = compare::text(&plan, &predicted, &rows);
+    let lines: Vec<&str> = shown
+        .lines()
+        .filter(|line| line.contains("APART"))
+        .collect();
+    assert!(
+        matches!(lines[..], [line] if line.contains("weight_alignment")),
+        "{shown}"
+    );
+}
+
+#[test]
+fn predict_writes_the_figures_of_theory_alone() {
+    let toy = Toy::new(ALIGNMENT);
+    let run = |more: &[&str]| {
+        let file = toy.path("toy.toml").display().to_string();
+        let out = toy.path("theory").display().to_string();
+        let output = giantstep()
+            .args([&["predict", &file, "--out", &out], more].concat())
+            .output()
+            .expect("a process");
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        assert!(output.stderr.is_empty());
+        output
+    };
+    let output = run(&[]);
+    let shown = text(&output.stdout);
+    assert!(
+        shown.contains("weight_alignment") && shown.contains("derived [2]"),
+        "{shown}"
+    );
+    assert!(shown.contains("THEORY.md (20)") && shown.contains("kernels of degree 1"));
+    for ending in ["svg", "png"] {
+        assert!(toy.path(&format!("theory/alignment.{ending}")).exists());
+    }
+    let document = json(&run(&["--json", "--set", "target.noise=0.5"]));
+    let points = document["predictions"].as_array().expect("points");
+    assert_eq!(points.len(), 2);
+    for point in points {
+        for key in ["value", "regime", "source", "status", "references"] {
+            let present = point["present"].as_array().expect("predictions");
+            assert!(present.iter().all(|p| !p[key].is_null()), "{key}");
+        }
+        assert!(
+            point["floors"]
+                .as_array()
+                .is_some_and(|floors| !floors.is_empty())
+        );
+    }
+    // The closed form: c_1^2 / (c_1^2 + 1/eta~^2 + E sigma'^2 E y^2 / alpha) with y = z1 + noise of variance 1/2.
+    let is = |p: &&Json| p["metric"] == "weight_alignment" && p["step"] == 1;
+    let aligned = points[0]["present"]
+        .as_array()
+        .and_then(|all| all.iter().find(is))
+        .expect("one");
+    let expected = 0.25 / (0.25 + 1.0 / 9.0 + 0.5 * 1.5 / 2.0);
+    assert!((aligned["value"].as_f64().expect("a number") - expected).abs() < 1e-9);
+}
+
+#[test]
+fn results_name_what_has_no_prediction_and_why() {
+    let toy = Toy::new(TOY);
+    let output = toy.run(
+        &["protocol.remove_below=2", "network.pairing=symmetric"],
+        &[],
+    );
+    let shown = text(&output.stdout);
+    assert!(
+        shown.contains("no prediction of") && shown.contains("estimated on the training batch")
+    );
+    let document = json(&toy.run(&["network.pairing=symmetric"], &["--json"]));
+    let absent = document["predictions"][0]["absent"]
+        .as_array()
+        .expect("a list");
+    assert!(
+        absent.iter().any(|a| a["effort"] == "sampled"),
+        "{absent:?}"
+    );
+    assert!(
+        document["compared"]
+            .as_array()
+            .is_some_and(|all| !all.is_empty())
+    );
+}
+
+#[test]
+fn citations_follow_the_experiment() {
+    let cite = |path: &str, more: &[&str]| {
+        let output = giantstep()
+            .args([&["cite", path], more].concat())
+            .output()
+            .expect("a process");
+        (
+            output.status.code(),
+            text(&output.stdout).to_owned(),
+            text(&output.stderr).to_owned(),
+        )
+    };
+    let toy = Toy::new(TOY);
+    let file = toy.path("toy.toml").display().to_string();
+    let (code, plain, _) = cite(&file, &[]);
+    assert_eq!(code, Some(0));
+    assert!(
+        plain.contains("arXiv 2305.18270") && plain.contains("target staircase-2"),
+        "{plain}"
+    );
+    assert!(!plain.contains("2402.03220"), "no batch is used again");
+    let (_, bibtex, _) = cite(&file, &["--bibtex"]);
+    let papers = plain.lines().filter(|line| !line.starts_with(' ')).count();
+    assert_eq!(bibtex.matches("@misc{").count(), papers);
+    assert!(bibtex.contains("eprint = {2305.18270}"));
+    // A folder of results stands for the experiment that made them.
+    toy.run(&["protocol.reuse=2", "protocol.loss=correlation"], &[]);
+    let folder = toy.path("out").display().to_string();
+    let (_, plain, _) = cite(&folder, &[]);
+    assert!(
+        plain.contains("2402.03220") && plain.contains("2406.02157"),
+        "{plain}"
+    );
+    let (code, _, error) = cite(&toy.path("nowhere").display().to_string(), &[]);
+    assert_eq!(code, Some(2));
+    assert!(error.contains("nowhere"));
+}

@@ -1,0 +1,162 @@
+//! Kernel lines and floors: errors that no readout of an experiment falls below.
+
+use serde::Serialize;
+
+use super::Status;
+use crate::analysis::{AnalysisOptions, analyze};
+use crate::labels::Removal;
+use crate::run::Experiment;
+use crate::theory::expectation::Shape;
+use crate::theory::recursion::Effort;
+use crate::train::BatchPlan;
+
+/// What a floor is a floor of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FloorKind {
+    /// Kernels, and random features with every Hermite coefficient: the error of the best polynomial of this degree.
+    Kernel(usize),
+    /// Random features of the activation: degrees with `c_k = 0` are never fitted.
+    Features(usize),
+    /// A network of bounded width on the subspace learnt.
+    BoundedWidth,
+    /// A wide network on the subspace learnt, up to this degree across it, whatever its second layer.
+    Wide(usize),
+    /// The same if all neurons respond alike to the subspace.
+    WideAlike(usize),
+}
+
+/// A lower bound on `E (y - f)^2`, label noise included, for n and p to infinity as its regime says.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Floor {
+    /// Of what.
+    pub kind: FloorKind,
+    /// The number of giant steps taken; none if it holds for any.
+    pub step: Option<u32>,
+    /// The bound.
+    pub value: f64,
+    /// Where it holds.
+    pub regime: &'static str,
+    /// The formula of THEORY.md and the paper.
+    pub source: &'static str,
+    /// How sure it is.
+    pub status: Status,
+    /// The papers of the source, by key of [`crate::references`].
+    pub references: &'static [&'static str],
+}
+
+/// The largest number of steps followed.
+const STEPS: u32 = 8;
+/// The largest degree of a kernel.
+const DEGREES: usize = 3;
+
+/// Kernel lines of an experiment's target, and floors after each of its steps at its batch exponent; or why there are
+/// none.
+///
+/// Floors after steps follow fresh batches of unchanged labels. Under a second for polynomials and up to two
+/// directions; other links need [`Effort::Sampled`], up to ten seconds. THEORY.md (12), (13), (15), (16).
+///
+/// # Errors
+/// The reason for which there is no floor.
+pub fn floors(experiment: &Experiment, effort: Effort) -> Result<Vec<Floor>, String> {
+    let (target, network) = (&experiment.target, &experiment.network);
+    let quick = target.r <= 2 || matches!(Shape::of(&target.link), Shape::Polynomial(_));
+    if effort == Effort::Integrated && !quick {
+        return Err(
+            "floors of links of several directions that are no polynomials take seconds".to_owned(),
+        );
+    }
+    let steps = experiment.protocol.steps.min(STEPS);
+    let options = AnalysisOptions {
+        steps: Some(steps as usize),
+        sampled: false,
+        ..AnalysisOptions::default()
+    };
+    let report =
+        analyze(&target.link, &network.activation, options).map_err(|error| error.to_string())?;
+    let mut floors = Vec::new();
+    let mut push = |kind, step, value: f64, (regime, source, status, references)| {
+        floors.push(Floor {
+            kind,
+            step,
+            value: value + target.noise,
+            regime,
+            source,
+            status,
+            references,
+        });
+    };
+    for (index, value) in report.kernel_floors.iter().take(DEGREES).enumerate() {
+        push(FloorKind::Kernel(index + 1), None, *value, KERNEL);
+    }
+    for (index, value) in report
+        .activation
+        .kernel_floors
+        .iter()
+        .take(DEGREES)
+        .enumerate()
+    {
+        push(FloorKind::Features(index + 1), None, *value, KERNEL);
+    }
+    let protocol = &experiment.protocol;
+    let fresh = matches!(
+        protocol.plan,
+        BatchPlan::Reused { steps: 0 | 1 } | BatchPlan::Fresh
+    );
+    if !fresh || protocol.removal != Removal::Nothing || protocol.lookahead.is_some() {
+        return Ok(floors);
+    }
+    // The least exponent of n and p, with room for constants.
+    let log = (protocol.dimension as f64).ln();
+    let exponent = |size: f64| (size.ln() / log + 0.25).floor();
+    let (n, p) = (
+        exponent(protocol.batch as f64),
+        exponent(network.width as f64),
+    );
+    if p < 1.0 && n == 1.0 {
+        for (step, value) in (0..=steps).zip(&report.floors.bounded_width) {
+            push(FloorKind::BoundedWidth, Some(step), *value, BOUNDED);
+        }
+    }
+    for wide in &report.floors.wide {
+        let kappa = wide.kappa as usize;
+        if n.min(p) != wide.kappa as f64 {
+            continue;
+        }
+        for (step, value) in (0..=steps).zip(&wide.floor) {
+            push(FloorKind::Wide(kappa), Some(step), *value, WIDE);
+        }
+        for (step, value) in (0..=steps).zip(&wide.shared_response) {
+            push(FloorKind::WideAlike(kappa), Some(step), *value, ALIKE);
+        }
+    }
+    Ok(floors)
+}
+
+/// Regime, source, status and papers.
+type Grounds = (&'static str, &'static str, Status, &'static [&'static str]);
+
+const KERNEL: Grounds = (
+    "kernels and random features with n or p = Theta(d^k), k the degree",
+    "THEORY.md (12); arXiv 1904.12191 and 2101.10588",
+    Status::Theorem,
+    &["1904.12191", "2101.10588"],
+);
+const BOUNDED: Grounds = (
+    "n = Theta(d), p fixed, the subspace of fresh batches learnt in full",
+    "THEORY.md (13), theorem D; arXiv 2305.18270",
+    Status::Theorem,
+    &["2305.18270"],
+);
+const WIDE: Grounds = (
+    "n, p = Theta(d^kappa), the subspace of fresh batches learnt in full, conditional Gaussian equivalence",
+    "THEORY.md (15), theorem E; arXiv 2305.18270",
+    Status::Conjectured,
+    &["2305.18270"],
+);
+const ALIKE: Grounds = (
+    "n, p = Theta(d^kappa), the subspace of fresh batches learnt in full, one value of |a|",
+    "THEORY.md (16); cf. arXiv 2410.18938",
+    Status::Derived,
+    &["2410.18938"],
+);

@@ -1,0 +1,136 @@
+//! What a prediction is, and the grounds on which predictions stand.
+
+use serde::Serialize;
+
+use crate::theory::recursion::Effort;
+
+/// How sure a prediction is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Proved in the source.
+    Theorem,
+    /// Derived here or in the source without a proof of the limit, and checked against simulations.
+    Derived,
+    /// Obtained by a method that is not rigorous, such as replicas.
+    Conjectured,
+}
+
+/// How far single measurements lie from a prediction.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Spread {
+    /// One standard deviation over seeds at this d, of order `1/sqrt d`, to leading order.
+    Fluctuation(f64),
+    /// Quantiles over neurons: (level, value).
+    Quantiles(Vec<(f64, f64)>),
+}
+
+/// A predicted number, in the place of a [`crate::metrics::Measurement`] of the same metric.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Prediction {
+    /// The number of steps taken; 0 is the initial network.
+    pub step: u32,
+    /// The name of the metric.
+    pub metric: &'static str,
+    /// The target direction, from 1; none for the span of all.
+    pub direction: Option<u32>,
+    /// The sign of the second layer, "+" or "-", of the neurons averaged over.
+    pub group: Option<&'static str>,
+    /// The ridge of a readout.
+    pub ridge: Option<f64>,
+    /// The value in the limit.
+    pub value: f64,
+    /// Standard error of the value, where expectations were sampled.
+    pub standard_error: Option<f64>,
+    /// How far measurements spread about the value.
+    pub spread: Option<Spread>,
+    /// Where the value holds.
+    pub regime: &'static str,
+    /// The formula of THEORY.md and the paper.
+    pub source: &'static str,
+    /// How sure it is.
+    pub status: Status,
+    /// The papers of the source, by key of [`crate::references`].
+    pub references: &'static [&'static str],
+}
+
+/// A metric without prediction, and why.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Absent {
+    /// The metrics.
+    pub metrics: Vec<&'static str>,
+    /// The steps concerned, first and last.
+    pub steps: (u32, u32),
+    /// The reason.
+    pub reason: String,
+    /// The effort that would yield it; none if nothing would.
+    pub effort: Option<Effort>,
+}
+
+/// All predictions of an experiment.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct Predictions {
+    /// Those that apply.
+    pub present: Vec<Prediction>,
+    /// Those that do not.
+    pub absent: Vec<Absent>,
+}
+
+/// Regime, source, status and papers of a family of predictions.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Grounds {
+    pub(super) regime: &'static str,
+    pub(super) source: &'static str,
+    pub(super) status: Status,
+    pub(super) references: &'static [&'static str],
+}
+
+pub(super) const INITIAL: Grounds = Grounds {
+    regime: "the initial network, d to infinity; rows random, overlaps N(0, 1/d)",
+    source: "THEORY.md (1), start of (20)",
+    status: Status::Derived,
+    references: &["2305.18270"],
+};
+pub(super) const FRESH: Grounds = Grounds {
+    regime: "d to infinity at fixed n/d, steps, eta/p; width p fixed, or p << d after the first step",
+    source: "THEORY.md (20); structure after Saad and Solla 1995 and arXiv 2305.18270",
+    status: Status::Derived,
+    references: &["saad-solla-1995", "2305.18270"],
+};
+pub(super) const NOTHING: Grounds = Grounds {
+    regime: "n = O(d^(l - delta)) for leading order l: no alignment, whatever the step size",
+    source: "THEORY.md, theorem A, after the first step C; arXiv 2305.18270",
+    status: Status::Theorem,
+    references: &["2305.18270"],
+};
+pub(super) const LAW: Grounds = Grounds {
+    regime: "one step, n = alpha d^l, eta = eta~ p d^((l-1)/2), centred labels; random over neurons",
+    source: "THEORY.md (19); existence of the limit: arXiv 2305.18270, one step, sufficiency",
+    status: Status::Derived,
+    references: &["2305.18270"],
+};
+pub(super) const REUSED: Grounds = Grounds {
+    regime: "two steps on one batch, d to infinity at fixed n/d, eta/p, width",
+    source: "THEORY.md (27); mechanism: arXiv 2402.03220",
+    status: Status::Derived,
+    references: &["2402.03220"],
+};
+pub(super) const BOUNDED: Grounds = Grounds {
+    regime: "readout of the limit (M, Q), p << d and n to infinity: an excess of the order p/n of the value is left out",
+    source: "THEORY.md (21)",
+    status: Status::Derived,
+    references: &["cho-saul-2009", "williams-1998"],
+};
+pub(super) const RANDOM: Grounds = Grounds {
+    regime: "random features, d to infinity, the smaller of n and p of order d",
+    source: "THEORY.md (26); Gaussian equivalence: arXiv 2009.07669",
+    status: Status::Theorem,
+    references: &["2009.07669"],
+};
+pub(super) const TRAINED: Grounds = Grounds {
+    regime: "one giant step, single-index target, |a| equal, odd activation; n, p, d to infinity together",
+    source: "THEORY.md (22) to (25); arXiv 2402.04980, extended here to p != d",
+    status: Status::Conjectured,
+    references: &["2402.04980"],
+};

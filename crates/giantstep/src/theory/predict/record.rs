@@ -1,0 +1,206 @@
+//! The metrics of a state.
+
+use super::prediction::{FRESH, Grounds, NOTHING, Prediction, REUSED, Spread};
+use super::{ERRORS, Task};
+use crate::labels::Removal;
+use crate::theory::population::ClassMatrix;
+use crate::theory::recursion::{Step, Trajectory};
+
+/// One state, with the standard errors of its numbers where expectations were sampled.
+#[derive(Clone, Copy)]
+struct State<'a> {
+    step: u32,
+    state: &'a Step,
+    errors: Option<&'a Step>,
+    grounds: Grounds,
+}
+
+impl Task<'_> {
+    /// The metrics of weights, gradient and frozen readout at one step.
+    pub(super) fn record(&mut self, step: u32, found: &Trajectory, grounds: Grounds) {
+        let index = step as usize;
+        let at = State {
+            step,
+            state: &found.steps[index],
+            errors: found.standard_errors.as_ref().map(|errors| &errors[index]),
+            grounds,
+        };
+        self.record_directions(at);
+        self.record_alignments(at);
+        // Only the overlaps of a neuron with the target are ruled out: norms and errors are not.
+        let grounds = if grounds == NOTHING { FRESH } else { grounds };
+        let at = State { grounds, ..at };
+        self.record_covariance(at);
+        if step > 0 && grounds != REUSED {
+            let before = &found.steps[index - 1];
+            self.push(step, "train_error", before.untrained_error, grounds);
+        }
+        if self.experiment.protocol.removal == Removal::MeanAndLinear {
+            let reason = "errors on labels without their estimated linear part have no prediction";
+            return self.absent(&ERRORS, (step, step), reason);
+        }
+        let value = at.state.untrained_error;
+        if let Some(made) = self.push(step, "untrained_readout_error", value, grounds) {
+            made.standard_error = at.errors.map(|e| e.untrained_error);
+        }
+    }
+
+    /// Averages over the neurons of one sign of the second layer; none if there are none.
+    pub(super) fn mean_of(&self, group: &str, h: impl Fn(usize) -> f64) -> Option<f64> {
+        let classes = self.population.classes.iter().enumerate();
+        let members = classes.filter(|(_, class)| (class.second > 0.0) == (group == "+"));
+        let (sum, size) = members.fold((0.0, 0.0), |(sum, size), (c, class)| {
+            (sum + class.count * h(c), size + class.count)
+        });
+        (size > 0.0).then(|| sum / size)
+    }
+
+    /// Cosines and overlaps by sign and direction.
+    fn record_directions(&mut self, at: State<'_>) {
+        let State {
+            step,
+            state,
+            errors,
+            grounds,
+        } = at;
+        let dimension = self.dynamics.dimension;
+        for group in ["+", "-"] {
+            let classes = &self.population.classes;
+            let members = classes
+                .iter()
+                .filter(|c| (c.second > 0.0) == (group == "+"));
+            let size: f64 = members.map(|class| class.count).sum();
+            for k in 0..self.link.r {
+                let mean = |task: &Self, h: &dyn Fn(usize) -> f64| task.mean_of(group, h);
+                let place =
+                    |prediction: &mut Prediction, error: Option<f64>, spread: Option<f64>| {
+                        prediction.direction = Some(k as u32 + 1);
+                        prediction.group = Some(group);
+                        prediction.standard_error = error;
+                        prediction.spread = spread.map(Spread::Fluctuation);
+                    };
+                // Initial overlaps are independent over neurons; the noise of a gradient is shared.
+                let shared = |c: usize| {
+                    let f = state.fluctuation[(c, k)];
+                    (f * f - (1.0 - 1.0 / size) / dimension).max(0.0).sqrt()
+                };
+                let Some(value) = mean(self, &|c| state.cosine(c, k)) else {
+                    continue;
+                };
+                let error = errors.and_then(|e| mean(self, &|c| e.overlap[(c, k)] / state.norm(c)));
+                let spread = mean(self, &|c| shared(c) / state.norm(c));
+                if let Some(made) = self.push(step, "weight_cosine", value, grounds) {
+                    place(made, error, spread);
+                }
+                let value = mean(self, &|c| state.overlap[(c, k)]).unwrap_or(f64::NAN);
+                let error = errors.and_then(|e| mean(self, &|c| e.overlap[(c, k)]));
+                let spread = mean(self, &shared);
+                if let Some(made) = self.push(step, "overlap", value, grounds) {
+                    place(made, error, spread);
+                }
+                if step > 0 {
+                    let value = mean(self, &|c| state.gradient_cosine(c, k)).unwrap_or(f64::NAN);
+                    let error = errors
+                        .and_then(|e| mean(self, &|c| e.gradient[(c, k)] / state.gradient_norm[c]));
+                    if let Some(made) = self.push(step, "gradient_cosine", value, grounds) {
+                        place(made, error, None);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Alignments with the span of the target, over all neurons.
+    fn record_alignments(&mut self, at: State<'_>) {
+        let State {
+            step,
+            state,
+            errors,
+            grounds,
+        } = at;
+        let r = self.link.r;
+        let all = |task: &Self, h: &dyn Fn(usize) -> f64| task.population.mean(|c, _| h(c));
+        // The error of a sum of squared cosines.
+        let error = |task: &Self,
+                     cosine: &dyn Fn(usize, usize) -> f64,
+                     error: &dyn Fn(usize, usize) -> f64| {
+            all(task, &|c| {
+                (0..r).map(|k| 2.0 * cosine(c, k).abs() * error(c, k)).sum()
+            })
+        };
+        // Random rows are aligned by r/d, exactly.
+        let value = match step {
+            0 => r as f64 / self.dynamics.dimension,
+            _ => all(self, &|c| state.alignment(c)),
+        };
+        let doubt = errors.map(|e| {
+            error(self, &|c, k| state.cosine(c, k), &|c, k| {
+                e.overlap[(c, k)] / state.norm(c)
+            })
+        });
+        if let Some(made) = self.push(step, "weight_alignment", value, grounds) {
+            made.standard_error = doubt;
+        }
+        if step > 0 {
+            let squares = |c| (0..r).map(|k| state.gradient_cosine(c, k).powi(2)).sum();
+            let value = all(self, &squares);
+            let doubt = errors.map(|e| {
+                error(self, &|c, k| state.gradient_cosine(c, k), &|c, k| {
+                    e.gradient[(c, k)] / state.gradient_norm[c]
+                })
+            });
+            if let Some(made) = self.push(step, "gradient_alignment", value, grounds) {
+                made.standard_error = doubt;
+            }
+        }
+    }
+
+    /// Norms, and entries of Q over pairs of different neurons by their signs.
+    fn record_covariance(&mut self, at: State<'_>) {
+        let State {
+            step,
+            state,
+            errors,
+            grounds,
+        } = at;
+        let population = &self.population;
+        let norm = population.mean(|c, _| state.norm(c));
+        let error = errors.map(|e| {
+            let own = |c: usize| e.covariance.own[(c, c)].hypot(e.covariance.cross[(c, c)]);
+            population.mean(|c, _| own(c) / (2.0 * state.norm(c)))
+        });
+        if let Some(made) = self.push(step, "norm", norm, grounds) {
+            made.standard_error = error;
+        }
+        for group in ["++", "+-", "--"] {
+            let Some(value) = self.mean_of_pairs(group, &state.covariance) else {
+                continue;
+            };
+            let error = errors.and_then(|e| self.mean_of_pairs(group, &e.covariance));
+            if let Some(made) = self.push(step, "covariance", value, grounds) {
+                made.group = Some(group);
+                made.standard_error = error;
+            }
+        }
+    }
+
+    /// The mean of a matrix over pairs of different neurons with these signs; none if there are none.
+    fn mean_of_pairs(&self, group: &str, matrix: &ClassMatrix) -> Option<f64> {
+        let classes = &self.population.classes;
+        let sign = |c: usize| if classes[c].second > 0.0 { '+' } else { '-' };
+        let (mut sum, mut pairs) = (0.0, 0.0);
+        for c in 0..classes.len() {
+            for e in 0..classes.len() {
+                if !group.chars().eq([sign(c), sign(e)]) {
+                    continue;
+                }
+                let others = classes[e].count - f64::from(c == e);
+                let twins = f64::from(classes[c].twin == Some(e));
+                sum +=
+                    classes[c].count * (others * matrix.between(c, e) + twins * matrix.own[(c, e)]);
+                pairs += classes[c].count * others;
+            }
+        }
+        (pairs > 0.0).then(|| sum / pairs)
+    }
+}

@@ -1,0 +1,235 @@
+//! Predicted errors of readouts against published numbers, limits and simulations.
+
+mod common;
+
+use common::against::overlay;
+use faer::Mat;
+use giantstep::activation::Activation;
+use giantstep::expr::Link;
+use giantstep::labels::Target;
+use giantstep::network::Pairing;
+use giantstep::readout::Intercept;
+use giantstep::theory::bounded_width::{Kernels, kernel};
+use giantstep::theory::one_step::{ActivationMoments, LinkMoments};
+use giantstep::theory::population::{ClassMatrix, Population};
+use giantstep::theory::recursion::Dynamics;
+use giantstep::theory::state_equations::{Sizes, StateError, TrainedFeatures, random_features};
+use giantstep::train::{Geometry, Loss};
+use serde_json::json;
+
+fn link(text: &str) -> Link {
+    Link::parse(text, None).unwrap()
+}
+
+fn activation(text: &str) -> Activation {
+    Activation::parse(text).unwrap()
+}
+
+fn target(text: &str) -> Target {
+    let link = link(text);
+    Target {
+        r: link.r(),
+        link,
+        noise: 0.0,
+    }
+}
+
+/// `n = 4 d`, `eta = p`, plain steps on the squared loss.
+fn dynamics<'a>(link: &'a Link, activation: &'a Activation) -> Dynamics<'a> {
+    Dynamics {
+        link,
+        noise: 0.0,
+        removed_mean: 0.0,
+        activation,
+        rate: 1.0,
+        samples: 4.0,
+        dimension: 2000.0,
+        loss: Loss::Squared,
+        geometry: Geometry::Plain,
+    }
+}
+
+// State equations.
+
+fn sizes(samples: f64, width: f64, ridge: f64) -> Sizes {
+    Sizes {
+        samples,
+        width,
+        ridge,
+    }
+}
+
+fn trained<'a>(
+    link: &'a Link,
+    tanh: &'a Activation,
+    step_samples: f64,
+    rate: f64,
+) -> TrainedFeatures<'a> {
+    TrainedFeatures {
+        link,
+        noise: 0.0,
+        removed_mean: 0.0,
+        activation: tanh,
+        step_samples,
+        rate,
+    }
+}
+
+#[test]
+fn state_equations_have_the_published_errors() {
+    let tanh = activation("tanh(x)");
+    for (text, alpha0, rate, sizes, expected) in [
+        ("sin(z1)", 20.0, 3.0, sizes(1.5, 1.0, 0.1), 0.0379),
+        ("sin(z1)", 20.0, 3.0, sizes(3.0, 1.0, 0.1), 0.0325),
+        ("tanh(z1)", 2.0, 1.0, sizes(3.0, 1.0, 0.01), 0.0805),
+        ("sin(z1)", 4.0, 2.0, sizes(2.0, 0.6, 0.1), 0.1060),
+    ] {
+        let link = link(text);
+        let found = trained(&link, &tanh, alpha0, rate)
+            .error(sizes)
+            .unwrap()
+            .error;
+        assert!(
+            (found - expected).abs() < 6e-5,
+            "{text}: {found}, published {expected}"
+        );
+    }
+    let moments = ActivationMoments::of(&tanh);
+    let link = LinkMoments::of(&target("sin(z1)"));
+    let found = random_features(&moments, &link, sizes(1.5, 1.0, 0.1), Intercept::Without);
+    assert!((found.unwrap().error - 0.2656).abs() < 6e-5);
+}
+
+#[test]
+fn state_equations_join_at_their_limits() {
+    let (tanh, sine) = (activation("tanh(x)"), link("sin(z1)"));
+    let moments = ActivationMoments::of(&tanh);
+    let of_link = LinkMoments::of(&target("sin(z1)"));
+    let at = sizes(2.0, 1.7, 0.1);
+    // No step at all is random features.
+    let none = trained(&sine, &tanh, 4.0, 1e-7).error(at).unwrap().error;
+    let random = random_features(&moments, &of_link, at, Intercept::Without)
+        .unwrap()
+        .error;
+    assert!((none - random).abs() < 1e-7, "{none} {random}");
+    // A huge ridge predicts nothing, a wealth of samples and features all that is linear.
+    let nothing = random_features(&moments, &of_link, sizes(2.0, 1.0, 1e9), Intercept::Without);
+    assert!((nothing.unwrap().error - of_link.power).abs() < 1e-6);
+    let all = random_features(
+        &moments,
+        &of_link,
+        sizes(3e5, 300.0, 1e-3),
+        Intercept::Without,
+    );
+    assert!((all.unwrap().error - (of_link.power - of_link.degree_power(1))).abs() < 1e-3);
+    // A zero ridge is the limit of small ones on either side of interpolation.
+    for width in [0.5, 6.0] {
+        let error = |ridge| {
+            random_features(
+                &moments,
+                &of_link,
+                sizes(2.0, width, ridge),
+                Intercept::Without,
+            )
+            .unwrap()
+            .error
+        };
+        assert!(
+            (error(0.0) - error(1e-6)).abs() < 1e-4,
+            "{width}: {} {}",
+            error(0.0),
+            error(1e-6)
+        );
+    }
+    // Not of large ones.
+    let error = |ridge| {
+        let sizes = sizes(2.0, 1.9, ridge);
+        let found = random_features(&moments, &of_link, sizes, Intercept::Without);
+        found.unwrap().error
+    };
+    assert!(
+        error(0.0) > error(1e-2) + 0.01,
+        "{} {}",
+        error(0.0),
+        error(1e-2)
+    );
+    let bad = random_features(&moments, &of_link, sizes(0.0, 1.0, 0.1), Intercept::Without);
+    assert!(matches!(
+        bad,
+        Err(StateError::Size {
+            name: "n/d",
+            value: 0.0
+        })
+    ));
+}
+
+#[test]
+fn errors_of_random_features_agree_with_simulations() {
+    for (width, ridge) in [("d/2", 0.1), ("2*d", 0.01)] {
+        overlay(
+            json!({
+                "target": {"link": "z1 + z1*z2/2 + 1/2", "noise": 0.2},
+                "network": {"width": width, "activation": "relu(x)"},
+                "protocol": {"dimension": 200, "steps": 0, "batch": "1.5*d", "step_size": 1},
+                "readout": {"after": "every_step", "ridge": [ridge, 1.0], "intercept": "with"},
+                "evaluation": {"test_samples": 4000, "metrics": ["test_error"]}
+            }),
+            60,
+            0.004,
+        );
+    }
+}
+
+#[test]
+fn errors_after_one_step_agree_with_simulations() {
+    for width in ["0.6*d", "1.5*d"] {
+        overlay(
+            json!({
+                "target": {"link": "sin(z1)"},
+                "network": {"width": width, "activation": "tanh(x)", "second_layer": "rademacher"},
+                "protocol": {"dimension": 300, "steps": 1, "batch": "3*d", "step_size": "2*p"},
+                "readout": {"after": "last", "ridge": 0.1},
+                "evaluation": {"test_samples": 4000, "metrics": ["test_error"]}
+            }),
+            40,
+            0.003,
+        );
+    }
+}
+
+// Readouts at bounded width.
+
+#[test]
+fn kernels_have_their_closed_forms() {
+    for (closed, open) in [("relu(x)", "max(x, 0)"), ("erf(x)", "erf(1*x)")] {
+        let (closed, open) = (activation(closed), activation(open));
+        for (q_u, q_v, q_uv) in [
+            (1.0, 1.0, 0.3),
+            (2.0, 0.5, -0.9),
+            (1.3, 4.0, 0.0),
+            (1.0, 1.0, 1.0),
+        ] {
+            let (x, y) = (
+                kernel(&closed, q_u, q_v, q_uv),
+                kernel(&open, q_u, q_v, q_uv),
+            );
+            assert!((x - y).abs() < 1e-5, "{closed:?} {q_uv}: {x} {y}");
+        }
+    }
+}
+
+#[test]
+fn a_readout_of_two_aligned_neurons_fits_a_linear_target_exactly() {
+    // w = +-w*: relu(z) - relu(-z) = z.
+    let (z, relu) = (link("z1"), activation("relu(x)"));
+    let population = Population::of_weights(&[1.0, 2.0], Pairing::Independent);
+    let overlap = Mat::from_fn(2, 1, |c, _| if c == 0 { 1.0 } else { -1.0 });
+    let covariance = ClassMatrix::of_neurons(&overlap * overlap.transpose());
+    let kernels = Kernels::of(&dynamics(&z, &relu), &population, &overlap, &covariance).unwrap();
+    let error = kernels.ridge_error(0.0, Intercept::Without).unwrap();
+    assert!(error.abs() < 1e-4, "{error}");
+    // f = (relu(z) + 2 relu(-z))/2 leaves E (z - f)^2 = 1/2 (1/2)^2 + 1/2 2^2.
+    assert!((kernels.untrained_error() - 2.125).abs() < 1e-4);
+    let huge = kernels.ridge_error(1e9, Intercept::With).unwrap();
+    assert!((huge - 1.0).abs() < 1e-6);
+}
