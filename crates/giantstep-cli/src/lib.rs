@@ -2,6 +2,7 @@
 
 pub mod chart;
 pub mod cite;
+pub mod claims;
 pub mod commands;
 pub mod compare;
 pub mod conduct;

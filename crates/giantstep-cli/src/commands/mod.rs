@@ -3,6 +3,7 @@
 mod analyze;
 mod bench;
 mod cite;
+mod claims;
 mod folder;
 mod plot;
 mod predict;
@@ -22,6 +23,7 @@ use crate::ranks;
 pub use analyze::Analyze;
 pub use bench::Bench;
 pub use cite::Cite;
+pub use claims::ClaimsArgs;
 pub use folder::{Collect, Retry, Status};
 pub use plot::Plot;
 pub use predict::Predict;
@@ -50,6 +52,8 @@ enum Command {
     Cite(Cite),
     /// Reproduce a published experiment.
     Reproduce(Reproduce),
+    /// Measure every claim of the theory, each beside a counter-claim that the same rule must reject.
+    Claims(ClaimsArgs),
     /// Tell how far the runs of a results folder are.
     Status(Status),
     /// Go on with a results folder, failed runs included on request.
@@ -113,6 +117,7 @@ impl Cli {
             Command::Predict(args) => args.execute(),
             Command::Cite(args) => args.execute(),
             Command::Reproduce(args) => args.execute(),
+            Command::Claims(args) => args.execute(),
             Command::Status(args) => args.execute(),
             Command::Retry(args) => args.execute(),
             Command::Collect(args) => args.execute(),
