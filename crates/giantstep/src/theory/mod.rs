@@ -11,7 +11,7 @@
 
 mod averages;
 pub mod bounded_width;
-mod expectation;
+pub(crate) mod expectation;
 pub mod one_step;
 pub mod population;
 mod predict;
@@ -20,5 +20,6 @@ pub mod reuse;
 mod sampler;
 mod shared;
 pub mod state_equations;
+pub(crate) mod table;
 
 pub use predict::{Absent, Prediction, Predictions, Spread, Status, predict};
