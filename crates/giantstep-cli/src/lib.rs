@@ -1,5 +1,6 @@
 //! What the binary `giantstep` is made of: plans, execution, figures, result tables and the terminal.
 
+pub mod claims;
 pub mod commands;
 pub mod execute;
 pub mod figure;

@@ -249,7 +249,7 @@ pub fn text(plan: &Plan, results: &Results, files: &[PathBuf], took: Duration) -
 }
 
 /// What the numbers on an axis of text stand for.
-fn labels(plan: &Plan) -> String {
+pub fn labels(plan: &Plan) -> String {
     let mut lines: Vec<String> = Vec::new();
     for setting in plan.points.iter().flat_map(|point| &point.settings) {
         let counted = matches!(

@@ -88,6 +88,31 @@ fn fit(spec: &SlopeSpec, plan: &Plan, records: &[Record]) -> Option<Slope> {
         })
         .filter_map(|r| Some((column_of(r, &spec.x)?.ln(), r.value.ln())))
         .collect();
+    let line = least_squares(&points)?;
+    Some(Slope {
+        spec: spec.clone(),
+        measured: line.slope,
+        // With so many draws Student's factor is the normal one.
+        half_width: 1.96 * line.stderr,
+        range: (line.range.0.exp(), line.range.1.exp()),
+        draws: points.len(),
+    })
+}
+
+/// A line fitted to points.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Line {
+    /// Its slope.
+    pub slope: f64,
+    /// The standard error of the slope.
+    pub stderr: f64,
+    /// The smallest and largest abscissa.
+    pub range: (f64, f64),
+}
+
+/// The line of least squares through points (x, y) whose ordinates scatter alike and independently; none with fewer
+/// than three distinct abscissas.
+pub fn least_squares(points: &[(f64, f64)]) -> Option<Line> {
     let mut places: Vec<f64> = points.iter().map(|p| p.0).collect();
     places.sort_by(f64::total_cmp);
     places.dedup();
@@ -99,18 +124,14 @@ fn fit(spec: &SlopeSpec, plan: &Plan, records: &[Record]) -> Option<Slope> {
     let (x, y) = (mean(|p| p.0), mean(|p| p.1));
     let sxx: f64 = points.iter().map(|p| (p.0 - x).powi(2)).sum();
     let sxy: f64 = points.iter().map(|p| (p.0 - x) * (p.1 - y)).sum();
-    let measured = sxy / sxx;
+    let slope = sxy / sxx;
     let rest: f64 = points
         .iter()
-        .map(|p| (p.1 - y - measured * (p.0 - x)).powi(2))
+        .map(|p| (p.1 - y - slope * (p.0 - x)).powi(2))
         .sum();
-    // With so many draws Student's factor is the normal one.
-    let half_width = 1.96 * (rest / (n - 2.0) / sxx).sqrt();
-    Some(Slope {
-        spec: spec.clone(),
-        measured,
-        half_width,
-        range: (first.exp(), last.exp()),
-        draws: points.len(),
+    Some(Line {
+        slope,
+        stderr: (rest / (n - 2.0) / sxx).sqrt(),
+        range: (*first, *last),
     })
 }

@@ -2,6 +2,7 @@
 
 mod analyze;
 mod bench;
+mod claims;
 mod reproduce;
 mod run;
 mod schema;
@@ -12,6 +13,7 @@ use clap::{Parser, Subcommand};
 
 pub use analyze::Analyze;
 pub use bench::Bench;
+pub use claims::ClaimsArgs;
 pub use reproduce::Reproduce;
 pub use run::RunArgs;
 
@@ -30,6 +32,8 @@ enum Command {
     Run(RunArgs),
     /// Reproduce a published experiment.
     Reproduce(Reproduce),
+    /// Measure every claim of the theory, each beside a counter-claim that the same rule must reject.
+    Claims(ClaimsArgs),
     /// Tell what giant steps can and cannot learn of a target.
     Analyze(Analyze),
     /// Time one step, as a share of the peak that is measured in the same run.
@@ -63,6 +67,7 @@ impl Cli {
         let done = match self.command {
             Command::Run(args) => args.execute(),
             Command::Reproduce(args) => args.execute(),
+            Command::Claims(args) => args.execute(),
             Command::Analyze(args) => args.execute(),
             Command::Bench(args) => args.execute(),
             Command::Schema => schema::execute(),
