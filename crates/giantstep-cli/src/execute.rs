@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use giantstep::batch::{Context, Direct, InLaw};
 use giantstep::cost::{Cost, EngineKind, cheaper, cost};
+use giantstep::metrics::Measurement;
 use giantstep::real::Real;
 use giantstep::run::{Outcome, Run, run};
 use giantstep::spec::{Checked, EngineChoice, Precision, SaveWeights};
@@ -251,7 +252,8 @@ fn simulate(point: &Point, engine: EngineKind, seed: u64, context: Context<'_>) 
 }
 
 impl Results {
-    fn keep(&mut self, index: usize, point: &Point, seed: u64, run: Run) {
+    /// Adds what one seed of a point has measured.
+    pub(crate) fn record(&mut self, point: &Point, seed: u64, measurements: &[Measurement]) {
         let experiment = &point.checked.experiment;
         let axes: Vec<(String, f64)> = point
             .settings
@@ -264,7 +266,7 @@ impl Results {
             })
             .map(|setting| (setting.key.clone(), setting.number()))
             .collect();
-        let records = run.measurements.iter().map(|measured| Record {
+        let records = measurements.iter().map(|measured| Record {
             seed,
             n: experiment.protocol.batch as f64,
             d: experiment.protocol.dimension as f64,
@@ -280,6 +282,10 @@ impl Results {
             axes: axes.clone(),
         });
         self.records.extend(records);
+    }
+
+    fn keep(&mut self, index: usize, point: &Point, seed: u64, run: Run) {
+        self.record(point, seed, &run.measurements);
         match failure(&run.outcome) {
             None => self.completed += 1,
             Some(reason) => {

@@ -2,7 +2,7 @@
 //!
 //! For n, p, d of one order, the ridge readout cannot tell random features `sigma(<w_i, x>)` from linear functions of
 //! the input plus independent Gaussian noise, nor the target from its linear part plus noise: *Gaussian equivalence*.
-//! A giant step gives all weights a common direction u, along which the features are far from linear, and the
+//! A giant step gives all weights a common direction, along which the features are far from linear, and the
 //! equivalence fails. It holds again given the projections `kappa = U x` on what the step has found: *conditional
 //! Gaussian equivalence*, with coefficients that depend on kappa. [`Equivalence`] measures all three on the same
 //! weights and inputs. THEORY.md (30) to (32).
