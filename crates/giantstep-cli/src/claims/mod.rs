@@ -1,6 +1,6 @@
 //! The ledger of claims: each claim of the theory is an experiment that can fail.
 //!
-//! A claim file under `experiments/claims` is an experiment file with a `[claim]` section ([`spec`]): numbers that
+//! A claim file under `experiments/claims` is an experiment file with a `[claim]` section (`spec.rs`): numbers that
 //! are made of the draws ([`Statistic`]), what they should be, and the [`Rule`] that decides. Every check has a
 //! counter-claim, such as a wrong exponent or a wrong direction, and passes only if the same rule rejects it.
 

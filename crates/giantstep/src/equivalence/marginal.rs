@@ -147,20 +147,22 @@ mod tests {
     use crate::expr::Link;
     use crate::labels::{Labels, RemovedPart, Target};
 
-    /// Neurons that share an axis and are orthogonal across it: then the covariance is exact, and samples have it.
+    /// Neurons that share an axis and are orthogonal across it, and a label that is linear in what else they see: then
+    /// the covariance is exact, and samples have it.
     #[test]
     fn samples_have_the_mean_and_covariance() {
         const SAMPLES: usize = 1 << 19;
         let weights = [
-            [1.3, 0.8, 0.0, 0.0],
-            [-0.7, 0.0, 1.1, 0.0],
-            [0.4, 0.0, 0.0, 0.5],
+            [1.3, 0.8, 0.0, 0.0, 0.0],
+            [-0.7, 0.0, 1.1, 0.0, 0.0],
+            [0.4, 0.0, 0.0, 0.5, 0.0],
         ];
-        let first: Directions = Mat::from_fn(3, 4, |i, j| weights[i][j]).into();
-        let axes: Directions = Mat::<f64>::identity(2, 4).into();
+        let first: Directions = Mat::from_fn(3, 5, |i, j| weights[i][j]).into();
+        let axes: Directions =
+            Mat::from_fn(3, 5, |k, j| f64::from(u8::from(j == [0, 1, 4][k]))).into();
         let target = Target {
-            link: Link::parse("z1 + z1*z2 + He2(z2)/2", None).unwrap(),
-            r: 2,
+            link: Link::parse("z1 + z1*z2 + He2(z3)/2", None).unwrap(),
+            r: 3,
             noise: 0.3,
         };
         let relu = Activation::parse("relu(x)").unwrap();
@@ -184,19 +186,19 @@ mod tests {
                 progress: &|_| {},
             },
         };
-        let axis = Mat::<f64>::identity(1, 4).into();
+        let axis = Mat::<f64>::identity(1, 5).into();
         let given = Conditional::new(features, axis).unwrap();
         let Marginal { mean, root } = Marginal::new(features, &given).unwrap();
         let covariance = &root * root.transpose();
-        let mut x = vec![0.0; 5 * SAMPLES];
+        let mut x = vec![0.0; 6 * SAMPLES];
         Stream::new(1, Role::Theory, 0, 0).fill_normal(&mut x);
         let vectors: Vec<[f64; 4]> = x
-            .as_chunks::<5>()
+            .as_chunks::<6>()
             .0
             .iter()
             .map(|x| {
-                let label = x[0] + x[0] * x[1] + (x[1] * x[1] - 1.0) / 2.0 + 0.3f64.sqrt() * x[4];
-                let field = |w: &[f64; 4]| w.iter().zip(x).map(|(w, x)| w * x).sum::<f64>();
+                let label = x[0] + x[0] * x[1] + (x[4] * x[4] - 1.0) / 2.0 + 0.3f64.sqrt() * x[5];
+                let field = |w: &[f64; 5]| w.iter().zip(x).map(|(w, x)| w * x).sum::<f64>();
                 let [a, b, c] = [0, 1, 2].map(|i| field(&weights[i]).max(0.0));
                 [label, a, b, c]
             })
