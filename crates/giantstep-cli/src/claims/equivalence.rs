@@ -16,7 +16,7 @@ use crate::plan::Plan;
 ///
 /// `test_error` is that of the network's features, `gaussian_error` that of their Gaussian equivalent, and after T > 0
 /// steps `conditional_error` that given the T leading spikes, `unrelated_error` given T random directions and
-/// `covariance_error` that of one Gaussian vector with the right covariance. THEORY.md (30) to (32).
+/// `covariance_error` that of one Gaussian vector with the right covariance. THEORY.md (34) to (36).
 pub(super) fn equivalence(plan: &Plan, stop: &AtomicBool) -> Results {
     let mut results = Results::default();
     for point in &plan.points {

@@ -19,7 +19,7 @@ const REACH: f64 = 7.0;
 ///
 /// `sigma(<w_i, x>)` becomes `mu0 + mu1 <w_i, x - U^T kappa> + mu* xi_i`, and the label
 /// `h + <tau, W* (x - U^T kappa)> + sqrt(v) xi`, with independent `xi ~ N(0, 1)` and coefficients that are functions of
-/// kappa. THEORY.md (30), (31).
+/// kappa. THEORY.md (34), (35).
 #[derive(Debug)]
 pub(super) struct Conditional {
     pub known: Directions,

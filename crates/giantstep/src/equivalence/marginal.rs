@@ -13,7 +13,7 @@ use crate::theory::expectation::Shape;
 /// `(label, features) = mean + L xi`, `xi ~ N(0, I_{p+1})`, with the first two moments of a [`Conditional`] model.
 ///
 /// The mean of feature i is `E mu0_i`, the covariance of two `Cov(mu0_i, mu0_j) + E[mu1_i mu1_j] <w_i, P w_j>`, P the
-/// projector across U, plus `E mu*_i^2` on the diagonal. THEORY.md (32).
+/// projector across U, plus `E mu*_i^2` on the diagonal. THEORY.md (36).
 #[derive(Debug)]
 pub(super) struct Marginal {
     mean: Vec<f64>,

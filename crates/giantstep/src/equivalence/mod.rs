@@ -5,7 +5,7 @@
 //! A giant step gives all weights a common direction, along which the features are far from linear, and the
 //! equivalence fails. It holds again given the projections `kappa = U x` on what the step has found: *conditional
 //! Gaussian equivalence*, with coefficients that depend on kappa. [`Equivalence`] measures all three on the same
-//! weights and inputs. THEORY.md (30) to (32).
+//! weights and inputs. THEORY.md (34) to (36).
 
 mod conditional;
 mod marginal;
@@ -128,7 +128,7 @@ impl Equivalence<'_> {
     /// network's errors are those of [`run`] with a fresh readout batch of the same size.
     /// Cost beside the steps: `O((n + n_test) p (d + p))` flops for each model, 150 activations a point of its tables
     /// and, with directions, a link on up to 4096 points a sample; `O(min(p, d)^2 max(p, d))` for singular vectors.
-    /// Regime: `n, p = Theta(d)`, steps on `Theta(d)` samples. THEORY.md (30) to (32).
+    /// Regime: `n, p = Theta(d)`, steps on `Theta(d)` samples. THEORY.md (34) to (36).
     ///
     /// # Errors
     /// [`EquivalenceError`], with the reason.
