@@ -244,8 +244,10 @@ fn compute(
     let (records, ending) = match &run {
         Ok(run) => match failure(&run.outcome) {
             Some((FailureKind::Dropped, _)) => return Ok(Computed::Dropped(Box::new(run.clone()))),
-            Some((FailureKind::Failed, reason)) => (records(job, run), Ending::Failed(reason)),
-            None => (records(job, run), Ending::Completed),
+            Some((FailureKind::Failed, reason)) => {
+                (records(job, &run.measurements), Ending::Failed(reason))
+            }
+            None => (records(job, &run.measurements), Ending::Completed),
         },
         Err(reason) => (Vec::new(), Ending::Failed(reason.clone())),
     };
@@ -286,7 +288,7 @@ pub fn collect(
             };
             results.keep(job, entry.records, reason);
         } else if let Some((_, run)) = half {
-            results.keep(job, records(job, run), failure(&run.outcome));
+            results.keep(job, records(job, &run.measurements), failure(&run.outcome));
         }
     }
     results.interrupted =

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use giantstep::batch::{Context, Direct, InLaw};
 use giantstep::cost::{Cost, EngineKind, cheaper, cost};
+use giantstep::metrics::Measurement;
 use giantstep::ranks::Alone;
 use giantstep::real::Real;
 use giantstep::run::{Outcome, Run, run};
@@ -271,7 +272,7 @@ pub fn execute(plan: &Plan, stop: &AtomicBool) -> Result<Results, ExecuteError> 
         let job = &jobs[number];
         let records = run
             .as_ref()
-            .map(|run| records(job, run))
+            .map(|run| records(job, &run.measurements))
             .unwrap_or_default();
         let reason = run.map_or_else(
             |reason| Some((FailureKind::Failed, reason)),
@@ -306,10 +307,10 @@ pub fn simulate(job: &Job<'_>, context: Context<'_>) -> Result<Run, String> {
     })
 }
 
-/// The numbers of a run, without the columns of a sweep.
-pub fn records(job: &Job<'_>, run: &Run) -> Vec<Record> {
+/// What a run has measured as rows of a table, without the columns of a sweep.
+pub fn records(job: &Job<'_>, measurements: &[Measurement]) -> Vec<Record> {
     let experiment = &job.point.checked.experiment;
-    let records = run.measurements.iter().map(|measured| Record {
+    let records = measurements.iter().map(|measured| Record {
         seed: job.seed,
         n: experiment.protocol.batch as f64,
         d: experiment.protocol.dimension as f64,

@@ -1,7 +1,7 @@
 //! Errors on samples that training has not seen.
 
 use crate::batch::{Engine, Interrupted, Panel, Sweep};
-use crate::readout::{Features, Readout};
+use crate::readout::{Readout, Samples};
 use crate::real::Real;
 
 /// Mean squared errors `E (y - f)^2` (no 1/2) on one batch of test samples.
@@ -15,7 +15,7 @@ pub struct Errors {
     pub label_variance: f64,
 }
 
-/// Measures readouts on the first layer of `samples`; what was removed from the labels is added to predictions.
+/// Measures readouts on the features of `samples`; what was removed from the labels is added to predictions.
 ///
 /// The labels carry their noise, so a perfect readout has its variance as error. One pass, `2 n q p` flops and `n p`
 /// activations, whatever the number of readouts.
@@ -24,23 +24,19 @@ pub struct Errors {
 /// [`Interrupted`] when the end of the work was asked for.
 pub fn errors<E: Engine>(
     readouts: &[Readout],
-    samples: Features<'_>,
+    samples: impl Samples,
     engine: &mut E,
     batch: &mut E::Batch,
 ) -> Result<Errors, Interrupted> {
-    let p = samples.first.rows();
+    let p = samples.width();
     let scale = 1.0 / (p as f64).sqrt();
     let visit = |panel: &mut Panel<'_, E::Real>| {
-        let zero = E::Real::from_f64(0.0);
-        let mut labels = vec![zero; panel.rows];
-        samples.labels.write(samples.id, panel, p, &mut labels);
+        let mut labels = samples.labels(panel);
         for y in &labels {
             panel.sums[0] += y.to_f64();
             panel.sums[1] += y.to_f64() * y.to_f64();
         }
-        samples
-            .removed
-            .subtract(panel, p + samples.labels.target.r, &mut labels);
+        samples.remove(panel, &mut labels);
         let mut residuals: Vec<Vec<E::Real>> = readouts
             .iter()
             .map(|readout| {
@@ -48,12 +44,11 @@ pub fn errors<E: Engine>(
                 labels.iter().map(|y| *y - intercept).collect()
             })
             .collect();
-        let mut column = vec![zero; panel.rows];
+        samples.activations(panel);
         for i in 0..p {
-            samples.activation.value_column(panel.field(i), &mut column);
             for (readout, residual) in readouts.iter().zip(&mut residuals) {
                 let weight = E::Real::from_f64(readout.weights[i] * scale);
-                for (error, value) in residual.iter_mut().zip(&column) {
+                for (error, value) in residual.iter_mut().zip(panel.field(i)) {
                     *error -= weight * *value;
                 }
             }
@@ -71,8 +66,8 @@ pub fn errors<E: Engine>(
         coefficients: 0,
         sums: 2 + readouts.len(),
     };
-    let sums = engine.sweep(batch, sweep, &visit, samples.context)?.sums;
-    let n = samples.rows as f64;
+    let sums = engine.sweep(batch, sweep, &visit, samples.context())?.sums;
+    let n = samples.rows() as f64;
     let label_mean = sums[0] / n;
     Ok(Errors {
         readouts: sums[2..].iter().map(|sum| sum / n).collect(),

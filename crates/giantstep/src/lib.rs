@@ -50,6 +50,7 @@
 //!   stage, errors, what is recorded. Written once, for any engine.
 //! - [`batch`]: the waist. An [`batch::Engine`] answers the one question that training asks of a batch:
 //!   [`batch::Direct`] with explicit coordinates, [`batch::InLaw`] with the same law at a cost without d.
+//! - [`equivalence`]: the readout on features and on what is to be equivalent to them.
 //! - [`directions`]: vectors of R^d whatever the engine.
 //! - [`expr`], [`activation`], [`hermite`]: links and activations as typed text, with derivatives and Hermite
 //!   coefficients.
@@ -73,6 +74,7 @@ mod columns;
 pub mod cost;
 pub mod directions;
 pub mod elementary;
+pub mod equivalence;
 pub mod evaluate;
 pub mod expr;
 pub mod hermite;

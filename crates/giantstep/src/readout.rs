@@ -102,28 +102,78 @@ pub struct Features<'a> {
     pub context: Context<'a>,
 }
 
-impl Features<'_> {
-    pub(crate) fn directions(&self) -> Directions {
+/// Rows of features and labels: what a readout is fitted and tested on.
+pub trait Samples: Sync {
+    /// The number p of features.
+    fn width(&self) -> usize;
+
+    /// The number n of rows.
+    fn rows(&self) -> u64;
+
+    /// Whether to stop, and whom to tell.
+    fn context(&self) -> Context<'_>;
+
+    /// The vectors along which fields are needed, at least p.
+    fn directions(&self) -> Directions;
+
+    /// The labels of a panel, to be asked for before [`Samples::activations`].
+    fn labels<T: Real>(&self, panel: &Panel<'_, T>) -> Vec<T>;
+
+    /// Subtracts from labels what is removed before a fit and added back at prediction.
+    fn remove<T: Real>(&self, panel: &Panel<'_, T>, labels: &mut [T]);
+
+    /// Replaces the first p fields of a panel by `sqrt(p) phi`.
+    fn activations<T: Real>(&self, panel: &mut Panel<'_, T>);
+}
+
+impl Samples for Features<'_> {
+    fn width(&self) -> usize {
+        self.first.rows()
+    }
+
+    fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    fn context(&self) -> Context<'_> {
+        self.context
+    }
+
+    fn directions(&self) -> Directions {
         Directions::stack(&[self.first, self.labels.directions, &self.removed.linear])
     }
 
-    /// Replaces the pre-activations of a panel by `sigma(.) / sqrt p` and returns its labels.
-    fn prepare<T: Real>(&self, panel: &mut Panel<'_, T>) -> Vec<T> {
-        let p = self.first.rows();
+    fn labels<T: Real>(&self, panel: &Panel<'_, T>) -> Vec<T> {
         let mut labels = vec![T::from_f64(0.0); panel.rows];
-        self.labels.write(self.id, panel, p, &mut labels);
-        self.removed
-            .subtract(panel, p + self.labels.target.r, &mut labels);
-        let scale = T::from_f64(1.0 / (p as f64).sqrt());
-        let mut column = vec![T::from_f64(0.0); panel.rows];
-        for i in 0..p {
-            self.activation.value_column(panel.field(i), &mut column);
-            for (out, value) in panel.field_mut(i).iter_mut().zip(&column) {
-                *out = scale * *value;
-            }
-        }
+        self.labels.write(self.id, panel, self.width(), &mut labels);
         labels
     }
+
+    fn remove<T: Real>(&self, panel: &Panel<'_, T>, labels: &mut [T]) {
+        let first = self.width() + self.labels.target.r;
+        self.removed.subtract(panel, first, labels);
+    }
+
+    fn activations<T: Real>(&self, panel: &mut Panel<'_, T>) {
+        let mut column = vec![T::from_f64(0.0); panel.rows];
+        for i in 0..self.width() {
+            self.activation.value_column(panel.field(i), &mut column);
+            panel.field_mut(i).copy_from_slice(&column);
+        }
+    }
+}
+
+/// Replaces the first p fields of a panel by `phi` and returns its labels, less what is removed from them.
+fn prepare<T: Real>(samples: &impl Samples, panel: &mut Panel<'_, T>) -> Vec<T> {
+    let mut labels = samples.labels(panel);
+    samples.remove(panel, &mut labels);
+    samples.activations(panel);
+    let p = samples.width();
+    let scale = T::from_f64(1.0 / (p as f64).sqrt());
+    for value in &mut panel.fields[..p * panel.rows] {
+        *value = scale * *value;
+    }
+    labels
 }
 
 /// The moments that a ridge fit needs, centred if there is an intercept.
@@ -144,12 +194,12 @@ struct Moments {
 /// [`RidgeError`] if the features are not finite, or if the end of the work was asked for.
 pub fn fit<E: Engine>(
     params: &RidgeParams,
-    features: Features<'_>,
+    features: impl Samples,
     engine: &mut E,
     batch: &mut E::Batch,
 ) -> Result<(Vec<Fitted>, RidgeInfo), RidgeError> {
-    let p = features.first.rows();
-    let moments = moments(params.intercept, features, engine, batch)?;
+    let p = features.width();
+    let moments = moments(params.intercept, &features, engine, batch)?;
     let failed = || RidgeError::NotFinite { width: p };
     if !moments.cross.iter().all(|value| value.is_finite()) {
         return Err(failed());
@@ -177,7 +227,7 @@ pub fn fit<E: Engine>(
             let spectrum = Spectrum::of(&moments, E::Real::EPSILON).ok_or_else(failed)?;
             let errors = leave_one_out(
                 params.intercept,
-                features,
+                &features,
                 &moments,
                 &spectrum,
                 ridges,
@@ -275,13 +325,13 @@ impl Spectrum {
 
 fn moments<E: Engine>(
     intercept: Intercept,
-    features: Features<'_>,
+    features: &impl Samples,
     engine: &mut E,
     batch: &mut E::Batch,
 ) -> Result<Moments, Interrupted> {
-    let p = features.first.rows();
+    let p = features.width();
     let visit = |panel: &mut Panel<'_, E::Real>| {
-        let labels = features.prepare(panel);
+        let labels = prepare(features, panel);
         let rows = panel.rows;
         let phi = MatRef::from_column_major_slice(&panel.fields[..rows * p], rows, p);
         let (gram, rest) = panel.sums.split_at_mut(p * p);
@@ -320,8 +370,8 @@ fn moments<E: Engine>(
         coefficients: 0,
         sums: p * p + 2 * p + 1,
     };
-    let sums = engine.sweep(batch, sweep, &visit, features.context)?.sums;
-    let n = features.rows as f64;
+    let sums = engine.sweep(batch, sweep, &visit, features.context())?.sums;
+    let n = features.rows() as f64;
     let (feature_mean, label_mean) = match intercept {
         Intercept::Without => (vec![0.0; p], 0.0),
         Intercept::With => {
@@ -353,15 +403,15 @@ fn moments<E: Engine>(
 /// `h = [1/n] + sum u_j^2 / (s_j + lambda)` and the left-out residual is the residual over `1 - h`.
 fn leave_one_out<E: Engine>(
     intercept: Intercept,
-    features: Features<'_>,
+    features: &impl Samples,
     moments: &Moments,
     spectrum: &Spectrum,
     ridges: &[f64],
     engine: &mut E,
     batch: &mut E::Batch,
 ) -> Result<Vec<f64>, Interrupted> {
-    let p = features.first.rows();
-    let n = features.rows as f64;
+    let p = features.width();
+    let n = features.rows() as f64;
     let Spectrum {
         vectors, rotated, ..
     } = spectrum;
@@ -382,7 +432,7 @@ fn leave_one_out<E: Engine>(
         })
         .collect();
     let visit = |panel: &mut Panel<'_, E::Real>| {
-        let labels = features.prepare(panel);
+        let labels = prepare(features, panel);
         let rows = panel.rows;
         panel.scratch.resize(rows * p, E::Real::from_f64(0.0));
         matmul(
@@ -419,6 +469,6 @@ fn leave_one_out<E: Engine>(
         coefficients: 0,
         sums: shrink.len(),
     };
-    let sums = engine.sweep(batch, sweep, &visit, features.context)?.sums;
+    let sums = engine.sweep(batch, sweep, &visit, features.context())?.sums;
     Ok(sums.into_iter().map(|sum| sum / n).collect())
 }

@@ -52,7 +52,7 @@ const fn arxiv(key: &'static str, authors: &'static str, title: &'static str) ->
 }
 
 /// All papers, those of the project's subject first.
-pub const REFERENCES: [Reference; 23] = [
+pub const REFERENCES: [Reference; 25] = [
     arxiv(
         "2305.18270",
         "Yatin Dandi and Florent Krzakala and Bruno Loureiro and Luca Pesce and Ludovic Stephan",
@@ -132,6 +132,16 @@ pub const REFERENCES: [Reference; 23] = [
         "2101.10588",
         "Song Mei and Theodor Misiakiewicz and Andrea Montanari",
         "Generalization error of random features and kernel methods: hypercontractivity and kernel matrix concentration",
+    ),
+    arxiv(
+        "1908.05355",
+        "Song Mei and Andrea Montanari",
+        "The generalization error of random features regression: Precise asymptotics and double descent curve",
+    ),
+    arxiv(
+        "2006.14709",
+        "Sebastian Goldt and Bruno Loureiro and Galen Reeves and Florent Krzakala and Marc Mézard and Lenka Zdeborová",
+        "The Gaussian equivalence of generative models for learning with shallow neural networks",
     ),
     arxiv(
         "2009.07669",

@@ -1,9 +1,10 @@
 //! The ledger of claims: each claim of the theory is an experiment that can fail.
 //!
-//! A claim file under `experiments/claims` is an experiment file with a `[claim]` section ([`spec`]): numbers that
+//! A claim file under `experiments/claims` is an experiment file with a `[claim]` section (`spec.rs`): numbers that
 //! are made of the draws ([`Statistic`]), what they should be, and the [`Rule`] that decides. Every check has a
 //! counter-claim, such as a wrong exponent or a wrong direction, and passes only if the same rule rejects it.
 
+mod equivalence;
 mod expected;
 pub mod page;
 mod rule;
@@ -40,7 +41,7 @@ macro_rules! claim {
 }
 
 /// Name and text of every claim file.
-pub const CLAIMS: [(&str, &str); 15] = [
+pub const CLAIMS: [(&str, &str); 16] = [
     claim!("no-alignment"),
     claim!("one-direction"),
     claim!("several-directions"),
@@ -53,6 +54,7 @@ pub const CLAIMS: [(&str, &str); 15] = [
     claim!("kernel-floor"),
     claim!("subspace-floor"),
     claim!("crossover"),
+    claim!("gaussian-equivalence"),
     claim!("reuse"),
     claim!("batch-size"),
     claim!("symmetric-pairs"),
@@ -135,8 +137,10 @@ pub fn measure(claim: &Claim, stop: &AtomicBool) -> Result<Entry, ClaimError> {
         message,
     };
     let results: Results = match claim.section.measurement {
-        Measurement::Training => execute(&claim.plan, stop).map_err(|e| failed(e.to_string()))?,
-    };
+        Measurement::Training => execute(&claim.plan, stop),
+        Measurement::Equivalence => equivalence::equivalence(&claim.plan, stop),
+    }
+    .map_err(|error| failed(error.to_string()))?;
     if results.interrupted {
         return Err(failed("interrupted".to_owned()));
     }
@@ -243,6 +247,17 @@ fn decide(
             let entries: Vec<String> = along.iter().map(f64::to_string).collect();
             (
                 format!("of ({})", entries.join(", ")),
+                predicted,
+                estimate(statistic, &other)?,
+            )
+        }
+        Counter::Control(Control::Metric(metric)) => {
+            let other = Pick {
+                metric: metric.clone(),
+                ..of.clone()
+            };
+            (
+                format!("of {metric}"),
                 predicted,
                 estimate(statistic, &other)?,
             )

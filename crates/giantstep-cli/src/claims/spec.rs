@@ -32,6 +32,9 @@ pub enum Measurement {
     /// The runs of the experiment file.
     #[default]
     Training,
+    /// The readout after the last step on the network's features, and on Gaussian ones: see
+    /// [`giantstep::equivalence`].
+    Equivalence,
 }
 
 /// One number, what it should be, and what it must not be.
@@ -105,7 +108,7 @@ pub enum Source {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(
     untagged,
-    expecting = "expected a value as in `predicted`, \"reversed\", { at = \"title\" } or { along = [...] }"
+    expecting = "expected a value as in `predicted`, \"reversed\", { at = \"title\" }, { along = [...] } or { metric = \"name\" }"
 )]
 pub enum Counter {
     /// Another measurement, of which the claim should not hold.
@@ -122,6 +125,8 @@ pub enum Control {
     At(String),
     /// Another direction.
     Along(Vec<f64>),
+    /// Another metric.
+    Metric(String),
     /// The opposite order: the sign of a difference.
     Reversed,
 }

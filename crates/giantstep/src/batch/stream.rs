@@ -26,6 +26,10 @@ pub enum Role {
     Ledger(Purpose),
     /// Samples of an expectation in a prediction.
     Theory,
+    /// The noise of features and labels that replace those of a batch.
+    Equivalent(Purpose),
+    /// Directions that know nothing of the target.
+    Random,
 }
 
 impl Role {
@@ -36,9 +40,11 @@ impl Role {
             Role::SecondLayer => 3,
             Role::Frame => 4,
             Role::Theory => 5,
+            Role::Random => 6,
             Role::Batch(purpose) => 16 + purpose.tag(),
             Role::Noise(purpose) => 32 + purpose.tag(),
             Role::Ledger(purpose) => 48 + purpose.tag(),
+            Role::Equivalent(purpose) => 64 + purpose.tag(),
         }
     }
 }

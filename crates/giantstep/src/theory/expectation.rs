@@ -4,6 +4,7 @@ use crate::batch::{Role, Stream};
 use crate::expr::{Expr, Function, Link, Operator};
 use crate::hermite::{Rule, composite, gauss_hermite, kink_points};
 use crate::reduce::tree_sum;
+use crate::theory::table::Table;
 
 use std::num::NonZeroUsize;
 
@@ -14,7 +15,7 @@ const BLOCK: usize = 512;
 
 /// The points at which an expectation is evaluated.
 #[derive(Debug, Clone)]
-pub(super) enum Points {
+pub(crate) enum Points {
     /// The product of one rule for each variable.
     Tensor(Vec<Rule>),
     /// Draws of this many variables.
@@ -35,7 +36,7 @@ impl Points {
     }
 
     /// The number of points.
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         match self {
             Points::Tensor(rules) => rules.iter().map(|rule| rule.nodes.len()).product(),
             Points::Sampled { count, .. } => *count,
@@ -58,26 +59,31 @@ impl Points {
         let count = self.count();
         tree_sum(count.div_ceil(BLOCK), length, |block, sums| {
             let first = block * BLOCK;
-            let rows = BLOCK.min(count - first);
-            let mut weights = vec![1.0 / count as f64; rows];
-            let mut columns = vec![vec![0.0; rows]; self.variables()];
-            match self {
-                Points::Tensor(rules) => {
-                    weights.fill(1.0);
-                    for row in 0..rows {
-                        let mut index = first + row;
-                        for (rule, column) in rules.iter().zip(&mut columns) {
-                            let node = index % rule.nodes.len();
-                            index /= rule.nodes.len();
-                            column[row] = rule.nodes[node];
-                            weights[row] *= rule.weights[node];
-                        }
-                    }
-                }
-                Points::Sampled { seed, .. } => spread_normals(*seed, first, &mut columns),
-            }
+            let (columns, weights) = self.listed(first, BLOCK.min(count - first));
             visit(&columns, &weights, sums);
         })
+    }
+
+    /// The points from `first` on as columns, one for each variable, and their weights.
+    pub(crate) fn listed(&self, first: usize, rows: usize) -> (Vec<Vec<f64>>, Vec<f64>) {
+        let mut weights = vec![1.0 / self.count() as f64; rows];
+        let mut columns = vec![vec![0.0; rows]; self.variables()];
+        match self {
+            Points::Tensor(rules) => {
+                weights.fill(1.0);
+                for row in 0..rows {
+                    let mut index = first + row;
+                    for (rule, column) in rules.iter().zip(&mut columns) {
+                        let node = index % rule.nodes.len();
+                        index /= rule.nodes.len();
+                        column[row] = rule.nodes[node];
+                        weights[row] *= rule.weights[node];
+                    }
+                }
+            }
+            Points::Sampled { seed, .. } => spread_normals(*seed, first, &mut columns),
+        }
+        (columns, weights)
     }
 }
 
@@ -156,7 +162,7 @@ fn truncated(rule: Rule) -> Rule {
 
 /// The shape of a link, as far as quadrature needs it.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Shape {
+pub(crate) enum Shape {
     /// A polynomial of this degree.
     Polynomial(usize),
     /// No kinks.
@@ -168,7 +174,7 @@ pub(super) enum Shape {
 }
 
 impl Shape {
-    pub(super) fn of(link: &Link) -> Self {
+    pub(crate) fn of(link: &Link) -> Self {
         let expr = link.expr();
         if let Some(degree) = expr.polynomial_degree() {
             return Shape::Polynomial(degree as usize);
@@ -206,7 +212,7 @@ impl Shape {
     }
 
     /// Points for expectations of `g^2 He_k` and `g He_k` with `k <= order`; at most about `budget`, else sampled.
-    pub(super) fn points(&self, r: usize, order: usize, budget: usize, seed: u64) -> Points {
+    pub(crate) fn points(&self, r: usize, order: usize, budget: usize, seed: u64) -> Points {
         let per_variable = (budget as f64).powf(1.0 / r.max(1) as f64);
         let fits = |rules: &[Rule]| {
             let sizes = rules.iter().map(|rule| rule.nodes.len() as f64);
@@ -325,21 +331,17 @@ impl Local {
 
 /// A table of [`Local`] averages at one variance, as functions of s.
 #[derive(Debug, Clone)]
-pub(super) struct Smoothed {
-    low: f64,
-    step: f64,
-    rows: Vec<[f64; FIELDS]>,
-}
+pub(super) struct Smoothed(Table<FIELDS>);
 
 /// The kinks of an activation and its two columns.
 #[derive(Debug, Clone)]
-pub(super) struct Sigma<'a> {
+pub(crate) struct Sigma<'a> {
     pub activation: &'a crate::activation::Activation,
     pub kinks: Vec<f64>,
 }
 
 impl<'a> Sigma<'a> {
-    pub(super) fn new(activation: &'a crate::activation::Activation) -> Self {
+    pub(crate) fn new(activation: &'a crate::activation::Activation) -> Self {
         Self {
             activation,
             kinks: kink_points(activation.expr()),
@@ -361,7 +363,7 @@ impl<'a> Sigma<'a> {
     }
 
     /// `E h(sigma(s + sqrt(variance) x), sigma'(...), sqrt(variance) x)` for several h.
-    pub(super) fn average<const N: usize>(
+    pub(crate) fn average<const N: usize>(
         &self,
         s: f64,
         variance: f64,
@@ -406,47 +408,20 @@ impl<'a> Sigma<'a> {
 
     /// The table for `|s| <= reach`; none if it were too large, because the variance is too small.
     pub(super) fn smoothed(&self, variance: f64, reach: f64) -> Option<Smoothed> {
-        const MOST: f64 = 300_000.0;
         let step = variance.sqrt() / 16.0;
-        let half = (reach / step).ceil() + 3.0;
-        // A step of zero has a table of infinite length.
-        if half.is_nan() || 2.0 * half >= MOST {
-            return None;
-        }
-        let low = -half * step;
-        let rows = (0..=2 * half as usize)
-            .map(|j| self.local(low + j as f64 * step, variance))
-            .collect();
-        Some(Smoothed { low, step, rows })
+        Table::new(reach, step, |s| self.local(s, variance)).map(Smoothed)
     }
 }
 
 impl Smoothed {
     /// The table covers `|s|` up to here.
     pub(super) fn reach(&self) -> f64 {
-        -self.low - 4.0 * self.step
+        self.0.reach()
     }
 
-    /// The averages about s, by interpolation of degree five; s is clamped to the table.
+    /// The averages about s.
     pub(super) fn at(&self, s: f64) -> Local {
-        let place = ((s - self.low) / self.step).clamp(2.0, self.rows.len() as f64 - 4.0);
-        let first = place as usize - 2;
-        let x = place - first as f64;
-        let mut values = [0.0; FIELDS];
-        // Lagrange weights on the nodes 0, ..., 5.
-        const SCALE: [f64; 6] = [-120.0, 24.0, -12.0, 12.0, -24.0, 120.0];
-        for (j, row) in self.rows[first..first + 6].iter().enumerate() {
-            let mut weight = 1.0 / SCALE[j];
-            for k in 0..6 {
-                if k != j {
-                    weight *= x - k as f64;
-                }
-            }
-            for (value, entry) in values.iter_mut().zip(row) {
-                *value += weight * entry;
-            }
-        }
-        Local::from_array(values)
+        Local::from_array(self.0.at(s))
     }
 }
 

@@ -11,7 +11,7 @@
 
 mod averages;
 pub mod bounded_width;
-mod expectation;
+pub(crate) mod expectation;
 mod mirrored;
 pub mod one_step;
 pub mod population;
@@ -21,6 +21,7 @@ pub mod reuse;
 mod sampler;
 mod shared;
 pub mod state_equations;
+pub(crate) mod table;
 
 pub use predict::{
     Absent, Floor, FloorKind, Prediction, Predictions, Spread, Status, floors, predict,
