@@ -308,6 +308,56 @@ fn shards_share_a_folder_and_repeat_nothing() {
     on_folder(&Toy::new(TOY), "worker", &[], 2);
 }
 
+/// Both at once, on all runs: what one computes the other leaves.
+#[test]
+fn two_processes_at_once_do_not_repeat_work() {
+    use std::process::{Command, Stdio};
+
+    let toy = Toy::new(TOY);
+    let overrides = [
+        LONGER,
+        "run.seeds=20",
+        "protocol.dimension=300",
+        "network.width=40",
+    ];
+    let mut arguments = toy.arguments(&overrides);
+    arguments[0] = "prepare".to_owned();
+    assert!(
+        giantstep()
+            .args(arguments)
+            .output()
+            .expect("a process")
+            .status
+            .success()
+    );
+    let workers = [0, 1].map(|_| {
+        Command::new(assert_cmd::cargo::cargo_bin!("giantstep"))
+            .arg("worker")
+            .arg(toy.path("out"))
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("a process")
+    });
+    let computed = workers.map(|worker| {
+        let output = worker.wait_with_output().expect("an end");
+        assert!(output.status.success());
+        let said = text(&output.stderr).to_owned();
+        let before = said.split(" computed").next().expect("a summary");
+        before
+            .rsplit(' ')
+            .next()
+            .and_then(|count| count.parse::<u32>().ok())
+            .expect("a count")
+    });
+    assert_eq!(computed[0] + computed[1], 80, "{computed:?}");
+    assert!(
+        computed.iter().all(|count| *count > 0),
+        "not at once: {computed:?}"
+    );
+    on_folder(&toy, "collect", &[], 0);
+    assert!(table(&toy) == undisturbed(&overrides));
+}
+
 #[test]
 fn the_number_of_threads_changes_no_byte_of_the_table() {
     let one = undisturbed(&[SWEEP, "run.threads=1"]);
