@@ -2,8 +2,8 @@
 //!
 //! Needs root and the packages slurm-wlm and munge (`scripts/packages.sh`).
 //!
-//! Seen to catch: an array whose tasks all count from 0, a path with a space in a directive, a requeue that names the
-//! job of the whole array, a cancelled task that queues again.
+//! Seen to catch: arrays whose tasks all count from 0, a path with a space in a directive, a cancelled task that queues
+//! again.
 #![cfg(target_os = "linux")]
 
 mod common;
