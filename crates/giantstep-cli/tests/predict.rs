@@ -1,7 +1,4 @@
 //! Predictions of experiment files, beside measurements and alone, and the papers they rest on.
-//!
-//! Seen to catch: an overlay in the column of another point, a prediction compared with the other sign's mean, a comparison
-//! that counts a planted error of ten percent as finite size.
 
 mod common;
 

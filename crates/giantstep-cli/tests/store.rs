@@ -1,7 +1,4 @@
 //! Runs that are kept: found again, extended, never mixed; failures recorded and retried; damage named.
-//!
-//! Seen to catch: a name that forgets the seed, a changed ridge that is not noticed, a damaged run that is read, a
-//! failed run that is computed again unasked, a worker that does the runs of another shard.
 
 mod common;
 

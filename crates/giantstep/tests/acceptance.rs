@@ -195,8 +195,7 @@ fn three_steps_at_n_of_order_d() {
 
 #[test]
 fn overlaps_fluctuate_as_predicted() {
-    // One neuron after one step on z1, where earlier fluctuations are not amplified. Seen to fail without the sampling
-    // noise of the gradient.
+    // One neuron after one step on z1, where earlier fluctuations are not amplified.
     let (z, relu) = (link("z1"), activation("relu(x)"));
     let dimension = 2000.0;
     let found = Dynamics {

@@ -512,7 +512,6 @@ fn an_impossible_state_is_an_error() {
 
 #[test]
 fn symmetric_pairs_need_no_samples_for_their_first_step() {
-    // Seen to fail with the signs of mirrored drives exchanged in `power`.
     let (link, relu) = (link("z1 + z1*z2 + 1/2"), activation("relu(x)"));
     let weights = [1.0, 2.0, -2.0, -1.0];
     let population = Population::of_weights(&weights, Pairing::Symmetric);
