@@ -48,8 +48,8 @@ fn claims(file: &str, more: &[&str]) -> (std::process::Output, Toy) {
     (command.args(more).output().expect("a process"), toy)
 }
 
-// Seen to fail on a gradient without its noise (E[sigma'^2] E[y^2]/alpha left out) and on a second step taken on the
-// batch of the first.
+// Seen to fail where a claim does not hold: relu(x + 1) in the staircase (step 3: exponent -0.28, not 0), and sizes too
+// small for the limit in no-alignment (d from 100: -0.57, not -0.5).
 #[test]
 fn every_claim_passes_at_quick_sizes_and_its_counter_claims_are_rejected() {
     let stop = AtomicBool::new(false);

@@ -7,8 +7,9 @@ use giantstep::analysis::{AnalysisOptions, Report, analyze};
 use giantstep::expr::Formula;
 use giantstep::theory::{Predictions, predict};
 
+use super::pick::{Pick, title_number};
 use super::spec::{Expected, Number, Source};
-use super::statistic::{Pick, Statistic, title_number};
+use super::statistic::Statistic;
 use crate::plan::{Plan, Point};
 
 /// What theory says of the points of a plan; each point is worked out once.

@@ -1,12 +1,13 @@
 //! The ledger of claims: each claim of the theory is an experiment that can fail.
 //!
-//! A claim file under `experiments/claims` is an experiment file with a `[claim]` section (`spec.rs`): numbers that
+//! A claim file under `experiments/claims` is an experiment file with a `[claim]` section ([`Section`]): numbers that
 //! are made of the draws ([`Statistic`]), what they should be, and the [`Rule`] that decides. Every check has a
 //! counter-claim, such as a wrong exponent or a wrong direction, and passes only if the same rule rejects it.
 
 mod equivalence;
 mod expected;
 pub mod page;
+mod pick;
 mod rule;
 mod spec;
 mod statistic;
@@ -24,11 +25,12 @@ use crate::predicted::Predicted;
 use crate::report;
 use crate::table::{Record, Row};
 
+pub use pick::{Pick, Reduce};
 pub use rule::{Judgement, Rule, STANDARD_ERRORS, Verdict};
 pub use spec::{
     Check, Claim, ClaimError, Control, Counter, Expected, Measurement, Number, Section, Source,
 };
-pub use statistic::{Estimate, Pick, Reduce, Statistic};
+pub use statistic::{Estimate, Statistic};
 
 /// Name and text of a file under `experiments/claims`.
 macro_rules! claim {

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
+use super::pick::Pick;
 use super::rule::Rule;
-use super::statistic::{Pick, Statistic};
+use super::statistic::Statistic;
 use crate::plan::{Plan, PlanError, Scale};
 
 /// What must hold, and the checks that decide.

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use giantstep::faer::{Mat, Side};
 use serde::{Deserialize, Serialize};
 
+use super::pick::{Draw, Pick, Sizes};
 use crate::plan::Plan;
-use crate::plot::column_of;
 use crate::slope::least_squares;
 use crate::table::Record;
 
@@ -27,48 +26,6 @@ pub enum Statistic {
     Threshold(f64),
 }
 
-/// One number of each run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Pick {
-    /// The metric.
-    pub metric: String,
-    /// The step; the last if absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub step: Option<u32>,
-    /// The title of the points; all if absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub at: Option<String>,
-    /// The sign of the second layer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub group: Option<String>,
-    /// A vector in the coordinates of the target: its direction, not its length, counts.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub along: Vec<f64>,
-    /// The rank of a singular value.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rank: Option<u32>,
-    /// What is made of the values of single neurons, where it is not the recorded mean.
-    #[serde(default)]
-    pub neurons: Reduce,
-}
-
-/// What is made of the values of a run.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Reduce {
-    /// The mean that the run has recorded.
-    #[default]
-    Recorded,
-    /// The mean square over neurons.
-    MeanSquare,
-    /// The largest `|v_i + v_{p+1-i}|` over the largest `|v_i|`: 0 if mirrored neurons are opposite.
-    PairSum,
-    /// The share of the second eigenvalue in `(1/p) sum_i v_i v_i^T`, v_i in the coordinates of the target: 0 if
-    /// all neurons share a line.
-    SecondShare,
-}
-
 /// A number with its statistical error.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Estimate {
@@ -80,37 +37,6 @@ pub struct Estimate {
     pub draws: usize,
     /// The smallest and largest size of a fitted exponent.
     pub range: Option<(f64, f64)>,
-}
-
-/// The sizes of a draw.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Sizes {
-    /// Input dimension.
-    pub d: f64,
-    /// Batch.
-    pub n: f64,
-    /// Width.
-    pub p: f64,
-}
-
-impl Sizes {
-    fn key(self) -> [u64; 3] {
-        [self.d, self.n, self.p].map(f64::to_bits)
-    }
-
-    fn order(&self, other: &Self) -> std::cmp::Ordering {
-        let by_n = || self.n.total_cmp(&other.n);
-        let by_p = || self.p.total_cmp(&other.p);
-        self.d.total_cmp(&other.d).then_with(by_n).then_with(by_p)
-    }
-}
-
-/// One number of one run.
-#[derive(Debug, Clone, Copy)]
-struct Draw {
-    seed: u64,
-    sizes: Sizes,
-    value: f64,
 }
 
 impl Statistic {
@@ -261,164 +187,9 @@ fn paired(first: &[Draw], second: &[Draw]) -> Result<Vec<(f64, f64)>, String> {
     }
 }
 
-impl Pick {
-    /// One number for each run.
-    fn draws(&self, plan: &Plan, records: &[Record]) -> Result<Vec<Draw>, String> {
-        let wanted = self.at.as_deref().map(|title| title_number(plan, title));
-        let wanted = wanted.transpose()?;
-        let fits = |record: &&Record| {
-            record.metric == self.metric
-                && wanted.is_none_or(|number| column_of(record, "title") == Some(number))
-                && record.neuron.is_some() == (self.neurons != Reduce::Recorded)
-                && (self.group.is_none() || record.group == self.group)
-                && record.rank == self.rank
-        };
-        let chosen: Vec<&Record> = records.iter().filter(fits).collect();
-        let mut runs: Vec<(u64, Sizes, u32, Vec<&Record>)> = Vec::new();
-        for record in chosen {
-            if self.step.is_some_and(|step| record.step != step) {
-                continue;
-            }
-            let sizes = Sizes {
-                d: record.d,
-                n: record.n,
-                p: record.p as f64,
-            };
-            let same = |run: &&mut (u64, Sizes, u32, Vec<&Record>)| {
-                run.0 == record.seed && run.1.key() == sizes.key()
-            };
-            // The records of a run follow each other.
-            match runs.last_mut().filter(same) {
-                Some(run) if run.2 < record.step => {
-                    *run = (record.seed, sizes, record.step, vec![record]);
-                }
-                Some(run) => run.3.push(record),
-                None => runs.push((record.seed, sizes, record.step, vec![record])),
-            }
-        }
-        if runs.is_empty() {
-            return Err(format!("nothing was measured of {}", self.describe()));
-        }
-        runs.into_iter()
-            .map(|(seed, sizes, _, values)| {
-                let value = self.reduce(&values)?;
-                Ok(Draw { seed, sizes, value })
-            })
-            .collect()
-    }
-
-    /// One number from the records of one run.
-    fn reduce(&self, records: &[&Record]) -> Result<f64, String> {
-        let value = match self.neurons {
-            Reduce::Recorded => {
-                let values = self.projected(records)?;
-                values.iter().sum::<f64>() / values.len() as f64
-            }
-            Reduce::MeanSquare => {
-                let values = self.projected(records)?;
-                values.iter().map(|v| v * v).sum::<f64>() / values.len() as f64
-            }
-            Reduce::PairSum => {
-                let values = self.projected(records)?;
-                let largest = values.iter().fold(0.0, |most: f64, v| most.max(v.abs()));
-                let mirrored = values.iter().zip(values.iter().rev());
-                let sum = mirrored.map(|(a, b)| (a + b).abs()).fold(0.0, f64::max);
-                sum / largest
-            }
-            Reduce::SecondShare => {
-                let r = directions(records);
-                let values = by_direction(records, r);
-                let moment = Mat::from_fn(r, r, |i, j| {
-                    let products = values[i].iter().zip(&values[j]).map(|(a, b)| a * b);
-                    products.sum::<f64>()
-                });
-                let mut shares = moment
-                    .self_adjoint_eigenvalues(Side::Lower)
-                    .map_err(|_| "no eigenvalues of numbers that are not finite".to_owned())?;
-                shares.reverse();
-                let second = shares.get(1).ok_or("a second share needs two directions")?;
-                second / shares.iter().sum::<f64>()
-            }
-        };
-        Ok(value)
-    }
-
-    /// The values of single neurons or groups, along the direction if there is one.
-    fn projected(&self, records: &[&Record]) -> Result<Vec<f64>, String> {
-        if self.along.is_empty() {
-            return match records.iter().any(|record| record.direction.is_some()) {
-                true => Err(format!("{} needs `along`", self.metric)),
-                false => Ok(records.iter().map(|record| record.value).collect()),
-            };
-        }
-        let r = directions(records);
-        if r != self.along.len() {
-            let given = self.along.len();
-            return Err(format!("`along` has {given} entries for {r} directions"));
-        }
-        let norm = self.along.iter().map(|v| v * v).sum::<f64>().sqrt();
-        let values = by_direction(records, r);
-        Ok((0..values[0].len())
-            .map(|i| {
-                let terms = self.along.iter().zip(&values).map(|(a, v)| a * v[i]);
-                terms.sum::<f64>() / norm
-            })
-            .collect())
-    }
-
-    pub(super) fn describe(&self) -> String {
-        let mut text = match self.neurons {
-            Reduce::Recorded => self.metric.clone(),
-            Reduce::MeanSquare => format!("squared {}", self.metric),
-            Reduce::PairSum => format!("sum over mirrored neurons of {}", self.metric),
-            Reduce::SecondShare => format!("second share of {}", self.metric),
-        };
-        if !self.along.is_empty() {
-            let entries: Vec<String> = self.along.iter().map(f64::to_string).collect();
-            text.push_str(&format!(" along ({})", entries.join(", ")));
-        }
-        if let Some(rank) = self.rank {
-            text.push_str(&format!(" {rank}"));
-        }
-        if let Some(group) = &self.group {
-            text.push_str(&format!(", a {group}"));
-        }
-        if let Some(step) = self.step {
-            text.push_str(&format!(", step {step}"));
-        }
-        if let Some(at) = &self.at {
-            text.push_str(&format!(", {at}"));
-        }
-        text
-    }
-}
-
-fn directions(records: &[&Record]) -> usize {
-    let largest = records.iter().filter_map(|record| record.direction).max();
-    largest.unwrap_or(0) as usize
-}
-
-/// The values of each direction, in the order of neurons.
-fn by_direction(records: &[&Record], r: usize) -> Vec<Vec<f64>> {
-    let mut values = vec![Vec::new(); r];
-    for record in records {
-        if let Some(k) = record.direction {
-            values[k as usize - 1].push(record.value);
-        }
-    }
-    values
-}
-
-/// The number that stands for a title in the table.
-pub(super) fn title_number(plan: &Plan, title: &str) -> Result<f64, String> {
-    let mut settings = plan.points.iter().flat_map(|point| &point.settings);
-    let found = settings.find(|setting| setting.key == "title" && setting.label() == title);
-    let found = found.ok_or_else(|| format!("no point has the title \"{title}\""))?;
-    Ok(found.number())
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::pick::Reduce;
     use super::*;
     use crate::plan::Scale;
 
