@@ -206,6 +206,16 @@ PartitionName=main Nodes={name} Default=YES MaxTime=INFINITE State=UP
         });
     }
 
+    /// The jobs of which the node still holds a script.
+    pub fn steps(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.path("spool")).expect("a folder");
+        let names = entries.map(|entry| {
+            let name = entry.expect("an entry").file_name();
+            name.to_string_lossy().into_owned()
+        });
+        names.filter(|name| name.starts_with("job")).collect()
+    }
+
     /// What SLURM knows of a task.
     pub fn task(&self, task: &str) -> String {
         self.said("scontrol", &["--oneliner", "show", "job", task])
