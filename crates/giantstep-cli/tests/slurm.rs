@@ -193,7 +193,7 @@ fn tasks_that_are_asked_to_go_queue_again_and_lose_nothing() {
     // Requeued tasks are held back for two minutes. One that was released within a second of its requeue has been
     // seen to fail after no time.
     slurm.wait_until("the earlier starts have ended", || slurm.steps().is_empty());
-    std::thread::sleep(std::time::Duration::from_secs(2));
+    std::thread::sleep(std::time::Duration::from_secs(10));
     for number in [0, 1] {
         let job = format!("JobId={}", task(number));
         slurm.said("scontrol", &["update", &job, "StartTime=now"]);
