@@ -219,7 +219,7 @@ fn results_name_what_has_no_prediction_and_why() {
     assert!(
         shown.contains("no prediction of") && shown.contains("estimated on the training batch")
     );
-    let document = json(&toy.run(&["network.pairing=symmetric"], &["--json"]));
+    let document = json(&toy.run(&["network.pairing=symmetric"], &["--json", "--anew"]));
     let absent = document["predictions"][0]["absent"]
         .as_array()
         .expect("a list");

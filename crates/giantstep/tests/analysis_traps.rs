@@ -82,6 +82,17 @@ fn exact_numbers_are_exact_however_unequal() {
 }
 
 #[test]
+fn a_polynomial_too_large_for_exact_algebra_is_not_called_exact() {
+    let dense = report("(1+z1+z2+z3+z4+z5+z6)^20 + (z1-z2)^19 + (z3-z4)^18*z5");
+    assert_eq!(dense.status, Status::Certified);
+    assert!(dense.tolerance > 0.0 && dense.notes.iter().any(|note| note.contains("too many")));
+    assert_eq!(
+        (dense.effective.dimension, dense.leap.one_step),
+        (4, Some(1))
+    );
+}
+
+#[test]
 fn mass_beyond_the_edges_of_the_rules_is_noticed() {
     let heavy = report("exp(5*z1)");
     let expected = 50f64.exp() - 25f64.exp();

@@ -285,6 +285,19 @@ fn polynomial_facts(
     let denominator = polynomial.denominator().filter(|d| d.numer().bits() <= 200);
     let whole = denominator.as_ref().map(|d| polynomial.scaled(d));
     let heat = heat_transform(whole.as_ref().unwrap_or(polynomial), r, u32::MAX);
+    if polynomial.len() > MOST_EXACT_TERMS {
+        let directions = BigRational::extension(&[], &gradients(&heat, r), 0.0)
+            .basis
+            .len();
+        if directions > FEW_DIRECTIONS {
+            let note = format!(
+                "{} monomials in {directions} directions are too many for exact algebra within seconds: decided in \
+                 floating point",
+                polynomial.len()
+            );
+            return rounded_facts(link, &polynomial.to_float(), options, vec![note]);
+        }
+    }
     let divisor = denominator.map_or(1.0, |d| d.to_float());
     let exact = core(&heat, r, 0.0, &Moments::NONE).divided(divisor);
     if convert::has_rounded_numbers(link.expr())
@@ -323,6 +336,11 @@ fn polynomial_facts(
         notes: Vec::new(),
     }
 }
+
+/// Polynomials of more monomials, in more than [`FEW_DIRECTIONS`], are decided in floating point: exact algebra in
+/// rotated coordinates would take a minute.
+const MOST_EXACT_TERMS: usize = 50_000;
+const FEW_DIRECTIONS: usize = 3;
 
 /// A polynomial with irrational or rounded coefficients, in floating point.
 fn rounded_facts(
