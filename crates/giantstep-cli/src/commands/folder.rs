@@ -111,7 +111,7 @@ impl Standing {
             .into_iter()
             .collect();
         let (sound, strays) = store.survey().map_err(Failed::work)?;
-        let left = remaining(plan, &|id| sound.contains(id))?;
+        let left = remaining(plan, &|id| sound.contains_key(id))?;
         let mut standing = Self {
             planned: left.planned,
             strays,
@@ -126,12 +126,11 @@ impl Standing {
         let mut asked = BTreeSet::new();
         for job in jobs(plan).map_err(Failed::input)? {
             let id = id(&job);
-            let ended = store.read(&id).ok().flatten().map(|entry| entry.ending);
             let named = Named::of(&job);
-            match (ended, under_way.get(&id)) {
+            match (sound.get(&id), under_way.get(&id)) {
                 (Some(Ending::Completed), _) => standing.completed += 1,
                 (Some(Ending::Failed(reason)), _) => standing.failed.push(Named {
-                    reason: Some(reason),
+                    reason: Some(reason.clone()),
                     ..named
                 }),
                 (None, Some(owner)) => standing.under_way.push(Named {
@@ -143,7 +142,7 @@ impl Standing {
             }
             asked.insert(id);
         }
-        standing.beyond = sound.difference(&asked).count();
+        standing.beyond = sound.keys().filter(|id| !asked.contains(*id)).count();
         Ok(standing)
     }
 
@@ -228,10 +227,10 @@ impl Retry {
         let plan = plan_of(&self.folder)?;
         let store = Store::join(&self.folder, &plan).map_err(Failed::input)?;
         if self.failed {
+            let (sound, _) = store.survey().map_err(Failed::work)?;
             for job in jobs(&plan).map_err(Failed::input)? {
                 let id = id(&job);
-                let ended = store.read(&id).ok().flatten().map(|entry| entry.ending);
-                if matches!(ended, Some(Ending::Failed(_))) {
+                if matches!(sound.get(&id), Some(Ending::Failed(_))) {
                     store.forget(&id).map_err(Failed::work)?;
                 }
             }

@@ -17,7 +17,7 @@ mod entry;
 mod identity;
 mod weights;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -351,19 +351,19 @@ impl Store {
         Ok(files)
     }
 
-    /// Every damaged or foreign file, and the names of all sound runs.
+    /// How every sound run ended, and every damaged or foreign file.
     ///
     /// # Errors
     /// The folder cannot be read.
-    pub fn survey(&self) -> Result<(BTreeSet<RunId>, Vec<Stray>), StoreError> {
-        let (mut sound, mut strays) = (BTreeSet::new(), Vec::new());
+    pub fn survey(&self) -> Result<(BTreeMap<RunId, Ending>, Vec<Stray>), StoreError> {
+        let (mut sound, mut strays) = (BTreeMap::new(), Vec::new());
         for (file, id) in self.files()? {
             let reason = match (id, file.ends_with(".run")) {
                 (None, _) => Some("a file of that name does not belong here".to_owned()),
                 (Some(_), false) => None,
                 (Some(id), true) => match self.read(&id) {
-                    Ok(_) => {
-                        sound.insert(id);
+                    Ok(entry) => {
+                        sound.extend(entry.map(|entry| (id, entry.ending)));
                         None
                     }
                     Err(error) => Some(error.to_string()),
