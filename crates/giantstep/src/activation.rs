@@ -5,7 +5,7 @@ use std::sync::Arc;
 use pulp::Arch;
 
 use crate::expr::{Expr, ExprError, Function, Program, Scope, parse_checked};
-use crate::hermite::Coefficients;
+use crate::gauss::Coefficients;
 use crate::real::Real;
 
 /// An activation `sigma(x)` with its derivative almost everywhere.

@@ -52,7 +52,7 @@
 //!   [`batch::Direct`] with explicit coordinates, [`batch::InLaw`] with the same law at a cost without d.
 //! - [`equivalence`]: the readout on features and on what is to be equivalent to them.
 //! - [`directions`]: vectors of R^d whatever the engine.
-//! - [`expr`], [`activation`], [`hermite`]: links and activations as typed text, with derivatives and Hermite
+//! - [`expr`], [`activation`], [`gauss`]: links and activations as typed text, with derivatives and Hermite
 //!   coefficients.
 //! - [`cost`]: what a run will take; [`peak`]: what the hardware could do.
 //! - [`real`], [`elementary`], [`reduce`], [`ranks`]: precisions, functions of whole columns, sums in a fixed order
@@ -77,7 +77,7 @@ pub mod elementary;
 pub mod equivalence;
 pub mod evaluate;
 pub mod expr;
-pub mod hermite;
+pub mod gauss;
 pub mod labels;
 pub mod metrics;
 pub mod network;

@@ -212,7 +212,7 @@ fn sampled_coefficients(
         combine(t, frame, &mut z);
         let value = at_point(function, &z);
         for (x, h) in t.iter().zip(&mut hermite) {
-            super::rules::normalised_hermite(*x, h);
+            crate::gauss::normalised_hermite(*x, h);
         }
         for (out, e) in out.iter_mut().zip(&wanted) {
             let product: f64 = e

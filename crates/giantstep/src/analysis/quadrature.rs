@@ -1,9 +1,10 @@
 //! Gaussian integrals over a few directions, split at kinks, each with an error estimate.
 
-use super::rules::{Rule, Tables, density, normalised_hermite, roots};
+use super::rules::{Rule, Tables};
 use super::span::dot;
 use super::terms::affine;
 use crate::expr::{Expr, Program};
+use crate::gauss::{density, normalised_hermite, roots};
 
 /// Half the width of the line that is integrated over in one, two, three, four or more dimensions.
 const EDGES: [f64; 5] = [24.0, 24.0, 12.0, 8.7, 8.0];

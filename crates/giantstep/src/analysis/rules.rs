@@ -1,10 +1,8 @@
-//! Rules in one dimension, zeros along a line, and the exponents of Hermite products.
+//! Where points along an axis lie, and the exponents of Hermite products.
 
 use std::num::NonZeroUsize;
 
-use gauss_quad::GaussLegendre;
-
-use crate::expr::Program;
+use crate::gauss::{density, legendre};
 
 /// Where the points along each axis lie.
 pub enum Rule {
@@ -25,7 +23,7 @@ impl Rule {
         let order = NonZeroUsize::new(order).unwrap_or(NonZeroUsize::MIN);
         Self::Panels {
             width,
-            panel: GaussLegendre::new(order).as_node_weight_pairs().to_vec(),
+            panel: legendre(order),
         }
     }
 
@@ -35,68 +33,6 @@ impl Rule {
         let point = |j: i64| (j as f64 + offset) * step;
         let nodes = (-last..=last).map(point).filter(|x| x.abs() <= edge);
         Self::Lattice(nodes.map(|x| (x, step * density(x))).collect())
-    }
-}
-
-/// The standard normal density.
-pub fn density(x: f64) -> f64 {
-    (-0.5 * x * x).exp() / (2.0 * std::f64::consts::PI).sqrt()
-}
-
-/// Writes `he_k(x) = He_k(x) / sqrt(k!)`.
-pub fn normalised_hermite(x: f64, out: &mut [f64]) {
-    let (mut low, mut high) = (0.0, 1.0);
-    for (k, out) in out.iter_mut().enumerate() {
-        *out = high;
-        let k = k as f64;
-        (low, high) = (high, (x * high - k.sqrt() * low) / (k + 1.0).sqrt());
-    }
-}
-
-/// The zeros of a function along a line: sign changes on a grid, refined by false position.
-///
-/// A pair of zeros between two points of the grid is missed; the error estimate of the integral tells.
-pub fn roots(program: &Program, origin: &[f64], direction: &[f64], found: &mut Vec<f64>) {
-    const STEPS: usize = 48;
-    let grid: Vec<f64> = (0..=STEPS)
-        .map(|i| 8.0 * (2.0 * i as f64 / STEPS as f64 - 1.0))
-        .collect();
-    let columns: Vec<Vec<f64>> = origin
-        .iter()
-        .zip(direction)
-        .map(|(z, d)| grid.iter().map(|x| z + x * d).collect())
-        .collect();
-    let columns: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
-    let mut values = vec![0.0; grid.len()];
-    program.eval_columns(&columns, &mut values);
-    let mut z = origin.to_vec();
-    let mut at = |x: f64| {
-        for ((z, o), d) in z.iter_mut().zip(origin).zip(direction) {
-            *z = o + x * d;
-        }
-        program.eval(&z)
-    };
-    for i in 0..STEPS {
-        if values[i] == 0.0 {
-            found.push(grid[i]);
-        } else if values[i] * values[i + 1] < 0.0 {
-            let (mut low, mut high) = ((grid[i], values[i]), (grid[i + 1], values[i + 1]));
-            // The Illinois rule halves the value at an end that stays.
-            for _ in 0..60 {
-                let x = (low.0 * high.1 - high.0 * low.1) / (high.1 - low.1);
-                let value = at(x);
-                if value * high.1 < 0.0 {
-                    low = high;
-                } else {
-                    low.1 *= 0.5;
-                }
-                high = (x, value);
-                if value == 0.0 || (high.0 - low.0).abs() < 1e-14 {
-                    break;
-                }
-            }
-            found.push(high.0);
-        }
     }
 }
 

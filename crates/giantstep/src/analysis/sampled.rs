@@ -1,6 +1,7 @@
 //! Randomised quasi-Monte-Carlo: the fallback for kinked functions of many directions at once.
 
 use super::numeric::Approximate;
+use crate::gauss::{golden_ratios, normal_quantile};
 
 /// The number of independent randomisations, from whose spread the error is estimated.
 const REPLICATES: usize = 12;
@@ -62,22 +63,6 @@ pub fn normals(dimensions: usize, points: usize, shift: u64) -> Vec<Vec<f64>> {
                 .collect()
         })
         .collect()
-}
-
-/// The fractional steps of the additive recurrence: powers of the root of `x^(d+1) = x + 1`.
-fn golden_ratios(dimensions: usize) -> Vec<f64> {
-    let mut root = 2.0f64;
-    for _ in 0..60 {
-        root = (1.0 + root).powf(1.0 / (dimensions as f64 + 1.0));
-    }
-    (1..=dimensions)
-        .map(|j| root.powi(-(j as i32)).fract())
-        .collect()
-}
-
-/// The quantile of N(0, 1).
-pub fn normal_quantile(u: f64) -> f64 {
-    -std::f64::consts::SQRT_2 * statrs::function::erf::erfc_inv(2.0 * u)
 }
 
 /// A small fixed generator for shifts and permutations.

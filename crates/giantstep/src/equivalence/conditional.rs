@@ -344,7 +344,7 @@ mod tests {
             let (_, open) = labels(text, &[0.0, 0.0]);
             let LabelMoments { mean, slopes, rest } = open.moments(&link, &[0.0]);
             let expected = mean * mean + slopes.iter().map(|x| x * x).sum::<f64>() + rest;
-            let rule = crate::hermite::composite(&[], 0.5);
+            let rule = crate::gauss::composite(&[], 0.5);
             let found = rule.expect(|kappa| {
                 let LabelMoments { mean, slopes, rest } = known.moments(&link, &[kappa]);
                 mean * mean + slopes.iter().map(|x| x * x).sum::<f64>() + rest

@@ -2,7 +2,7 @@
 
 use crate::batch::{Role, Stream};
 use crate::expr::{Expr, Function, Link, Operator};
-use crate::hermite::{Rule, composite, gauss_hermite, kink_points};
+use crate::gauss::{Rule, composite, gauss_hermite, golden_ratios, kink_points, normal_quantile};
 use crate::reduce::tree_sum;
 use crate::theory::table::Table;
 
@@ -98,11 +98,7 @@ const SPREAD: usize = 8;
 pub(super) fn spread_normals(seed: u64, first: usize, columns: &mut [Vec<f64>]) {
     let mut shifts = Stream::new(seed, Role::Theory, 0, 0);
     let even = columns.len().min(SPREAD);
-    // The root of x^{v+1} = x + 1 for v variables.
-    let ratio = (0..64).fold(1.5f64, |x, _| (1.0 + x).powf(1.0 / (even as f64 + 1.0)));
-    let mut step = 1.0;
-    for column in &mut columns[..even] {
-        step /= ratio;
+    for (column, step) in columns[..even].iter_mut().zip(golden_ratios(even)) {
         let shift = shifts.uniform();
         for (row, x) in column.iter_mut().enumerate() {
             let place = (shift + step * (first + row) as f64).fract();
@@ -113,11 +109,6 @@ pub(super) fn spread_normals(seed: u64, first: usize, columns: &mut [Vec<f64>]) 
     for column in &mut columns[even..] {
         rest.fill_normal(column);
     }
-}
-
-/// The inverse of the normal distribution function.
-fn normal_quantile(level: f64) -> f64 {
-    std::f64::consts::SQRT_2 * statrs::function::erf::erf_inv(2.0 * level - 1.0)
 }
 
 /// The values of a link, with its argument list as columns.

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use crate::activation::Activation;
 use crate::batch::{Role, Stream};
-use crate::hermite::{Coefficients, hermite_all};
+use crate::gauss::{Coefficients, hermite_all};
 use crate::labels::{Removal, Target};
 use crate::theory::expectation::{Points, Shape, Sigma, link_values};
 use crate::theory::population::Population;

@@ -7,8 +7,8 @@
 use std::num::NonZeroUsize;
 
 use faer::{Mat, Side};
-use gauss_quad::GaussLegendre;
 
+use crate::gauss::legendre;
 use crate::network::{NetworkLaw, Pairing, SecondLayer};
 
 /// A class of exchangeable neurons.
@@ -178,9 +178,7 @@ fn nodes(
     (count, most): (usize, f64),
     density: impl Fn(f64) -> f64,
 ) -> Vec<(f64, f64)> {
-    let rule = GaussLegendre::new(NonZeroUsize::MIN.saturating_add(count - 1));
-    let half: Vec<(f64, f64)> = rule
-        .as_node_weight_pairs()
+    let half: Vec<(f64, f64)> = legendre(NonZeroUsize::MIN.saturating_add(count - 1))
         .iter()
         .map(|(x, weight)| {
             let a = 0.5 * most * (1.0 + x);

@@ -14,7 +14,7 @@
 use faer::Mat;
 
 use crate::batch::{Role, Stream};
-use crate::hermite::Rule;
+use crate::gauss::Rule;
 use crate::reduce::tree_sum;
 use crate::theory::averages::{Averages, Split};
 use crate::theory::expectation::{Points, Shape, Sigma, link_values, panels, trapezoid};

@@ -3,7 +3,7 @@
 use faer::{Mat, Side};
 
 use crate::expr::Link;
-use crate::hermite::Rule;
+use crate::gauss::Rule;
 use crate::theory::averages::Fields;
 use crate::theory::expectation::{Points, Shape, exact_up_to, link_values, panels, trapezoid};
 

@@ -7,7 +7,7 @@
 
 use crate::activation::Activation;
 use crate::expr::Link;
-use crate::hermite::{Rule, kink_points};
+use crate::gauss::{Rule, kink_points};
 use crate::readout::Intercept;
 use crate::theory::expectation::{Sigma, panels, trapezoid};
 use crate::theory::one_step::{ActivationMoments, LinkMoments};
