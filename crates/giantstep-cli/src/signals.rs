@@ -2,33 +2,9 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
-/// What the process was asked to do; shared with everything that works.
-#[derive(Debug, Default)]
-pub struct Asked {
-    /// Drop what is under way at the next block of rows.
-    pub stop: AtomicBool,
-    /// Begin no further run.
-    pub wind_down: AtomicBool,
-}
-
-impl Asked {
-    /// Whether no further run is to begin.
-    pub fn to_end(&self) -> bool {
-        self.stop.load(Ordering::Relaxed) || self.wind_down.load(Ordering::Relaxed)
-    }
-
-    /// Asks for an end at once.
-    pub fn ask_to_stop(&self) {
-        self.stop.store(true, Ordering::Relaxed);
-    }
-
-    /// Asks to begin no further run.
-    pub fn ask_to_wind_down(&self) {
-        self.wind_down.store(true, Ordering::Relaxed);
-    }
-}
+use giantstep_lab::work::Asked;
 
 /// Listens to signals: an interrupt (Ctrl-C), SIGTERM and SIGHUP drop the runs under way, a second interrupt ends the
 /// process at once; SIGUSR1, which batch systems send ahead of a time limit, lets the runs under way finish.

@@ -2,11 +2,9 @@
 
 mod common;
 
-use std::sync::atomic::AtomicBool;
-
 use common::{Toy, giantstep, json, text};
-use giantstep_cli::claims::{CLAIMS, Claim, Verdict, measure, page};
-use giantstep_cli::plan::Scale;
+use giantstep_lab::claims::{CLAIMS, Claim};
+use giantstep_lab::plan::Scale;
 
 /// Alignment after one step at n = 2d, theory 0.409; what is claimed of it is left open.
 const FILE: &str = r#"
@@ -52,25 +50,27 @@ fn claims(file: &str, more: &[&str]) -> (std::process::Output, Toy) {
 // small for the limit in no-alignment (d from 100: -0.57, not -0.5).
 #[test]
 fn every_claim_passes_at_quick_sizes_and_its_counter_claims_are_rejected() {
-    let stop = AtomicBool::new(false);
-    let measured = CLAIMS.map(|(name, text)| {
-        let claim = Claim::read(name, text, Scale::Quick).expect("a claim file");
-        measure(&claim, &stop).expect("a measurement")
-    });
-    for entry in &measured {
-        assert_eq!(entry.verdict, Verdict::Pass, "{}", page::text(entry));
-    }
-    let page = page::html(&measured, "quick sizes");
-    for entry in &measured {
-        assert!(page.contains(&format!("<h2 id=\"{}\"", entry.name)));
-        assert!(!entry.figures.is_empty(), "{} has no figure", entry.name);
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut command = giantstep();
+    command.args(["claims", "--quick", "--json", "--out"]);
+    let output = command.arg(folder.path()).output().expect("a process");
+    assert!(output.status.success(), "{}", text(&output.stdout));
+    let measured = json(&output)["claims"].clone();
+    let measured = measured.as_array().expect("a list");
+    assert_eq!(measured.len(), CLAIMS.len());
+    let page = std::fs::read_to_string(folder.path().join("claims.html")).expect("a page");
+    for (entry, (name, _)) in measured.iter().zip(CLAIMS) {
+        assert_eq!(entry["name"], name);
+        assert_eq!(entry["verdict"], "pass", "{entry:#}");
+        assert!(page.contains(&format!("<h2 id=\"{name}\"")));
     }
     assert!(page.matches("<svg").count() >= CLAIMS.len());
 }
 
 #[test]
 fn every_claim_file_is_in_the_ledger_and_reads_at_full_size() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../experiments/claims");
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../giantstep-lab/experiments/claims");
     let files = std::fs::read_dir(folder).expect("the folder").count();
     assert_eq!(files, CLAIMS.len());
     for (name, text) in CLAIMS {

@@ -8,8 +8,8 @@ mod common;
 use std::collections::HashMap;
 
 use common::{TOY, Toy, experiments, giantstep, json, text};
-use giantstep_cli::plan::{Plan, Scale};
-use giantstep_cli::table::{Record, read};
+use giantstep_lab::plan::{Plan, Scale};
+use giantstep_lab::table::{Record, read};
 use serde_json::Value as Json;
 use toml::{Table, Value};
 

@@ -59,6 +59,8 @@
 //!   over threads and processes.
 
 #![forbid(unsafe_code)]
+// Printing and ending the process belong to the command line.
+#![deny(clippy::print_stdout, clippy::print_stderr, clippy::exit)]
 
 /// A hash of the sources of this library and of the versions of its dependencies: two builds with the same one compute
 /// the same.

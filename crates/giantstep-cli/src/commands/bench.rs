@@ -17,9 +17,14 @@ use giantstep::real::Real;
 use giantstep::spec::Precision;
 use giantstep::train::{Loss, StepContext, gradient};
 
-use super::{Failed, print};
-use crate::plan::{Plan, Scale};
-use crate::terminal::{self, aligned};
+use super::print;
+use crate::failed::Failed;
+use crate::launch::machine;
+use crate::render::{self, aligned};
+use giantstep_lab::drive::{Manner, drive};
+use giantstep_lab::keep::Memory;
+use giantstep_lab::plan::{Plan, Scale};
+use giantstep_lab::work::{Asked, Session};
 
 /// `giantstep bench [--engine direct|in_law] [--scale F] [--json]`
 #[derive(Debug, Args)]
@@ -251,9 +256,11 @@ fn whole_run(name: &str, n: u64) -> Result<Stage, Failed> {
          [run]\nengine = \"in_law\"\n"
     );
     let plan = Plan::read(&text, "bench", &[], Scale::Full).map_err(Failed::work)?;
-    let stop = AtomicBool::new(false);
+    let jobs = plan.jobs(machine(&Alone)).map_err(Failed::work)?;
+    let asked = Asked::default();
+    let session = Session::alone(jobs.machine.cores, &asked);
     let timed = Timed::best(Precision::F32, 3, || {
-        crate::execute::execute(&plan, &stop).map(drop)
+        drive(&jobs, &Memory::default(), Manner::default(), &session).map(drop)
     })
     .map_err(Failed::work)?;
     let (p, q) = (WIDTH as f64, (WIDTH + R) as f64);
@@ -287,7 +294,7 @@ impl Timed {
         times: usize,
         mut work: impl FnMut() -> Result<(), Error>,
     ) -> Result<Self, Error> {
-        let cores = rayon::current_num_threads();
+        let cores = machine(&Alone).cores;
         // Other work on the machine can only lower what is measured: the best of before and after is nearest.
         let mut best = Self {
             seconds: f64::INFINITY,
@@ -311,7 +318,7 @@ impl Timed {
     }
 
     fn stage(self, size: &Size, engine: &'static str, flops: f64, generation: f64) -> Stage {
-        let cores = rayon::current_num_threads() as f64;
+        let cores = machine(&Alone).cores as f64;
         let gflops = flops / self.seconds * 1e-9;
         Stage {
             name: size.name.clone(),
@@ -377,9 +384,9 @@ fn table(stages: &[Stage]) -> String {
                 Precision::F32 => "f32".to_owned(),
                 Precision::F64 => "f64".to_owned(),
             },
-            terminal::count(stage.d),
+            render::count(stage.d),
             stage.p.to_string(),
-            terminal::count(stage.n),
+            render::count(stage.n),
             format!("{:.3}", stage.seconds),
             format!("{:.0}", stage.gflops),
             format!("{:.0}", stage.peak_gflops),

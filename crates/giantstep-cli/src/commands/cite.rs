@@ -4,10 +4,14 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Failed, print};
-use crate::cite::{bibtex, citations, text};
-use crate::plan::{Plan, PlanError, Scale};
-use crate::predicted::{Predicted, Wanted};
+use super::print;
+use crate::failed::Failed;
+use giantstep::ranks::Alone;
+use giantstep_lab::cite::{bibtex, citations, text};
+use giantstep_lab::outlook::Predicted;
+use giantstep_lab::plan::{Plan, PlanError, Scale, Wanted};
+
+use crate::launch::machine;
 
 /// `giantstep cite FILE|FOLDER [--bibtex]`
 #[derive(Debug, Args)]
@@ -36,7 +40,7 @@ impl Cite {
             // What a prediction rests on does not depend on the effort.
             Wanted::Quick | Wanted::All => Wanted::Quick,
         };
-        let found = citations(&plan, &Predicted::of(&plan, wanted));
+        let found = citations(&plan, machine(&Alone), &Predicted::of(&plan, wanted));
         print(&match self.bibtex {
             true => bibtex(&found),
             false => text(&found),

@@ -1,16 +1,22 @@
 //! `giantstep claims`: every claim of the theory as an experiment that can fail.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 
 use clap::Args;
 use serde_json::json;
 
-use super::{Failed, print};
-use crate::claims::{CLAIMS, Claim, Entry, Verdict, measure, page};
-use crate::output::{prepare_folder, write_atomically};
-use crate::plan::{PlanError, Scale};
-use crate::terminal::aligned;
+use super::print;
+use crate::failed::Failed;
+use giantstep::ranks::Alone;
+use giantstep_lab::claims::{CLAIMS, Claim, Entry, Verdict, measure};
+use giantstep_lab::files::{prepare_folder, write_atomically};
+use giantstep_lab::plan::{PlanError, Scale};
+use giantstep_lab::work::Session;
+
+use crate::launch::machine;
+use crate::progress::Progress;
+use crate::render::{aligned, claims as page};
+use crate::signals::listen;
 
 /// `giantstep claims [--quick] [--list] [--json] [--out DIR] [NAME]...`
 #[derive(Debug, Args)]
@@ -46,11 +52,17 @@ impl ClaimsArgs {
             return print(&aligned(&["name", "claim"], lines));
         }
         prepare_folder(&self.out).map_err(Failed::input)?;
-        let stop = AtomicBool::new(false);
+        let asked = listen().map_err(Failed::work)?;
+        let session = Session {
+            machine: machine(&Alone),
+            asked: &asked,
+            observer: &Progress::visible(),
+            ranks: &Alone,
+        };
         let mut entries: Vec<Entry> = Vec::new();
         let mut broken: Vec<String> = Vec::new();
         for claim in &claims {
-            match measure(claim, &stop) {
+            match measure(claim, &session) {
                 Ok(entry) => {
                     if !self.json {
                         print(&format!("{}\n", page::text(&entry)))?;

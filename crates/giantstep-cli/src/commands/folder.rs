@@ -9,15 +9,17 @@ use giantstep::ranks::Alone;
 use serde::Serialize;
 use serde_json::json;
 
+use super::print;
 use super::run::{FailureArgs, Place, finish, rate, remaining, set_strays_aside, tell};
-use super::{Failed, print};
-use crate::conduct::{collect, id};
-use crate::execute::{Job, described, jobs};
-use crate::plan::{Plan, Scale};
-use crate::predicted::Predicted;
-use crate::report::Report;
-use crate::store::{Ending, Owner, RunId, Store, Stray, read_plan};
-use crate::terminal::{aligned, bytes, seconds};
+use crate::failed::Failed;
+use giantstep_lab::drive::{collect, id};
+use giantstep_lab::plan::{Job, Jobs, Plan, Scale};
+
+use crate::launch::machine;
+use crate::render::{aligned, bytes, seconds};
+use giantstep_lab::keep::{Ending, Owner, RunId, Store, Stray, read_plan};
+use giantstep_lab::outlook::Predicted;
+use giantstep_lab::report::Report;
 
 /// `giantstep status DIR [--json]`
 #[derive(Debug, Args)]
@@ -77,7 +79,7 @@ struct Named {
 impl Named {
     fn of(job: &Job<'_>) -> Self {
         Self {
-            point: described(job.point).trim().to_owned(),
+            point: job.point.described().trim().to_owned(),
             seed: job.seed,
             reason: None,
             host: None,
@@ -104,14 +106,14 @@ struct Standing {
 }
 
 impl Standing {
-    fn of(plan: &Plan, store: &Store) -> Result<Self, Failed> {
+    fn of(jobs: &Jobs<'_>, store: &Store) -> Result<Self, Failed> {
         let under_way: BTreeMap<RunId, Owner> = store
             .under_way()
             .map_err(Failed::work)?
             .into_iter()
             .collect();
         let (sound, strays) = store.survey().map_err(Failed::work)?;
-        let left = remaining(plan, &|id| sound.contains_key(id))?;
+        let left = remaining(jobs, &|id| sound.contains_key(id));
         let mut standing = Self {
             planned: left.planned,
             strays,
@@ -119,14 +121,14 @@ impl Standing {
             seconds_left: if left.runs == 0 {
                 0.0
             } else {
-                left.flops / rate(plan)
+                left.flops / rate(jobs.plan, jobs.machine)
             },
             ..Self::default()
         };
         let mut asked = BTreeSet::new();
-        for job in jobs(plan).map_err(Failed::input)? {
-            let id = id(&job);
-            let named = Named::of(&job);
+        for job in &jobs.list {
+            let id = id(job);
+            let named = Named::of(job);
             match (sound.get(&id), under_way.get(&id)) {
                 (Some(Ending::Completed), _) => standing.completed += 1,
                 (Some(Ending::Failed(reason)), _) => standing.failed.push(Named {
@@ -212,8 +214,9 @@ impl Standing {
 impl Status {
     pub(super) fn execute(self) -> Result<(), Failed> {
         let plan = plan_of(&self.folder)?;
+        let jobs = plan.jobs(machine(&Alone)).map_err(Failed::input)?;
         let store = Store::look(&self.folder).map_err(Failed::work)?;
-        let standing = Standing::of(&plan, &store)?;
+        let standing = Standing::of(&jobs, &store)?;
         if self.json {
             print(&format!("{:#}\n", json!(standing)))
         } else {
@@ -225,18 +228,19 @@ impl Status {
 impl Retry {
     pub(super) fn execute(self) -> Result<(), Failed> {
         let plan = plan_of(&self.folder)?;
+        let jobs = plan.jobs(machine(&Alone)).map_err(Failed::input)?;
         let store = Store::join(&self.folder, &plan).map_err(Failed::input)?;
         if self.failed {
             let (sound, _) = store.survey().map_err(Failed::work)?;
-            for job in jobs(&plan).map_err(Failed::input)? {
-                let id = id(&job);
+            for job in &jobs.list {
+                let id = id(job);
                 if matches!(sound.get(&id), Some(Ending::Failed(_))) {
                     store.forget(&id).map_err(Failed::work)?;
                 }
             }
         }
         let place = Place {
-            plan,
+            jobs,
             folder: self.folder,
             store,
         };
@@ -248,12 +252,13 @@ impl Collect {
     pub(super) fn execute(self) -> Result<(), Failed> {
         let start = Instant::now();
         let plan = plan_of(&self.folder)?;
+        let jobs = plan.jobs(machine(&Alone)).map_err(Failed::input)?;
         let store = Store::look(&self.folder).map_err(Failed::work)?;
         set_strays_aside(&store)?;
-        let results = collect(&plan, &store, &[]).map_err(Failed::work)?;
+        let results = collect(&jobs, &store, &[]).map_err(Failed::work)?;
         let found = results.completed + results.failures.len();
         let report = Report {
-            plan: &plan,
+            jobs: &jobs,
             store: &store,
             results: &results,
             predicted: &Predicted::of(&plan, plan.document.predictions()),

@@ -18,7 +18,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::ranks;
+use crate::failed::Failed;
+use crate::launch;
 
 pub use analyze::Analyze;
 pub use bench::Bench;
@@ -76,38 +77,6 @@ enum Command {
     Schema,
 }
 
-/// How a command failed: the exit code and the message.
-#[derive(Debug)]
-pub enum Failed {
-    /// What was asked for is not acceptable: nothing was run. Exit code 2.
-    Input(String),
-    /// The work was started and did not complete. Exit code 1.
-    Work(String),
-    /// The end was asked for and work is left that the same command goes on with: exit code 75.
-    Unfinished(String),
-    /// Another process of the group tells why; the exit code is the same.
-    Elsewhere(u8),
-}
-
-impl Failed {
-    fn input(error: impl ToString) -> Self {
-        Failed::Input(error.to_string())
-    }
-
-    fn work(error: impl ToString) -> Self {
-        Failed::Work(error.to_string())
-    }
-
-    pub(crate) fn code(&self) -> u8 {
-        match self {
-            Failed::Work(_) => 1,
-            Failed::Input(_) => 2,
-            Failed::Unfinished(_) => 75,
-            Failed::Elsewhere(code) => *code,
-        }
-    }
-}
-
 impl Cli {
     /// Does what was asked for: exit code 0 for success, 1 for work that did not complete, 2 for bad input, 75
     /// for a share of work that was asked to end and is to be started again.
@@ -135,7 +104,7 @@ impl Cli {
         {
             eprintln!("error: {message}");
         }
-        ranks::leave();
+        launch::leave();
         ExitCode::from(code)
     }
 }

@@ -4,13 +4,16 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Failed, print};
-use crate::chart::{
-    ChartError, Column, Curves, Drawing, Filter, Heat, Results, ScaleChoice, Selection, Spread,
-    Statistic,
-};
-use crate::output::prepare_folder;
-use crate::terminal::aligned;
+use super::print;
+use crate::failed::Failed;
+use crate::render::aligned;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use giantstep_lab::chart::{ChartError, Column, Curves, Drawing, Filter, Heat, Results, Selection};
+use giantstep_lab::files::prepare_folder;
+use giantstep_lab::plan::{ScaleChoice, Spread, Statistic};
+use serde::de::DeserializeOwned;
+use serde::de::IntoDeserializer;
+use serde::de::value::{Error, StringDeserializer};
 
 /// `giantstep plot DIR --x COLUMN --y METRIC [--by COLUMN]`, or `--x COLUMN --y COLUMN --value METRIC`
 #[derive(Debug, Args)]
@@ -60,19 +63,19 @@ pub struct Plot {
     #[arg(long, value_name = "COLUMN")]
     pool: Vec<String>,
     /// What stands for the draws of a point.
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_parser = one_of::<Statistic>(&["mean", "median"]), default_value = "mean")]
     statistic: Statistic,
     /// What is shown of their differences: by default stderr of a mean, quartiles about a median.
-    #[arg(long, value_enum)]
+    #[arg(long, value_parser = one_of::<Spread>(&["stderr", "sd", "quartiles", "none"]))]
     spread: Option<Spread>,
     /// The scale of x.
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_parser = one_of::<ScaleChoice>(SCALES), default_value = "auto")]
     x_scale: ScaleChoice,
     /// The scale of y; for curves auto is linear.
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_parser = one_of::<ScaleChoice>(SCALES), default_value = "auto")]
     y_scale: ScaleChoice,
     /// The scale of the colours; auto is linear.
-    #[arg(long, value_enum, default_value_t, requires = "value")]
+    #[arg(long, value_parser = one_of::<ScaleChoice>(SCALES), default_value = "auto", requires = "value")]
     value_scale: ScaleChoice,
     /// Draw the line along which the metric has this value; may be repeated.
     #[arg(long, requires = "value", allow_negative_numbers = true)]
@@ -83,6 +86,18 @@ pub struct Plot {
     /// The folder for the files; by default DIR.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+}
+
+const SCALES: &[&str] = &["auto", "linear", "log"];
+
+/// Understands one of these names as the choice that experiment files call by it.
+fn one_of<T: DeserializeOwned + Clone + Send + Sync + 'static>(
+    names: &'static [&'static str],
+) -> impl TypedValueParser<Value = T> {
+    PossibleValuesParser::new(names).try_map(|name| {
+        let name: StringDeserializer<Error> = name.into_deserializer();
+        T::deserialize(name)
+    })
 }
 
 impl Plot {

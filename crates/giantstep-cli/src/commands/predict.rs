@@ -6,15 +6,16 @@ use clap::Args;
 use giantstep::theory::{Floor, FloorKind, Spread};
 use serde_json::{Value as Json, json};
 
-use super::{Failed, print};
-use crate::compare::{absent, status};
-use crate::output::prepare_folder;
-use crate::plan::{Plan, PlanError, Point, Scale};
-use crate::plot::figures;
-use crate::predicted::{Foretold, Predicted, Wanted};
-use crate::report::settings_in_words;
-use crate::table::Record;
-use crate::terminal::{aligned, number};
+use super::print;
+use crate::failed::Failed;
+use crate::render::compare::{absent, status};
+use crate::render::{aligned, number};
+use giantstep_lab::files::{prepare_folder, save_figure};
+use giantstep_lab::outlook::{Foretold, Predicted};
+use giantstep_lab::plan::{Plan, PlanError, Point, Scale, Wanted};
+use giantstep_lab::plot::figures;
+use giantstep_lab::report::settings_in_words;
+use giantstep_lab::table::Record;
 
 /// `giantstep predict FILE [--set key=value ...] [--out DIR] [--json]`
 #[derive(Debug, Args)]
@@ -66,7 +67,12 @@ impl Predict {
         let predicted = Predicted::of(&plan, wanted);
         let mut files = Vec::new();
         for (name, figure) in figures(&plan, &[], &predicted) {
-            files.extend(figure.save(&folder, &name).map_err(Failed::work)?);
+            match figure {
+                Ok(figure) => {
+                    files.extend(save_figure(&figure, &folder, &name).map_err(Failed::work)?);
+                }
+                Err(error) => eprintln!("note: the figure {name} is not drawn: {error}"),
+            }
         }
         match self.json {
             true => print(&format!("{:#}\n", document(&plan, &predicted, &files)?)),

@@ -2,11 +2,15 @@
 
 use clap::Args;
 
+use super::print;
 use super::run::{FileArgs, PlaceArgs, rate, remaining};
-use super::{Failed, print};
-use crate::execute::jobs;
-use crate::schedule::{peak_memory, threads_of};
-use crate::terminal::{bytes, seconds};
+use crate::failed::Failed;
+use giantstep::ranks::Alone;
+use giantstep_lab::keep::Keep;
+use giantstep_lab::work::peak_memory;
+
+use crate::launch::machine;
+use crate::render::{bytes, seconds};
 
 /// `giantstep prepare FILE [--out DIR]`
 #[derive(Debug, Args)]
@@ -20,18 +24,18 @@ pub struct Prepare {
 impl Prepare {
     pub(super) fn execute(self) -> Result<(), Failed> {
         let (text, origin, scale) = self.file.read()?;
-        let place = self
-            .place
-            .open(self.place.plan(&text, &origin, scale)?, scale)?;
-        let left = remaining(&place.plan, &|id| place.store.has(id))?;
-        let jobs = jobs(&place.plan).map_err(Failed::input)?;
+        let plan = self.place.plan(&text, &origin, scale)?;
+        let jobs = plan.jobs(machine(&Alone)).map_err(Failed::input)?;
+        let place = self.place.open(jobs, scale)?;
+        let jobs = &place.jobs;
+        let left = remaining(jobs, &|id| place.store.has(id));
         print(&format!(
             "{} runs, {} of them in the folder; the rest takes about {} here, up to {} of memory\n\n\
              giantstep worker --shard I/N {}\n",
             left.planned,
             left.planned - left.runs,
-            seconds(left.flops / rate(&place.plan)),
-            bytes(peak_memory(&jobs, threads_of(&jobs)) as u64),
+            seconds(left.flops / rate(jobs.plan, jobs.machine)),
+            bytes(peak_memory(&jobs.list, jobs.machine) as u64),
             place.folder.display()
         ))
     }

@@ -2,9 +2,12 @@
 
 use clap::Args;
 
+use giantstep_lab::experiments::EXPERIMENTS;
+
+use super::print;
 use super::run::{Options, perform, scale};
-use super::{Failed, print};
-use crate::terminal::aligned;
+use crate::failed::Failed;
+use crate::render::aligned;
 
 /// `giantstep reproduce NAME [--quick] [--dim D]`
 #[derive(Debug, Args)]
@@ -24,35 +27,6 @@ pub struct Reproduce {
     #[command(flatten)]
     options: Options,
 }
-
-/// Name and text of every experiment file.
-pub const EXPERIMENTS: [(&str, &str); 7] = [
-    (
-        "single-step",
-        include_str!("../../../../experiments/single-step.toml"),
-    ),
-    (
-        "multiple-steps",
-        include_str!("../../../../experiments/multiple-steps.toml"),
-    ),
-    (
-        "scaling",
-        include_str!("../../../../experiments/scaling.toml"),
-    ),
-    ("reuse", include_str!("../../../../experiments/reuse.toml")),
-    (
-        "stairway",
-        include_str!("../../../../experiments/stairway.toml"),
-    ),
-    (
-        "phase-exponent",
-        include_str!("../../../../experiments/phase-exponent.toml"),
-    ),
-    (
-        "phase-step-size",
-        include_str!("../../../../experiments/phase-step-size.toml"),
-    ),
-];
 
 impl Reproduce {
     pub(super) fn execute(mut self) -> Result<(), Failed> {

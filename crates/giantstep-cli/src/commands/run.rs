@@ -8,18 +8,20 @@ use clap::Args;
 use giantstep::peak::peak;
 use giantstep::ranks::Ranks;
 
-use super::{Failed, print};
-use crate::conduct::{
-    Done, Manner, OnFailure, Others, Shard, attend, collect, conduct, dismiss, id,
-};
-use crate::execute::{FailureKind, described, engine_name, jobs, predict};
-use crate::plan::{Plan, PlanError, Scale};
-use crate::predicted::Predicted;
-use crate::ranks::{self, together};
-use crate::report::Report;
+use super::print;
+use crate::failed::Failed;
+use giantstep_lab::drive::{Done, Manner, OnFailure, attend, collect, dismiss, drive, id};
+use giantstep_lab::keep::{Earlier, Keep, RunId, Store};
+use giantstep_lab::outlook::Predicted;
+use giantstep_lab::plan::{Jobs, Machine, Plan, PlanError, Scale, engine_name};
+use giantstep_lab::report::Report;
+use giantstep_lab::results::FailureKind;
+use giantstep_lab::work::Session;
+
+use crate::launch::{self, together};
+use crate::progress::Progress;
+use crate::render;
 use crate::signals::listen;
-use crate::store::{Earlier, RunId, Store};
-use crate::terminal;
 
 /// `giantstep run FILE [--set key=value ...] [--out DIR] [--json]`
 #[derive(Debug, Args)]
@@ -122,27 +124,35 @@ pub(super) fn perform(
     scale: Scale,
     options: &Options,
 ) -> Result<(), Failed> {
-    let ranks = ranks::join()?;
+    let ranks = launch::join()?;
     let plan = options.place.plan(text, origin, scale);
     let plan = together(ranks, plan)?;
+    let machine = launch::machine(ranks);
+    let jobs = together(ranks, plan.jobs(machine).map_err(Failed::input))?;
     if options.explain {
         return match ranks.rank() {
-            0 => print(&explanation(&plan)?),
+            0 => print(&explanation(&jobs)),
             _ => Ok(()),
         };
     }
     let on_failure = options.failure.on_failure();
     if ranks.rank() > 0 {
-        return take_part(&plan, ranks);
+        return take_part(&jobs, ranks);
     }
-    let place = together(ranks, options.place.open(plan, scale))?;
+    let place = together(ranks, options.place.open(jobs, scale))?;
     together(ranks, finish(&place, on_failure, options.json, ranks))
 }
 
 /// What a rank other than the first does: its part of every run.
-fn take_part(plan: &Plan, ranks: &dyn Ranks) -> Result<(), Failed> {
+fn take_part(jobs: &Jobs<'_>, ranks: &dyn Ranks) -> Result<(), Failed> {
     let asked = together(ranks, listen().map_err(Failed::work))?;
-    if let Err(error) = attend(plan, ranks, &asked) {
+    let session = Session {
+        machine: jobs.machine,
+        asked: &asked,
+        observer: &Progress::hidden(),
+        ranks,
+    };
+    if let Err(error) = attend(jobs, &session) {
         // The others wait for this process in the middle of a run; its end is theirs.
         eprintln!("error: rank {}: {error}", ranks.rank());
         std::process::exit(1);
@@ -150,10 +160,10 @@ fn take_part(plan: &Plan, ranks: &dyn Ranks) -> Result<(), Failed> {
     together(ranks, Ok(()))
 }
 
-/// A plan in its results folder.
+/// The runs of a plan in their results folder.
 #[derive(Debug)]
-pub(super) struct Place {
-    pub(super) plan: Plan,
+pub(super) struct Place<'a> {
+    pub(super) jobs: Jobs<'a>,
     pub(super) folder: PathBuf,
     pub(super) store: Store,
 }
@@ -165,9 +175,9 @@ impl PlaceArgs {
     }
 
     /// Puts a plan into the results folder; what cannot fit is refused before anything is touched.
-    pub(super) fn open(&self, plan: Plan, scale: Scale) -> Result<Place, Failed> {
-        jobs(&plan).map_err(Failed::input)?;
-        let name = plan
+    pub(super) fn open<'a>(&self, jobs: Jobs<'a>, scale: Scale) -> Result<Place<'a>, Failed> {
+        let name = jobs
+            .plan
             .points
             .first()
             .map_or("experiment", |point| &point.checked.name);
@@ -184,9 +194,9 @@ impl PlaceArgs {
         } else {
             Earlier::Refused
         };
-        let store = Store::open(&folder, &plan, earlier).map_err(Failed::input)?;
+        let store = Store::open(&folder, jobs.plan, earlier).map_err(Failed::input)?;
         Ok(Place {
-            plan,
+            jobs,
             folder,
             store,
         })
@@ -195,13 +205,13 @@ impl PlaceArgs {
 
 /// Works off what is left of a plan and reports all of it.
 pub(super) fn finish(
-    place: &Place,
+    place: &Place<'_>,
     on_failure: OnFailure,
     json: bool,
     ranks: &dyn Ranks,
 ) -> Result<(), Failed> {
     let Place {
-        plan,
+        jobs,
         folder,
         store,
     } = place;
@@ -209,13 +219,13 @@ pub(super) fn finish(
     let done = work_off(place, on_failure, ranks);
     dismiss(ranks);
     let done = done?;
-    let results = collect(plan, store, &done.dropped).map_err(Failed::work)?;
+    let results = collect(jobs, store, &done.dropped).map_err(Failed::work)?;
     let took = start.elapsed();
     let report = Report {
-        plan,
+        jobs,
         store,
         results: &results,
-        predicted: &Predicted::of(plan, plan.document.predictions()),
+        predicted: &Predicted::of(jobs.plan, jobs.plan.document.predictions()),
         found: done.found,
         took,
     };
@@ -247,28 +257,38 @@ pub(super) fn finish(
 }
 
 /// Works off what is left of a plan.
-fn work_off(place: &Place, on_failure: OnFailure, ranks: &dyn Ranks) -> Result<Done, Failed> {
-    let Place { plan, store, .. } = place;
+fn work_off(place: &Place<'_>, on_failure: OnFailure, ranks: &dyn Ranks) -> Result<Done, Failed> {
+    let Place { jobs, store, .. } = place;
     set_strays_aside(store)?;
-    announce(plan, store, ranks)?;
+    announce(jobs, store, ranks)?;
     let asked = listen().map_err(Failed::work)?;
     let manner = Manner {
-        shard: Shard::ALL,
         on_failure,
-        others: Others::AreAwaited,
+        ..Manner::default()
     };
-    conduct(plan, store, manner, ranks, &asked).map_err(Failed::work)
+    let session = Session {
+        machine: jobs.machine,
+        asked: &asked,
+        observer: &Progress::visible(),
+        ranks,
+    };
+    drive(jobs, store, manner, &session).map_err(Failed::work)
 }
 
 /// Writes and prints a report; what was measured is printed even where it cannot be written.
 pub(super) fn tell(report: &Report<'_>, folder: &Path, json: bool) -> Result<(), Failed> {
     let written = report.write(folder);
-    let files: &[PathBuf] = written.as_deref().unwrap_or_default();
+    let (files, notes) = written.as_ref().map_or((&[][..], &[][..]), |written| {
+        (&written.files, &written.notes)
+    });
+    for note in notes {
+        eprintln!("note: {note}");
+    }
     if json {
         let json = report.json(files).map_err(Failed::work)?;
         print(&format!("{json:#}\n"))?;
     } else {
-        print(&report.text(files))?;
+        print(&render::report::text(report, files))?;
     }
     written.map(drop).map_err(Failed::work)
 }
@@ -287,20 +307,20 @@ pub(super) fn set_strays_aside(store: &Store) -> Result<(), Failed> {
 const LONG: f64 = 5.0;
 
 /// Says on standard error what the runs that are left will cost, if that is long.
-pub(super) fn announce(plan: &Plan, store: &Store, ranks: &dyn Ranks) -> Result<(), Failed> {
-    let left = remaining(plan, &|id| store.has(id))?;
+pub(super) fn announce(jobs: &Jobs<'_>, store: &Store, ranks: &dyn Ranks) -> Result<(), Failed> {
+    let left = remaining(jobs, &|id| store.has(id));
     // At 100 GFLOP/s and core nothing of less work is long, and the peak need not be measured.
     if left.flops < LONG * 1e11 && !stderr().is_terminal() {
         return Ok(());
     }
-    let seconds = left.flops / rate(plan) / ranks.size() as f64;
+    let seconds = left.flops / rate(jobs.plan, jobs.machine) / ranks.size() as f64;
     if seconds > LONG {
         eprintln!(
             "{} of {} runs are left: about {}, up to {} of memory",
             left.runs,
             left.planned,
-            terminal::seconds(seconds),
-            terminal::bytes(left.memory as u64)
+            render::seconds(seconds),
+            render::bytes(left.memory as u64)
         );
     }
     Ok(())
@@ -320,60 +340,60 @@ pub(super) struct Remaining {
 }
 
 /// What is left of a plan when some runs have ended.
-pub(super) fn remaining(
-    plan: &Plan,
-    has_ended: &dyn Fn(&RunId) -> bool,
-) -> Result<Remaining, Failed> {
+pub(super) fn remaining(jobs: &Jobs<'_>, has_ended: &dyn Fn(&RunId) -> bool) -> Remaining {
     let mut left = Remaining::default();
-    for job in jobs(plan).map_err(Failed::input)? {
+    for job in &jobs.list {
         left.planned += 1;
-        if !has_ended(&id(&job)) {
+        if !has_ended(&id(job)) {
             left.runs += 1;
-            left.flops += job.predicted.cost.equivalent_flops();
-            left.memory = left.memory.max(job.predicted.cost.memory);
+            left.flops += job.cost.cost.equivalent_flops();
+            left.memory = left.memory.max(job.cost.cost.memory);
         }
     }
-    Ok(left)
+    left
 }
 
 /// Flops a second that products reach here: about two thirds of the measured peak.
-pub(super) fn rate(plan: &Plan) -> f64 {
+pub(super) fn rate(plan: &Plan, machine: Machine) -> f64 {
     let precision = plan
         .points
         .first()
         .map_or(giantstep::spec::Precision::F32, |point| {
             point.checked.precision
         });
-    0.66e9 * peak(precision, ranks::cores())
+    0.66e9 * peak(precision, machine.cores)
 }
 
 /// The cost model, shown for every point.
-fn explanation(plan: &Plan) -> Result<String, Failed> {
-    let rate = rate(plan);
+fn explanation(jobs: &Jobs<'_>) -> String {
+    let rate = rate(jobs.plan, jobs.machine);
     let mut lines = Vec::new();
-    for point in &plan.points {
-        let predicted = predict(point).map_err(Failed::input)?;
-        for (engine, cost, taken) in [
-            (engine_name(predicted.engine), predicted.cost, "taken"),
+    for (index, point) in jobs.plan.points.iter().enumerate() {
+        let Some(job) = jobs.list.iter().find(|job| job.index == index) else {
+            continue;
+        };
+        let taken = job.cost;
+        for (engine, cost, remark) in [
+            (engine_name(taken.engine), taken.cost, "taken"),
             (
-                if engine_name(predicted.engine) == "direct" {
+                if engine_name(taken.engine) == "direct" {
                     "in_law"
                 } else {
                     "direct"
                 },
-                predicted.other,
+                taken.other,
                 "",
             ),
         ] {
             lines.push(vec![
-                described(point).trim().to_owned(),
+                point.described().trim().to_owned(),
                 engine.to_owned(),
-                terminal::number(cost.flops),
-                terminal::number(cost.normals),
-                terminal::number(cost.activations),
-                terminal::bytes(cost.memory as u64),
-                terminal::seconds(cost.equivalent_flops() / rate),
-                taken.to_owned(),
+                render::number(cost.flops),
+                render::number(cost.normals),
+                render::number(cost.activations),
+                render::bytes(cost.memory as u64),
+                render::seconds(cost.equivalent_flops() / rate),
+                remark.to_owned(),
             ]);
         }
     }
@@ -387,5 +407,5 @@ fn explanation(plan: &Plan) -> Result<String, Failed> {
         "a run",
         "",
     ];
-    Ok(terminal::aligned(&header, lines))
+    render::aligned(&header, lines)
 }

@@ -1,7 +1,8 @@
 //! `giantstep schema`.
 
-use super::{Failed, print};
-use crate::plan::Document;
+use super::print;
+use crate::failed::Failed;
+use giantstep_lab::plan::Document;
 
 pub(super) fn execute() -> Result<(), Failed> {
     let schema = serde_json::to_string_pretty(&Document::schema()).map_err(Failed::work)?;

@@ -7,12 +7,17 @@ use std::process::Command;
 
 use clap::Args;
 
+use super::print;
 use super::run::{FileArgs, Place, PlaceArgs, rate};
-use super::{Failed, print};
-use crate::conduct::id;
-use crate::execute::jobs;
-use crate::output::write_atomically;
-use crate::schedule::peak_memory;
+use crate::failed::Failed;
+use giantstep::ranks::Alone;
+use giantstep_lab::drive::id;
+use giantstep_lab::files::write_atomically;
+use giantstep_lab::keep::Keep;
+use giantstep_lab::plan::Machine;
+use giantstep_lab::work::peak_memory;
+
+use crate::launch::machine;
 
 /// `giantstep submit FILE --partition P --time T [--per-task N]`
 #[derive(Debug, Args)]
@@ -52,21 +57,21 @@ const USUAL_TASK: f64 = 600.0;
 impl Submit {
     pub(super) fn execute(self) -> Result<(), Failed> {
         let (text, origin, scale) = self.file.read()?;
-        let place = self
-            .place
-            .open(self.place.plan(&text, &origin, scale)?, scale)?;
-        let jobs = jobs(&place.plan).map_err(Failed::input)?;
+        let plan = self.place.plan(&text, &origin, scale)?;
+        let jobs = plan.jobs(machine(&Alone)).map_err(Failed::input)?;
+        let place = self.place.open(jobs, scale)?;
+        let jobs = &place.jobs.list;
         let per_task = match self.per_task {
             Some(runs) => runs as usize,
             None => {
                 let flops: f64 = jobs
                     .iter()
-                    .map(|job| job.predicted.cost.equivalent_flops())
+                    .map(|job| job.cost.cost.equivalent_flops())
                     .sum();
                 // The rate is that of all cores of this machine.
                 let cores = std::thread::available_parallelism().map_or(1, usize::from) as f64;
-                let each =
-                    flops / jobs.len() as f64 / rate(&place.plan) * cores / f64::from(self.cpus);
+                let each = flops / jobs.len() as f64 / rate(&plan, place.jobs.machine) * cores
+                    / f64::from(self.cpus);
                 ((USUAL_TASK / each) as usize).clamp(1, jobs.len())
             }
         };
@@ -78,7 +83,11 @@ impl Submit {
             .filter(|(_, job)| !place.store.has(&id(job)))
             .map(|(number, _)| number % tasks)
             .collect();
-        let memory = peak_memory(&jobs, self.cpus as usize);
+        let task = Machine {
+            cores: self.cpus as usize,
+            ranks: 1,
+        };
+        let memory = peak_memory(jobs, task);
         let scripts = self.scripts(&place, tasks, &left, memory)?;
         print(&format!(
             "{} runs in {tasks} tasks of about {per_task}, {} tasks with work left, in {} arrays\n",
@@ -104,7 +113,7 @@ impl Submit {
     /// One script for each chunk of tasks below the limit of an array.
     fn scripts(
         &self,
-        place: &Place,
+        place: &Place<'_>,
         tasks: usize,
         left: &BTreeSet<usize>,
         memory: f64,
@@ -128,6 +137,7 @@ impl Submit {
                 format!(
                     "--job-name={}",
                     place
+                        .jobs
                         .plan
                         .points
                         .first()

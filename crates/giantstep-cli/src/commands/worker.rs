@@ -1,18 +1,20 @@
 //! `giantstep worker --shard I/N DIR`: one of several processes that share a results folder.
 
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::sync::atomic::Ordering;
 
 use clap::Args;
 use giantstep::ranks::Alone;
 
-use super::Failed;
 use super::folder::plan_of;
 use super::run::FailureArgs;
-use crate::conduct::{Manner, Others, Shard, conduct};
+use crate::failed::Failed;
+use crate::launch::machine;
+use crate::progress::Progress;
 use crate::signals::listen;
-use crate::store::Store;
+use giantstep_lab::drive::{Manner, Others, Shard, drive};
+use giantstep_lab::keep::Store;
+use giantstep_lab::work::Session;
 
 /// `giantstep worker --shard I/N DIR`
 #[derive(Debug, Args)]
@@ -20,25 +22,19 @@ pub struct Worker {
     /// A results folder with a plan: `giantstep prepare`, `submit` or `run` makes one.
     folder: PathBuf,
     /// Work on part I (from 0) of N parts of the runs; all of them by default.
-    #[arg(long, value_name = "I/N", default_value = "0/1")]
+    #[arg(long, value_name = "I/N", default_value = "0/1", value_parser = shard)]
     shard: Shard,
     #[command(flatten)]
     failure: FailureArgs,
 }
 
-impl FromStr for Shard {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let parts = text
-            .split_once('/')
-            .and_then(|(index, count)| Some((index.parse().ok()?, count.parse().ok()?)));
-        match parts {
-            Some((index, count)) if index < count => Ok(Self { index, count }),
-            _ => {
-                Err("a shard is I/N with 0 <= I < N, such as 0/4 for the first of four".to_owned())
-            }
-        }
+fn shard(text: &str) -> Result<Shard, String> {
+    let parts = text
+        .split_once('/')
+        .and_then(|(index, count)| Some((index.parse().ok()?, count.parse().ok()?)));
+    match parts {
+        Some((index, count)) if index < count => Ok(Shard { index, count }),
+        _ => Err("a shard is I/N with 0 <= I < N, such as 0/4 for the first of four".to_owned()),
     }
 }
 
@@ -47,13 +43,20 @@ impl Worker {
         // First, so that a signal finds a listener.
         let asked = listen().map_err(Failed::work)?;
         let plan = plan_of(&self.folder)?;
+        let jobs = plan.jobs(machine(&Alone)).map_err(Failed::input)?;
         let store = Store::join(&self.folder, &plan).map_err(Failed::input)?;
         let manner = Manner {
             shard: self.shard,
             on_failure: self.failure.on_failure(),
             others: Others::AreLeft,
         };
-        let done = conduct(&plan, &store, manner, &Alone, &asked).map_err(Failed::work)?;
+        let session = Session {
+            machine: jobs.machine,
+            asked: &asked,
+            observer: &Progress::visible(),
+            ranks: &Alone,
+        };
+        let done = drive(&jobs, &store, manner, &session).map_err(Failed::work)?;
         let summary = format!(
             "{} runs found, {} computed, {} under way elsewhere, {} left",
             done.found, done.computed, done.elsewhere, done.left

@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use assert_cmd::Command;
-use giantstep_cli::table::{Record, read};
-use resvg::usvg::{Group, Node, Options, Text, Tree};
+use giantstep_lab::table::{Record, read};
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
@@ -79,7 +78,7 @@ pub fn json(output: &Output) -> Json {
 
 /// Name and text of every file in `experiments/`.
 pub fn experiments() -> Vec<(String, String)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../experiments");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../giantstep-lab/experiments");
     let mut all: Vec<_> = std::fs::read_dir(folder)
         .expect("the folder")
         .map(|entry| entry.expect("an entry").path())
@@ -95,33 +94,4 @@ pub fn experiments() -> Vec<(String, String)> {
     all.sort();
     assert!(!all.is_empty());
     all
-}
-
-/// The words of a figure that have a character which the fonts of the program lack.
-pub fn missing_glyphs(svg: &str) -> Vec<String> {
-    let mut options = Options::default();
-    for face in ["DejaVuSans.ttf", "DejaVuSans-Oblique.ttf"] {
-        let path = format!("{}/assets/{face}", env!("CARGO_MANIFEST_DIR"));
-        let font = std::fs::read(path).expect("a font");
-        options.fontdb_mut().load_font_data(font);
-    }
-    let tree = Tree::from_str(svg, &options).expect("SVG");
-    let texts = texts(tree.root());
-    assert!(texts.len() > 5, "hardly any words");
-    let lacking = |text: &&Text| {
-        let spans = text.layouted().iter();
-        let mut glyphs = spans.flat_map(|span| &span.positioned_glyphs);
-        glyphs.any(|glyph| glyph.id.0 == 0)
-    };
-    let words = |text: &Text| text.chunks().iter().map(|chunk| chunk.text()).collect();
-    texts.into_iter().filter(lacking).map(words).collect()
-}
-
-fn texts<'a>(group: &'a Group) -> Vec<&'a Text> {
-    let inside = |node: &'a Node| match node {
-        Node::Text(text) => vec![text.as_ref()],
-        Node::Group(group) => texts(group.as_ref()),
-        _ => Vec::new(),
-    };
-    group.children().iter().flat_map(inside).collect()
 }

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::Output;
 
 use common::{giantstep, text};
-use giantstep_cli::table::{Record, write};
+use giantstep_lab::table::{Record, write};
 use tempfile::TempDir;
 
 /// Draws about a base: mean 1, median 0, quartiles -1 and 1, variance 70/4.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use giantstep_cli::table::write;
+use giantstep_lab::table::write;
 
 use super::common::text;
 use super::{folder, plot};

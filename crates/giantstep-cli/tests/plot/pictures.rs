@@ -5,7 +5,9 @@ use std::process::Command;
 use resvg::tiny_skia::Pixmap;
 use resvg::usvg::{Group, Node, Options, Paint, Tree};
 
-use super::common::{missing_glyphs, text};
+use giantstep_figure::missing_glyphs;
+
+use super::common::text;
 use super::{ONE_LINK, base, drawn, folder, number};
 
 /// Filled areas of a picture: the middle, the size, and how light the colour is.
@@ -129,7 +131,7 @@ fn a_figure_is_a_column_wide_says_its_mathematics_and_has_all_its_letters() {
             "{expected} is missing from {words}"
         );
     }
-    assert_eq!(missing_glyphs(&svg), Vec::<String>::new());
+    assert_eq!(missing_glyphs(&svg).unwrap(), Vec::<String>::new());
 
     let heat = [
         "--x",

@@ -1,6 +1,5 @@
 //! `giantstep analyze LINK`: what giant steps can and cannot learn of a target.
 
-mod drawing;
 mod text;
 
 use std::path::PathBuf;
@@ -11,9 +10,11 @@ use giantstep::analysis::{AnalysisOptions, LARGEST_TENSOR, analyze};
 use giantstep::catalogue;
 use giantstep::expr::Link;
 
-use super::{Failed, print};
-use crate::output::prepare_folder;
-use crate::terminal::aligned;
+use super::print;
+use crate::failed::Failed;
+use crate::render::aligned;
+use giantstep_lab::chart::staircase;
+use giantstep_lab::files::{prepare_folder, save_figure};
 
 /// `giantstep analyze LINK [--activation EXPR] [--json]`
 #[derive(Debug, Args)]
@@ -64,7 +65,9 @@ impl Analyze {
         let mut files = Vec::new();
         if let Some(folder) = &self.out {
             prepare_folder(folder).map_err(Failed::input)?;
-            files = drawing::draw(&report, folder)?;
+            let figure = staircase(&report);
+            let saved = save_figure(&figure, folder, "staircase").map_err(Failed::work)?;
+            files = saved.to_vec();
         }
         if self.json {
             let json = serde_json::to_string_pretty(&report).map_err(Failed::work)?;

@@ -2,7 +2,7 @@
 
 use giantstep::analysis::{Report, Staircase, Status, TensorEntry};
 
-use crate::terminal::{aligned, number};
+use crate::render::{aligned, number};
 
 /// The most degrees or steps shown; `--json` has all.
 const SHOWN: usize = 9;

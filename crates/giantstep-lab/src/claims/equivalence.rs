@@ -1,0 +1,87 @@
+//! The readout on features and on what should be equivalent to them, as records of the common table.
+
+use std::sync::atomic::AtomicBool;
+
+use giantstep::batch::{Context, Direct};
+use giantstep::equivalence::{Equivalence, EquivalenceError, Gaussian, Known};
+use giantstep::metrics::Measurement;
+use giantstep::ranks::Alone;
+use giantstep::real::Real;
+use giantstep::spec::{Checked, Precision};
+use rayon::prelude::*;
+
+use crate::plan::{Job, Jobs};
+use crate::results::{FailureKind, Results, records};
+
+/// The last step of every point and seed, on explicit inputs; the readout batch has the size of the training batch.
+///
+/// `test_error` is that of the network's features, `gaussian_error` that of their Gaussian equivalent, and after T > 0
+/// steps `conditional_error` that given the T leading spikes, `unrelated_error` given T random directions and
+/// `covariance_error` that of one Gaussian vector with the right covariance. THEORY.md (34) to (36).
+pub(super) fn equivalence(jobs: &Jobs<'_>, stop: &AtomicBool) -> Results {
+    let one = |job: &Job<'_>| match job.point.checked.precision {
+        Precision::F32 => errors::<f32>(&job.point.checked, job.seed, stop),
+        Precision::F64 => errors::<f64>(&job.point.checked, job.seed, stop),
+    };
+    let measured: Vec<_> = jobs.list.par_iter().map(one).collect();
+    let mut results = Results {
+        planned: jobs.list.len(),
+        ..Results::default()
+    };
+    for (job, found) in jobs.list.iter().zip(measured) {
+        match found {
+            Ok(measurements) => results.keep(job, records(job, &measurements), None),
+            Err(EquivalenceError::Interrupted(_)) => results.interrupted = true,
+            Err(error) => {
+                let reason = (FailureKind::Failed, error.to_string());
+                results.keep(job, Vec::new(), Some(reason));
+            }
+        }
+    }
+    results
+}
+
+fn errors<T: Real>(
+    checked: &Checked,
+    seed: u64,
+    stop: &AtomicBool,
+) -> Result<Vec<Measurement>, EquivalenceError> {
+    let protocol = &checked.experiment.protocol;
+    let steps = protocol.steps as usize;
+    let spikes = Known::Spikes(steps);
+    let models = [
+        ("gaussian_error", Gaussian::Conditional(Known::Nothing)),
+        ("conditional_error", Gaussian::Conditional(spikes)),
+        (
+            "unrelated_error",
+            Gaussian::Conditional(Known::Random(steps)),
+        ),
+        ("covariance_error", Gaussian::Marginal(spikes)),
+    ];
+    let models = match steps {
+        0 => &models[..1],
+        _ => &models[..],
+    };
+    let gaussian: Vec<Gaussian> = models.iter().map(|(_, model)| *model).collect();
+    let equivalence = Equivalence {
+        experiment: &checked.experiment,
+        samples: protocol.batch,
+        models: &gaussian,
+    };
+    let context = Context {
+        stop,
+        progress: &|_rows| {},
+        ranks: &Alone,
+    };
+    let mut engine = Direct::<T>::new(protocol.dimension as usize, checked.directions, seed);
+    let mut measurements = Vec::new();
+    for errors in equivalence.measure(&mut engine, seed, context)? {
+        let names = std::iter::once("test_error").chain(models.iter().map(|(name, _)| *name));
+        let values = std::iter::once(errors.network).chain(errors.gaussian);
+        measurements.extend(names.zip(values).map(|(name, value)| Measurement {
+            ridge: Some(errors.ridge),
+            ..Measurement::new(protocol.steps, name, value)
+        }));
+    }
+    Ok(measurements)
+}

@@ -1,0 +1,22 @@
+//! The experiments that come along.
+
+/// Name and text of a file under `experiments`.
+macro_rules! experiment {
+    ($name:literal) => {
+        (
+            $name,
+            include_str!(concat!("../../experiments/", $name, ".toml")),
+        )
+    };
+}
+
+/// Name and text of every experiment file.
+pub const EXPERIMENTS: [(&str, &str); 7] = [
+    experiment!("single-step"),
+    experiment!("multiple-steps"),
+    experiment!("scaling"),
+    experiment!("reuse"),
+    experiment!("stairway"),
+    experiment!("phase-exponent"),
+    experiment!("phase-step-size"),
+];

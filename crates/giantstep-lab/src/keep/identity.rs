@@ -1,0 +1,233 @@
+//! What a run is: the settings that its numbers depend on, and the name made of them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use giantstep::cost::EngineKind;
+use giantstep::spec::Spec;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
+
+use crate::plan::{Plan, Point, engine_name};
+
+/// Dotted keys and values, in order.
+pub type Settings = BTreeMap<String, Json>;
+
+/// Keys that change no number of a run. The seed and the engine are added to its name in their own way.
+const WITHOUT_EFFECT: [&str; 7] = [
+    "name",
+    "title",
+    "run.seeds",
+    "run.first_seed",
+    "run.engine",
+    "run.threads",
+    "run.memory_limit",
+];
+
+/// The name of a run: 32 hexadecimal digits of the hash of its resolved settings.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RunId(String);
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl RunId {
+    /// The name of these settings.
+    pub fn of(settings: &Settings) -> Self {
+        let mut hash = blake3::Hasher::new();
+        for (key, value) in settings {
+            hash.update(format!("{key} = {value}\n").as_bytes());
+        }
+        Self(hash.finalize().to_hex()[..32].to_owned())
+    }
+
+    /// The name that a file carries, if it is one.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        (digits && text.len() == 32).then(|| Self(text.to_owned()))
+    }
+}
+
+/// The settings that the numbers of one run depend on, formulas evaluated: two files that ask for the same run in
+/// different words have the same.
+pub fn resolved(point: &Point, engine: EngineKind, seed: u64) -> Settings {
+    let mut settings = typed(&point.spec);
+    let experiment = &point.checked.experiment;
+    let protocol = &experiment.protocol;
+    let mut set = |key: &str, value: Json| {
+        settings.insert(key.to_owned(), value);
+    };
+    set(
+        "target.link",
+        json!(experiment.target.link.expr().to_string()),
+    );
+    set("target.r", json!(experiment.target.r));
+    set("network.width", json!(experiment.network.width));
+    let activation = &experiment.network.activation;
+    set("network.activation", json!(activation.expr().to_string()));
+    set("protocol.dimension", json!(protocol.dimension));
+    set("protocol.batch", json!(protocol.batch));
+    set("protocol.step_size", json!(protocol.step_size));
+    if let Some(lookahead) = protocol.lookahead {
+        set("protocol.lookahead.radius", json!(lookahead.radius));
+    }
+    set("run.engine", json!(engine_name(engine)));
+    set("run.seed", json!(seed));
+    settings
+}
+
+/// The settings as typed that every point of a plan shares.
+pub(super) fn shared(plan: &Plan) -> Settings {
+    let mut settings = plan
+        .points
+        .first()
+        .map(|point| typed(&point.spec))
+        .unwrap_or_default();
+    let swept = plan.points.iter().flat_map(|point| &point.settings);
+    let swept: Vec<&str> = swept.map(|setting| setting.key.as_str()).collect();
+    settings.retain(|key, _| {
+        !swept
+            .iter()
+            .any(|swept| key == swept || key.starts_with(&format!("{swept}.")))
+    });
+    settings
+}
+
+/// `key: before -> now` for every key that both have with different values.
+pub(super) fn differences(before: &Settings, now: &Settings) -> Vec<String> {
+    let changed = now.iter().filter_map(|(key, now)| {
+        let before = before.get(key)?;
+        (before != now).then(|| format!("{key}: {before} there, {now} here"))
+    });
+    changed.collect()
+}
+
+/// The settings of a file as typed, defaults included, without those that change no number.
+fn typed(spec: &Spec) -> Settings {
+    let mut settings = Settings::new();
+    flatten(
+        "",
+        serde_json::to_value(spec).unwrap_or_default(),
+        &mut settings,
+    );
+    settings.retain(|key, _| !WITHOUT_EFFECT.contains(&key.as_str()));
+    settings
+}
+
+fn flatten(path: &str, value: Json, settings: &mut Settings) {
+    let Json::Object(table) = value else {
+        settings.insert(path.to_owned(), value);
+        return;
+    };
+    for (key, value) in table {
+        let dotted = if path.is_empty() {
+            key
+        } else {
+            format!("{path}.{key}")
+        };
+        flatten(&dotted, value, settings);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Scale;
+
+    const FILE: &str = r#"
+        target.link = "z1 + z1*z2"
+        network.width = 6
+        protocol = { dimension = 20, steps = 2, batch = "2*d", step_size = "p" }
+        run.seeds = 3
+    "#;
+
+    fn plan(overrides: &[&str]) -> Plan {
+        let overrides: Vec<String> = overrides.iter().map(ToString::to_string).collect();
+        Plan::read(FILE, "file", &overrides, Scale::Full).unwrap()
+    }
+
+    fn name(overrides: &[&str]) -> RunId {
+        RunId::of(&resolved(&plan(overrides).points[0], EngineKind::Direct, 1))
+    }
+
+    #[test]
+    fn the_same_run_in_other_words_has_the_same_name() {
+        for words in [
+            "protocol.batch=40",
+            "protocol.batch=d+20",
+            "protocol.step_size=6.0",
+            "target.link=z1+(z1*z2)",
+            "target.r=2",
+            "name=other",
+            "run.seeds=70",
+            "run.threads=1",
+            "run.memory_limit=3 GB",
+            "run.engine=in_law",
+        ] {
+            assert_eq!(name(&[words]), name(&[]), "{words}");
+        }
+        assert_eq!(RunId::parse(&name(&[]).to_string()), Some(name(&[])));
+    }
+
+    #[test]
+    fn every_setting_with_effect_changes_the_name() {
+        let mut names = vec![name(&[])];
+        for words in [
+            "target.link=z1 + z1*z3",
+            "target.r=3",
+            "target.directions=canonical",
+            "target.noise=0.1",
+            "network.width=8",
+            "network.activation=tanh(x)",
+            "network.first_layer=gaussian",
+            "network.second_layer=ones",
+            "network.pairing=symmetric",
+            "protocol.dimension=21",
+            "protocol.steps=3",
+            "protocol.batch=41",
+            "protocol.step_size=5",
+            "protocol.reuse=2",
+            "protocol.loss=correlation",
+            "protocol.geometry=projected",
+            "protocol.lookahead={kind=\"extragradient\",radius=1}",
+            "protocol.lookahead={kind=\"extragradient\",radius=2}",
+            "protocol.remove_below=1",
+            "readout.ridge=2",
+            "readout.batch=same",
+            "readout.intercept=with",
+            "readout.after=last",
+            "evaluation.test_samples=7",
+            "evaluation.metrics=[\"norm\"]",
+            "run.precision=f64",
+            "run.save_weights=last",
+        ] {
+            let new = name(&[words]);
+            assert!(!names.contains(&new), "{words} changes nothing");
+            names.push(new);
+        }
+        let point = &plan(&[]).points[0];
+        for (engine, seed) in [(EngineKind::InLaw, 1), (EngineKind::Direct, 2)] {
+            let new = RunId::of(&resolved(point, engine, seed));
+            assert!(!names.contains(&new), "{engine:?}, seed {seed}");
+            names.push(new);
+        }
+    }
+
+    #[test]
+    fn a_changed_setting_is_named_and_a_swept_one_is_not() {
+        let before = shared(&plan(&[]));
+        let now = shared(&plan(&["readout.ridge=2.5"]));
+        assert_eq!(
+            differences(&before, &now),
+            ["readout.ridge: 1.0 there, 2.5 here"]
+        );
+        let swept = shared(&plan(&[
+            r#"sweep=[{key="readout.ridge",values=[1.0,2.5]}]"#,
+        ]));
+        assert!(differences(&before, &swept).is_empty());
+        assert!(differences(&before, &shared(&plan(&["run.seeds=9"]))).is_empty());
+    }
+}

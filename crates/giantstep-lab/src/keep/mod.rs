@@ -1,0 +1,88 @@
+//! Where ended runs are kept: in memory, or in a results folder that processes share.
+
+mod entry;
+mod identity;
+mod lease;
+mod memory;
+mod store;
+mod weights;
+
+use std::path::PathBuf;
+
+use giantstep::run::Run;
+
+pub use entry::{Ending, Entry, EntryError};
+pub use identity::{RunId, Settings, resolved};
+pub use lease::{Lease, Leased, Owner};
+pub use memory::Memory;
+pub use store::{Earlier, Store, Stray, read_plan};
+
+use crate::files::OutputError;
+use crate::table::TableError;
+
+/// Keeps ended runs by name.
+pub trait Keep: Sync {
+    /// Whether a run has ended.
+    fn has(&self, id: &RunId) -> bool;
+
+    /// Leases a run to this process.
+    ///
+    /// # Errors
+    /// The lease cannot be written.
+    fn lease(&self, id: &RunId) -> Result<Leased, StoreError>;
+
+    /// Reads a run; none if it has not ended.
+    ///
+    /// # Errors
+    /// What is kept is damaged or foreign.
+    fn read(&self, id: &RunId) -> Result<Option<Entry>, EntryError>;
+
+    /// Keeps a run that has ended, with its weights where they are asked for.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    fn keep(&self, entry: Entry, weights: Option<&Run>) -> Result<(), StoreError>;
+}
+
+/// Why a store could not be opened or used. Finished runs are untouched by all of these.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The folder holds results that cannot stand beside those of this plan.
+    #[error(
+        "`{folder}` holds results that do not belong with these:\n  {}\n  help: choose another folder with --out, make \
+         the setting an axis of the sweep, or set the old runs aside with --anew",
+        differences.join("\n  ")
+    )]
+    Mixed {
+        /// The results folder.
+        folder: PathBuf,
+        /// What differs.
+        differences: Vec<String>,
+    },
+    /// There is no plan in the folder.
+    #[error(
+        "`{folder}` is no results folder: {source}\n  help: give a folder that `giantstep run` has made"
+    )]
+    NoPlan {
+        /// The folder.
+        folder: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The system refused.
+    #[error(
+        "`{path}`: {source}\n  help: finished runs are kept; repeat the command when this is mended"
+    )]
+    System {
+        /// What was touched.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file could not be written.
+    #[error("{0}\n  help: finished runs are kept; repeat the command when this is mended")]
+    Output(#[from] OutputError),
+    /// Numbers could not be written.
+    #[error("{0}\n  help: finished runs are kept; repeat the command when this is mended")]
+    Table(#[from] TableError),
+}

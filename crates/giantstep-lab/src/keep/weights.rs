@@ -1,0 +1,44 @@
+//! The last weights of a run as safetensors: `W`, `a`, `W_star`, `M = W W*^T`, `Q = W W^T`, in f64.
+
+use std::path::Path;
+
+use giantstep::directions::Directions;
+use giantstep::faer::Mat;
+use giantstep::run::Run;
+
+use crate::files::{Entries, NamedMatrix, OutputError, write_matrices};
+
+/// Writes the weights of `run`, whole or not at all.
+pub(super) fn write(path: &Path, run: &Run) -> Result<(), OutputError> {
+    let (first, target) = (&run.network.first, &run.target);
+    let second = &run.network.second;
+    let second = Directions::new(Mat::from_fn(1, second.len(), |_, j| second[j]));
+    let overlaps = Directions::new(first.gram(target));
+    let gram = Directions::new(first.gram(first));
+    let named = [
+        ("W", first),
+        ("a", &second),
+        ("W_star", target),
+        ("M", &overlaps),
+        ("Q", &gram),
+    ];
+    let entries: Vec<Vec<f64>> = named.iter().map(|(_, matrix)| row_major(matrix)).collect();
+    let matrices: Vec<NamedMatrix<'_>> = named
+        .iter()
+        .zip(&entries)
+        .map(|((name, matrix), entries)| NamedMatrix {
+            name,
+            rows: matrix.rows(),
+            columns: matrix.columns(),
+            entries: Entries::F64(entries),
+        })
+        .collect();
+    write_matrices(path, &matrices)
+}
+
+fn row_major(matrix: &Directions) -> Vec<f64> {
+    let coordinates = matrix.coordinates();
+    (0..matrix.rows())
+        .flat_map(|i| (0..matrix.columns()).map(move |j| coordinates[(i, j)]))
+        .collect()
+}

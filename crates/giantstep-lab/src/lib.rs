@@ -1,0 +1,35 @@
+//! The giant-step laboratory: from an experiment file to runs, a table, reports and figures.
+//!
+//! Every front (command line, notebook, page) parses, calls these few functions, and renders what they return. Nothing here
+//! prints, ends the process, reads arguments or the environment.
+//!
+//! - [`plan`]: text -> [`plan::Plan`], its points and [`plan::Jobs`], made once.
+//! - [`work`], [`drive`]: jobs -> ended runs; the one loop, accompanied by a [`work::Session`].
+//! - [`keep`]: where ended runs are kept: [`keep::Memory`], or the [`keep::Store`] of a results folder.
+//! - [`results`], [`table`]: every number measured, as one tidy table.
+//! - [`outlook`], [`compare`], [`slope`], [`cite`], [`report`]: theory beside measurements.
+//! - [`chart`]: figures of a table.
+//! - [`claims`], [`experiments`]: the ledger of claims, and the experiments that come along.
+
+// Printing and ending the process belong to the command line.
+#![deny(clippy::print_stdout, clippy::print_stderr, clippy::exit)]
+
+pub mod chart;
+pub mod cite;
+pub mod claims;
+pub mod compare;
+pub mod drive;
+pub mod experiments;
+pub mod files;
+pub mod keep;
+#[cfg(feature = "mpi")]
+pub mod mpi;
+pub mod outlook;
+pub mod plan;
+pub mod plot;
+pub mod report;
+pub mod results;
+pub mod slope;
+pub mod table;
+pub mod words;
+pub mod work;

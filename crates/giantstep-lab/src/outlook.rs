@@ -1,0 +1,169 @@
+//! What theory says about every point of a plan, in the places of what is measured.
+
+use giantstep::expr::Expr;
+use giantstep::theory::{Effort, Floor, Prediction, Predictions, floors, predict_within};
+use serde_json::{Value as Json, json};
+
+use crate::plan::{Plan, Point, Wanted};
+use crate::table::{Record, Row};
+
+/// Points that quick predictions are made for.
+const QUICK_POINTS: usize = 64;
+
+/// What theory says about one point.
+#[derive(Debug, Clone)]
+pub struct Outlook {
+    /// Predictions, and what has none.
+    pub predictions: Predictions,
+    /// Kernel lines and floors, or why there are none.
+    pub floors: Result<Vec<Floor>, String>,
+}
+
+/// What theory says about the points of a plan.
+#[derive(Debug, Clone, Default)]
+pub struct Predicted {
+    /// By point, for as many points from the first as predictions were made.
+    pub outlooks: Vec<Outlook>,
+    /// The predictions as rows of a result table, with what surrounds the value.
+    pub foretold: Vec<Foretold>,
+    /// Points without predictions.
+    pub left_out: usize,
+}
+
+/// A prediction in the place of a record.
+#[derive(Debug, Clone)]
+pub struct Foretold {
+    /// The place, and the value; the seed means nothing.
+    pub record: Record,
+    /// The prediction.
+    pub prediction: Prediction,
+}
+
+impl Foretold {
+    fn new(point: &Point, prediction: &Prediction) -> Self {
+        let experiment = &point.checked.experiment;
+        let record = Record {
+            seed: 0,
+            n: experiment.protocol.batch as f64,
+            d: experiment.protocol.dimension as f64,
+            p: experiment.network.width as u64,
+            step: prediction.step,
+            metric: prediction.metric.to_owned(),
+            neuron: None,
+            direction: prediction.direction,
+            rank: None,
+            group: prediction.group.map(str::to_owned),
+            ridge: prediction.ridge,
+            value: prediction.value,
+            axes: point.axes(),
+        };
+        Self {
+            record,
+            prediction: prediction.clone(),
+        }
+    }
+
+    /// Whether this is the prediction of a measured mean.
+    pub fn is_of(&self, row: &Row) -> bool {
+        let record = &self.record;
+        let axes = |axes: &[(String, f64)]| {
+            let mut axes = axes.to_vec();
+            axes.sort_by(|a, b| a.0.cmp(&b.0));
+            axes
+        };
+        (record.n, record.d, record.p, record.step) == (row.n, row.d, row.p, row.step)
+            && record.metric == row.metric
+            && (record.direction, record.ridge) == (row.direction, row.ridge)
+            && record.group == row.group
+            && row.neuron.is_none()
+            && row.rank.is_none()
+            && axes(&record.axes) == axes(&row.axes)
+    }
+}
+
+impl Predicted {
+    /// The predictions of a plan, as many as wanted.
+    pub fn of(plan: &Plan, wanted: Wanted) -> Self {
+        let (effort, most) = match wanted {
+            Wanted::None => return Self::default(),
+            Wanted::Quick => (Effort::Integrated, QUICK_POINTS),
+            Wanted::All => (Effort::Sampled, usize::MAX),
+        };
+        let points = &plan.points[..plan.points.len().min(most)];
+        let mut known: Vec<(Key<'_>, Result<Vec<Floor>, String>)> = Vec::new();
+        let outlooks: Vec<Outlook> = points
+            .iter()
+            .map(|point| Outlook {
+                predictions: predict_within(&point.checked.experiment, effort),
+                floors: floors_once(&mut known, point, effort),
+            })
+            .collect();
+        let foretold = points
+            .iter()
+            .zip(&outlooks)
+            .flat_map(|(point, outlook)| {
+                let present = outlook.predictions.present.iter();
+                present.map(move |prediction| Foretold::new(point, prediction))
+            })
+            .collect();
+        Self {
+            outlooks,
+            foretold,
+            left_out: plan.points.len() - points.len(),
+        }
+    }
+
+    /// The predictions as records.
+    pub fn records(&self) -> Vec<Record> {
+        let records = self.foretold.iter().map(|foretold| foretold.record.clone());
+        records.collect()
+    }
+
+    /// One object a point: its predictions, what has none, and floors.
+    pub fn json(&self) -> Json {
+        let points = self.outlooks.iter().map(|outlook| {
+            let (floors, none) = match &outlook.floors {
+                Ok(floors) => (json!(floors), Json::Null),
+                Err(reason) => (json!([]), json!(reason)),
+            };
+            json!({
+                "present": outlook.predictions.present,
+                "absent": outlook.predictions.absent,
+                "floors": floors,
+                "no_floors": none,
+            })
+        });
+        points.collect()
+    }
+}
+
+/// What floors depend on: link, activation, sizes and noise.
+type Key<'a> = ([&'a Expr; 2], [u64; 4], u64);
+
+/// The floors of a point, computed once for points that share them.
+fn floors_once<'a>(
+    known: &mut Vec<(Key<'a>, Result<Vec<Floor>, String>)>,
+    point: &'a Point,
+    effort: Effort,
+) -> Result<Vec<Floor>, String> {
+    let experiment = &point.checked.experiment;
+    let (protocol, width) = (&experiment.protocol, experiment.network.width as u64);
+    let sizes = [
+        protocol.batch,
+        protocol.dimension,
+        width,
+        u64::from(protocol.steps),
+    ];
+    let noise = experiment.target.noise.to_bits();
+    let functions = [
+        experiment.target.link.expr(),
+        experiment.network.activation.expr(),
+    ];
+    let key = (functions, sizes, noise);
+    if let Some((_, floors)) = known.iter().find(|(other, _)| *other == key) {
+        return floors.clone();
+    }
+    let floors = floors(experiment, effort);
+    known.push((key, floors.clone()));
+    floors
+}

@@ -1,0 +1,230 @@
+//! An experiment file with its overrides applied, before it is split into points.
+
+use giantstep::spec::{Checked, Spec};
+use schemars::{JsonSchema, Schema, schema_for};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+use super::axis::{Axis, AxisSpec, Setting};
+use super::keys::check_keys;
+use super::{FigureSpec, PlanError, Reference, Scale, SlopeSpec, Wanted};
+
+/// The keys of an experiment file besides those of [`Spec`].
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+struct Extras {
+    /// Axes of a sweep, crossed with each other.
+    sweep: Vec<AxisSpec>,
+    /// Figures to draw; sensible ones if absent.
+    figure: Vec<FigureSpec>,
+    /// Which predictions of theory stand beside the results.
+    predictions: Wanted,
+    /// Published or predicted values beside which the measured ones are shown.
+    reference: Vec<Reference>,
+    /// Exponents to be fitted over the points.
+    slope: Vec<SlopeSpec>,
+    /// Points of the sweep with a larger batch are left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    largest_batch: Option<u64>,
+    /// Changes of `--quick`, as dotted keys.
+    quick: std::collections::BTreeMap<String, serde_json::Value>,
+}
+
+const EXTRAS: [&str; 7] = [
+    "sweep",
+    "figure",
+    "predictions",
+    "reference",
+    "slope",
+    "largest_batch",
+    "quick",
+];
+
+/// An experiment file, read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Document {
+    table: Table,
+    extras: Extras,
+}
+
+impl Document {
+    /// Reads the text, applies the changes of `--quick` and the overrides, and refuses unknown keys.
+    pub(super) fn read(
+        text: &str,
+        origin: &str,
+        overrides: &[String],
+        scale: Scale,
+    ) -> Result<Self, PlanError> {
+        let mut table: Table =
+            text.parse()
+                .map_err(|error: toml::de::Error| PlanError::Syntax {
+                    origin: origin.to_owned(),
+                    message: error.to_string(),
+                })?;
+        if scale == Scale::Quick
+            && let Some(Value::Table(quick)) = table.get("quick").cloned()
+        {
+            for (key, value) in quick {
+                set(&mut table, &key, value)?;
+            }
+        }
+        for text in overrides {
+            let (key, value) = parse_override(text)?;
+            set(&mut table, &key, value)?;
+        }
+        check_keys(&table, &Self::schema())?;
+        let mut own = Table::new();
+        for key in EXTRAS {
+            if let Some(value) = table.remove(key) {
+                own.insert(key.to_owned(), value);
+            }
+        }
+        let extras = typed(Value::Table(own))?;
+        Ok(Self { table, extras })
+    }
+
+    /// The JSON Schema of experiment files.
+    pub fn schema() -> Schema {
+        let mut schema = schema_for!(Spec);
+        let extras = schema_for!(Extras);
+        for section in ["properties", "$defs"] {
+            let more = extras
+                .get(section)
+                .and_then(|value| value.as_object())
+                .cloned()
+                .unwrap_or_default();
+            if let Some(known) = schema
+                .get_mut(section)
+                .and_then(|value| value.as_object_mut())
+            {
+                known.extend(more);
+            }
+        }
+        schema.insert("title".to_owned(), "giantstep experiment".into());
+        schema
+    }
+
+    /// What the experiment shows.
+    pub fn title(&self) -> Option<&str> {
+        self.table.get("title").and_then(Value::as_str)
+    }
+
+    /// The figures asked for.
+    pub fn figures(&self) -> &[FigureSpec] {
+        &self.extras.figure
+    }
+
+    /// The predictions wanted beside the results.
+    pub fn predictions(&self) -> Wanted {
+        self.extras.predictions
+    }
+
+    /// The published and predicted values.
+    pub fn references(&self) -> &[Reference] {
+        &self.extras.reference
+    }
+
+    /// The exponents to be fitted.
+    pub fn slopes(&self) -> &[SlopeSpec] {
+        &self.extras.slope
+    }
+
+    /// Points with a larger batch are left out.
+    pub(super) fn largest_batch(&self) -> u64 {
+        self.extras.largest_batch.unwrap_or(u64::MAX)
+    }
+
+    pub(super) fn axes(&self) -> Result<Vec<Axis>, PlanError> {
+        self.extras
+            .sweep
+            .iter()
+            .enumerate()
+            .map(|(index, axis)| axis.resolve(index))
+            .collect()
+    }
+
+    /// One point: the file with the settings applied, typed and checked.
+    pub(super) fn point(&self, settings: &[Setting]) -> Result<(Spec, Checked), PlanError> {
+        let mut table = self.table.clone();
+        for setting in settings {
+            set(&mut table, &setting.key, setting.value.clone())?;
+        }
+        check_keys(&table, &Self::schema())?;
+        let spec: Spec = typed(Value::Table(table))?;
+        let checked = spec.check()?;
+        Ok((spec, checked))
+    }
+
+    /// The file as it was understood, for the results folder.
+    pub fn resolved(&self) -> Result<String, PlanError> {
+        let spec = if self.extras.sweep.is_empty() {
+            let (spec, _) = self.point(&[])?;
+            Table::try_from(spec).map_err(|error| unwritable(&error))?
+        } else {
+            // Values may be missing that every axis sets: the table as typed is what can be shown.
+            self.table.clone()
+        };
+        let extras = Table::try_from(&self.extras).map_err(|error| unwritable(&error))?;
+        let mut whole = spec;
+        whole.extend(extras.into_iter().filter(|(key, value)| {
+            key != "quick" && value.as_array().is_none_or(|list| !list.is_empty())
+        }));
+        toml::to_string(&whole).map_err(|error| unwritable(&error))
+    }
+}
+
+fn unwritable(error: &impl ToString) -> PlanError {
+    PlanError::Value {
+        key: "experiment".to_owned(),
+        message: error.to_string(),
+    }
+}
+
+/// `key=value`, the value as TOML or, failing that, as text.
+fn parse_override(text: &str) -> Result<(String, Value), PlanError> {
+    let Some((key, value)) = text.split_once('=') else {
+        return Err(PlanError::Override {
+            text: text.to_owned(),
+        });
+    };
+    let value = format!("value = {value}")
+        .parse::<Table>()
+        .ok()
+        .and_then(|mut table| table.remove("value"))
+        .unwrap_or_else(|| Value::String(value.to_owned()));
+    Ok((key.trim().to_owned(), value))
+}
+
+/// Sets a dotted key, making tables on the way.
+fn set(table: &mut Table, key: &str, value: Value) -> Result<(), PlanError> {
+    let (path, last) = key
+        .rsplit_once('.')
+        .map_or((None, key), |(path, last)| (Some(path), last));
+    let mut here = table;
+    for part in path.into_iter().flat_map(|path| path.split('.')) {
+        let next = here
+            .entry(part)
+            .or_insert_with(|| Value::Table(Table::new()));
+        let Value::Table(inner) = next else {
+            let message = format!("`{part}` is a value, not a section");
+            return Err(PlanError::Value {
+                key: key.to_owned(),
+                message,
+            });
+        };
+        here = inner;
+    }
+    here.insert(last.to_owned(), value);
+    Ok(())
+}
+
+fn typed<T: DeserializeOwned>(value: Value) -> Result<T, PlanError> {
+    serde_path_to_error::deserialize(value).map_err(|error| PlanError::Value {
+        key: match error.path().to_string().as_str() {
+            "." => "experiment".to_owned(),
+            path => path.to_owned(),
+        },
+        message: error.inner().to_string().trim().to_owned(),
+    })
+}

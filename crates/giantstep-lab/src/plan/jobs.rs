@@ -1,0 +1,219 @@
+//! The runs of a plan, made once: what each is, and what it will take on this machine.
+
+use giantstep::cost::{Cost, EngineKind, cheaper, cost};
+use giantstep::spec::{Checked, EngineChoice};
+
+use super::{Plan, Point};
+use crate::words;
+
+/// What the runs of a plan have for themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Machine {
+    /// Cores that this process may keep busy.
+    pub cores: usize,
+    /// Processes that share each run.
+    pub ranks: usize,
+}
+
+impl Machine {
+    /// The number of threads that a point asks for.
+    pub fn threads(self, checked: &Checked) -> usize {
+        match checked.threads {
+            0 => self.cores,
+            threads => threads,
+        }
+    }
+}
+
+/// A run that needs more memory than it is allowed.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error(
+    "run.memory_limit = {}: the point{point} needs about {} on the {} engine\n  help: {remedy}",
+    words::bytes(*limit), words::bytes(*needed), engine_name(*engine)
+)]
+pub struct MemoryError {
+    /// The settings of the point, or empty.
+    pub point: String,
+    /// The engine it would run on.
+    pub engine: EngineKind,
+    /// Bytes predicted.
+    pub needed: u64,
+    /// Bytes allowed.
+    pub limit: u64,
+    /// What to do.
+    pub remedy: &'static str,
+}
+
+/// The name of an engine as it is typed in a file.
+pub fn engine_name(engine: EngineKind) -> &'static str {
+    match engine {
+        EngineKind::Direct => "direct",
+        EngineKind::InLaw => "in_law",
+    }
+}
+
+/// What one run will take.
+#[derive(Debug, Clone, Copy)]
+pub struct RunCost {
+    /// The engine it runs on.
+    pub engine: EngineKind,
+    /// Its cost.
+    pub cost: Cost,
+    /// The cost on the other engine.
+    pub other: Cost,
+}
+
+impl RunCost {
+    /// The same run on the other engine.
+    fn swapped(self) -> Self {
+        Self {
+            engine: match self.engine {
+                EngineKind::Direct => EngineKind::InLaw,
+                EngineKind::InLaw => EngineKind::Direct,
+            },
+            cost: self.other,
+            other: self.cost,
+        }
+    }
+}
+
+/// One run of a plan.
+#[derive(Debug, Clone, Copy)]
+pub struct Job<'a> {
+    /// The point.
+    pub point: &'a Point,
+    /// Its number, from 0.
+    pub index: usize,
+    /// The seed.
+    pub seed: u64,
+    /// What it will take.
+    pub cost: RunCost,
+}
+
+impl Job<'_> {
+    /// The run in numbers that another rank with the same plan understands.
+    pub fn as_numbers(&self) -> [u64; 3] {
+        [self.index as u64, self.seed, self.cost.engine as u64]
+    }
+}
+
+/// All runs of a plan, by point and seed.
+#[derive(Debug, Clone)]
+pub struct Jobs<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// What they have for themselves.
+    pub machine: Machine,
+    /// The runs in order.
+    pub list: Vec<Job<'a>>,
+}
+
+impl Plan {
+    /// All runs of the plan, by point and seed, with what each will take.
+    ///
+    /// # Errors
+    /// [`MemoryError`] if one does not fit into its limit.
+    pub fn jobs(&self, machine: Machine) -> Result<Jobs<'_>, MemoryError> {
+        let mut list = Vec::new();
+        for (index, point) in self.points.iter().enumerate() {
+            let cost = point.cost(machine)?;
+            list.extend(point.checked.seeds.clone().map(|seed| Job {
+                point,
+                index,
+                seed,
+                cost,
+            }));
+        }
+        Ok(Jobs {
+            plan: self,
+            machine,
+            list,
+        })
+    }
+}
+
+impl<'a> Jobs<'a> {
+    /// The run that these numbers of another rank stand for; none if the plan has no such point.
+    pub fn from_numbers(&self, [index, seed, engine]: [u64; 3]) -> Option<Job<'a>> {
+        let index = usize::try_from(index).ok()?;
+        let point = self.plan.points.get(index)?;
+        let cost = point.cost(self.machine).ok()?;
+        // The choice of the engine depends on the number of threads, which may differ.
+        let cost = if cost.engine as u64 == engine {
+            cost
+        } else {
+            cost.swapped()
+        };
+        Some(Job {
+            point,
+            index,
+            seed,
+            cost,
+        })
+    }
+}
+
+impl Point {
+    /// The engine and cost of one run of a point; the memory is that of one rank, the engine what one process would take, so
+    /// that results do not depend on the number of ranks.
+    ///
+    /// # Errors
+    /// [`MemoryError`] if it does not fit into the memory limit.
+    pub fn cost(&self, machine: Machine) -> Result<RunCost, MemoryError> {
+        let checked = &self.checked;
+        let threads = machine.threads(checked);
+        let limit = checked.memory_limit;
+        let engine = match checked.engine {
+            EngineChoice::Direct => EngineKind::Direct,
+            EngineChoice::InLaw => EngineKind::InLaw,
+            EngineChoice::Auto => cheaper(
+                &checked.experiment,
+                checked.precision,
+                threads,
+                limit as f64,
+            ),
+        };
+        let of = |engine| {
+            let cost = cost(&checked.experiment, engine, checked.precision, threads);
+            Cost {
+                memory: cost.memory_on(machine.ranks),
+                ..cost
+            }
+        };
+        let other = match engine {
+            EngineKind::Direct => EngineKind::InLaw,
+            EngineKind::InLaw => EngineKind::Direct,
+        };
+        let found = RunCost {
+            engine,
+            cost: of(engine),
+            other: of(other),
+        };
+        if found.cost.memory > limit as f64 {
+            let remedy = match checked.engine {
+                EngineChoice::Auto => "raise run.memory_limit, or choose smaller n, d or p",
+                _ if found.other.memory <= limit as f64 => {
+                    "the other engine fits: set run.engine = \"auto\""
+                }
+                _ => "raise run.memory_limit, or choose smaller n, d or p",
+            };
+            return Err(MemoryError {
+                point: self.described(),
+                engine,
+                needed: found.cost.memory as u64,
+                limit,
+                remedy,
+            });
+        }
+        Ok(found)
+    }
+
+    /// ` (key = value, ...)`, or nothing for a plan without a sweep.
+    pub fn described(&self) -> String {
+        if self.settings.is_empty() {
+            return String::new();
+        }
+        let settings: Vec<String> = self.settings.iter().map(ToString::to_string).collect();
+        format!(" ({})", settings.join(", "))
+    }
+}

@@ -1,0 +1,186 @@
+//! From an experiment file to checked points: text, overrides, unknown keys, sweep axes.
+
+mod axis;
+mod document;
+mod figure;
+mod jobs;
+mod keys;
+mod reference;
+mod slope;
+
+use std::path::PathBuf;
+
+use giantstep::spec::{Checked, Spec, SpecError};
+
+pub use axis::{Axis, AxisSpec, Setting};
+pub use document::Document;
+pub use figure::{
+    AxisScale, Curves, FigureSpec, HeatSpec, Overlay, Plane, ScaleChoice, Spread, Statistic,
+};
+pub use jobs::{Job, Jobs, Machine, MemoryError, RunCost, engine_name};
+pub use reference::{Reference, Wanted};
+pub use slope::{SlopeKind, SlopeSpec};
+
+/// Why an experiment file was not accepted; nothing has been run.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// The file cannot be read.
+    #[error("cannot read `{path}`: {source}\n  help: give the path of an experiment file (TOML)")]
+    Read {
+        /// The path.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file is not TOML.
+    #[error("{origin} is not TOML: {message}")]
+    Syntax {
+        /// The file or the override.
+        origin: String,
+        /// What the parser said, with the place.
+        message: String,
+    },
+    /// An override without `=`.
+    #[error(
+        "--set {text}: no `=`\n  help: write --set key=value, for instance --set protocol.dimension=512"
+    )]
+    Override {
+        /// As typed.
+        text: String,
+    },
+    /// A key that no experiment file has.
+    #[error("unknown key `{key}`{}", nearest.as_ref().map(|k| format!("\n  help: did you mean `{k}`?")).unwrap_or_else(|| "\n  help: `giantstep schema` lists all keys".into()))]
+    UnknownKey {
+        /// The dotted key.
+        key: String,
+        /// The nearest known key at that place.
+        nearest: Option<String>,
+    },
+    /// A value of the wrong kind.
+    #[error("{key}: {message}\n  help: `giantstep schema` describes every key")]
+    Value {
+        /// The dotted key.
+        key: String,
+        /// What was expected.
+        message: String,
+    },
+    /// A value that was refused.
+    #[error("{0}")]
+    Spec(#[from] SpecError),
+    /// A value that was refused at one point of a sweep.
+    #[error("at the point {point} of the sweep:\n{source}")]
+    Point {
+        /// The settings of the point.
+        point: String,
+        /// The refusal.
+        source: Box<PlanError>,
+    },
+    /// Too many points.
+    #[error("the sweep has {points} points, more than {limit}\n  help: shorten an axis")]
+    TooManyPoints {
+        /// As asked for.
+        points: usize,
+        /// At most.
+        limit: usize,
+    },
+}
+
+/// One point of a sweep: what distinguishes it, and what is run.
+#[derive(Debug, Clone)]
+pub struct Point {
+    /// The settings of this point, one for each swept key.
+    pub settings: Vec<Setting>,
+    /// The resolved file.
+    pub spec: Spec,
+    /// The checked experiment.
+    pub checked: Checked,
+}
+
+impl Point {
+    /// The columns of its swept keys in a result table; n, d and p have columns of their own.
+    pub fn axes(&self) -> Vec<(String, f64)> {
+        let own = ["protocol.dimension", "protocol.batch", "network.width"];
+        let axes = self.settings.iter();
+        axes.filter(|setting| !own.contains(&setting.key.as_str()))
+            .map(|setting| (setting.key.clone(), setting.number()))
+            .collect()
+    }
+}
+
+/// All that one invocation runs.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The experiment without its sweep, figures and references.
+    pub document: Document,
+    /// The points in order; one without a sweep.
+    pub points: Vec<Point>,
+}
+
+/// The most points of a sweep.
+const MOST_POINTS: usize = 10_000;
+
+impl Plan {
+    /// Reads an experiment from the text of its file, with `key=value` overrides.
+    ///
+    /// # Errors
+    /// [`PlanError`] names the first key that is wrong, its value and the remedy.
+    pub fn read(
+        text: &str,
+        origin: &str,
+        overrides: &[String],
+        scale: Scale,
+    ) -> Result<Self, PlanError> {
+        let document = Document::read(text, origin, overrides, scale)?;
+        let axes = document.axes()?;
+        let count = axes.iter().map(Axis::len).product::<usize>();
+        if count > MOST_POINTS {
+            return Err(PlanError::TooManyPoints {
+                points: count,
+                limit: MOST_POINTS,
+            });
+        }
+        let mut points = Vec::with_capacity(count);
+        for index in 0..count {
+            let settings = axis::at(&axes, index);
+            let point = document.point(&settings);
+            let (spec, checked) = match (point, settings.is_empty()) {
+                (Ok(point), _) => point,
+                (Err(error), true) => return Err(error),
+                (Err(error), false) => {
+                    let point = settings
+                        .iter()
+                        .map(Setting::to_string)
+                        .collect::<Vec<_>>()
+                        .join(", ");
+                    return Err(PlanError::Point {
+                        point,
+                        source: Box::new(error),
+                    });
+                }
+            };
+            if checked.experiment.protocol.batch <= document.largest_batch() {
+                points.push(Point {
+                    settings,
+                    spec,
+                    checked,
+                });
+            }
+        }
+        if points.is_empty() {
+            return Err(PlanError::Value {
+                key: "largest_batch".to_owned(),
+                message: "leaves out every point; raise it".to_owned(),
+            });
+        }
+        Ok(Self { document, points })
+    }
+}
+
+/// The size at which an experiment is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scale {
+    /// As the file says.
+    Full,
+    /// With the changes of its `[quick]` table.
+    Quick,
+}

@@ -1,0 +1,45 @@
+//! What stands beside the results: published values and predictions.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A published or predicted value, shown beside the measured one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Reference {
+    /// The metric.
+    pub metric: String,
+    /// The step.
+    pub step: u32,
+    /// The value.
+    pub value: f64,
+    /// How far the measured mean may lie from it.
+    pub tolerance: f64,
+    /// The batch size n of the point, if several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub n: Option<f64>,
+    /// The target direction, for a metric that has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub direction: Option<u32>,
+    /// The sign of the second layer, for a metric that has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// The point by its swept settings, such as `{ "target.link" = 1 }`: the position on that axis, from 1.
+    #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub at: std::collections::BTreeMap<String, usize>,
+    /// Where it is from.
+    pub source: String,
+}
+
+/// Which predictions are computed beside a run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Wanted {
+    /// None.
+    None,
+    /// Those that are integrals, about a second a point, for the first 64 points.
+    #[default]
+    Quick,
+    /// Also those that have to be sampled, up to a minute a point.
+    All,
+}

@@ -1,0 +1,235 @@
+//! What a run leaves behind: a folder of files, a short table, or one JSON document.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use giantstep::spec::SaveWeights;
+use serde_json::{Value as Json, json};
+
+use crate::compare::compare;
+use crate::drive::id;
+use crate::files::{OutputError, SaveError, copy_atomically, save_figure};
+use crate::keep::Store;
+use crate::outlook::Predicted;
+use crate::plan::{Jobs, Plan, PlanError, Reference, engine_name};
+use crate::plot::figures;
+use crate::results::Results;
+use crate::slope::slopes;
+use crate::table::{self, Row, TableError, aggregate};
+
+/// Why results could not be written; results in memory are still printed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// A file could not be written.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    /// The table could not be written.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// A figure could not be saved.
+    #[error(transparent)]
+    Figure(#[from] SaveError),
+    /// The configuration could not be shown.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+}
+
+/// A published or predicted value beside the measured one.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Comparison {
+    /// What was published or predicted.
+    #[serde(flatten)]
+    pub reference: Reference,
+    /// The mean measured, if the point was run.
+    pub measured: Option<f64>,
+    /// Its standard error.
+    pub stderr: Option<f64>,
+    /// Whether the measured mean lies within the tolerance.
+    pub within: Option<bool>,
+}
+
+/// Means over seeds, without the rows of single neurons (those are in the Parquet table).
+pub fn rows(results: &Results) -> Vec<Row> {
+    let few: Vec<_> = results
+        .records
+        .iter()
+        .filter(|record| record.neuron.is_none())
+        .cloned()
+        .collect();
+    aggregate(&few)
+}
+
+/// The references of a plan beside what was measured.
+pub fn comparisons(plan: &Plan, rows: &[Row]) -> Vec<Comparison> {
+    let fits = |reference: &Reference, row: &Row| {
+        let at = reference.at.iter().all(|(key, position)| {
+            plan.points
+                .iter()
+                .flat_map(|point| &point.settings)
+                .any(|setting| {
+                    let axis = row.axes.iter().find(|(axis, _)| axis == key);
+                    setting.key == *key
+                        && setting.position == *position
+                        && axis.is_some_and(|(_, v)| *v == setting.number())
+                })
+        });
+        row.metric == reference.metric
+            && row.step == reference.step
+            && reference.n.is_none_or(|n| n == row.n)
+            && reference.direction == row.direction
+            && reference.group == row.group
+            && at
+    };
+    let compare = |reference: &Reference| {
+        let row = rows.iter().find(|row| fits(reference, row));
+        Comparison {
+            reference: reference.clone(),
+            measured: row.map(|row| row.mean),
+            stderr: row.and_then(|row| row.stderr),
+            within: row.map(|row| (row.mean - reference.value).abs() <= reference.tolerance),
+        }
+    };
+    plan.document.references().iter().map(compare).collect()
+}
+
+/// What a report has left in a folder.
+#[derive(Debug, Clone, Default)]
+pub struct Written {
+    /// Every file.
+    pub files: Vec<PathBuf>,
+    /// Figures that could not be drawn, and why.
+    pub notes: Vec<String>,
+}
+
+/// All that is told of a plan that was worked off.
+#[derive(Debug)]
+pub struct Report<'a> {
+    /// What was asked for.
+    pub jobs: &'a Jobs<'a>,
+    /// The runs that the folder holds.
+    pub store: &'a Store,
+    /// What was measured.
+    pub results: &'a Results,
+    /// What theory says of it.
+    pub predicted: &'a Predicted,
+    /// How many runs were there before.
+    pub found: usize,
+    /// How long the work took.
+    pub took: Duration,
+}
+
+impl Report<'_> {
+    /// Writes the table, weights and figures into `folder`, beside the plan that is there.
+    ///
+    /// # Errors
+    /// [`ReportError`] names the file; files written before it stay.
+    pub fn write(&self, folder: &Path) -> Result<Written, ReportError> {
+        let Self {
+            jobs,
+            store,
+            results,
+            predicted,
+            ..
+        } = self;
+        let mut paths = vec![
+            folder.join("experiment.toml"),
+            folder.join("results.parquet"),
+        ];
+        table::write(&paths[1], &results.records)?;
+        for job in &jobs.list {
+            let from = store.weights(&id(job));
+            if job.point.checked.save_weights == SaveWeights::Last && from.exists() {
+                let name = format!("weights-{}-{}.safetensors", job.index + 1, job.seed);
+                paths.push(folder.join(name));
+                copy_atomically(&from, &paths[paths.len() - 1])?;
+            }
+        }
+        let mut notes = Vec::new();
+        for (name, figure) in figures(jobs.plan, &results.records, predicted) {
+            match figure {
+                Ok(figure) => paths.extend(save_figure(&figure, folder, &name)?),
+                Err(error) => notes.push(format!("the figure {name} is not drawn: {error}")),
+            }
+        }
+        Ok(Written {
+            files: paths,
+            notes,
+        })
+    }
+
+    /// The whole result as one JSON document: a stable interface.
+    ///
+    /// # Errors
+    /// [`ReportError`] if the configuration cannot be shown.
+    pub fn json(&self, files: &[PathBuf]) -> Result<Json, ReportError> {
+        let Self {
+            jobs,
+            results,
+            predicted,
+            found,
+            took,
+            ..
+        } = self;
+        let rows = rows(results);
+        let config: toml::Table = jobs.plan.document.resolved()?.parse().unwrap_or_default();
+        let plan = jobs.plan;
+        let points: Vec<Json> = plan
+            .points
+            .iter()
+            .enumerate()
+            .map(|(index, point)| {
+                let engine = jobs.list.iter().find(|job| job.index == index);
+                let engine = engine.map(|job| engine_name(job.cost.engine));
+                let protocol = &point.checked.experiment.protocol;
+                let settings: serde_json::Map<String, Json> = point
+                    .settings
+                    .iter()
+                    .map(|s| (s.key.clone(), json!(s.label())))
+                    .collect();
+                json!({
+                    "settings": settings,
+                    "config": point.spec,
+                    "n": protocol.batch,
+                    "d": protocol.dimension,
+                    "p": point.checked.experiment.network.width,
+                    "step_size": protocol.step_size,
+                    "engine": engine,
+                })
+            })
+            .collect();
+        Ok(json!({
+            "config": config,
+            "points": points,
+            "rows": rows,
+            "references": comparisons(plan, &rows),
+            "predictions": predicted.json(),
+            "compared": compare(predicted, &rows),
+            "slopes": slopes(plan, &results.records),
+            "failures": results.failures,
+            "runs": { "planned": results.planned, "completed": results.completed, "found": found },
+            "interrupted": results.interrupted,
+            "files": files,
+            "seconds": took.as_secs_f64(),
+        }))
+    }
+}
+
+/// What the numbers on an axis of text stand for; empty if there is none.
+pub fn settings_in_words(plan: &Plan) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for setting in plan.points.iter().flat_map(|point| &point.settings) {
+        let counted = matches!(
+            setting.key.as_str(),
+            "protocol.batch" | "protocol.dimension" | "network.width"
+        );
+        let line = format!("{} {}: {}", setting.key, setting.position, setting.label());
+        if setting.value.is_str() && !counted && !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    if lines.is_empty() {
+        String::new()
+    } else {
+        lines.join("\n") + "\n\n"
+    }
+}

@@ -1,0 +1,115 @@
+//! What came of a plan: numbers, and the runs that did not complete.
+
+use giantstep::metrics::Measurement;
+use giantstep::run::Outcome;
+
+use crate::plan::Job;
+use crate::table::Record;
+
+/// One run that did not complete.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Failure {
+    /// The settings of its point.
+    pub point: String,
+    /// Its seed.
+    pub seed: u64,
+    /// In which way.
+    pub kind: FailureKind,
+    /// What happened, and what to do.
+    pub reason: String,
+}
+
+/// In which way a run did not complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureKind {
+    /// It failed, and would fail again.
+    Failed,
+    /// It was dropped, because the end was asked for.
+    Dropped,
+}
+
+/// What came of a plan.
+#[derive(Debug, Default)]
+pub struct Results {
+    /// Every number measured, by point, seed and step.
+    pub records: Vec<Record>,
+    /// Runs that did not complete; their finished steps are among the records.
+    pub failures: Vec<Failure>,
+    /// Whether the end was asked for before all runs were done.
+    pub interrupted: bool,
+    /// Runs that completed.
+    pub completed: usize,
+    /// Runs planned.
+    pub planned: usize,
+}
+
+impl Results {
+    /// Adds a run that has ended, with the reason if it did not complete; columns of the sweep are those of its point.
+    pub fn keep(
+        &mut self,
+        job: &Job<'_>,
+        records: Vec<Record>,
+        reason: Option<(FailureKind, String)>,
+    ) {
+        let axes = job.point.axes();
+        self.records
+            .extend(records.into_iter().map(|record| Record {
+                axes: axes.clone(),
+                ..record
+            }));
+        match reason {
+            None => self.completed += 1,
+            Some((kind, reason)) => self.failures.push(Failure {
+                kind,
+                point: job.point.described().trim().to_owned(),
+                seed: job.seed,
+                reason,
+            }),
+        }
+    }
+}
+
+/// Why a run did not complete; none if it did.
+pub fn failure(outcome: &Outcome) -> Option<(FailureKind, String)> {
+    let (kind, reason) = match outcome {
+        Outcome::Completed => return None,
+        Outcome::Interrupted { step } => (
+            FailureKind::Dropped,
+            format!("interrupted in step {step}; earlier steps are kept"),
+        ),
+        Outcome::Diverged { step, neuron } => (
+            FailureKind::Failed,
+            format!(
+                "step {step}: neuron {neuron} is no longer finite; earlier steps are kept; \
+                 choose a smaller protocol.step_size or run.precision = \"f64\""
+            ),
+        ),
+        Outcome::NoReadout { step, reason } => (
+            FailureKind::Failed,
+            format!("step {step}: {reason}; earlier steps are kept"),
+        ),
+    };
+    Some((kind, reason))
+}
+
+/// What a run has measured as rows of a table, without the columns of a sweep.
+pub fn records(job: &Job<'_>, measurements: &[Measurement]) -> Vec<Record> {
+    let experiment = &job.point.checked.experiment;
+    let records = measurements.iter().map(|measured| Record {
+        seed: job.seed,
+        n: experiment.protocol.batch as f64,
+        d: experiment.protocol.dimension as f64,
+        p: experiment.network.width as u64,
+        step: measured.step,
+        metric: measured.metric.to_owned(),
+        neuron: measured.neuron,
+        direction: measured.direction,
+        rank: measured.rank,
+        group: measured.group.map(str::to_owned),
+        ridge: measured.ridge,
+        value: measured.value,
+        axes: Vec::new(),
+    });
+    records.collect()
+}

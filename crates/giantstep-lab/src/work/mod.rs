@@ -1,0 +1,10 @@
+//! How runs are worked off: who asks for an end, how they share the cores, and one of them.
+
+mod memory;
+mod schedule;
+mod session;
+mod simulate;
+
+pub use schedule::{WorkError, peak_memory, work};
+pub use session::{Asked, Event, Observer, Session, Silent, Task};
+pub use simulate::simulate;

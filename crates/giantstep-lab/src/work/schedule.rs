@@ -1,0 +1,198 @@
+//! How the runs of a plan share the cores: many at once with a thread each, or one after another with all of them.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use giantstep::batch::Context;
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use super::session::{Event, Session, Task};
+use crate::plan::{Job, Machine};
+
+/// The threads of a pool could not be started.
+#[derive(Debug, thiserror::Error)]
+#[error("run.threads = {threads}: {source}")]
+pub struct WorkError {
+    /// As asked for.
+    threads: usize,
+    /// What the library said.
+    source: rayon::ThreadPoolBuildError,
+}
+
+/// The part of ideal speed that threads inside one run reach.
+const INSIDE: f64 = 0.9;
+/// Runs of less work than this (flops) are not worth more than one thread.
+const SMALL: f64 = 2e9;
+
+/// Runs by number: those that get all threads, one after another, and those that get one thread each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Split {
+    one_by_one: Vec<usize>,
+    side_by_side: Vec<usize>,
+}
+
+/// Memory that the runs take at most at the same time, in bytes, by the cost model.
+pub fn peak_memory(jobs: &[Job<'_>], machine: Machine) -> f64 {
+    let threads = threads_of(jobs, machine);
+    let split = shared_out(jobs, threads);
+    let memory = |run: &usize| jobs[*run].cost.cost.memory;
+    let most = |runs: &[usize]| runs.iter().map(memory).fold(0.0, f64::max);
+    let workers = threads.min(split.side_by_side.len());
+    most(&split.one_by_one).max(workers as f64 * most(&split.side_by_side))
+}
+
+/// The number of threads that jobs ask for.
+fn threads_of(jobs: &[Job<'_>], machine: Machine) -> usize {
+    jobs.iter()
+        .map(|job| machine.threads(&job.point.checked))
+        .max()
+        .unwrap_or(1)
+}
+
+fn shared_out(jobs: &[Job<'_>], threads: usize) -> Split {
+    let limit = jobs
+        .iter()
+        .map(|job| job.point.checked.memory_limit)
+        .min()
+        .unwrap_or(0);
+    let cost = |job: &Job<'_>| (job.cost.cost.equivalent_flops(), job.cost.cost.memory);
+    split(
+        &jobs.iter().map(cost).collect::<Vec<_>>(),
+        threads,
+        limit as f64,
+    )
+}
+
+/// Divides runs of these costs (flops, bytes) over the threads. The largest run one by one, as long as a thread for
+/// each of the rest would take longer than all threads for each, or more memory than `limit`.
+fn split(costs: &[(f64, f64)], threads: usize, limit: f64) -> Split {
+    let mut order: Vec<usize> = (0..costs.len()).collect();
+    order.sort_by(|a, b| costs[*b].0.total_cmp(&costs[*a].0));
+    let mut rest: f64 = costs.iter().map(|cost| cost.0).sum();
+    let width = threads as f64;
+    let mut large = 0;
+    while let Some((flops, memory)) = order.get(large).map(|run| costs[*run]) {
+        let spread = (rest / width).max(flops);
+        let most = order[large..]
+            .iter()
+            .map(|run| costs[*run].1)
+            .fold(memory, f64::max);
+        let fits = most * width <= limit;
+        if threads > 1 && fits && (flops < SMALL || spread <= rest / (width * INSIDE)) {
+            break;
+        }
+        rest -= flops;
+        large += 1;
+    }
+    // In the order of the plan, whose first points are looked at first.
+    let side_by_side = {
+        let mut rest = order.split_off(large);
+        rest.sort_unstable();
+        rest
+    };
+    order.sort_unstable();
+    Split {
+        one_by_one: order,
+        side_by_side,
+    }
+}
+
+fn pool(threads: usize) -> Result<ThreadPool, WorkError> {
+    ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .map_err(|source| WorkError { threads, source })
+}
+
+/// Hands every job to `one`, with its number, while `go_on` says so; a wish to stop ends those under way at the next
+/// block of rows. Runs that several ranks share go one by one.
+///
+/// # Errors
+/// [`WorkError`] if threads cannot be started.
+pub fn work(
+    jobs: &[Job<'_>],
+    session: &Session<'_>,
+    go_on: &(dyn Fn() -> bool + Sync),
+    one: &(dyn Fn(usize, &Job<'_>, Context<'_>) + Sync),
+) -> Result<(), WorkError> {
+    let threads = threads_of(jobs, session.machine);
+    let split = shared_out(jobs, threads);
+    let task = Task::Runs;
+    let units = jobs.iter().map(|job| job.cost.cost.rows).sum();
+    session.observer.event(Event::Begins { task, units });
+    // Other ranks are about as far as this one.
+    let count = |rows: u64| {
+        let units = rows * session.ranks.size() as u64;
+        session.observer.event(Event::Done { task, units });
+    };
+    let context = Context {
+        stop: &session.asked.stop,
+        progress: &count,
+        ranks: session.ranks,
+    };
+
+    // A pool of one thread for each worker: within a shared pool a thread that waits for a part of its run would
+    // begin another run on top of it.
+    let workers = threads.min(split.side_by_side.len());
+    let pools = (0..workers)
+        .map(|_| pool(1))
+        .collect::<Result<Vec<_>, _>>()?;
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for pool in &pools {
+            scope.spawn(|| {
+                while go_on() {
+                    let Some(number) = split.side_by_side.get(next.fetch_add(1, Ordering::Relaxed))
+                    else {
+                        break;
+                    };
+                    pool.install(|| one(*number, &jobs[*number], context));
+                }
+            });
+        }
+    });
+    drop(pools);
+    if !split.one_by_one.is_empty() {
+        let pool = pool(threads)?;
+        for number in split.one_by_one.iter().take_while(|_| go_on()) {
+            pool.install(|| one(*number, &jobs[*number], context));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_runs_get_a_thread_each_and_a_giant_one_all() {
+        let small = vec![(1e8, 1e6); 5];
+        assert_eq!(split(&small, 4, 1e9).side_by_side, [0, 1, 2, 3, 4]);
+        let mut mixed = small.clone();
+        mixed.insert(2, (1e12, 1e6));
+        let found = split(&mixed, 4, 1e9);
+        assert_eq!(
+            (found.one_by_one, found.side_by_side),
+            (vec![2], vec![0, 1, 3, 4, 5])
+        );
+    }
+
+    #[test]
+    fn many_large_runs_are_spread_and_few_are_not() {
+        assert_eq!(split(&[(1e12, 1e6); 64], 4, 1e9).one_by_one, [0; 0]);
+        assert_eq!(split(&[(1e12, 1e6); 3], 4, 1e9).one_by_one, [0, 1, 2]);
+        assert_eq!(
+            split(&[(1e12, 1e6)], 1, 1e9).one_by_one,
+            [0],
+            "one thread is all threads"
+        );
+    }
+
+    #[test]
+    fn runs_that_would_not_fit_together_go_one_by_one() {
+        let costs = [(1e8, 6e8), (1e8, 1e6), (1e8, 1e6)];
+        let found = split(&costs, 2, 1e9);
+        assert!(found.one_by_one.contains(&0) && !found.side_by_side.contains(&0));
+        assert_eq!(found.one_by_one.len() + found.side_by_side.len(), 3);
+    }
+}
