@@ -1,23 +1,21 @@
 //! `giantstep analyze`: what people read, what programs read, what is drawn, what is refused.
 
-use assert_cmd::Command;
+mod common;
+
+use std::process::Output;
+
+use common::giantstep;
 use serde_json::{Value, json};
 
-fn analyze(arguments: &[&str]) -> Command {
-    let mut command = Command::cargo_bin("giantstep").unwrap();
-    command.arg("analyze").args(arguments);
-    command
+fn analyze(arguments: &[&str]) -> Output {
+    giantstep().arg("analyze").args(arguments).output().unwrap()
 }
 
 /// What is printed on success.
 fn printed(arguments: &[&str]) -> String {
-    let output = analyze(arguments)
-        .assert()
-        .success()
-        .get_output()
-        .stdout
-        .clone();
-    String::from_utf8(output).unwrap()
+    let output = analyze(arguments);
+    assert!(output.status.success(), "{}", common::text(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
 }
 
 fn json_of(arguments: &[&str]) -> Value {
@@ -27,7 +25,8 @@ fn json_of(arguments: &[&str]) -> Value {
 
 /// The message of a refusal.
 fn refused(arguments: &[&str]) -> String {
-    let output = analyze(arguments).assert().code(2).get_output().clone();
+    let output = analyze(arguments);
+    assert_eq!(output.status.code(), Some(2));
     assert!(output.stdout.is_empty());
     String::from_utf8(output.stderr).unwrap()
 }

@@ -347,7 +347,7 @@ fn an_interrupted_run_keeps_what_is_finished() {
         "run.seeds=2",
         "run.threads=2",
     ];
-    let mut child = Command::new(assert_cmd::cargo::cargo_bin!("giantstep"))
+    let mut child = Command::new(common::program())
         .args(toy.arguments(&endless))
         .arg("--json")
         .stdout(Stdio::piped())

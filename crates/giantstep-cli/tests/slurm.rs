@@ -260,7 +260,7 @@ fn a_task_too_short_for_any_run_does_not_queue_for_ever() {
         arguments[0] = "prepare".to_owned();
         let prepared = giantstep().args(arguments).output().expect("a process");
         assert!(prepared.status.success(), "{}", text(&prepared.stderr));
-        let worker = Command::new(assert_cmd::cargo::cargo_bin!("giantstep"))
+        let worker = Command::new(common::program())
             .arg("worker")
             .arg(toy.path("out"))
             .stderr(Stdio::piped())

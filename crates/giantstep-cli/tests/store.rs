@@ -215,7 +215,7 @@ fn a_run_without_memory_is_a_recorded_failure_and_the_others_go_on() {
         "run.engine=direct",
         "run.threads=1",
     ]);
-    let program = assert_cmd::cargo::cargo_bin!("giantstep")
+    let program = common::program()
         .display()
         .to_string();
     let quoted: Vec<String> = arguments.iter().map(|text| format!("'{text}'")).collect();
@@ -328,7 +328,7 @@ fn two_processes_at_once_do_not_repeat_work() {
             .success()
     );
     let workers = [0, 1].map(|_| {
-        Command::new(assert_cmd::cargo::cargo_bin!("giantstep"))
+        Command::new(common::program())
             .arg("worker")
             .arg(toy.path("out"))
             .stderr(Stdio::piped())

@@ -29,7 +29,7 @@ fn kills() -> u32 {
 }
 
 fn start(arguments: &[String]) -> Child {
-    Command::new(assert_cmd::cargo::cargo_bin!("giantstep"))
+    Command::new(common::program())
         .args(arguments)
         .stdout(Stdio::null())
         .stderr(Stdio::null())

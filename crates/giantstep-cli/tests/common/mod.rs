@@ -2,9 +2,8 @@
 #![allow(dead_code)]
 
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Command, Output};
 
-use assert_cmd::Command;
 use giantstep_lab::table::{Record, read};
 use serde_json::Value as Json;
 use tempfile::TempDir;
@@ -23,8 +22,14 @@ evaluation.test_samples = 100
 run.seeds = 3
 "#;
 
+/// The program: the one that `GIANTSTEP` names, such as that of a plain release build, or the one built with the tests.
+pub fn program() -> PathBuf {
+    let built = || PathBuf::from(env!("CARGO_BIN_EXE_giantstep"));
+    std::env::var_os("GIANTSTEP").map_or_else(built, PathBuf::from)
+}
+
 pub fn giantstep() -> Command {
-    Command::new(assert_cmd::cargo::cargo_bin!("giantstep"))
+    Command::new(program())
 }
 
 /// A folder with the file `toy.toml`, and in it the folder `out` where results go.
