@@ -215,9 +215,7 @@ fn a_run_without_memory_is_a_recorded_failure_and_the_others_go_on() {
         "run.engine=direct",
         "run.threads=1",
     ]);
-    let program = common::program()
-        .display()
-        .to_string();
+    let program = common::program().display().to_string();
     let quoted: Vec<String> = arguments.iter().map(|text| format!("'{text}'")).collect();
     let output = std::process::Command::new("sh")
         .args([
