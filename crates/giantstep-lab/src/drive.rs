@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use giantstep::batch::Context;
 use giantstep::ranks::Ranks;
 use giantstep::run::Run;
 use giantstep::spec::SaveWeights;
+use giantstep::watch::Watch;
 
 use crate::keep::{Ending, Entry, EntryError, Keep, Leased, RunId, StoreError, resolved};
 use crate::plan::{Job, Jobs};
@@ -145,9 +145,9 @@ pub fn drive(
     while !todo.is_empty() && !asked.to_end() {
         let jobs: Vec<Job<'_>> = todo.iter().map(|(_, job, _)| *job).collect();
         let elsewhere = AtomicUsize::new(0);
-        let one = |place: usize, job: &Job<'_>, context: Context<'_>| {
+        let one = |place: usize, job: &Job<'_>, watch: Watch<'_>| {
             let (number, _, id) = &todo[place];
-            match compute(keep, job, id, context) {
+            match compute(keep, job, id, watch) {
                 Ok(Computed::Kept(ending)) => {
                     let failure = match &ending {
                         Ending::Completed => None,
@@ -210,8 +210,7 @@ pub fn attend(jobs: &Jobs<'_>, session: &Session<'_>) -> Result<(), WorkError> {
             return Ok(());
         };
         // What it returns is the same on all ranks, and rank 0 keeps it.
-        let take_part =
-            |_: usize, job: &Job<'_>, context: Context<'_>| drop(simulate(job, context));
+        let take_part = |_: usize, job: &Job<'_>, watch: Watch<'_>| drop(simulate(job, watch));
         work(&[job], session, &|| true, &take_part)?;
     }
 }
@@ -241,7 +240,7 @@ fn compute(
     keep: &dyn Keep,
     job: &Job<'_>,
     id: &RunId,
-    context: Context<'_>,
+    watch: Watch<'_>,
 ) -> Result<Computed, StoreError> {
     let _lease = match keep.lease(id)? {
         Leased::Ours(lease) => lease,
@@ -251,8 +250,8 @@ fn compute(
     if keep.has(id) {
         return Ok(Computed::Before);
     }
-    context.ranks.announce(&mut job.as_numbers());
-    let run = simulate(job, context);
+    watch.ranks.announce(&mut job.as_numbers());
+    let run = simulate(job, watch);
     let (records, ending) = match &run {
         Ok(run) => match failure(&run.outcome) {
             Some((FailureKind::Dropped, _)) => return Ok(Computed::Dropped(Box::new(run.clone()))),

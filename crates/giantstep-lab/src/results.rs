@@ -1,6 +1,6 @@
 //! What came of a plan: numbers, and the runs that did not complete.
 
-use giantstep::metrics::Measurement;
+use giantstep::measurement::Measurement;
 use giantstep::run::Outcome;
 
 use crate::plan::Job;
@@ -102,11 +102,11 @@ pub fn records(job: &Job<'_>, measurements: &[Measurement]) -> Vec<Record> {
         d: experiment.protocol.dimension as f64,
         p: experiment.network.width as u64,
         step: measured.step,
-        metric: measured.metric.to_owned(),
+        metric: measured.metric.to_string(),
         neuron: measured.neuron,
         direction: measured.direction,
         rank: measured.rank,
-        group: measured.group.map(str::to_owned),
+        group: measured.group.map(|group| group.to_string()),
         ridge: measured.ridge,
         value: measured.value,
         axes: Vec::new(),

@@ -1,7 +1,7 @@
 //! What a run will cost, before it is started.
 
 use crate::labels::Removal;
-use crate::metrics::MetricGroup;
+use crate::metric::MetricGroup;
 use crate::readout::Ridge;
 use crate::run::{Experiment, ReadoutBatch, ReadoutSchedule};
 use crate::spec::Precision;

@@ -1,8 +1,9 @@
 //! Errors on samples that training has not seen.
 
-use crate::batch::{Engine, Interrupted, Panel, Sweep};
+use crate::batch::{Engine, Panel, Sweep};
 use crate::readout::{Readout, Samples};
 use crate::real::Real;
+use crate::watch::Interrupted;
 
 /// Mean squared errors `E (y - f)^2` (no 1/2) on one batch of test samples.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,7 +67,7 @@ pub fn errors<E: Engine>(
         coefficients: 0,
         sums: 2 + readouts.len(),
     };
-    let sums = engine.sweep(batch, sweep, &visit, samples.context())?.sums;
+    let sums = engine.sweep(batch, sweep, &visit, samples.watch())?.sums;
     let n = samples.rows() as f64;
     let label_mean = sums[0] / n;
     Ok(Errors {

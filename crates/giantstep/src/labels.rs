@@ -1,9 +1,10 @@
 //! Labels `y = g(W* x) + noise`, and the removal of their low Hermite parts. THEORY.md (4).
 
-use crate::batch::{BatchId, Context, Engine, Interrupted, Panel, Role, Stream, Sweep};
+use crate::batch::{BatchId, Engine, Panel, Role, Stream, Sweep};
 use crate::directions::Directions;
 use crate::expr::Link;
 use crate::real::Real;
+use crate::watch::{Interrupted, Watch};
 
 /// What is to be learnt: a link `g` of `r` orthonormal directions, with label noise.
 #[derive(Debug, Clone)]
@@ -122,7 +123,7 @@ impl Labels<'_> {
         rows: u64,
         engine: &mut E,
         batch: &mut E::Batch,
-        context: Context<'_>,
+        watch: Watch<'_>,
     ) -> Result<RemovedPart, Interrupted> {
         let linear = match removal {
             Removal::Nothing => return Ok(RemovedPart::nothing()),
@@ -142,7 +143,7 @@ impl Labels<'_> {
                 panel.field_mut(0).copy_from_slice(&labels);
             }
         };
-        let mut swept = engine.sweep(batch, sweep, &visit, context)?;
+        let mut swept = engine.sweep(batch, sweep, &visit, watch)?;
         let scale = 1.0 / rows as f64;
         swept.backward.scale(|_| scale);
         Ok(RemovedPart {

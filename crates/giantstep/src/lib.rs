@@ -5,12 +5,12 @@
 //! normalisations are those of `THEORY.md`.
 //!
 //! ```
-//! use std::sync::atomic::AtomicBool;
-//!
-//! use giantstep::batch::{Context, Direct, DirectionsLaw, InLaw};
-//! use giantstep::ranks::Alone;
+//! use giantstep::batch::{Direct, DirectionsLaw, InLaw};
+//! use giantstep::measurement::Measurement;
+//! use giantstep::metric::Metric;
 //! use giantstep::run::{Outcome, Run, run};
 //! use giantstep::spec::Spec;
+//! use giantstep::watch::Watch;
 //!
 //! // What is learnt, by what, and how: the experiment file, here as JSON.
 //! let spec: Spec = serde_json::from_str(r#"{
@@ -22,15 +22,14 @@
 //! let experiment = spec.check()?.experiment;
 //! assert_eq!((experiment.protocol.batch, experiment.protocol.step_size), (100, 8.0));
 //!
-//! let stop = AtomicBool::new(false);
-//! let context = Context { stop: &stop, progress: &|_rows| {}, ranks: &Alone };
+//! let watch = Watch::default();
 //! let seed = 1;
-//! let explicit = run(&experiment, &mut Direct::<f32>::new(50, DirectionsLaw::Random, seed), seed, context);
-//! let in_law = run(&experiment, &mut InLaw::<f32>::new(50, seed), seed, context);
+//! let explicit = run(&experiment, &mut Direct::<f32>::new(50, DirectionsLaw::Random, seed), seed, watch);
+//! let in_law = run(&experiment, &mut InLaw::<f32>::new(50, seed), seed, watch);
 //!
 //! // Two draws of one law, and both have learnt something.
 //! let alignment = |run: &Run, step| {
-//!     let at = |m: &&giantstep::metrics::Measurement| m.metric == "weight_alignment" && m.step == step;
+//!     let at = |m: &&Measurement| m.metric == Metric::WeightAlignment && m.step == step;
 //!     run.measurements.iter().find(at).map_or(f64::NAN, |m| m.value)
 //! };
 //! for run in [&explicit, &in_law] {
@@ -46,7 +45,7 @@
 //!
 //! - [`spec`]: the experiment file, and its one conversion into checked types.
 //! - [`run`]: one seed from start to end; the story that the other modules tell in detail.
-//! - [`labels`], [`network`], [`train`], [`readout`], [`evaluate`], [`metrics`]: target, student, giant steps, second
+//! - [`labels`], [`network`], [`train`], [`readout`], [`evaluate`], [`metric`], [`measurement`], [`metrics`]: target, student, giant steps, second
 //!   stage, errors, what is recorded. Written once, for any engine.
 //! - [`batch`]: the waist. An [`batch::Engine`] answers the one question that training asks of a batch:
 //!   [`batch::Direct`] with explicit coordinates, [`batch::InLaw`] with the same law at a cost without d.
@@ -55,6 +54,7 @@
 //! - [`expr`], [`activation`], [`gauss`]: links and activations as typed text, with derivatives and Hermite
 //!   coefficients.
 //! - [`cost`]: what a run will take; [`peak`]: what the hardware could do.
+//! - [`watch`]: whether to stop, and whom to tell.
 //! - [`real`], [`elementary`], [`reduce`], [`ranks`]: precisions, functions of whole columns, sums in a fixed order
 //!   over threads and processes.
 
@@ -81,7 +81,10 @@ pub mod evaluate;
 pub mod expr;
 pub mod gauss;
 pub mod labels;
+pub mod measurement;
+pub mod metric;
 pub mod metrics;
+mod nearest;
 pub mod network;
 mod normal;
 pub mod peak;
@@ -94,3 +97,4 @@ pub mod run;
 pub mod spec;
 pub mod theory;
 pub mod train;
+pub mod watch;

@@ -2,92 +2,30 @@
 //! singular values. All of it is made of inner products, so that it means the same on every engine.
 
 use faer::{Mat, Side};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use crate::directions::Directions;
+use crate::measurement::{Measurement, Signs};
+use crate::metric::{Metric, MetricGroup};
 
-/// The groups of metrics that a run can record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum MetricGroup {
-    /// Test errors: of the frozen second layer and of the ridge readouts.
-    TestError,
-    /// Mean square of `y - f` on the training batch before each step.
-    TrainError,
-    /// `|w_i|`, averaged over neurons.
-    Norm,
-    /// `<w_i, w*_k>/|w_i|` for each direction, averaged over the neurons of each sign of `a_i`; and the alignment
-    /// `|Pi* w_i|^2/|w_i|^2`, averaged over all. THEORY.md (8).
-    WeightCosine,
-    /// The same of the rows of the gradient.
-    GradientCosine,
-    /// Per neuron: overlaps M, norms, cosines and alignments of weights and gradient, and the gradient's angle in the
-    /// plane of the first two directions, in radians.
-    Neurons,
-    /// Singular values of `W - W0`: the spikes and the bulk.
-    SingularValues,
-    /// The entries `Q_ij`, j <= i, of `Q = W W^T`: `p (p + 1) / 2` numbers a step; and their means over pairs of
-    /// different neurons by the signs of `a_i` and `a_j`.
-    Covariance,
-}
-
-/// One number that a run has measured, with its place.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Measurement {
-    /// The number of steps taken; 0 is the initial network.
-    pub step: u32,
-    /// The name of the metric.
-    pub metric: &'static str,
-    /// The neuron, from 1, for a metric of one neuron.
-    pub neuron: Option<u32>,
-    /// The target direction, from 1; none for the span of all.
-    pub direction: Option<u32>,
-    /// The rank of a singular value, or the second neuron j of `Q_ij`, from 1.
-    pub rank: Option<u32>,
-    /// The sign of the second layer, "+" or "-", of the neurons averaged over or of the neuron.
-    pub group: Option<&'static str>,
-    /// The ridge of a readout.
-    pub ridge: Option<f64>,
-    /// The value.
-    pub value: f64,
-}
-
-impl Measurement {
-    /// A number with no further place than its step.
-    pub fn new(step: u32, metric: &'static str, value: f64) -> Self {
-        Self {
-            step,
-            metric,
-            neuron: None,
-            direction: None,
-            rank: None,
-            group: None,
-            ridge: None,
-            value,
-        }
-    }
-}
-
-/// Names of the metrics of one family of p vectors.
+/// The metrics of one family of p vectors.
 struct Family {
-    cosine: &'static str,
-    span: &'static str,
-    overlap: &'static str,
-    norm: &'static str,
+    cosine: Metric,
+    span: Metric,
+    overlap: Metric,
+    norm: Metric,
 }
 
 const WEIGHTS: Family = Family {
-    cosine: "weight_cosine",
-    span: "weight_alignment",
-    overlap: "overlap",
-    norm: "norm",
+    cosine: Metric::WeightCosine,
+    span: Metric::WeightAlignment,
+    overlap: Metric::Overlap,
+    norm: Metric::Norm,
 };
 const GRADIENT: Family = Family {
-    cosine: "gradient_cosine",
-    span: "gradient_alignment",
-    overlap: "gradient_overlap",
-    norm: "gradient_norm",
+    cosine: Metric::GradientCosine,
+    span: Metric::GradientAlignment,
+    overlap: Metric::GradientOverlap,
+    norm: Metric::GradientNorm,
 };
 
 /// Cosines of p vectors with the target: `cos_ik = <v_i, w*_k> / |v_i|`, `p x r`, and norms.
@@ -120,11 +58,6 @@ impl Cosines {
     }
 }
 
-/// The group of a neuron by the sign of its second layer.
-fn sign(second: f64) -> &'static str {
-    if second > 0.0 { "+" } else { "-" }
-}
-
 fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
     let (sum, count) = values.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
     (count > 0.0).then(|| sum / count)
@@ -145,8 +78,8 @@ fn record(
     let p = second.len();
     if groups.contains(&averages) {
         let some: Vec<usize> = (0..p).filter(|i| cosines.norms[*i] > 0.0).collect();
-        for group in ["+", "-"] {
-            let members = || some.iter().filter(|i| sign(second[**i]) == group);
+        for group in Signs::ONE {
+            let members = || some.iter().filter(|i| Signs::of(second[**i]) == group);
             for k in 0..r {
                 for (metric, values) in [
                     (
@@ -173,7 +106,7 @@ fn record(
         for (i, second) in second.iter().enumerate() {
             let base = Measurement {
                 neuron: Some(i as u32 + 1),
-                group: Some(sign(*second)),
+                group: Some(Signs::of(*second)),
                 ..Measurement::new(step, family.norm, cosines.norms[i])
             };
             out.push(base.clone());
@@ -222,19 +155,16 @@ pub fn weights(
             out.push(Measurement {
                 neuron: Some(i as u32 + 1),
                 rank: Some(j as u32 + 1),
-                ..Measurement::new(step, "covariance", gram[(i, j)])
+                ..Measurement::new(step, Metric::Covariance, gram[(i, j)])
             });
         }
-        for group in ["++", "+-", "--"] {
+        for group in Signs::PAIRS {
             let pairs = (0..second.len()).flat_map(|i| (0..i).map(move |j| (i, j)));
-            let members = pairs.filter(|(i, j)| {
-                let signs = [sign(second[*i]), sign(second[*j])];
-                signs.concat() == group || (group == "+-" && signs == ["-", "+"])
-            });
+            let members = pairs.filter(|(i, j)| Signs::of_pair(second[*i], second[*j]) == group);
             if let Some(mean) = mean(members.map(|(i, j)| gram[(i, j)])) {
                 out.push(Measurement {
                     group: Some(group),
-                    ..Measurement::new(step, "covariance", mean)
+                    ..Measurement::new(step, Metric::Covariance, mean)
                 });
             }
         }
@@ -281,8 +211,8 @@ pub fn gradient(
             let angle = cosines.overlaps[(i, 1)].atan2(cosines.overlaps[(i, 0)]);
             out.push(Measurement {
                 neuron: Some(i as u32 + 1),
-                group: Some(sign(*second)),
-                ..Measurement::new(step, "gradient_angle", angle)
+                group: Some(Signs::of(*second)),
+                ..Measurement::new(step, Metric::GradientAngle, angle)
             });
         }
     }

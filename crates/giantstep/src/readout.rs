@@ -9,10 +9,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::activation::Activation;
-use crate::batch::{BatchId, Context, Engine, Interrupted, Panel, Sweep};
+use crate::batch::{BatchId, Engine, Panel, Sweep};
 use crate::directions::Directions;
 use crate::labels::{Labels, RemovedPart};
 use crate::real::Real;
+use crate::watch::{Interrupted, Watch};
 
 /// How the ridge is chosen.
 #[derive(Debug, Clone, PartialEq)]
@@ -99,7 +100,7 @@ pub struct Features<'a> {
     /// Its size n.
     pub rows: u64,
     /// Whether to stop, and whom to tell.
-    pub context: Context<'a>,
+    pub watch: Watch<'a>,
 }
 
 /// Rows of features and labels: what a readout is fitted and tested on.
@@ -111,7 +112,7 @@ pub trait Samples: Sync {
     fn rows(&self) -> u64;
 
     /// Whether to stop, and whom to tell.
-    fn context(&self) -> Context<'_>;
+    fn watch(&self) -> Watch<'_>;
 
     /// The vectors along which fields are needed, at least p.
     fn directions(&self) -> Directions;
@@ -135,8 +136,8 @@ impl Samples for Features<'_> {
         self.rows
     }
 
-    fn context(&self) -> Context<'_> {
-        self.context
+    fn watch(&self) -> Watch<'_> {
+        self.watch
     }
 
     fn directions(&self) -> Directions {
@@ -370,7 +371,7 @@ fn moments<E: Engine>(
         coefficients: 0,
         sums: p * p + 2 * p + 1,
     };
-    let sums = engine.sweep(batch, sweep, &visit, features.context())?.sums;
+    let sums = engine.sweep(batch, sweep, &visit, features.watch())?.sums;
     let n = features.rows() as f64;
     let (feature_mean, label_mean) = match intercept {
         Intercept::Without => (vec![0.0; p], 0.0),
@@ -469,6 +470,6 @@ fn leave_one_out<E: Engine>(
         coefficients: 0,
         sums: shrink.len(),
     };
-    let sums = engine.sweep(batch, sweep, &visit, features.context())?.sums;
+    let sums = engine.sweep(batch, sweep, &visit, features.watch())?.sums;
     Ok(sums.into_iter().map(|sum| sum / n).collect())
 }

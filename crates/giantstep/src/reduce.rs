@@ -3,8 +3,8 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 
-use crate::batch::{Context, Interrupted};
 use crate::ranks::{Alone, Ranks, Share};
+use crate::watch::{Interrupted, Watch};
 
 /// Sums the contributions of `blocks` blocks in a fixed binary tree, whose nodes halve their blocks as evenly as can be,
 /// so that the bits of the result do not depend on the number of threads; `leaf` gets the number of a block and a
@@ -31,7 +31,7 @@ pub fn shared_tree_sum(
     tree.total(tree.own(ROOT, &leaf))
 }
 
-/// [`shared_tree_sum`] over the ranks of `context`, which leaves out all blocks that are not begun when its flag is
+/// [`shared_tree_sum`] over the ranks of `watch`, which leaves out all blocks that are not begun when its flag is
 /// set.
 ///
 /// # Errors
@@ -39,18 +39,18 @@ pub fn shared_tree_sum(
 pub fn stoppable_tree_sum(
     blocks: usize,
     length: usize,
-    context: Context<'_>,
+    watch: Watch<'_>,
     leaf: impl Fn(usize, &mut [f64]) + Sync,
 ) -> Result<Vec<f64>, Interrupted> {
-    let stopped = || context.stop.load(Ordering::Relaxed);
-    let tree = Tree::new(context.ranks, blocks, length);
+    let stopped = || watch.stop.load(Ordering::Relaxed);
+    let tree = Tree::new(watch.ranks, blocks, length);
     let own = tree.own(ROOT, &|block, sum: &mut [f64]| {
         if !stopped() {
             leaf(block, sum);
         }
     });
     // Agreed before the sums are exchanged: no rank waits for one that has stopped.
-    if context.ranks.any(stopped()) {
+    if watch.ranks.any(stopped()) {
         Err(Interrupted)
     } else {
         Ok(tree.total(own))
@@ -242,13 +242,12 @@ mod tests {
             .build()
             .expect("threads");
         let begun = std::sync::atomic::AtomicUsize::new(0);
-        let context = Context {
+        let watch = Watch {
             stop: &stop,
-            progress: &|_| {},
-            ranks: &Alone,
+            ..Watch::default()
         };
         let sum = pool.install(|| {
-            stoppable_tree_sum(100, 1, context, |block, _| {
+            stoppable_tree_sum(100, 1, watch, |block, _| {
                 begun.fetch_add(1, Ordering::Relaxed);
                 if block == 3 {
                     stop.store(true, Ordering::Relaxed);

@@ -3,15 +3,18 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::batch::{Access, BatchId, Context, Engine, Interrupted, Purpose};
+use crate::batch::{Access, BatchId, Engine, Purpose};
 use crate::cost::touched_again;
 use crate::directions::Directions;
 use crate::evaluate::errors;
 use crate::labels::{Labels, Removal, RemovedPart, Target};
-use crate::metrics::{self, Measurement, MetricGroup};
+use crate::measurement::Measurement;
+use crate::metric::{Metric, MetricGroup};
+use crate::metrics;
 use crate::network::{Network, NetworkLaw};
 use crate::readout::{Features, Readout, Ridge, RidgeError, RidgeParams, fit};
 use crate::train::{Gradient, Protocol, StepContext, advance};
+use crate::watch::{Interrupted, Watch};
 
 /// The batch on which a readout is fitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -112,13 +115,8 @@ pub struct Run {
 ///
 /// Cost of a step on the direct engine: `4 n d p` flops; of a readout `2 n d p + n p^2`; of a test
 /// `2 n_test d p`. Results depend on the seed, the experiment and the engine, not on the number of threads.
-pub fn run<E: Engine>(
-    experiment: &Experiment,
-    engine: &mut E,
-    seed: u64,
-    context: Context<'_>,
-) -> Run {
-    let mut state = State::start(experiment, engine, seed, context);
+pub fn run<E: Engine>(experiment: &Experiment, engine: &mut E, seed: u64, watch: Watch<'_>) -> Run {
+    let mut state = State::start(experiment, engine, seed, watch);
     let outcome = state.steps();
     Run {
         measurements: state.measurements,
@@ -151,7 +149,7 @@ struct State<'a, E: Engine> {
     experiment: &'a Experiment,
     engine: &'a mut E,
     seed: u64,
-    context: Context<'a>,
+    watch: Watch<'a>,
     target: Directions,
     network: Network,
     /// W0, kept where singular values of `W - W0` are asked for: it costs p coordinates a vector.
@@ -160,12 +158,7 @@ struct State<'a, E: Engine> {
 }
 
 impl<'a, E: Engine> State<'a, E> {
-    fn start(
-        experiment: &'a Experiment,
-        engine: &'a mut E,
-        seed: u64,
-        context: Context<'a>,
-    ) -> Self {
+    fn start(experiment: &'a Experiment, engine: &'a mut E, seed: u64, watch: Watch<'a>) -> Self {
         let target = engine.target(experiment.target.r);
         let network = experiment.network.draw(engine, seed);
         let initial = experiment
@@ -176,7 +169,7 @@ impl<'a, E: Engine> State<'a, E> {
             experiment,
             engine,
             seed,
-            context,
+            watch,
             target,
             network,
             initial,
@@ -189,8 +182,12 @@ impl<'a, E: Engine> State<'a, E> {
         let mut training = None;
         let mut last = None;
         for step in 0..=protocol.steps {
+            let before = self.measurements.len();
             match self.step(step, &mut training, &mut last) {
-                Ok(()) => {}
+                Ok(()) => {
+                    let measured = &self.measurements[before..];
+                    self.watch.observer.step_done(step, measured);
+                }
                 Err(Stop::Interrupted) => return Outcome::Interrupted { step },
                 Err(Stop::Ended(outcome)) => return outcome,
             }
@@ -220,7 +217,11 @@ impl<'a, E: Engine> State<'a, E> {
                     out,
                 );
                 if groups.contains(&MetricGroup::TrainError) {
-                    out.push(Measurement::new(step, "train_error", gradient.train_error));
+                    out.push(Measurement::new(
+                        step,
+                        Metric::TrainError,
+                        gradient.train_error,
+                    ));
                 }
                 *last = Some(gradient);
             }
@@ -237,7 +238,7 @@ impl<'a, E: Engine> State<'a, E> {
         if let (Some(initial), 1..) = (&self.initial, step) {
             let values = metrics::singular_values(&self.network.first, initial).unwrap_or_default();
             for (rank, value) in values.into_iter().enumerate() {
-                let base = Measurement::new(step, "singular_value", value);
+                let base = Measurement::new(step, Metric::SingularValue, value);
                 self.measurements.push(Measurement {
                     rank: Some(rank as u32 + 1),
                     ..base
@@ -285,7 +286,7 @@ impl<'a, E: Engine> State<'a, E> {
             protocol.batch,
             self.engine,
             &mut batch,
-            self.context,
+            self.watch,
         )?;
         *training = Some(Training { id, batch, removed });
         Ok(())
@@ -309,7 +310,7 @@ impl<'a, E: Engine> State<'a, E> {
             removed: &training.removed,
             id: training.id,
             rows: protocol.batch,
-            context: self.context,
+            watch: self.watch,
         };
         let mut first = self.network.first.clone();
         let gradient = advance(
@@ -358,7 +359,7 @@ impl<'a, E: Engine> State<'a, E> {
                 index: u64::from(step),
             },
             rows: protocol.batch,
-            context: self.context,
+            watch: self.watch,
         };
         let mut fitted = Vec::new();
         if wanted {
@@ -396,16 +397,16 @@ impl<'a, E: Engine> State<'a, E> {
         let out = &mut self.measurements;
         out.push(Measurement::new(
             step,
-            "label_variance",
+            Metric::LabelVariance,
             errors.label_variance,
         ));
         out.push(Measurement::new(
             step,
-            "untrained_readout_error",
+            Metric::UntrainedReadoutError,
             errors.readouts[0],
         ));
         for (fit, error) in fitted.iter().zip(&errors.readouts[1..]) {
-            let error = Measurement::new(step, "test_error", *error);
+            let error = Measurement::new(step, Metric::TestError, *error);
             match experiment.readout.ridge {
                 Ridge::Values(_) => out.push(Measurement {
                     ridge: Some(fit.ridge),
@@ -414,7 +415,7 @@ impl<'a, E: Engine> State<'a, E> {
                 // A ridge chosen anew for every seed is an outcome, not a place in the table.
                 Ridge::LeaveOneOut(_) => {
                     out.push(error);
-                    out.push(Measurement::new(step, "chosen_ridge", fit.ridge));
+                    out.push(Measurement::new(step, Metric::ChosenRidge, fit.ridge));
                 }
             }
         }

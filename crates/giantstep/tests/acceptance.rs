@@ -8,6 +8,8 @@ use common::experiment;
 use giantstep::activation::Activation;
 use giantstep::expr::Link;
 use giantstep::labels::Target;
+use giantstep::measurement::Signs;
+use giantstep::metric::Metric;
 use giantstep::network::Pairing;
 use giantstep::readout::Intercept;
 use giantstep::theory::one_step::{ActivationMoments, Drift, LinkMoments, OneStep};
@@ -94,10 +96,10 @@ fn the_spike_that_neurons_share_has_the_noise_of_the_data() {
         "evaluation": {"metrics": ["weight_cosine", "covariance"]}
     }));
     let found = measured(&simulate(&checked, 0..10));
-    let between = found[&(1, "covariance", None, Some("++"), 0)];
+    let between = found[&(1, Metric::Covariance, None, Some(Signs::BothPositive), 0)];
     let expected = one_step("z1 + z1*z2", "relu(x)").between(4.0, 20.0, (1.0, 1.0));
     agrees("Q of different neurons", expected, between, 0.02 * expected);
-    let overlap = found[&(1, "overlap", Some(1), Some("+"), 0)].value;
+    let overlap = found[&(1, Metric::Overlap, Some(1), Some(Signs::Positive), 0)].value;
     let gamma = overlap / between.value.sqrt();
     assert!((gamma - 1.0 / 1.5f64.sqrt()).abs() < 0.01, "{gamma}");
 }
@@ -118,7 +120,7 @@ fn one_step_at_leap_two() {
             "readout": {"after": "never"},
             "evaluation": {"metrics": ["weight_cosine"]}
         }));
-        measured(&simulate(&checked, 0..100))[&(1, "weight_alignment", None, None, 0)]
+        measured(&simulate(&checked, 0..100))[&(1, Metric::WeightAlignment, None, None, 0)]
     };
     let (small, large) = (at(64), at(256));
     println!("{small:?} {large:?}");
@@ -224,7 +226,7 @@ fn overlaps_fluctuate_as_predicted() {
     let overlaps: Vec<f64> = runs
         .iter()
         .flat_map(|run| run.measurements.iter())
-        .filter(|m| m.metric == "overlap" && m.step == 1)
+        .filter(|m| m.metric == Metric::Overlap && m.step == 1)
         .map(|m| m.value)
         .collect();
     let size = overlaps.len() as f64;
@@ -320,7 +322,7 @@ fn second_gradients(student: &str, rate: f64, reuse: u32) -> Vec<f64> {
     let runs = simulate(&checked, 0..40);
     let second = |run: &giantstep::run::Run| {
         let mut all = run.measurements.iter();
-        let found = all.find(|m| m.metric == "gradient_alignment" && m.step == 2);
+        let found = all.find(|m| m.metric == Metric::GradientAlignment && m.step == 2);
         found.unwrap().value
     };
     runs.iter().map(second).collect()

@@ -9,9 +9,10 @@ mod common;
 use common::{
     STATISTICS, direct, experiment, in_law, kolmogorov_smirnov, run_quietly, sample, statistics,
 };
-use giantstep::batch::{Access, BatchId, Context, Engine, InLaw, Interrupted, Panel, Sweep, Swept};
+use giantstep::batch::{Access, BatchId, Engine, InLaw, Panel, Sweep, Swept};
 use giantstep::directions::Directions;
 use giantstep::run::Experiment;
+use giantstep::watch::{Interrupted, Watch};
 use serde_json::{Value, json};
 
 const SEEDS: u64 = 4000;
@@ -184,7 +185,7 @@ impl Engine for Faulty {
         (id, rows, batch): &mut Self::Batch,
         sweep: Sweep<'_>,
         visit: &(dyn Fn(&mut Panel<'_, f64>) + Sync),
-        context: Context<'_>,
+        watch: Watch<'_>,
     ) -> Result<Swept, Interrupted> {
         if self.fault == Fault::Fresh {
             self.sweeps += 1;
@@ -193,7 +194,7 @@ impl Engine for Faulty {
                 .inner
                 .open(BatchId { index, ..*id }, *rows, Access::Once);
         }
-        self.inner.sweep(batch, sweep, visit, context)
+        self.inner.sweep(batch, sweep, visit, watch)
     }
 
     fn keep_only(&mut self, known: &mut [&mut Directions]) {

@@ -6,14 +6,16 @@
 //! direction for the first, one length for all neurons.
 mod common;
 
-use common::{direct, experiment, quiet};
+use common::{direct, experiment};
 use giantstep::batch::{Direct, DirectionsLaw};
 use giantstep::equivalence::Gaussian::{Conditional, Marginal};
 use giantstep::equivalence::{Equivalence, EquivalenceError, Errors, Gaussian, Known};
+use giantstep::metric::Metric;
 use giantstep::readout::Intercept;
 use giantstep::spec::Checked;
 use giantstep::theory::one_step::{ActivationMoments, LinkMoments};
 use giantstep::theory::state_equations::{Sizes, TrainedFeatures, random_features};
+use giantstep::watch::Watch;
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
@@ -55,7 +57,9 @@ impl Measured {
         let dimension = checked.experiment.protocol.dimension as usize;
         let one = |seed| {
             let mut engine = Direct::<f32>::new(dimension, DirectionsLaw::Random, seed);
-            let mut errors = equivalence.measure(&mut engine, seed, quiet()).unwrap();
+            let mut errors = equivalence
+                .measure(&mut engine, seed, Watch::default())
+                .unwrap();
             errors.remove(0)
         };
         let measured = Self((0..seeds).into_par_iter().map(one).collect());
@@ -226,9 +230,14 @@ fn the_network_has_the_error_of_a_run() {
         models: &[],
     };
     let mut engine = Direct::<f64>::new(30, DirectionsLaw::Canonical, 3);
-    let found = equivalence.measure(&mut engine, 3, quiet()).unwrap();
+    let found = equivalence
+        .measure(&mut engine, 3, Watch::default())
+        .unwrap();
     let run = direct(experiment, 3);
-    let expected = run.measurements.iter().filter(|m| m.metric == "test_error");
+    let expected = run
+        .measurements
+        .iter()
+        .filter(|m| m.metric == Metric::TestError);
     let expected: Vec<_> = expected.map(|m| (m.ridge.unwrap(), m.value)).collect();
     let found: Vec<_> = found.iter().map(|e| (e.ridge, e.network)).collect();
     assert_eq!(found, expected);
@@ -245,7 +254,9 @@ fn what_cannot_be_conditioned_on_is_an_error() {
             models: &[Conditional(known)],
         };
         let mut engine = Direct::<f64>::new(dimension, DirectionsLaw::Canonical, 0);
-        equivalence.measure(&mut engine, 0, quiet()).unwrap_err()
+        equivalence
+            .measure(&mut engine, 0, Watch::default())
+            .unwrap_err()
     };
     use EquivalenceError::{Directions, Inside};
     let error = failure(20, 0, Known::Spikes(1));

@@ -5,11 +5,11 @@
 mod common;
 
 use common::explicit::{Explicit, ID, activation, matrix};
-use common::quiet;
 use giantstep::directions::Directions;
 use giantstep::expr::Link;
 use giantstep::labels::{Labels, Removal, Target};
 use giantstep::train::{Loss, StepContext, gradient};
+use giantstep::watch::Watch;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -64,7 +64,7 @@ fn gradients_are_those_of_explicit_loops() {
             _ => Removal::MeanAndLinear,
         };
         let removed = labels
-            .estimate(removal, ID, rows, &mut engine, &mut (), quiet())
+            .estimate(removal, ID, rows, &mut engine, &mut (), Watch::default())
             .expect("no interruption");
         let step = StepContext {
             activation: &activation(&case.activation),
@@ -73,7 +73,7 @@ fn gradients_are_those_of_explicit_loops() {
             removed: &removed,
             id: ID,
             rows,
-            context: quiet(),
+            watch: Watch::default(),
         };
         let found =
             gradient(&first, case.loss, None, &mut engine, &mut (), step).expect("no interruption");

@@ -7,18 +7,20 @@
 
 mod common;
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use common::{experiment, quiet};
+use common::experiment;
 use giantstep::batch::{
-    Access, BatchId, Context, Direct, DirectionsLaw, Engine, InLaw, Interrupted, Panel, Purpose,
-    Sweep, Swept,
+    Access, BatchId, Direct, DirectionsLaw, Engine, InLaw, Panel, Purpose, Sweep, Swept,
 };
 use giantstep::directions::Directions;
 use giantstep::faer::{Mat, Side};
-use giantstep::ranks::Alone;
+use giantstep::measurement::Measurement;
+use giantstep::metric::{Metric, MetricGroup, Place};
 use giantstep::real::Real;
 use giantstep::run::{Experiment, Outcome, Run, run};
+use giantstep::watch::{Interrupted, Observer, OnRows, Watch};
 use serde_json::{Value, json};
 
 fn direct<T>(experiment: &Experiment, seed: u64) -> Direct<T> {
@@ -62,7 +64,7 @@ fn mirrored<E: Engine>(experiment: &Experiment, mut engine: E) -> (f64, f64) {
         sums: 1,
     };
     let mut batch = engine.open(training(9), 1000, Access::Once);
-    let power = engine.sweep(&mut batch, sweep, &visit, quiet());
+    let power = engine.sweep(&mut batch, sweep, &visit, Watch::default());
     let power = power.expect("no interruption").sums[0];
 
     let mut moved = network.first.clone();
@@ -79,7 +81,7 @@ fn mirrored<E: Engine>(experiment: &Experiment, mut engine: E) -> (f64, f64) {
         removed: &nothing,
         id: training(0),
         rows: 1000,
-        context: quiet(),
+        watch: Watch::default(),
     };
     let protocol = &experiment.protocol;
     giantstep::train::advance(&mut moved, protocol, None, &mut engine, &mut batch, step)
@@ -140,7 +142,7 @@ fn touch<E: Engine>(engine: &mut E, batch: &mut E::Batch, along: &Directions, k:
         sums: m * m,
     };
     engine
-        .sweep(batch, sweep, &visit, quiet())
+        .sweep(batch, sweep, &visit, Watch::default())
         .expect("no interruption")
 }
 
@@ -264,8 +266,18 @@ fn overlaps_stay_those_of_vectors_over_fifty_steps() {
             common::merge(&mut spec, changes.clone());
             let experiment = experiment(spec).experiment;
             for run in [
-                run(&experiment, &mut in_law::<f64>(&experiment, 2), 2, quiet()),
-                run(&experiment, &mut in_law::<f32>(&experiment, 2), 2, quiet()),
+                run(
+                    &experiment,
+                    &mut in_law::<f64>(&experiment, 2),
+                    2,
+                    Watch::default(),
+                ),
+                run(
+                    &experiment,
+                    &mut in_law::<f32>(&experiment, 2),
+                    2,
+                    Watch::default(),
+                ),
             ] {
                 assert_eq!(run.outcome, Outcome::Completed);
                 let least = least(&run);
@@ -322,8 +334,18 @@ fn runs_complete_at_every_edge() {
             let experiment = experiment(spec.clone()).experiment;
             let steps = experiment.protocol.steps;
             for run in [
-                run(&experiment, &mut direct::<f64>(&experiment, 4), 4, quiet()),
-                run(&experiment, &mut in_law::<f64>(&experiment, 4), 4, quiet()),
+                run(
+                    &experiment,
+                    &mut direct::<f64>(&experiment, 4),
+                    4,
+                    Watch::default(),
+                ),
+                run(
+                    &experiment,
+                    &mut in_law::<f64>(&experiment, 4),
+                    4,
+                    Watch::default(),
+                ),
             ] {
                 assert_eq!(run.outcome, Outcome::Completed, "{spec}");
                 assert_eq!(
@@ -346,7 +368,12 @@ fn the_largest_dimension_runs_in_law() {
             json!({"protocol": {"dimension": "2^53", "steps": 3, "reuse": reuse, "step_size": 1}});
         let experiment = experiment(spec).experiment;
         assert_eq!(experiment.protocol.dimension, 1 << 53);
-        let run = run(&experiment, &mut in_law::<f64>(&experiment, 0), 0, quiet());
+        let run = run(
+            &experiment,
+            &mut in_law::<f64>(&experiment, 0),
+            0,
+            Watch::default(),
+        );
         assert_eq!(run.outcome, Outcome::Completed);
         assert!(
             run.measurements
@@ -359,7 +386,7 @@ fn the_largest_dimension_runs_in_law() {
                 .iter()
                 .find(move |m| m.step == 0 && m.metric == name)
         };
-        assert!(initial("weight_alignment").is_some_and(|m| m.value < 1e-13));
+        assert!(initial(Metric::WeightAlignment).is_some_and(|m| m.value < 1e-13));
     }
 }
 
@@ -398,9 +425,9 @@ impl<E: Engine<Real = f64>> Engine for Faulty<E> {
         batch: &mut Self::Batch,
         sweep: Sweep<'_>,
         visit: &(dyn Fn(&mut Panel<'_, f64>) + Sync),
-        context: Context<'_>,
+        watch: Watch<'_>,
     ) -> Result<Swept, Interrupted> {
-        let mut swept = self.inner.sweep(batch, sweep, visit, context)?;
+        let mut swept = self.inner.sweep(batch, sweep, visit, watch)?;
         if sweep.coefficients > 0 {
             self.answers += 1;
             if self.answers == self.at {
@@ -419,7 +446,7 @@ impl<E: Engine<Real = f64>> Engine for Faulty<E> {
 }
 
 /// Names and bits of all that was measured up to step `last`.
-fn measured(run: &Run, last: u32) -> Vec<(u32, &'static str, u64)> {
+fn measured(run: &Run, last: u32) -> Vec<(u32, Metric, u64)> {
     run.measurements
         .iter()
         .filter(|measured| measured.step <= last)
@@ -430,7 +457,12 @@ fn measured(run: &Run, last: u32) -> Vec<(u32, &'static str, u64)> {
 #[test]
 fn a_weight_that_is_no_number_ends_the_run_with_its_step_and_neuron() {
     let experiment = experiment(json!({"protocol": {"steps": 4}})).experiment;
-    let whole = run(&experiment, &mut in_law::<f64>(&experiment, 1), 1, quiet());
+    let whole = run(
+        &experiment,
+        &mut in_law::<f64>(&experiment, 1),
+        1,
+        Watch::default(),
+    );
     for (step, neuron) in [(1, 1), (3, 7), (4, 10)] {
         let mut engine = Faulty {
             inner: in_law::<f64>(&experiment, 1),
@@ -438,7 +470,7 @@ fn a_weight_that_is_no_number_ends_the_run_with_its_step_and_neuron() {
             at: step,
             row: neuron as usize - 1,
         };
-        let run = run(&experiment, &mut engine, 1, quiet());
+        let run = run(&experiment, &mut engine, 1, Watch::default());
         assert_eq!(run.outcome, Outcome::Diverged { step, neuron });
         assert_eq!(measured(&run, u32::MAX), measured(&whole, step - 1));
         assert!(
@@ -461,10 +493,30 @@ fn training_that_blows_up_says_so_and_keeps_its_first_steps() {
     });
     let experiment = experiment(changes).experiment;
     for run in [
-        run(&experiment, &mut direct::<f32>(&experiment, 1), 1, quiet()),
-        run(&experiment, &mut in_law::<f32>(&experiment, 1), 1, quiet()),
-        run(&experiment, &mut direct::<f64>(&experiment, 1), 1, quiet()),
-        run(&experiment, &mut in_law::<f64>(&experiment, 1), 1, quiet()),
+        run(
+            &experiment,
+            &mut direct::<f32>(&experiment, 1),
+            1,
+            Watch::default(),
+        ),
+        run(
+            &experiment,
+            &mut in_law::<f32>(&experiment, 1),
+            1,
+            Watch::default(),
+        ),
+        run(
+            &experiment,
+            &mut direct::<f64>(&experiment, 1),
+            1,
+            Watch::default(),
+        ),
+        run(
+            &experiment,
+            &mut in_law::<f64>(&experiment, 1),
+            1,
+            Watch::default(),
+        ),
     ] {
         let Outcome::Diverged { step, neuron } = run.outcome else {
             panic!("{:?}", run.outcome)
@@ -480,19 +532,19 @@ fn an_interrupted_run_keeps_what_it_has_measured() {
     for engine in ["direct", "in law"] {
         let until = |most: u64| {
             let (stop, rows) = (AtomicBool::new(false), AtomicU64::new(0));
-            let progress = |more: u64| {
+            let observer = OnRows(|more: u64| {
                 if rows.fetch_add(more, Ordering::Relaxed) + more >= most {
                     stop.store(true, Ordering::Relaxed);
                 }
-            };
-            let context = Context {
+            });
+            let watch = Watch {
                 stop: &stop,
-                progress: &progress,
-                ranks: &Alone,
+                observer: &observer,
+                ..Watch::default()
             };
             match engine {
-                "direct" => run(&experiment, &mut direct::<f64>(&experiment, 6), 6, context),
-                _ => run(&experiment, &mut in_law::<f64>(&experiment, 6), 6, context),
+                "direct" => run(&experiment, &mut direct::<f64>(&experiment, 6), 6, watch),
+                _ => run(&experiment, &mut in_law::<f64>(&experiment, 6), 6, watch),
             }
         };
         let whole = until(u64::MAX);
@@ -511,5 +563,90 @@ fn an_interrupted_run_keeps_what_it_has_measured() {
             ends.push(step);
         }
         assert!(ends.is_sorted() && ends[0] == 0 && ends[5] >= 4, "{ends:?}");
+    }
+}
+
+/// Notes what it is told.
+#[derive(Default)]
+struct Diary {
+    rows: AtomicU64,
+    steps: Mutex<Vec<(u32, Vec<Measurement>)>>,
+}
+
+impl Observer for Diary {
+    fn rows_done(&self, rows: u64) {
+        self.rows.fetch_add(rows, Ordering::Relaxed);
+    }
+
+    fn step_done(&self, step: u32, measured: &[Measurement]) {
+        let mut steps = self.steps.lock().expect("no panic");
+        steps.push((step, measured.to_vec()));
+    }
+}
+
+#[test]
+fn an_observer_is_told_of_every_row_and_of_every_step_once() {
+    let experiment = experiment(json!({"protocol": {"steps": 3}})).experiment;
+    let diary = Diary::default();
+    let watch = Watch {
+        observer: &diary,
+        ..Watch::default()
+    };
+    let run = run(&experiment, &mut in_law::<f64>(&experiment, 1), 1, watch);
+    // Three gradients; a readout and a test on every network.
+    assert_eq!(diary.rows.into_inner(), 3 * 160 + 4 * (160 + 400));
+    let steps = diary.steps.into_inner().expect("no panic");
+    let numbers: Vec<u32> = steps.iter().map(|(step, _)| *step).collect();
+    assert_eq!(numbers, [0, 1, 2, 3]);
+    for (step, measured) in &steps {
+        assert!(!measured.is_empty() && measured.iter().all(|m| m.step == *step));
+    }
+    let told: Vec<Measurement> = steps
+        .into_iter()
+        .flat_map(|(_, measured)| measured)
+        .collect();
+    assert_eq!(told, run.measurements);
+}
+
+#[test]
+fn every_number_stands_in_a_place_of_its_metric_and_group() {
+    let mut seen = Vec::new();
+    for group in MetricGroup::ALL {
+        for ridge in [json!(1.0), json!({"leave_one_out": [0.1, 1.0]})] {
+            let changes = json!({
+                "readout": {"ridge": ridge},
+                "evaluation": {"metrics": [group.name()]},
+            });
+            let experiment = experiment(changes).experiment;
+            let run = run(
+                &experiment,
+                &mut in_law::<f64>(&experiment, 1),
+                1,
+                Watch::default(),
+            );
+            for m in &run.measurements {
+                let (metric, places) = (m.metric, m.places());
+                assert!(
+                    metric.places().contains(&&places[..]),
+                    "{metric}: {places:?}"
+                );
+                let neurons = metric.is_of_neurons() && places.contains(&Place::Neuron);
+                let expected = match neurons {
+                    true => Some(MetricGroup::Neurons),
+                    false => metric.group(),
+                };
+                assert_eq!(Some(group), expected, "{metric}: {places:?}");
+                seen.push((metric, places));
+            }
+        }
+    }
+    for metric in Metric::ALL
+        .into_iter()
+        .filter(|metric| metric.group().is_some())
+    {
+        for places in metric.places() {
+            let found = seen.contains(&(metric, places.to_vec()));
+            assert!(found, "{metric} is never recorded with {places:?}");
+        }
     }
 }

@@ -10,11 +10,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use common::{bits, large};
-use giantstep::batch::{Context, Direct, DirectionsLaw, InLaw};
+use giantstep::batch::{Direct, DirectionsLaw, InLaw};
 use giantstep::ranks::{Alone, Ranks};
 use giantstep::real::Real;
 use giantstep::reduce::{shared_tree_sum, tree_sum};
 use giantstep::run::{Experiment, Outcome, Run, run};
+use giantstep::watch::{OnRows, Watch};
 use serde_json::json;
 
 /// A rank that is a thread of this process.
@@ -133,28 +134,28 @@ fn numbers_and_flags_reach_every_rank() {
 }
 
 /// A run on either engine.
-fn start<T: Real>(experiment: &Experiment, in_law: bool, context: Context<'_>) -> Run {
+fn start<T: Real>(experiment: &Experiment, in_law: bool, watch: Watch<'_>) -> Run {
     let d = experiment.protocol.dimension;
     if in_law {
-        run(experiment, &mut InLaw::<T>::new(d, 5), 5, context)
+        run(experiment, &mut InLaw::<T>::new(d, 5), 5, watch)
     } else {
         let mut engine = Direct::<T>::new(d as usize, DirectionsLaw::Random, 5);
-        run(experiment, &mut engine, 5, context)
+        run(experiment, &mut engine, 5, watch)
     }
 }
 
 /// The bits of a whole run and the rows that this rank has seen.
 fn whole<T: Real>(experiment: &Experiment, in_law: bool, ranks: &dyn Ranks) -> (Vec<u64>, u64) {
     let (stop, rows) = (AtomicBool::new(false), AtomicU64::new(0));
-    let progress = |more| {
+    let observer = OnRows(|more| {
         rows.fetch_add(more, Ordering::Relaxed);
-    };
-    let context = Context {
+    });
+    let watch = Watch {
         stop: &stop,
-        progress: &progress,
+        observer: &observer,
         ranks,
     };
-    let run = start::<T>(experiment, in_law, context);
+    let run = start::<T>(experiment, in_law, watch);
     assert_eq!(run.outcome, Outcome::Completed);
     (bits(&run), rows.into_inner())
 }
@@ -222,18 +223,18 @@ fn what_one_rank_is_told_ends_all() {
         for (in_law, teller, most) in [(false, 1, 9000), (true, 2, 20_000), (true, 0, 1)] {
             let (all, _) = on_ranks(3, |rank| {
                 let (stop, rows) = (AtomicBool::new(false), AtomicU64::new(0));
-                let progress = |more| {
+                let observer = OnRows(|more| {
                     let seen = rows.fetch_add(more, Ordering::Relaxed) + more;
                     if rank.rank() == teller && seen >= most {
                         stop.store(true, Ordering::Relaxed);
                     }
-                };
-                let context = Context {
+                });
+                let watch = Watch {
                     stop: &stop,
-                    progress: &progress,
+                    observer: &observer,
                     ranks: rank,
                 };
-                let run = start::<f64>(&experiment, in_law, context);
+                let run = start::<f64>(&experiment, in_law, watch);
                 (run.outcome.clone(), bits(&run))
             });
             assert!(

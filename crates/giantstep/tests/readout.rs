@@ -10,13 +10,13 @@
 mod common;
 
 use common::explicit::{Explicit, ID, activation, matrix};
-use common::quiet;
 use giantstep::activation::Activation;
 use giantstep::batch::{Purpose, Role, Stream};
 use giantstep::directions::Directions;
 use giantstep::expr::Link;
 use giantstep::labels::{Labels, RemovedPart, Target};
 use giantstep::readout::{Features, Fitted, Intercept, Ridge, RidgeInfo, RidgeParams, fit};
+use giantstep::watch::Watch;
 
 const RIDGES: [f64; 4] = [1e-3, 0.1, 1.0, 30.0];
 
@@ -62,7 +62,7 @@ impl Problem {
             removed: &RemovedPart::nothing(),
             id: ID,
             rows: self.engine.x.nrows() as u64,
-            context: quiet(),
+            watch: Watch::default(),
         };
         let params = RidgeParams { ridge, intercept };
         fit(&params, features, &mut self.engine, &mut ()).expect("a readout")

@@ -4,10 +4,11 @@
 
 mod common;
 
-use common::{bits, large, quiet, run_quietly};
+use common::{bits, large, run_quietly};
 use giantstep::batch::{Direct, DirectionsLaw, Engine, InLaw, Purpose, Role, Stream};
 use giantstep::real::Real;
 use giantstep::run::{Experiment, run};
+use giantstep::watch::Watch;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -65,8 +66,8 @@ fn every_seed_is_another_run() {
         let mut direct = Direct::<f64>::new(d as usize, DirectionsLaw::Random, seed);
         let mut in_law = InLaw::<f64>::new(d, seed);
         [
-            bits(&run(&experiment, &mut direct, seed, quiet())),
-            bits(&run(&experiment, &mut in_law, seed, quiet())),
+            bits(&run(&experiment, &mut direct, seed, Watch::default())),
+            bits(&run(&experiment, &mut in_law, seed, Watch::default())),
         ]
     });
     for (i, one) in all.iter().enumerate() {

@@ -10,6 +10,8 @@ use faer::Mat;
 use giantstep::activation::Activation;
 use giantstep::expr::Link;
 use giantstep::labels::Target;
+use giantstep::measurement::Signs;
+use giantstep::metric::Metric;
 use giantstep::network::Pairing;
 use giantstep::theory::one_step::{ActivationMoments, Drift, LinkMoments, OneStep};
 use giantstep::theory::population::{ClassMatrix, Population};
@@ -84,7 +86,7 @@ fn alignment_after_one_step_has_the_closed_form() {
             "evaluation": {"metrics": ["weight_cosine"]}
         }));
         let runs = simulate(&checked, 0..200);
-        let place = (1, "weight_alignment", None, None, 0);
+        let place = (1, Metric::WeightAlignment, None, None, 0);
         agrees(text, predicted, measured(&runs)[&place], 0.002);
     }
 }
@@ -149,17 +151,20 @@ fn the_law_at_leap_two_is_that_of_simulated_neurons() {
     );
     let law = predicted
         .iter()
-        .find(|p| p.metric == "weight_alignment" && p.step == 1)
+        .find(|p| p.metric == Metric::WeightAlignment && p.step == 1)
         .unwrap();
     assert!(matches!(&law.spread, Some(Spread::Quantiles(q)) if q.len() == 5));
     // Q between neurons of either sign, the gradient, and both directions for either sign.
-    let count = |metric: &str| {
+    let count = |metric: Metric| {
         predicted
             .iter()
             .filter(|p| p.metric == metric && p.step == 1)
             .count()
     };
-    assert_eq!((count("covariance"), count("gradient_cosine")), (3, 4));
+    assert_eq!(
+        (count(Metric::Covariance), count(Metric::GradientCosine)),
+        (3, 4)
+    );
 }
 
 #[test]
@@ -193,7 +198,7 @@ fn removing_an_estimated_linear_part_changes_the_noise() {
     // A sample's own share in the estimate takes d/n of the linear part with it: of order 1/sqrt d in the overlaps.
     let found = measured(&simulate(&experiment(changes), 0..60));
     let left_over = -2.0 * 20.0 * (400.0 / 80_000.0) * 0.5 * 2.0;
-    let along = found[&(1, "overlap", Some(1), Some("+"), 0)];
+    let along = found[&(1, Metric::Overlap, Some(1), Some(Signs::Positive), 0)];
     agrees("left over", left_over, along, 0.05);
 }
 
@@ -361,15 +366,15 @@ fn recursion_agrees_with_simulations_of_four_neurons() {
         let measured = measured(&runs);
         for step in 1..=3u32 {
             let state = &found.steps[step as usize];
-            for (c, group) in ["+", "-"].into_iter().enumerate() {
+            for (c, group) in Signs::ONE.into_iter().enumerate() {
                 for k in 0..2 {
-                    let place = (step, "overlap", Some(k as u32 + 1), Some(group), 0);
+                    let place = (step, Metric::Overlap, Some(k as u32 + 1), Some(group), 0);
                     let name = format!("{text} M step {step} {group} {k}");
                     agrees(&name, state.overlap[(c, k)], measured[&place], 0.05);
                 }
             }
             let norm = 0.5 * (state.norm(0) + state.norm(1));
-            let place = (step, "norm", None, None, 0);
+            let place = (step, Metric::Norm, None, None, 0);
             agrees(
                 &format!("{text} norm step {step}"),
                 norm,
@@ -415,7 +420,11 @@ fn every_metric_of_symmetric_pairs_is_predicted() {
     );
     assert!(found.iter().all(|p| p.status == Status::Derived));
     // Step 0: test errors for two ridges; steps 1 and 2: all.
-    for metric in ["weight_cosine", "gradient_cosine", "overlap"] {
+    for metric in [
+        Metric::WeightCosine,
+        Metric::GradientCosine,
+        Metric::Overlap,
+    ] {
         let count = found
             .iter()
             .filter(|p| p.metric == metric && p.step == 2)
@@ -572,7 +581,7 @@ fn one_batch_used_twice_teaches_he3_to_tanh() {
         "evaluation": {"metrics": ["neurons"]}
     }));
     let runs = simulate(&checked, 0..40);
-    let place = (2, "overlap", Some(1), Some("+"), 0);
+    let place = (2, Metric::Overlap, Some(1), Some(Signs::Positive), 0);
     agrees("reuse", integrated, measured(&runs)[&place], 0.01);
 }
 
@@ -656,7 +665,7 @@ fn what_has_no_prediction_says_why() {
     let aligned = found
         .present
         .iter()
-        .find(|p| p.metric == "weight_alignment" && p.step == 2)
+        .find(|p| p.metric == Metric::WeightAlignment && p.step == 2)
         .unwrap();
     assert!(aligned.value < 1e-12 && aligned.status == Status::Theorem);
     assert!(

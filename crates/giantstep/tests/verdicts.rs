@@ -14,6 +14,7 @@ use giantstep::batch::InLaw;
 use giantstep::catalogue::{self, NamedTarget};
 use giantstep::expr::Link;
 use giantstep::faer::{Col, Mat, Side};
+use giantstep::metric::Metric;
 use rayon::prelude::*;
 use serde_json::json;
 
@@ -94,7 +95,8 @@ fn alignments(target: &NamedTarget, protocol: &Protocol) -> Vec<Vec<Mat<f64>>> {
         for (t, alignment) in alignment.iter_mut().enumerate() {
             let mut cosines = Mat::<f64>::zeros(p, r);
             for m in &run.measurements {
-                if let ("weight_cosine", Some(neuron), Some(k)) = (m.metric, m.neuron, m.direction)
+                if let (Metric::WeightCosine, Some(neuron), Some(k)) =
+                    (m.metric, m.neuron, m.direction)
                     && m.step as usize == t + 1
                 {
                     cosines[(neuron as usize - 1, k as usize - 1)] = m.value;

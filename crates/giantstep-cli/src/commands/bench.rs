@@ -1,13 +1,12 @@
 //! `giantstep bench`: what a step costs here, as a share of the measured peak.
 
 use std::fs;
-use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 use giantstep::activation::Activation;
 use giantstep::batch::{
-    Access, BatchId, Context, Direct, DirectionsLaw, Engine, InLaw, Purpose, Role, Stream,
+    Access, BatchId, Direct, DirectionsLaw, Engine, InLaw, Purpose, Role, Stream,
 };
 use giantstep::expr::Link;
 use giantstep::labels::{Labels, RemovedPart, Target};
@@ -16,6 +15,7 @@ use giantstep::ranks::Alone;
 use giantstep::real::Real;
 use giantstep::spec::Precision;
 use giantstep::train::{Loss, StepContext, gradient};
+use giantstep::watch::Watch;
 
 use super::print;
 use crate::failed::Failed;
@@ -188,12 +188,7 @@ fn step<E: Engine>(
         noise: 0.0,
     };
     let second = vec![1.0 / (size.width as f64).sqrt(); size.width];
-    let stop = AtomicBool::new(false);
-    let context = Context {
-        stop: &stop,
-        progress: &|_| {},
-        ranks: &Alone,
-    };
+    let watch = Watch::default();
     let id = BatchId {
         purpose: Purpose::Training,
         index: 0,
@@ -218,7 +213,7 @@ fn step<E: Engine>(
             removed: &removed,
             id,
             rows: size.rows,
-            context,
+            watch,
         };
         gradient(&first, Loss::Squared, None, &mut engine, &mut batch, step).map(drop)
     })

@@ -122,7 +122,12 @@ pub fn absent(plan: &Plan, predicted: &Predicted) -> String {
         };
         text.push_str(&format!(
             "no prediction of {} ({}{points}): {}\n",
-            absent.metrics.join(", "),
+            absent
+                .metrics
+                .iter()
+                .map(|metric| metric.name())
+                .collect::<Vec<_>>()
+                .join(", "),
             steps(absent.steps),
             absent.reason
         ));

@@ -2,12 +2,13 @@
 
 use std::sync::atomic::AtomicBool;
 
-use giantstep::batch::{Context, Direct};
+use giantstep::batch::Direct;
 use giantstep::equivalence::{Equivalence, EquivalenceError, Gaussian, Known};
-use giantstep::metrics::Measurement;
-use giantstep::ranks::Alone;
+use giantstep::measurement::Measurement;
+use giantstep::metric::Metric;
 use giantstep::real::Real;
 use giantstep::spec::{Checked, Precision};
+use giantstep::watch::Watch;
 use rayon::prelude::*;
 
 use crate::plan::{Job, Jobs};
@@ -50,13 +51,13 @@ fn errors<T: Real>(
     let steps = protocol.steps as usize;
     let spikes = Known::Spikes(steps);
     let models = [
-        ("gaussian_error", Gaussian::Conditional(Known::Nothing)),
-        ("conditional_error", Gaussian::Conditional(spikes)),
+        (Metric::GaussianError, Gaussian::Conditional(Known::Nothing)),
+        (Metric::ConditionalError, Gaussian::Conditional(spikes)),
         (
-            "unrelated_error",
+            Metric::UnrelatedError,
             Gaussian::Conditional(Known::Random(steps)),
         ),
-        ("covariance_error", Gaussian::Marginal(spikes)),
+        (Metric::CovarianceError, Gaussian::Marginal(spikes)),
     ];
     let models = match steps {
         0 => &models[..1],
@@ -68,19 +69,19 @@ fn errors<T: Real>(
         samples: protocol.batch,
         models: &gaussian,
     };
-    let context = Context {
+    let watch = Watch {
         stop,
-        progress: &|_rows| {},
-        ranks: &Alone,
+        ..Watch::default()
     };
     let mut engine = Direct::<T>::new(protocol.dimension as usize, checked.directions, seed);
     let mut measurements = Vec::new();
-    for errors in equivalence.measure(&mut engine, seed, context)? {
-        let names = std::iter::once("test_error").chain(models.iter().map(|(name, _)| *name));
+    for errors in equivalence.measure(&mut engine, seed, watch)? {
+        let metrics =
+            std::iter::once(Metric::TestError).chain(models.iter().map(|(metric, _)| *metric));
         let values = std::iter::once(errors.network).chain(errors.gaussian);
-        measurements.extend(names.zip(values).map(|(name, value)| Measurement {
+        measurements.extend(metrics.zip(values).map(|(metric, value)| Measurement {
             ridge: Some(errors.ridge),
-            ..Measurement::new(protocol.steps, name, value)
+            ..Measurement::new(protocol.steps, metric, value)
         }));
     }
     Ok(measurements)

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use giantstep::analysis::{AnalysisOptions, Report, analyze};
 use giantstep::expr::Formula;
+use giantstep::measurement::Signs;
 use giantstep::theory::{Predictions, predict};
 
 use super::pick::{Pick, title_number};
@@ -111,15 +112,15 @@ impl<'a> Theory<'a> {
         let step = of.step.unwrap_or(experiment.protocol.steps);
         let here = |direction: Option<u32>| {
             let found = all.present.iter().find(|prediction| {
-                prediction.metric == of.metric
+                prediction.metric.name() == of.metric
                     && prediction.step == step
                     && prediction.direction == direction
-                    && prediction.group == of.group.as_deref()
+                    && prediction.group.map(Signs::name) == of.group.as_deref()
             });
             found.map(|prediction| prediction.value).ok_or_else(|| {
                 let absent = all.absent.iter();
                 let reason = absent
-                    .filter(|a| a.metrics.contains(&of.metric.as_str()))
+                    .filter(|a| a.metrics.iter().any(|metric| metric.name() == of.metric))
                     .map(|a| a.reason.as_str())
                     .next();
                 let reason = reason.unwrap_or("is it measured, and its group and direction given?");

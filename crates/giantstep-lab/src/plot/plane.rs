@@ -1,5 +1,6 @@
 //! Cosines of every neuron's gradient in the plane of the first two target directions.
 
+use giantstep::measurement::Signs;
 use giantstep::theory::Prediction;
 
 use super::View;
@@ -62,11 +63,13 @@ impl Plane {
             .equal_aspect()
             .legend(Legend::Below);
         for (group, colour, label) in [
-            ("+", Colour::BLUE, "𝑎ᵢ > 0"),
-            ("-", Colour::VERMILION, "𝑎ᵢ < 0"),
+            (Signs::Positive, Colour::BLUE, "𝑎ᵢ > 0"),
+            (Signs::Negative, Colour::VERMILION, "𝑎ᵢ < 0"),
         ] {
             let along = |direction: u32| -> Vec<f64> {
-                let members = neurons.iter().filter(|r| r.group.as_deref() == Some(group));
+                let members = neurons
+                    .iter()
+                    .filter(|r| r.group.as_deref() == Some(group.name()));
                 let members = members.filter(|r| r.direction == Some(direction));
                 members.map(|r| r.value).collect()
             };

@@ -2,7 +2,8 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use giantstep::batch::Context;
+use giantstep::measurement::Measurement;
+use giantstep::watch::{self, Watch};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::session::{Event, Session, Task};
@@ -103,6 +104,29 @@ fn pool(threads: usize) -> Result<ThreadPool, WorkError> {
         .map_err(|source| WorkError { threads, source })
 }
 
+/// Passes on what one run tells.
+struct Told<'a> {
+    session: &'a Session<'a>,
+    job: &'a Job<'a>,
+}
+
+impl watch::Observer for Told<'_> {
+    fn rows_done(&self, rows: u64) {
+        // Other ranks are about as far as this one.
+        let units = rows * self.session.ranks.size() as u64;
+        let task = Task::Runs;
+        self.session.observer.event(Event::Done { task, units });
+    }
+
+    fn step_done(&self, step: u32, measured: &[Measurement]) {
+        self.session.observer.event(Event::Step {
+            job: self.job,
+            step,
+            measurements: measured,
+        });
+    }
+}
+
 /// Hands every job to `one`, with its number, while `go_on` says so; a wish to stop ends those under way at the next
 /// block of rows. Runs that several ranks share go one by one.
 ///
@@ -112,22 +136,24 @@ pub fn work(
     jobs: &[Job<'_>],
     session: &Session<'_>,
     go_on: &(dyn Fn() -> bool + Sync),
-    one: &(dyn Fn(usize, &Job<'_>, Context<'_>) + Sync),
+    one: &(dyn Fn(usize, &Job<'_>, Watch<'_>) + Sync),
 ) -> Result<(), WorkError> {
     let threads = threads_of(jobs, session.machine);
     let split = shared_out(jobs, threads);
-    let task = Task::Runs;
     let units = jobs.iter().map(|job| job.cost.cost.rows).sum();
-    session.observer.event(Event::Begins { task, units });
-    // Other ranks are about as far as this one.
-    let count = |rows: u64| {
-        let units = rows * session.ranks.size() as u64;
-        session.observer.event(Event::Done { task, units });
-    };
-    let context = Context {
-        stop: &session.asked.stop,
-        progress: &count,
-        ranks: session.ranks,
+    session.observer.event(Event::Begins {
+        task: Task::Runs,
+        units,
+    });
+    let run = |number: usize| {
+        let job = &jobs[number];
+        let told = Told { session, job };
+        let watch = Watch {
+            stop: &session.asked.stop,
+            observer: &told,
+            ranks: session.ranks,
+        };
+        one(number, job, watch);
     };
 
     // A pool of one thread for each worker: within a shared pool a thread that waits for a part of its run would
@@ -145,7 +171,7 @@ pub fn work(
                     else {
                         break;
                     };
-                    pool.install(|| one(*number, &jobs[*number], context));
+                    pool.install(|| run(*number));
                 }
             });
         }
@@ -154,7 +180,7 @@ pub fn work(
     if !split.one_by_one.is_empty() {
         let pool = pool(threads)?;
         for number in split.one_by_one.iter().take_while(|_| go_on()) {
-            pool.install(|| one(*number, &jobs[*number], context));
+            pool.install(|| run(*number));
         }
     }
     Ok(())

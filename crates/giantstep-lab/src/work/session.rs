@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use giantstep::metrics::Measurement;
+use giantstep::measurement::Measurement;
 use giantstep::ranks::{Alone, Ranks};
 
 use crate::plan::{Job, Machine};

@@ -5,11 +5,10 @@ use std::marker::PhantomData;
 use faer::Mat;
 
 use crate::batch::streamed::{self, Source};
-use crate::batch::{
-    Access, BatchId, Context, Engine, Interrupted, Panel, Role, Stream, Sweep, Swept,
-};
+use crate::batch::{Access, BatchId, Engine, Panel, Role, Stream, Sweep, Swept};
 use crate::directions::Directions;
 use crate::real::Real;
+use crate::watch::{Interrupted, Watch};
 
 /// How the target's directions lie in R^d.
 #[derive(
@@ -98,7 +97,7 @@ impl<T: Real> Engine for Direct<T> {
         batch: &mut DirectBatch,
         sweep: Sweep<'_>,
         visit: &(dyn Fn(&mut Panel<'_, T>) + Sync),
-        context: Context<'_>,
+        watch: Watch<'_>,
     ) -> Result<Swept, Interrupted> {
         let source = Source {
             seed: self.seed,
@@ -115,7 +114,7 @@ impl<T: Real> Engine for Direct<T> {
             false,
             sweep.sums,
             visit,
-            context,
+            watch,
         )?;
         Ok(Swept {
             backward: swept.backward.into(),

@@ -9,11 +9,10 @@ use faer::{Mat, Side};
 
 use crate::batch::ledger::Ledger;
 use crate::batch::streamed::{self, Source};
-use crate::batch::{
-    Access, BatchId, Context, Engine, Interrupted, Panel, Role, Stream, Sweep, Swept,
-};
+use crate::batch::{Access, BatchId, Engine, Panel, Role, Stream, Sweep, Swept};
 use crate::directions::Directions;
 use crate::real::Real;
+use crate::watch::{Interrupted, Watch};
 
 /// The untouched part of R^d, from which new directions are drawn.
 #[derive(Debug)]
@@ -159,10 +158,10 @@ impl<T: Real> Engine for InLaw<T> {
         batch: &mut InLawBatch<T>,
         sweep: Sweep<'_>,
         visit: &(dyn Fn(&mut Panel<'_, T>) + Sync),
-        context: Context<'_>,
+        watch: Watch<'_>,
     ) -> Result<Swept, Interrupted> {
         match batch {
-            InLawBatch::Held(ledger) => ledger.sweep(&mut self.untouched, sweep, visit, context),
+            InLawBatch::Held(ledger) => ledger.sweep(&mut self.untouched, sweep, visit, watch),
             InLawBatch::Streamed { id, rows, frame } => {
                 let source = Source {
                     seed: self.seed,
@@ -181,7 +180,7 @@ impl<T: Real> Engine for InLaw<T> {
                     reveals,
                     sweep.sums,
                     visit,
-                    context,
+                    watch,
                 )?;
                 let backward = if reveals {
                     let root = square_root::<T>(&swept.gram);
@@ -289,11 +288,8 @@ pub(super) fn beside(known: &Mat<f64>, width: usize, new: &Mat<f64>) -> Mat<f64>
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicBool;
-
     use super::*;
     use crate::batch::Purpose;
-    use crate::ranks::Alone;
 
     /// The Gram matrix of k columns of norms `scale`, of which the second half mirrors the first to rounding.
     fn mirrored<T: Real>(k: usize, rows: u64, scale: impl Fn(usize) -> f64 + Sync) -> Mat<f64> {
@@ -310,12 +306,7 @@ mod tests {
             Stream::new(1, Role::FirstLayer, 0, i as u64)
                 .fill_normal(directions.col_as_slice_mut(i));
         }
-        let stop = AtomicBool::new(false);
-        let context = Context {
-            stop: &stop,
-            progress: &|_| {},
-            ranks: &Alone,
-        };
+        let watch = Watch::default();
         let visit = |panel: &mut Panel<'_, T>| {
             let weight: Vec<f64> = panel.field(0).iter().map(|x| x.to_f64().cos()).collect();
             for i in 0..half {
@@ -332,7 +323,7 @@ mod tests {
                 }
             }
         };
-        streamed::sweep(source, directions.transpose(), k, true, 0, &visit, context)
+        streamed::sweep(source, directions.transpose(), k, true, 0, &visit, watch)
             .expect("not stopped")
             .gram
     }

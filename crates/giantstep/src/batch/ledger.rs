@@ -7,11 +7,12 @@ use faer::{Accum, Mat, MatRef, Par};
 use rayon::prelude::*;
 
 use crate::batch::in_law::{Untouched, beside};
-use crate::batch::{BatchId, Context, Interrupted, Panel, Role, Stream, Sweep, Swept};
+use crate::batch::{BatchId, Panel, Role, Stream, Sweep, Swept};
 use crate::columns;
 use crate::ranks::{Ranks, Share};
 use crate::real::Real;
 use crate::reduce::{shared_tree_sum, stoppable_tree_sum};
+use crate::watch::{Interrupted, Watch};
 
 /// Rows of one block; a block has its own streams, so the number of threads cannot change a draw.
 const BLOCK: usize = 1024;
@@ -167,17 +168,17 @@ impl<T: Real> Ledger<T> {
         untouched: &mut Untouched,
         sweep: Sweep<'_>,
         visit: &(dyn Fn(&mut Panel<'_, T>) + Sync),
-        context: Context<'_>,
+        watch: Watch<'_>,
     ) -> Result<Swept, Interrupted> {
         if self.draws == 0 {
-            self.begin(context.ranks);
+            self.begin(watch.ranks);
         }
-        self.extend(untouched.frame(), context.ranks);
+        self.extend(untouched.frame(), watch.ranks);
         let q = self.columns;
         let k = sweep.coefficients;
         let directions = cast::<T>(sweep.directions.widened(q).as_ref());
         let slots: Vec<OnceLock<Mat<T>>> = self.blocks.iter().map(|_| OnceLock::new()).collect();
-        let sums = stoppable_tree_sum(self.all(), sweep.sums + k * q, context, |b, sums| {
+        let sums = stoppable_tree_sum(self.all(), sweep.sums + k * q, watch, |b, sums| {
             let block = &self.blocks[b - self.first];
             let rows = block.coordinates.nrows();
             let fields = product(block.coordinates.as_ref(), directions.transpose());
@@ -203,7 +204,7 @@ impl<T: Real> Ledger<T> {
             }
             // A block is visited once, so the slot is empty.
             let _ = slots[b - self.first].set(coefficients.to_owned());
-            (context.progress)(rows as u64);
+            watch.observer.rows_done(rows as u64);
         })?;
         // Not stopped, so every slot is filled.
         let coefficients = slots.into_iter().filter_map(OnceLock::into_inner).collect();
@@ -211,7 +212,7 @@ impl<T: Real> Ledger<T> {
         let backward = if k == 0 {
             known
         } else {
-            self.reveal(untouched, known, coefficients, context.ranks)
+            self.reveal(untouched, known, coefficients, watch.ranks)
         };
         Ok(Swept {
             backward: backward.into(),

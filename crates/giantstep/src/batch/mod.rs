@@ -12,9 +12,6 @@ mod ledger;
 mod stream;
 mod streamed;
 
-use std::fmt;
-use std::sync::atomic::AtomicBool;
-
 use faer::Mat;
 
 pub use direct::{Direct, DirectionsLaw};
@@ -23,8 +20,8 @@ pub use stream::{Role, Stream};
 pub use streamed::Panel;
 
 use crate::directions::Directions;
-use crate::ranks::Ranks;
 use crate::real::Real;
+use crate::watch::{Interrupted, Watch};
 
 /// What a batch is for; batches of different roles or steps are independent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -75,31 +72,6 @@ pub struct Swept {
     pub sums: Vec<f64>,
 }
 
-/// The end of the work was asked for while a pass was under way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("interrupted")]
-pub struct Interrupted;
-
-/// Whether to stop, whom to tell of finished rows, and with whom the rows are shared.
-#[derive(Clone, Copy)]
-pub struct Context<'a> {
-    /// When set, a pass ends at the next block with [`Interrupted`].
-    pub stop: &'a AtomicBool,
-    /// Receives the number of rows of every block that this process has finished.
-    pub progress: &'a (dyn Fn(u64) + Sync),
-    /// The processes that share the blocks of every batch; all execute the same run.
-    pub ranks: &'a dyn Ranks,
-}
-
-impl fmt::Debug for Context<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Context")
-            .field("stop", self.stop)
-            .field("ranks", &self.ranks)
-            .finish_non_exhaustive()
-    }
-}
-
 /// A source of Gaussian batches in R^d.
 pub trait Engine {
     /// Precision of the data path.
@@ -133,7 +105,7 @@ pub trait Engine {
         batch: &mut Self::Batch,
         sweep: Sweep<'_>,
         visit: &(dyn Fn(&mut Panel<'_, Self::Real>) + Sync),
-        context: Context<'_>,
+        watch: Watch<'_>,
     ) -> Result<Swept, Interrupted>;
 
     /// Says that of all vectors only `known` and the target directions will be used again, and that no

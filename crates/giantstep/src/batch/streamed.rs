@@ -5,9 +5,10 @@ use std::sync::atomic::Ordering;
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatMut, MatRef, Par};
 
-use crate::batch::{Context, Interrupted, Role, Stream};
+use crate::batch::{Role, Stream};
 use crate::real::Real;
 use crate::reduce::{Pool, stoppable_tree_sum};
+use crate::watch::{Interrupted, Watch};
 
 /// Rows of a panel: whole register tiles of every matrix product, few enough that a panel stays in the caches,
 /// enough that reading the directions costs little. It belongs to the definition of a batch.
@@ -91,7 +92,7 @@ pub fn sweep<T: Real>(
     gram: bool,
     sums: usize,
     visit: &(dyn Fn(&mut Panel<'_, T>) + Sync),
-    context: Context<'_>,
+    watch: Watch<'_>,
 ) -> Result<Streamed, Interrupted> {
     let (zero, one) = (T::from_f64(0.0), T::from_f64(1.0));
     let q = source.columns;
@@ -106,7 +107,7 @@ pub fn sweep<T: Real>(
     let workspaces = Pool::default();
     let tallest = source.rows.min(ROWS as u64) as usize;
     let leaves = panels.div_ceil(per_leaf) as usize;
-    let total = stoppable_tree_sum(leaves, k * columns + sums, context, |leaf, out| {
+    let total = stoppable_tree_sum(leaves, k * columns + sums, watch, |leaf, out| {
         let mut space = workspaces.take_or(|| Workspace {
             panel: vec![zero; tallest * (q + fields)],
             product: vec![zero; k * columns],
@@ -115,7 +116,7 @@ pub fn sweep<T: Real>(
         let (backward, own) = out.split_at_mut(k * columns);
         let first = leaf as u64 * per_leaf;
         for panel in first..panels.min(first + per_leaf) {
-            if context.stop.load(Ordering::Relaxed) {
+            if watch.stop.load(Ordering::Relaxed) {
                 break;
             }
             let first_row = panel * ROWS as u64;
@@ -150,7 +151,7 @@ pub fn sweep<T: Real>(
                 one,
                 Par::Seq,
             );
-            (context.progress)(rows as u64);
+            watch.observer.rows_done(rows as u64);
         }
         for (sum, value) in backward.iter_mut().zip(&space.product) {
             *sum = value.to_f64();
@@ -173,7 +174,7 @@ mod tests {
 
     use super::*;
     use crate::batch::Purpose;
-    use crate::ranks::Alone;
+    use crate::watch::OnRows;
 
     const Q: usize = 7;
 
@@ -194,14 +195,9 @@ mod tests {
         let keep = |panel: &mut Panel<'_, T>| {
             kept.give((panel.first_row as usize, panel.rows, panel.fields.to_vec()));
         };
-        let stop = AtomicBool::new(false);
-        let context = Context {
-            stop: &stop,
-            progress: &|_| {},
-            ranks: &Alone,
-        };
+        let watch = Watch::default();
         let axes = Mat::identity(Q, Q);
-        sweep(source(rows), axes.as_ref(), 0, false, 0, &keep, context).expect("not stopped");
+        sweep(source(rows), axes.as_ref(), 0, false, 0, &keep, watch).expect("not stopped");
         let mut count = 0;
         while count < rows {
             let (first, height, values) = kept.take_or(|| unreachable!("every row is shown"));
@@ -218,12 +214,7 @@ mod tests {
     /// Coefficients are the squares of the first k of m fields; the sums are those of the first field and of 1.
     fn squares<T: Real>(rows: usize, m: usize, k: usize, gram: bool) -> (Mat<f64>, Streamed) {
         let directions = Mat::from_fn(m, Q, |i, j| ((1 + i + 3 * j) as f64).sin());
-        let stop = AtomicBool::new(false);
-        let context = Context {
-            stop: &stop,
-            progress: &|_| {},
-            ranks: &Alone,
-        };
+        let watch = Watch::default();
         let visit = |panel: &mut Panel<'_, T>| {
             panel.sums[0] += panel.field(0).iter().map(|x| x.to_f64()).sum::<f64>();
             panel.sums[1] += panel.rows as f64;
@@ -234,16 +225,8 @@ mod tests {
                 }
             }
         };
-        let swept = sweep(
-            source(rows),
-            directions.as_ref(),
-            k,
-            gram,
-            2,
-            &visit,
-            context,
-        )
-        .expect("not stopped");
+        let swept = sweep(source(rows), directions.as_ref(), k, gram, 2, &visit, watch)
+            .expect("not stopped");
         (directions, swept)
     }
 
@@ -289,16 +272,11 @@ mod tests {
     fn more_coefficients_than_directions_are_possible() {
         let (_, swept) = squares::<f64>(500, 1, 1, false);
         assert_eq!(swept.backward.shape(), (1, Q));
-        let stop = AtomicBool::new(false);
-        let context = Context {
-            stop: &stop,
-            progress: &|_| {},
-            ranks: &Alone,
-        };
+        let watch = Watch::default();
         let ones = |panel: &mut Panel<'_, f64>| panel.fields.fill(1.0);
         let none = Mat::<f64>::zeros(0, Q);
         let swept =
-            sweep(source(500), none.as_ref(), 2, true, 0, &ones, context).expect("not stopped");
+            sweep(source(500), none.as_ref(), 2, true, 0, &ones, watch).expect("not stopped");
         assert_eq!(swept.gram, Mat::full(2, 2, 500.0));
     }
 
@@ -324,14 +302,14 @@ mod tests {
     fn a_pass_ends_soon_after_it_is_stopped() {
         let stop = AtomicBool::new(false);
         let seen = std::sync::atomic::AtomicU64::new(0);
-        let progress = |rows| {
+        let observer = OnRows(|rows| {
             seen.fetch_add(rows, Ordering::Relaxed);
             stop.store(true, Ordering::Relaxed);
-        };
-        let context = Context {
+        });
+        let watch = Watch {
             stop: &stop,
-            progress: &progress,
-            ranks: &Alone,
+            observer: &observer,
+            ..Watch::default()
         };
         let axes = Mat::<f64>::identity(Q, Q);
         let swept = sweep::<f32>(
@@ -341,7 +319,7 @@ mod tests {
             false,
             0,
             &|_| {},
-            context,
+            watch,
         );
         assert_eq!(swept.err(), Some(Interrupted));
         assert!(seen.into_inner() <= (ROWS * rayon::current_num_threads()) as u64);

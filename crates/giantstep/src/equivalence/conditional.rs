@@ -3,7 +3,7 @@
 use faer::{Mat, Side};
 use rayon::prelude::*;
 
-use crate::batch::{Context, Panel, Role, Stream};
+use crate::batch::{Panel, Role, Stream};
 use crate::directions::Directions;
 use crate::equivalence::EquivalenceError;
 use crate::expr::Link;
@@ -11,6 +11,7 @@ use crate::readout::{Features, RidgeError, Samples};
 use crate::real::Real;
 use crate::theory::expectation::{Shape, Sigma};
 use crate::theory::table::Table;
+use crate::watch::Watch;
 
 /// Fields along the directions are tabulated up to so many standard deviations.
 const REACH: f64 = 7.0;
@@ -251,8 +252,8 @@ impl Samples for Drawn<'_, Conditional> {
         self.features.rows
     }
 
-    fn context(&self) -> Context<'_> {
-        self.features.context
+    fn watch(&self) -> Watch<'_> {
+        self.features.watch
     }
 
     fn directions(&self) -> Directions {

@@ -3,12 +3,13 @@
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatMut, MatRef, Par, Side};
 
-use crate::batch::{Context, Panel};
+use crate::batch::Panel;
 use crate::directions::Directions;
 use crate::equivalence::conditional::{Conditional, Drawn};
 use crate::readout::{Features, RidgeError, Samples};
 use crate::real::Real;
 use crate::theory::expectation::Shape;
+use crate::watch::Watch;
 
 /// `(label, features) = mean + L xi`, `xi ~ N(0, I_{p+1})`, with the first two moments of a [`Conditional`] model.
 ///
@@ -100,8 +101,8 @@ impl Samples for Drawn<'_, Marginal> {
         self.features.rows
     }
 
-    fn context(&self) -> Context<'_> {
-        self.features.context
+    fn watch(&self) -> Watch<'_> {
+        self.features.watch
     }
 
     fn directions(&self) -> Directions {
@@ -166,7 +167,6 @@ mod tests {
             noise: 0.3,
         };
         let relu = Activation::parse("relu(x)").unwrap();
-        let stop = std::sync::atomic::AtomicBool::new(false);
         let features = Features {
             first: &first,
             activation: &relu,
@@ -181,11 +181,7 @@ mod tests {
                 index: 0,
             },
             rows: 0,
-            context: Context {
-                stop: &stop,
-                progress: &|_| {},
-                ranks: &crate::ranks::Alone,
-            },
+            watch: Watch::default(),
         };
         let axis = Mat::<f64>::identity(1, 5).into();
         let given = Conditional::new(features, axis).unwrap();

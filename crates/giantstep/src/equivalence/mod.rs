@@ -12,7 +12,7 @@ mod marginal;
 
 use faer::Mat;
 
-use crate::batch::{Access, BatchId, Context, Direct, Engine, Interrupted, Purpose, Role, Stream};
+use crate::batch::{Access, BatchId, Direct, Engine, Purpose, Role, Stream};
 use crate::directions::Directions;
 use crate::equivalence::conditional::{Conditional, Drawn};
 use crate::equivalence::marginal::Marginal;
@@ -22,6 +22,7 @@ use crate::network::Network;
 use crate::readout::{Features, Fitted, Readout, Ridge, RidgeError, Samples, fit};
 use crate::real::Real;
 use crate::run::{Experiment, Outcome, ReadoutSchedule, run};
+use crate::watch::{Interrupted, Watch};
 
 /// Directions U of the inputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,14 +137,14 @@ impl Equivalence<'_> {
         &self,
         engine: &mut Direct<T>,
         seed: u64,
-        context: Context<'_>,
+        watch: Watch<'_>,
     ) -> Result<Vec<Errors>, EquivalenceError> {
         let steps_alone = Experiment {
             schedule: ReadoutSchedule::Never,
             metrics: Vec::new(),
             ..self.experiment.clone()
         };
-        let trained = run(&steps_alone, engine, seed, context);
+        let trained = run(&steps_alone, engine, seed, watch);
         match trained.outcome {
             Outcome::Diverged { step, neuron } => {
                 return Err(EquivalenceError::Diverged { step, neuron });
@@ -163,7 +164,7 @@ impl Equivalence<'_> {
             removed: &RemovedPart::nothing(),
             id: self.batch(Purpose::Readout),
             rows: self.samples,
-            context,
+            watch,
         };
         let tested = Features {
             id: self.batch(Purpose::Test),

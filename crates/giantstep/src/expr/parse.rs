@@ -14,6 +14,7 @@ use winnow::{ModalResult, Parser};
 
 use super::ast::{Expr, Function, Operator};
 use super::error::{ExprError, Problem};
+use crate::nearest::nearest;
 
 /// The longest text, in bytes.
 pub const MAX_LENGTH: usize = 4096;
@@ -79,17 +80,7 @@ impl Scope<'_> {
             Scope::Activation => known.push("x".to_owned()),
             Scope::Formula(names) => known.extend(names.iter().map(|name| (*name).to_owned())),
         }
-        let nearest = known
-            .into_iter()
-            .map(|candidate| {
-                (
-                    strsim::damerau_levenshtein(&candidate, &name.to_lowercase()),
-                    candidate,
-                )
-            })
-            .filter(|(distance, candidate)| *distance <= 2 && *distance < candidate.len())
-            .min()
-            .map(|(_, candidate)| candidate);
+        let nearest = nearest(name, known.iter().map(String::as_str)).map(str::to_owned);
         Problem::Name {
             name: name.to_owned(),
             nearest,

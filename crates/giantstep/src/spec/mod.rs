@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub use check::{Checked, SpecError};
 
 use crate::batch::DirectionsLaw;
-use crate::metrics::MetricGroup;
+use crate::metric::MetricGroup;
 use crate::network::{FirstLayer, Pairing, SecondLayer};
 use crate::readout::Intercept;
 use crate::run::{ReadoutBatch, ReadoutSchedule};

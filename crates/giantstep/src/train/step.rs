@@ -1,12 +1,13 @@
 //! One giant step.
 
 use crate::activation::Activation;
-use crate::batch::{BatchId, Context, Engine, Interrupted, Panel, Sweep};
+use crate::batch::{BatchId, Engine, Panel, Sweep};
 use crate::columns;
 use crate::directions::Directions;
 use crate::labels::{Labels, RemovedPart};
 use crate::real::Real;
 use crate::train::protocol::{Geometry, LookaheadKind, Loss, Protocol};
+use crate::watch::{Interrupted, Watch};
 
 /// All that a gradient depends on besides the first layer and the batch.
 #[derive(Debug, Clone, Copy)]
@@ -24,7 +25,7 @@ pub struct StepContext<'a> {
     /// Size of the batch.
     pub rows: u64,
     /// Whether to stop, and whom to tell.
-    pub context: Context<'a>,
+    pub watch: Watch<'a>,
 }
 
 /// The descent direction of the first layer on one batch, and what the pass saw on the way.
@@ -110,7 +111,7 @@ pub fn gradient<E: Engine>(
         coefficients: p,
         sums: 2,
     };
-    let mut swept = engine.sweep(batch, sweep, &visit, step.context)?;
+    let mut swept = engine.sweep(batch, sweep, &visit, step.watch)?;
     let scale = 1.0 / step.rows as f64;
     swept.backward.scale(|_| scale);
     Ok(Gradient {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use giantstep::measurement::Signs;
+use giantstep::metric::Metric;
 use giantstep::run::Run;
 use giantstep::spec::Checked;
 use giantstep::theory::{Prediction, predict};
@@ -52,7 +54,7 @@ pub fn simulate(checked: &Checked, seeds: std::ops::Range<u64>) -> Vec<Run> {
         .collect()
 }
 
-pub type Place = (u32, &'static str, Option<u32>, Option<&'static str>, u64);
+pub type Place = (u32, Metric, Option<u32>, Option<Signs>, u64);
 
 /// Means over seeds of every measurement that is no single neuron's; overlaps averaged over neurons of one sign.
 pub fn measured(runs: &[Run]) -> BTreeMap<Place, Mean> {
@@ -60,7 +62,7 @@ pub fn measured(runs: &[Run]) -> BTreeMap<Place, Mean> {
     for run in runs {
         let mut here: BTreeMap<Place, Vec<f64>> = BTreeMap::new();
         for m in &run.measurements {
-            if m.neuron.is_none() || m.metric == "overlap" {
+            if m.neuron.is_none() || m.metric == Metric::Overlap {
                 let ridge = m.ridge.map_or(0, f64::to_bits);
                 let place = (m.step, m.metric, m.direction, m.group, ridge);
                 here.entry(place).or_default().push(m.value);

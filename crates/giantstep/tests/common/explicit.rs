@@ -1,11 +1,10 @@
 //! An engine over a data matrix that is written down: what the library computes can be computed again by hand.
 
 use giantstep::activation::Activation;
-use giantstep::batch::{
-    Access, BatchId, Context, Engine, Interrupted, Panel, Purpose, Sweep, Swept,
-};
+use giantstep::batch::{Access, BatchId, Engine, Panel, Purpose, Sweep, Swept};
 use giantstep::directions::Directions;
 use giantstep::faer::Mat;
+use giantstep::watch::{Interrupted, Watch};
 
 /// Rows of a panel: few, so that small data span several panels, the last one shorter.
 const ROWS: usize = 4;
@@ -38,7 +37,7 @@ impl Engine for Explicit {
         (): &mut (),
         sweep: Sweep<'_>,
         visit: &(dyn Fn(&mut Panel<'_, f64>) + Sync),
-        _context: Context<'_>,
+        _watch: Watch<'_>,
     ) -> Result<Swept, Interrupted> {
         let (n, d, k) = (self.x.nrows(), self.x.ncols(), sweep.coefficients);
         let along = sweep.directions.widened(d);

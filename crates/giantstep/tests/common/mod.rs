@@ -4,12 +4,11 @@
 pub mod against;
 pub mod explicit;
 
-use std::sync::atomic::AtomicBool;
-
-use giantstep::batch::{Context, Direct, DirectionsLaw, Engine, InLaw};
-use giantstep::ranks::Alone;
+use giantstep::batch::{Direct, DirectionsLaw, Engine, InLaw};
+use giantstep::metric::Metric;
 use giantstep::run::{Experiment, Outcome, Run, run};
 use giantstep::spec::{Checked, Spec};
+use giantstep::watch::Watch;
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
@@ -53,19 +52,9 @@ pub fn merge(into: &mut Value, changes: Value) {
     }
 }
 
-/// Neither progress nor interruption.
-pub fn quiet() -> Context<'static> {
-    static STOP: AtomicBool = AtomicBool::new(false);
-    Context {
-        stop: &STOP,
-        progress: &|_| {},
-        ranks: &Alone,
-    }
-}
-
 /// One run without progress or interruption.
 pub fn run_quietly<E: Engine>(experiment: &Experiment, mut engine: E, seed: u64) -> Run {
-    let run = run(experiment, &mut engine, seed, quiet());
+    let run = run(experiment, &mut engine, seed, Watch::default());
     assert_eq!(run.outcome, Outcome::Completed);
     run
 }
@@ -118,7 +107,7 @@ pub fn statistics(run: &Run) -> Vec<f64> {
     let (p, r) = (m.nrows(), m.ncols());
     let dot = |k: usize| (0..p).map(|i| second[i] * m[(i, k)]).sum::<f64>();
     let last = run.measurements.last().map_or(0, |m| m.step);
-    let find = |metric: &str, direction: Option<u32>| {
+    let find = |metric: Metric, direction: Option<u32>| {
         run.measurements
             .iter()
             .filter(|m| {
@@ -141,11 +130,11 @@ pub fn statistics(run: &Run) -> Vec<f64> {
             .flat_map(|i| (0..p).map(move |j| (i, j)))
             .map(|(i, j)| second[i] * q[(i, j)] * second[j])
             .sum(),
-        find("test_error", None),
-        find("untrained_readout_error", None),
-        find("gradient_cosine", Some(1)),
-        find("gradient_alignment", None),
-        find("singular_value", None),
+        find(Metric::TestError, None),
+        find(Metric::UntrainedReadoutError, None),
+        find(Metric::GradientCosine, Some(1)),
+        find(Metric::GradientAlignment, None),
+        find(Metric::SingularValue, None),
     ];
     // Seven digits: a statistic that is constant in law may differ between engines by rounding.
     statistics

@@ -3,7 +3,7 @@
 use super::prediction::{BOUNDED, Grounds, RANDOM, TRAINED};
 use super::{BOUNDED_WIDTH, PROPORTIONAL, SCARCE, Task};
 use crate::labels::Removal;
-use crate::metrics::MetricGroup;
+use crate::metric::{Metric, MetricGroup};
 use crate::network::{Pairing, SecondLayer};
 use crate::readout::{Intercept, Ridge};
 use crate::run::ReadoutBatch;
@@ -24,7 +24,7 @@ impl Task<'_> {
         if !experiment.schedule.wants(step, protocol.steps) || !self.asks(MetricGroup::TestError) {
             return;
         }
-        let metric = ["test_error"];
+        let metric = [Metric::TestError];
         let here = (step, step);
         let ridges = match &experiment.readout.ridge {
             Ridge::Values(ridges) => ridges.clone(),
@@ -136,7 +136,12 @@ impl Task<'_> {
     fn needs_samples(&mut self, step: u32) {
         let reason =
             "quadrature does not reach the averages over this link: they have to be sampled";
-        self.absent_within(&["test_error"], (step, step), reason, Some(Effort::Sampled));
+        self.absent_within(
+            &[Metric::TestError],
+            (step, step),
+            reason,
+            Some(Effort::Sampled),
+        );
     }
 
     /// Why the state equations of a trained network do not apply.
@@ -202,12 +207,14 @@ impl Task<'_> {
     ) {
         let errors: Vec<f64> = match errors.into_iter().collect() {
             Ok(errors) => errors,
-            Err(error) => return self.absent(&["test_error"], (step, step), E::to_string(&error)),
+            Err(error) => {
+                return self.absent(&[Metric::TestError], (step, step), E::to_string(&error));
+            }
         };
         let size = errors.len() as f64;
         let mean = errors.iter().sum::<f64>() / size;
         let spread: f64 = errors.iter().map(|x| (x - mean).powi(2)).sum();
-        if let Some(made) = self.push(step, "test_error", mean, grounds) {
+        if let Some(made) = self.push(step, Metric::TestError, mean, grounds) {
             made.ridge = Some(ridge);
             made.standard_error = (size > 1.0).then(|| (spread / (size * (size - 1.0))).sqrt());
         }

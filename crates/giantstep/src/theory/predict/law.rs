@@ -2,6 +2,8 @@
 
 use super::prediction::{LAW, Spread};
 use super::{ERRORS, Task};
+use crate::measurement::Signs;
+use crate::metric::Metric;
 use crate::theory::one_step::{Drift, Neuron, OneStep};
 use crate::train::{Geometry, Loss};
 
@@ -45,29 +47,33 @@ impl Task<'_> {
             return;
         };
         let all = |h: fn(&Neuron) -> f64| neurons.iter().map(|(_, x)| h(x)).collect::<Vec<_>>();
-        self.push_law("weight_alignment", None, all(Neuron::alignment));
-        self.push_law("norm", None, all(|x| x.norm_squared.sqrt()));
-        self.push_law("gradient_alignment", None, all(Neuron::gradient_alignment));
-        for group in ["+", "-"] {
-            let members = neurons.iter().filter(|(a, _)| (*a > 0.0) == (group == "+"));
+        self.push_law(Metric::WeightAlignment, None, all(Neuron::alignment));
+        self.push_law(Metric::Norm, None, all(|x| x.norm_squared.sqrt()));
+        self.push_law(
+            Metric::GradientAlignment,
+            None,
+            all(Neuron::gradient_alignment),
+        );
+        for group in Signs::ONE {
+            let members = neurons.iter().filter(|(a, _)| Signs::of(*a) == group);
             let members: Vec<&Neuron> = members.map(|(_, neuron)| neuron).collect();
             for k in 0..self.link.r {
                 let place = Some((group, k as u32 + 1));
                 let values = |h: &dyn Fn(&Neuron) -> f64| members.iter().map(|x| h(x)).collect();
                 let overlap = |x: &Neuron| x.overlap[k];
-                self.push_law("overlap", place, values(&overlap));
+                self.push_law(Metric::Overlap, place, values(&overlap));
                 let cosine = |x: &Neuron| overlap(x) / x.norm_squared.sqrt();
-                self.push_law("weight_cosine", place, values(&cosine));
+                self.push_law(Metric::WeightCosine, place, values(&cosine));
                 // The gradient of a neuron, not the step: they differ by the positive factor eta.
                 let cosine = |x: &Neuron| overlap(x) / x.moved_squared.sqrt();
-                self.push_law("gradient_cosine", place, values(&cosine));
+                self.push_law(Metric::GradientCosine, place, values(&cosine));
             }
         }
         match independent {
             true => {
                 let reason =
                     "the output of a network that is not symmetrised adds to Q at this step size";
-                self.absent(&["covariance"], (1, 1), reason);
+                self.absent(&[Metric::Covariance], (1, 1), reason);
             }
             false => self.covariance_law(&step, (alpha, rate), &neurons),
         }
@@ -76,12 +82,7 @@ impl Task<'_> {
     }
 
     /// Mean, its standard error and quantiles over neurons of one metric.
-    fn push_law(
-        &mut self,
-        metric: &'static str,
-        place: Option<(&'static str, u32)>,
-        mut values: Vec<f64>,
-    ) {
+    fn push_law(&mut self, metric: Metric, place: Option<(Signs, u32)>, mut values: Vec<f64>) {
         if values.is_empty() {
             return;
         }
@@ -105,10 +106,10 @@ impl Task<'_> {
     fn covariance_law(&mut self, step: &OneStep, size: (f64, f64), neurons: &[(f64, Neuron)]) {
         let (alpha, rate) = size;
         // Mean overlap, mean weight and mean squared move of the neurons of one sign.
-        let moments = |sign: char| {
+        let moments = |sign: Signs| {
             let members: Vec<&(f64, Neuron)> = neurons
                 .iter()
-                .filter(|(a, _)| (*a > 0.0) == (sign == '+'))
+                .filter(|(a, _)| Signs::of(*a) == sign)
                 .collect();
             let mean = |h: &dyn Fn(&(f64, Neuron)) -> f64| {
                 members.iter().map(|x| h(x)).sum::<f64>() / members.len() as f64
@@ -119,12 +120,16 @@ impl Task<'_> {
             (overlap, mean(&|(a, _)| *a), mean(&|(_, x)| x.moved_squared))
         };
         let classes = self.population.classes.clone();
-        let count = |sign: char| -> f64 {
+        let count = |sign: Signs| -> f64 {
             let classes = classes.iter();
-            let members = classes.filter(|c| (c.second > 0.0) == (sign == '+'));
+            let members = classes.filter(|c| Signs::of(c.second) == sign);
             members.map(|class| class.count).sum()
         };
-        for (group, first, second) in [("++", '+', '+'), ("+-", '+', '-'), ("--", '-', '-')] {
+        for (group, first, second) in [
+            (Signs::BothPositive, Signs::Positive, Signs::Positive),
+            (Signs::Opposite, Signs::Positive, Signs::Negative),
+            (Signs::BothNegative, Signs::Negative, Signs::Negative),
+        ] {
             let others = count(second) - f64::from(first == second);
             if count(first) == 0.0 || others <= 0.0 {
                 continue;
@@ -135,7 +140,7 @@ impl Task<'_> {
             if self.population.is_paired() && first != second {
                 value += (1.0 - moved - value) / others;
             }
-            if let Some(made) = self.push(1, "covariance", value, LAW) {
+            if let Some(made) = self.push(1, Metric::Covariance, value, LAW) {
                 made.group = Some(group);
             }
         }

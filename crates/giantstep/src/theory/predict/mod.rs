@@ -11,7 +11,7 @@ pub use floors::{Floor, FloorKind, floors};
 pub use prediction::{Absent, Prediction, Predictions, Spread, Status};
 
 use crate::labels::Removal;
-use crate::metrics::MetricGroup;
+use crate::metric::{Metric, MetricGroup};
 use crate::run::Experiment;
 use crate::theory::one_step::{ActivationMoments, LinkMoments};
 use crate::theory::population::Population;
@@ -28,15 +28,15 @@ const SCARCE: f64 = 0.5;
 /// Values below this are rounding.
 const ROUNDING: f64 = 1e-12;
 
-const WEIGHTS: [&str; 5] = [
-    "weight_alignment",
-    "weight_cosine",
-    "norm",
-    "overlap",
-    "covariance",
+const WEIGHTS: [Metric; 5] = [
+    Metric::WeightAlignment,
+    Metric::WeightCosine,
+    Metric::Norm,
+    Metric::Overlap,
+    Metric::Covariance,
 ];
-const GRADIENT: [&str; 2] = ["gradient_cosine", "gradient_alignment"];
-const ERRORS: [&str; 2] = ["train_error", "untrained_readout_error"];
+const GRADIENT: [Metric; 2] = [Metric::GradientCosine, Metric::GradientAlignment];
+const ERRORS: [Metric; 2] = [Metric::TrainError, Metric::UntrainedReadoutError];
 
 /// Everything that theory says about the metrics of an experiment, with samples where quadrature does not reach.
 ///
@@ -111,21 +111,21 @@ impl Task<'_> {
     }
 
     /// Notes that metrics at these steps, first to last, have no prediction.
-    fn absent(&mut self, metrics: &[&'static str], steps: (u32, u32), reason: impl ToString) {
+    fn absent(&mut self, metrics: &[Metric], steps: (u32, u32), reason: impl ToString) {
         self.absent_within(metrics, steps, reason, None);
     }
 
     fn absent_within(
         &mut self,
-        metrics: &[&'static str],
+        metrics: &[Metric],
         steps: (u32, u32),
         reason: impl ToString,
         effort: Option<Effort>,
     ) {
-        let measured: Vec<&'static str> = metrics
+        let measured: Vec<Metric> = metrics
             .iter()
             .copied()
-            .filter(|metric| self.is_measured(metric))
+            .filter(|metric| self.is_measured(*metric))
             .collect();
         if steps.0 <= steps.1 && !measured.is_empty() {
             self.out.absent.push(Absent {
@@ -138,16 +138,9 @@ impl Task<'_> {
     }
 
     /// Whether the experiment measures this metric, of single neurons or on average.
-    fn is_measured(&self, metric: &str) -> bool {
-        let group = match metric {
-            "weight_alignment" | "weight_cosine" | "overlap" => MetricGroup::WeightCosine,
-            "gradient_alignment" | "gradient_cosine" => MetricGroup::GradientCosine,
-            "norm" => MetricGroup::Norm,
-            "covariance" => return self.asks(MetricGroup::Covariance),
-            "train_error" => return self.asks(MetricGroup::TrainError),
-            _ => return self.asks(MetricGroup::TestError),
-        };
-        self.asks(group) || self.asks(MetricGroup::Neurons)
+    fn is_measured(&self, metric: Metric) -> bool {
+        metric.group().is_some_and(|group| self.asks(group))
+            || (metric.is_of_neurons() && self.asks(MetricGroup::Neurons))
     }
 
     /// Reasons that concern successive steps become one.
@@ -169,7 +162,7 @@ impl Task<'_> {
         self.out.absent = merged;
     }
 
-    fn all_metrics() -> Vec<&'static str> {
+    fn all_metrics() -> Vec<Metric> {
         [&WEIGHTS[..], &GRADIENT[..], &ERRORS[..]].concat()
     }
 
@@ -183,7 +176,7 @@ impl Task<'_> {
     fn push(
         &mut self,
         step: u32,
-        metric: &'static str,
+        metric: Metric,
         value: f64,
         grounds: Grounds,
     ) -> Option<&mut Prediction> {

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::measurement::Signs;
+use crate::metric::Metric;
 use crate::theory::recursion::Effort;
 
 /// How sure a prediction is.
@@ -26,17 +28,17 @@ pub enum Spread {
     Quantiles(Vec<(f64, f64)>),
 }
 
-/// A predicted number, in the place of a [`crate::metrics::Measurement`] of the same metric.
+/// A predicted number, in the place of a [`crate::measurement::Measurement`] of the same metric.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Prediction {
     /// The number of steps taken; 0 is the initial network.
     pub step: u32,
-    /// The name of the metric.
-    pub metric: &'static str,
+    /// The metric.
+    pub metric: Metric,
     /// The target direction, from 1; none for the span of all.
     pub direction: Option<u32>,
-    /// The sign of the second layer, "+" or "-", of the neurons averaged over.
-    pub group: Option<&'static str>,
+    /// The signs of the second layer of the neurons averaged over.
+    pub group: Option<Signs>,
     /// The ridge of a readout.
     pub ridge: Option<f64>,
     /// The value in the limit.
@@ -59,7 +61,7 @@ pub struct Prediction {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Absent {
     /// The metrics.
-    pub metrics: Vec<&'static str>,
+    pub metrics: Vec<Metric>,
     /// The steps concerned, first and last.
     pub steps: (u32, u32),
     /// The reason.

@@ -3,6 +3,8 @@
 use super::prediction::{FRESH, Grounds, NOTHING, Prediction, REUSED, Spread};
 use super::{ERRORS, Task};
 use crate::labels::Removal;
+use crate::measurement::Signs;
+use crate::metric::Metric;
 use crate::theory::population::ClassMatrix;
 use crate::theory::recursion::{Step, Trajectory};
 
@@ -33,22 +35,22 @@ impl Task<'_> {
         self.record_covariance(at);
         if step > 0 && grounds != REUSED {
             let before = &found.steps[index - 1];
-            self.push(step, "train_error", before.untrained_error, grounds);
+            self.push(step, Metric::TrainError, before.untrained_error, grounds);
         }
         if self.experiment.protocol.removal == Removal::MeanAndLinear {
             let reason = "errors on labels without their estimated linear part have no prediction";
             return self.absent(&ERRORS, (step, step), reason);
         }
         let value = at.state.untrained_error;
-        if let Some(made) = self.push(step, "untrained_readout_error", value, grounds) {
+        if let Some(made) = self.push(step, Metric::UntrainedReadoutError, value, grounds) {
             made.standard_error = at.errors.map(|e| e.untrained_error);
         }
     }
 
     /// Averages over the neurons of one sign of the second layer; none if there are none.
-    pub(super) fn mean_of(&self, group: &str, h: impl Fn(usize) -> f64) -> Option<f64> {
+    pub(super) fn mean_of(&self, group: Signs, h: impl Fn(usize) -> f64) -> Option<f64> {
         let classes = self.population.classes.iter().enumerate();
-        let members = classes.filter(|(_, class)| (class.second > 0.0) == (group == "+"));
+        let members = classes.filter(|(_, class)| Signs::of(class.second) == group);
         let (sum, size) = members.fold((0.0, 0.0), |(sum, size), (c, class)| {
             (sum + class.count * h(c), size + class.count)
         });
@@ -64,11 +66,9 @@ impl Task<'_> {
             grounds,
         } = at;
         let dimension = self.dynamics.dimension;
-        for group in ["+", "-"] {
+        for group in Signs::ONE {
             let classes = &self.population.classes;
-            let members = classes
-                .iter()
-                .filter(|c| (c.second > 0.0) == (group == "+"));
+            let members = classes.iter().filter(|c| Signs::of(c.second) == group);
             let size: f64 = members.map(|class| class.count).sum();
             for k in 0..self.link.r {
                 let mean = |task: &Self, h: &dyn Fn(usize) -> f64| task.mean_of(group, h);
@@ -89,20 +89,20 @@ impl Task<'_> {
                 };
                 let error = errors.and_then(|e| mean(self, &|c| e.overlap[(c, k)] / state.norm(c)));
                 let spread = mean(self, &|c| shared(c) / state.norm(c));
-                if let Some(made) = self.push(step, "weight_cosine", value, grounds) {
+                if let Some(made) = self.push(step, Metric::WeightCosine, value, grounds) {
                     place(made, error, spread);
                 }
                 let value = mean(self, &|c| state.overlap[(c, k)]).unwrap_or(f64::NAN);
                 let error = errors.and_then(|e| mean(self, &|c| e.overlap[(c, k)]));
                 let spread = mean(self, &shared);
-                if let Some(made) = self.push(step, "overlap", value, grounds) {
+                if let Some(made) = self.push(step, Metric::Overlap, value, grounds) {
                     place(made, error, spread);
                 }
                 if step > 0 {
                     let value = mean(self, &|c| state.gradient_cosine(c, k)).unwrap_or(f64::NAN);
                     let error = errors
                         .and_then(|e| mean(self, &|c| e.gradient[(c, k)] / state.gradient_norm[c]));
-                    if let Some(made) = self.push(step, "gradient_cosine", value, grounds) {
+                    if let Some(made) = self.push(step, Metric::GradientCosine, value, grounds) {
                         place(made, error, None);
                     }
                 }
@@ -138,7 +138,7 @@ impl Task<'_> {
                 e.overlap[(c, k)] / state.norm(c)
             })
         });
-        if let Some(made) = self.push(step, "weight_alignment", value, grounds) {
+        if let Some(made) = self.push(step, Metric::WeightAlignment, value, grounds) {
             made.standard_error = doubt;
         }
         if step > 0 {
@@ -149,7 +149,7 @@ impl Task<'_> {
                     e.gradient[(c, k)] / state.gradient_norm[c]
                 })
             });
-            if let Some(made) = self.push(step, "gradient_alignment", value, grounds) {
+            if let Some(made) = self.push(step, Metric::GradientAlignment, value, grounds) {
                 made.standard_error = doubt;
             }
         }
@@ -169,15 +169,15 @@ impl Task<'_> {
             let own = |c: usize| e.covariance.own[(c, c)].hypot(e.covariance.cross[(c, c)]);
             population.mean(|c, _| own(c) / (2.0 * state.norm(c)))
         });
-        if let Some(made) = self.push(step, "norm", norm, grounds) {
+        if let Some(made) = self.push(step, Metric::Norm, norm, grounds) {
             made.standard_error = error;
         }
-        for group in ["++", "+-", "--"] {
+        for group in Signs::PAIRS {
             let Some(value) = self.mean_of_pairs(group, &state.covariance) else {
                 continue;
             };
             let error = errors.and_then(|e| self.mean_of_pairs(group, &e.covariance));
-            if let Some(made) = self.push(step, "covariance", value, grounds) {
+            if let Some(made) = self.push(step, Metric::Covariance, value, grounds) {
                 made.group = Some(group);
                 made.standard_error = error;
             }
@@ -185,13 +185,15 @@ impl Task<'_> {
     }
 
     /// The mean of a matrix over pairs of different neurons with these signs; none if there are none.
-    fn mean_of_pairs(&self, group: &str, matrix: &ClassMatrix) -> Option<f64> {
+    fn mean_of_pairs(&self, group: Signs, matrix: &ClassMatrix) -> Option<f64> {
         let classes = &self.population.classes;
-        let sign = |c: usize| if classes[c].second > 0.0 { '+' } else { '-' };
         let (mut sum, mut pairs) = (0.0, 0.0);
         for c in 0..classes.len() {
             for e in 0..classes.len() {
-                if !group.chars().eq([sign(c), sign(e)]) {
+                let (first, second) = (classes[c].second, classes[e].second);
+                // Unlike pairs in one of their two orders.
+                let twice = group == Signs::Opposite && Signs::of(first) == Signs::Negative;
+                if Signs::of_pair(first, second) != group || twice {
                     continue;
                 }
                 let others = classes[e].count - f64::from(c == e);

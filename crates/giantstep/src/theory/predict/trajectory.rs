@@ -3,6 +3,8 @@
 use super::prediction::{FRESH, INITIAL, NOTHING, REUSED};
 use super::{PROPORTIONAL, SCARCE, Task};
 use crate::labels::Removal;
+use crate::measurement::Signs;
+use crate::metric::Metric;
 use crate::theory::bounded_width::Kernels;
 use crate::theory::recursion::{Effort, RecursionError, Trajectory};
 use crate::theory::reuse::ReuseError;
@@ -113,9 +115,9 @@ impl Task<'_> {
             Err(error) => {
                 let sampled = matches!(error, ReuseError::First(RecursionError::Sampled { .. }));
                 let integrated = sampled && self.reused_overlaps();
-                let metrics: Vec<&'static str> = Self::all_metrics()
+                let metrics: Vec<Metric> = Self::all_metrics()
                     .into_iter()
-                    .filter(|metric| !(integrated && *metric == "overlap"))
+                    .filter(|metric| !(integrated && *metric == Metric::Overlap))
                     .collect();
                 let effort = sampled.then_some(Effort::Sampled);
                 self.absent_within(&metrics, (2, *known), error, effort);
@@ -130,12 +132,12 @@ impl Task<'_> {
         let Some(overlap) = self.dynamics.reused_overlap(&self.population) else {
             return false;
         };
-        for group in ["+", "-"] {
+        for group in Signs::ONE {
             for k in 0..overlap.ncols() {
                 let Some(value) = self.mean_of(group, |c| overlap[(c, k)]) else {
                     continue;
                 };
-                if let Some(made) = self.push(2, "overlap", value, REUSED) {
+                if let Some(made) = self.push(2, Metric::Overlap, value, REUSED) {
                     made.direction = Some(k as u32 + 1);
                     made.group = Some(group);
                 }
