@@ -1,5 +1,7 @@
 //! How a command failed.
 
+use giantstep_lab::remedy::{Remedied, Remedy};
+
 /// How a command failed: the exit code and the message.
 #[derive(Debug)]
 pub enum Failed {
@@ -14,12 +16,12 @@ pub enum Failed {
 }
 
 impl Failed {
-    pub(crate) fn input(error: impl ToString) -> Self {
-        Failed::Input(error.to_string())
+    pub(crate) fn input(error: impl Remedied) -> Self {
+        Failed::Input(told(&error))
     }
 
-    pub(crate) fn work(error: impl ToString) -> Self {
-        Failed::Work(error.to_string())
+    pub(crate) fn work(error: impl Remedied) -> Self {
+        Failed::Work(told(&error))
     }
 
     pub(crate) fn code(&self) -> u8 {
@@ -30,4 +32,39 @@ impl Failed {
             Failed::Elsewhere(code) => *code,
         }
     }
+}
+
+/// The message with its remedy in the terms of the command line.
+fn told(error: &impl Remedied) -> String {
+    match error.remedy() {
+        None => error.to_string(),
+        Some(remedy) => format!("{error}\n  help: {}", words(remedy)),
+    }
+}
+
+fn words(remedy: Remedy) -> String {
+    let plain = match remedy {
+        Remedy::GiveExperiment => "give the path of an experiment file (TOML)",
+        Remedy::GiveResults => "give a folder that `giantstep run` has made",
+        Remedy::WriteChange => "write --set key=value, for instance --set protocol.dimension=512",
+        Remedy::LookUpKey => "`giantstep schema` describes every key",
+        Remedy::LookUpClaimKey => "docs/claims.md lists the keys of [claim]",
+        Remedy::OtherFolder => "choose another folder with --out, one that you may write to",
+        Remedy::SeparateRuns => {
+            "choose another folder with --out, make the setting an axis of the sweep, or set the old runs aside with --anew"
+        }
+        Remedy::Repeat => "finished runs are kept; repeat the command when this is mended",
+        Remedy::Meant(name) => return format!("did you mean `{name}`?"),
+        Remedy::Collect(folder) => {
+            let folder = folder.display();
+            return format!("`giantstep collect {folder}` makes it from the runs of the folder");
+        }
+        Remedy::Launcher(library) => {
+            return format!(
+                "use the launcher of the MPI library that this program was built with ({library})"
+            );
+        }
+        Remedy::Other(words) => return words,
+    };
+    plain.to_owned()
 }

@@ -12,6 +12,7 @@ use giantstep::watch::Watch;
 
 use crate::keep::{Ending, Entry, EntryError, Keep, Leased, RunId, StoreError, resolved};
 use crate::plan::{Job, Jobs};
+use crate::remedy::{Remedied, Remedy};
 use crate::results::{FailureKind, Results, failure, records};
 use crate::work::{Event, Session, WorkError, simulate, work};
 
@@ -25,13 +26,23 @@ pub enum DriveError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A file was damaged after it had been looked at.
-    #[error("the run {id}: {source}\n  help: repeat the command; the file will be set aside")]
+    #[error("the run {id}: {source}")]
     Entry {
         /// The run.
         id: RunId,
         /// What is wrong.
         source: EntryError,
     },
+}
+
+impl Remedied for DriveError {
+    fn remedy(&self) -> Option<Remedy> {
+        match self {
+            DriveError::Work(_) => None,
+            DriveError::Store(error) => error.remedy(),
+            DriveError::Entry { .. } => Some(Remedy::Repeat),
+        }
+    }
 }
 
 /// What the first failed run means for the others.

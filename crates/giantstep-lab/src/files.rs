@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use crate::remedy::{Remedied, Remedy};
 use giantstep_figure::{Figure, FigureError};
 use safetensors::tensor::{Dtype, TensorView};
 
@@ -11,15 +12,13 @@ use safetensors::tensor::{Dtype, TensorView};
 #[derive(Debug, thiserror::Error)]
 pub enum OutputError {
     /// The output folder is there, but it is a file.
-    #[error("output folder `{path}` is a file; remove it or choose another folder with --out")]
+    #[error("output folder `{path}` is a file")]
     NotAFolder {
         /// The path asked for.
         path: PathBuf,
     },
     /// The folder could not be made.
-    #[error(
-        "cannot create output folder `{path}`: {source}; choose a folder you may write to with --out"
-    )]
+    #[error("cannot create output folder `{path}`: {source}")]
     Create {
         /// The path asked for.
         path: PathBuf,
@@ -27,9 +26,7 @@ pub enum OutputError {
         source: io::Error,
     },
     /// The folder is there, but nothing can be written into it.
-    #[error(
-        "output folder `{path}` is not writable: {source}; change its permissions or choose another with --out"
-    )]
+    #[error("output folder `{path}` is not writable: {source}")]
     NotWritable {
         /// The path asked for.
         path: PathBuf,
@@ -64,6 +61,18 @@ pub enum OutputError {
         /// What the library said.
         source: safetensors::SafeTensorError,
     },
+}
+
+impl Remedied for OutputError {
+    fn remedy(&self) -> Option<Remedy> {
+        match self {
+            OutputError::NotAFolder { .. }
+            | OutputError::Create { .. }
+            | OutputError::NotWritable { .. } => Some(Remedy::OtherFolder),
+            OutputError::Write { .. } => Some(Remedy::Repeat),
+            OutputError::Shape { .. } | OutputError::Tensors { .. } => None,
+        }
+    }
 }
 
 /// Makes `folder` (with its parents) and proves that a file can be written there, before any work is done.
@@ -154,6 +163,15 @@ pub enum SaveError {
     Output(#[from] OutputError),
 }
 
+impl Remedied for SaveError {
+    fn remedy(&self) -> Option<Remedy> {
+        match self {
+            SaveError::Figure(_) => None,
+            SaveError::Output(error) => error.remedy(),
+        }
+    }
+}
+
 /// The entries of a matrix, row after row.
 #[derive(Debug, Clone, Copy)]
 pub enum Entries<'a> {
@@ -237,7 +255,9 @@ mod tests {
         fs::write(&path, "mine").unwrap();
         let error = prepare_folder(&path).unwrap_err();
         assert!(matches!(error, OutputError::NotAFolder { .. }));
-        assert!(error.to_string().contains("results") && error.to_string().contains("--out"));
+        assert!(
+            error.to_string().contains("results") && error.remedy() == Some(Remedy::OtherFolder)
+        );
         assert_eq!(fs::read(&path).unwrap(), b"mine");
     }
 
@@ -251,7 +271,7 @@ mod tests {
         };
         let error = prepare_folder(Path::new(folder)).unwrap_err();
         assert!(matches!(error, OutputError::Create { .. }), "{error}");
-        assert!(error.to_string().contains(folder) && error.to_string().contains("--out"));
+        assert!(error.to_string().contains(folder) && error.remedy() == Some(Remedy::OtherFolder));
     }
 
     #[cfg(target_os = "linux")]

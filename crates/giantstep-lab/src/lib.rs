@@ -9,6 +9,7 @@
 //! - [`results`], [`table`]: every number measured, as one tidy table.
 //! - [`outlook`], [`compare`], [`slope`], [`cite`], [`report`]: theory beside measurements.
 //! - [`chart`]: figures of a table.
+//! - [`remedy`]: what a person can do about an error, as a value.
 //! - [`claims`], [`experiments`]: the ledger of claims, and the experiments that come along.
 
 // Printing and ending the process belong to the command line.
@@ -27,6 +28,7 @@ pub mod mpi;
 pub mod outlook;
 pub mod plan;
 pub mod plot;
+pub mod remedy;
 pub mod report;
 pub mod results;
 pub mod slope;

@@ -9,16 +9,21 @@ use mpi::environment::Universe;
 use mpi::topology::SimpleCommunicator;
 use mpi::traits::{Communicator, CommunicatorCollectives, Destination, Root, Source};
 
+use crate::remedy::{Remedied, Remedy};
+
 /// The group that a launcher has started cannot be joined.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error(
-    "{processes} processes were started together, but MPI {reason}\n  help: use the launcher of the MPI library that this \
-     program was built with ({library})"
-)]
+#[error("{processes} processes were started together, but MPI {reason}")]
 pub struct JoinError {
     processes: usize,
     reason: String,
     library: String,
+}
+
+impl Remedied for JoinError {
+    fn remedy(&self) -> Option<Remedy> {
+        Some(Remedy::Launcher(self.library.clone()))
+    }
 }
 
 /// All processes of MPI.

@@ -13,6 +13,7 @@ use crate::keep::Store;
 use crate::outlook::Predicted;
 use crate::plan::{Jobs, Plan, PlanError, Reference, engine_name};
 use crate::plot::figures;
+use crate::remedy::{Remedied, Remedy};
 use crate::results::Results;
 use crate::slope::slopes;
 use crate::table::{self, Row, TableError, aggregate};
@@ -32,6 +33,17 @@ pub enum ReportError {
     /// The configuration could not be shown.
     #[error(transparent)]
     Plan(#[from] PlanError),
+}
+
+impl Remedied for ReportError {
+    fn remedy(&self) -> Option<Remedy> {
+        match self {
+            ReportError::Output(error) => error.remedy(),
+            ReportError::Table(error) => error.remedy(),
+            ReportError::Figure(error) => error.remedy(),
+            ReportError::Plan(error) => error.remedy(),
+        }
+    }
 }
 
 /// A published or predicted value beside the measured one.

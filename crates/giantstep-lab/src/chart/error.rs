@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::files::{OutputError, SaveError};
+use crate::remedy::Remedied;
 use crate::table::TableError;
 
 /// Why a figure could not be made from a results folder; the message names what exists and what to do.
@@ -154,3 +155,5 @@ fn nearest(name: &str, known: &[String]) -> String {
             format!("did you mean `{known}`? ")
         })
 }
+
+impl Remedied for ChartError {}

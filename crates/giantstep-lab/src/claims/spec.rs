@@ -7,6 +7,7 @@ use super::pick::Pick;
 use super::rule::Rule;
 use super::statistic::Statistic;
 use crate::plan::{Plan, PlanError, Scale};
+use crate::remedy::{Remedied, Remedy};
 
 /// What must hold, and the checks that decide.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -132,6 +133,16 @@ pub enum Control {
     Reversed,
 }
 
+impl Remedied for ClaimError {
+    fn remedy(&self) -> Option<Remedy> {
+        match self {
+            ClaimError::Plan { source, .. } => source.remedy(),
+            ClaimError::Section { .. } => Some(Remedy::LookUpClaimKey),
+            ClaimError::Check { .. } | ClaimError::Runs { .. } => None,
+        }
+    }
+}
+
 /// Why a claim was not accepted or not measured.
 #[derive(Debug, thiserror::Error)]
 pub enum ClaimError {
@@ -144,7 +155,7 @@ pub enum ClaimError {
         source: PlanError,
     },
     /// The claim section is wrong.
-    #[error("claim `{name}`: {key}: {message}\n  help: docs/claims.md lists the keys of [claim]")]
+    #[error("claim `{name}`: {key}: {message}")]
     Section {
         /// The claim.
         name: String,

@@ -18,6 +18,7 @@ pub use memory::Memory;
 pub use store::{Earlier, Store, Stray, read_plan};
 
 use crate::files::OutputError;
+use crate::remedy::{Remedied, Remedy};
 use crate::table::TableError;
 
 /// Keeps ended runs by name.
@@ -49,8 +50,7 @@ pub trait Keep: Sync {
 pub enum StoreError {
     /// The folder holds results that cannot stand beside those of this plan.
     #[error(
-        "`{folder}` holds results that do not belong with these:\n  {}\n  help: choose another folder with --out, make \
-         the setting an axis of the sweep, or set the old runs aside with --anew",
+        "`{folder}` holds results that do not belong with these:\n  {}",
         differences.join("\n  ")
     )]
     Mixed {
@@ -60,9 +60,7 @@ pub enum StoreError {
         differences: Vec<String>,
     },
     /// There is no plan in the folder.
-    #[error(
-        "`{folder}` is no results folder: {source}\n  help: give a folder that `giantstep run` has made"
-    )]
+    #[error("`{folder}` is no results folder: {source}")]
     NoPlan {
         /// The folder.
         folder: PathBuf,
@@ -70,9 +68,7 @@ pub enum StoreError {
         source: std::io::Error,
     },
     /// The system refused.
-    #[error(
-        "`{path}`: {source}\n  help: finished runs are kept; repeat the command when this is mended"
-    )]
+    #[error("`{path}`: {source}")]
     System {
         /// What was touched.
         path: PathBuf,
@@ -80,9 +76,20 @@ pub enum StoreError {
         source: std::io::Error,
     },
     /// A file could not be written.
-    #[error("{0}\n  help: finished runs are kept; repeat the command when this is mended")]
+    #[error(transparent)]
     Output(#[from] OutputError),
     /// Numbers could not be written.
-    #[error("{0}\n  help: finished runs are kept; repeat the command when this is mended")]
+    #[error(transparent)]
     Table(#[from] TableError),
+}
+
+impl Remedied for StoreError {
+    fn remedy(&self) -> Option<Remedy> {
+        Some(match self {
+            StoreError::Mixed { .. } => Remedy::SeparateRuns,
+            StoreError::NoPlan { .. } => Remedy::GiveResults,
+            StoreError::Output(error) => return error.remedy(),
+            StoreError::System { .. } | StoreError::Table(_) => Remedy::Repeat,
+        })
+    }
 }

@@ -4,6 +4,7 @@ use giantstep::cost::{Cost, EngineKind, cheaper, cost};
 use giantstep::spec::{Checked, EngineChoice};
 
 use super::{Plan, Point};
+use crate::remedy::{Remedied, Remedy};
 use crate::words;
 
 /// What the runs of a plan have for themselves.
@@ -28,7 +29,7 @@ impl Machine {
 /// A run that needs more memory than it is allowed.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error(
-    "run.memory_limit = {}: the point{point} needs about {} on the {} engine\n  help: {remedy}",
+    "run.memory_limit = {}: the point{point} needs about {} on the {} engine",
     words::bytes(*limit), words::bytes(*needed), engine_name(*engine)
 )]
 pub struct MemoryError {
@@ -42,6 +43,12 @@ pub struct MemoryError {
     pub limit: u64,
     /// What to do.
     pub remedy: &'static str,
+}
+
+impl Remedied for MemoryError {
+    fn remedy(&self) -> Option<Remedy> {
+        Some(Remedy::Other(self.remedy.to_owned()))
+    }
 }
 
 /// The name of an engine as it is typed in a file.

@@ -12,6 +12,8 @@ use std::path::PathBuf;
 
 use giantstep::spec::{Checked, Spec, SpecError};
 
+use crate::remedy::{Remedied, Remedy};
+
 pub use axis::{Axis, AxisSpec, Setting};
 pub use document::Document;
 pub use figure::{
@@ -25,7 +27,7 @@ pub use slope::{SlopeKind, SlopeSpec};
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
     /// The file cannot be read.
-    #[error("cannot read `{path}`: {source}\n  help: give the path of an experiment file (TOML)")]
+    #[error("cannot read `{path}`: {source}")]
     Read {
         /// The path.
         path: PathBuf,
@@ -41,15 +43,13 @@ pub enum PlanError {
         message: String,
     },
     /// An override without `=`.
-    #[error(
-        "--set {text}: no `=`\n  help: write --set key=value, for instance --set protocol.dimension=512"
-    )]
+    #[error("the change `{text}` has no `=`")]
     Override {
         /// As typed.
         text: String,
     },
     /// A key that no experiment file has.
-    #[error("unknown key `{key}`{}", nearest.as_ref().map(|k| format!("\n  help: did you mean `{k}`?")).unwrap_or_else(|| "\n  help: `giantstep schema` lists all keys".into()))]
+    #[error("unknown key `{key}`")]
     UnknownKey {
         /// The dotted key.
         key: String,
@@ -57,7 +57,7 @@ pub enum PlanError {
         nearest: Option<String>,
     },
     /// A value of the wrong kind.
-    #[error("{key}: {message}\n  help: `giantstep schema` describes every key")]
+    #[error("{key}: {message}")]
     Value {
         /// The dotted key.
         key: String,
@@ -76,13 +76,31 @@ pub enum PlanError {
         source: Box<PlanError>,
     },
     /// Too many points.
-    #[error("the sweep has {points} points, more than {limit}\n  help: shorten an axis")]
+    #[error("the sweep has {points} points, more than {limit}")]
     TooManyPoints {
         /// As asked for.
         points: usize,
         /// At most.
         limit: usize,
     },
+}
+
+impl Remedied for PlanError {
+    fn remedy(&self) -> Option<Remedy> {
+        match self {
+            PlanError::Read { .. } => Some(Remedy::GiveExperiment),
+            PlanError::Override { .. } => Some(Remedy::WriteChange),
+            PlanError::UnknownKey { nearest, .. } => Some(match nearest {
+                Some(name) => Remedy::Meant(name.clone()),
+                None => Remedy::LookUpKey,
+            }),
+            PlanError::Value { .. } => Some(Remedy::LookUpKey),
+            PlanError::Point { source, .. } => source.remedy(),
+            PlanError::TooManyPoints { .. } => Some(Remedy::Other("shorten an axis".to_owned())),
+            // Its message carries its remedy, which is about keys alone.
+            PlanError::Spec(_) | PlanError::Syntax { .. } => None,
+        }
+    }
 }
 
 /// One point of a sweep: what distinguishes it, and what is run.

@@ -9,6 +9,7 @@ mod parquet;
 use std::path::PathBuf;
 
 use crate::files::OutputError;
+use crate::remedy::Remedied;
 
 pub use self::parquet::{decode, encode, read, write};
 pub use aggregate::{Row, aggregate};
@@ -43,6 +44,8 @@ pub struct Record {
     /// Names and values of further sweep axes, one column each. A name is none of the fields above.
     pub axes: Vec<(String, f64)>,
 }
+
+impl Remedied for TableError {}
 
 /// Why a table could not be written or read.
 #[derive(Debug, thiserror::Error)]

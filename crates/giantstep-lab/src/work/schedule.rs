@@ -8,6 +8,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::session::{Event, Session, Task};
 use crate::plan::{Job, Machine};
+use crate::remedy::Remedied;
 
 /// The threads of a pool could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +19,8 @@ pub struct WorkError {
     /// What the library said.
     source: rayon::ThreadPoolBuildError,
 }
+
+impl Remedied for WorkError {}
 
 /// The part of ideal speed that threads inside one run reach.
 const INSIDE: f64 = 0.9;

@@ -21,7 +21,7 @@ pub fn simulate(job: &Job<'_>, watch: Watch<'_>) -> Result<Run, String> {
         let available = short.unwrap_or_default();
         return Err(format!(
             "out of memory: the run needs about {}, and {} can still be had; free memory or choose smaller n, d or p, then \
-             `giantstep retry --failed`",
+             retry",
             words::bytes(needed),
             words::bytes(available)
         ));

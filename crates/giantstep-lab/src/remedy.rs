@@ -1,0 +1,58 @@
+//! What a person can do about an error, as a value: every front words it in its own terms (a flag, an argument, a button).
+
+use std::fmt;
+use std::path::PathBuf;
+
+use giantstep::analysis::AnalysisError;
+use giantstep::batch::Interrupted;
+use giantstep::expr::ExprError;
+use giantstep::spec::SpecError;
+use giantstep_figure::FigureError;
+
+/// What to do about an error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remedy {
+    /// Give an experiment file.
+    GiveExperiment,
+    /// Give a folder in which runs were kept.
+    GiveResults,
+    /// Write a change as a key and a value.
+    WriteChange,
+    /// Look the key up in the list of all keys.
+    LookUpKey,
+    /// Look the key up in the list of keys of a claim.
+    LookUpClaimKey,
+    /// Another name is meant.
+    Meant(String),
+    /// Choose another folder.
+    OtherFolder,
+    /// Choose another folder, sweep over the setting, or set the old runs aside.
+    SeparateRuns,
+    /// Do the same again when this is mended; finished runs are kept.
+    Repeat,
+    /// Make the table of this folder from its runs.
+    Collect(PathBuf),
+    /// Start the processes with the launcher of this library.
+    Launcher(String),
+    /// As the words say, which hold for every front.
+    Other(String),
+}
+
+/// An error that knows a remedy.
+pub trait Remedied: fmt::Display {
+    /// What to do; none if the message says all.
+    fn remedy(&self) -> Option<Remedy> {
+        None
+    }
+}
+
+// Messages of the library carry their remedies, which are about links and keys alone.
+impl Remedied for AnalysisError {}
+impl Remedied for ExprError {}
+impl Remedied for SpecError {}
+impl Remedied for Interrupted {}
+impl Remedied for serde_json::Error {}
+impl Remedied for String {}
+impl Remedied for &str {}
+impl Remedied for std::io::Error {}
+impl Remedied for FigureError {}
