@@ -4,9 +4,9 @@ use std::fmt;
 use std::path::PathBuf;
 
 use giantstep::analysis::AnalysisError;
-use giantstep::batch::Interrupted;
 use giantstep::expr::ExprError;
 use giantstep::spec::SpecError;
+use giantstep::watch::Interrupted;
 use giantstep_figure::FigureError;
 
 /// What to do about an error.
