@@ -22,7 +22,7 @@ fn mpirun(ranks: usize, toy: &Toy, overrides: &[&str]) -> Command {
     ]);
     command.args(["--mca", "btl_vader_single_copy_mechanism", "none"]);
     command.args(["-n", &ranks.to_string()]);
-    command.arg(common::program());
+    command.arg(env!("CARGO_BIN_EXE_giantstep"));
     command.args(toy.arguments(overrides));
     command.args(["--set", "run.threads=1"]);
     command

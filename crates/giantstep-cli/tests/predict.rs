@@ -50,7 +50,9 @@ fn every_experiment_file_is_predicted_without_a_hole() {
             .min(2);
         let overrides = [format!("protocol.steps={steps}")];
         let plan = Plan::read(&file, &name, &overrides, Scale::Quick).expect("a plan");
-        let predicted = Predicted::of(&plan, Wanted::Quick);
+        let asked = Asked::default();
+        let session = Session::alone(MACHINE.cores, &asked);
+        let predicted = Predicted::of(&plan, Wanted::Quick, &session);
         assert_eq!(
             predicted.outlooks.len(),
             plan.points.len().min(64),
@@ -131,7 +133,7 @@ fn a_wrong_prediction_is_seen() {
     drive(&jobs, &keep, Manner::default(), &session).expect("runs");
     let results = collect(&jobs, &keep, &[]).expect("results");
     let rows = rows(&results);
-    let mut predicted = Predicted::of(&plan, Wanted::Quick);
+    let mut predicted = Predicted::of(&plan, Wanted::Quick, &session);
     let apart = |predicted: &Predicted| -> Vec<String> {
         compare(predicted, &rows)
             .into_iter()

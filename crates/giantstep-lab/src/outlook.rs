@@ -6,6 +6,7 @@ use serde_json::{Value as Json, json};
 
 use crate::plan::{Plan, Point, Wanted};
 use crate::table::{Record, Row};
+use crate::work::{Event, Session, Task};
 
 /// Points that quick predictions are made for.
 const QUICK_POINTS: usize = 64;
@@ -28,6 +29,8 @@ pub struct Predicted {
     pub foretold: Vec<Foretold>,
     /// Points without predictions.
     pub left_out: usize,
+    /// Whether the end was asked for before all that were wanted were made.
+    pub interrupted: bool,
 }
 
 /// A prediction in the place of a record.
@@ -82,8 +85,8 @@ impl Foretold {
 }
 
 impl Predicted {
-    /// The predictions of a plan, as many as wanted.
-    pub fn of(plan: &Plan, wanted: Wanted) -> Self {
+    /// The predictions of a plan, as many as wanted, or as were made when the end was asked for.
+    pub fn of(plan: &Plan, wanted: Wanted, session: &Session<'_>) -> Self {
         let (effort, most) = match wanted {
             Wanted::None => return Self::default(),
             Wanted::Quick => (Effort::Integrated, QUICK_POINTS),
@@ -91,13 +94,20 @@ impl Predicted {
         };
         let points = &plan.points[..plan.points.len().min(most)];
         let mut known: Vec<(Key<'_>, Result<Vec<Floor>, String>)> = Vec::new();
-        let outlooks: Vec<Outlook> = points
-            .iter()
-            .map(|point| Outlook {
+        let task = Task::Predictions;
+        let units = points.len() as u64;
+        session.observer.event(Event::Begins { task, units });
+        let mut outlooks: Vec<Outlook> = Vec::with_capacity(points.len());
+        for point in points {
+            if session.asked.to_end() {
+                break;
+            }
+            outlooks.push(Outlook {
                 predictions: predict_within(&point.checked.experiment, effort),
                 floors: floors_once(&mut known, point, effort),
-            })
-            .collect();
+            });
+            session.observer.event(Event::Done { task, units: 1 });
+        }
         let foretold = points
             .iter()
             .zip(&outlooks)
@@ -107,9 +117,10 @@ impl Predicted {
             })
             .collect();
         Self {
+            left_out: plan.points.len() - outlooks.len(),
+            interrupted: outlooks.len() < points.len(),
             outlooks,
             foretold,
-            left_out: plan.points.len() - points.len(),
         }
     }
 

@@ -6,10 +6,13 @@ use clap::Args;
 
 use super::print;
 use crate::failed::Failed;
+use crate::progress::Progress;
+use crate::signals::listen;
 use giantstep::ranks::Alone;
 use giantstep_lab::cite::{bibtex, citations, text};
 use giantstep_lab::outlook::Predicted;
 use giantstep_lab::plan::{Plan, PlanError, Scale, Wanted};
+use giantstep_lab::work::Session;
 
 use crate::launch::machine;
 
@@ -40,7 +43,19 @@ impl Cite {
             // What a prediction rests on does not depend on the effort.
             Wanted::Quick | Wanted::All => Wanted::Quick,
         };
-        let found = citations(&plan, machine(&Alone), &Predicted::of(&plan, wanted));
+        let asked = listen().map_err(Failed::work)?;
+        let progress = Progress::visible();
+        let session = Session {
+            machine: machine(&Alone),
+            asked: &asked,
+            observer: &progress,
+            ranks: &Alone,
+        };
+        let found = citations(
+            &plan,
+            machine(&Alone),
+            &Predicted::of(&plan, wanted, &session),
+        );
         print(&match self.bibtex {
             true => bibtex(&found),
             false => text(&found),

@@ -12,8 +12,11 @@ use serde_json::json;
 use super::print;
 use super::run::{FailureArgs, Place, finish, rate, remaining, set_strays_aside, tell};
 use crate::failed::Failed;
+use crate::progress::Progress;
+use crate::signals::listen;
 use giantstep_lab::drive::{collect, id};
 use giantstep_lab::plan::{Job, Jobs, Plan, Scale};
+use giantstep_lab::work::Session;
 
 use crate::launch::machine;
 use crate::render::{aligned, bytes, seconds};
@@ -255,13 +258,21 @@ impl Collect {
         let jobs = plan.jobs(machine(&Alone)).map_err(Failed::input)?;
         let store = Store::look(&self.folder).map_err(Failed::work)?;
         set_strays_aside(&store)?;
+        let asked = listen().map_err(Failed::work)?;
+        let progress = Progress::visible();
+        let session = Session {
+            machine: machine(&Alone),
+            asked: &asked,
+            observer: &progress,
+            ranks: &Alone,
+        };
         let results = collect(&jobs, &store, &[]).map_err(Failed::work)?;
         let found = results.completed + results.failures.len();
         let report = Report {
             jobs: &jobs,
             store: &store,
             results: &results,
-            predicted: &Predicted::of(&plan, plan.document.predictions()),
+            predicted: &Predicted::of(&plan, plan.document.predictions(), &session),
             found,
             took: start.elapsed(),
         };

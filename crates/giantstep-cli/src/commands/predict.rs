@@ -8,14 +8,19 @@ use serde_json::{Value as Json, json};
 
 use super::print;
 use crate::failed::Failed;
+use crate::launch::machine;
+use crate::progress::Progress;
 use crate::render::compare::{absent, status};
 use crate::render::{aligned, number};
+use crate::signals::listen;
+use giantstep::ranks::Alone;
 use giantstep_lab::files::{prepare_folder, save_figure};
 use giantstep_lab::outlook::{Foretold, Predicted};
 use giantstep_lab::plan::{Plan, PlanError, Point, Scale, Wanted};
 use giantstep_lab::plot::figures;
 use giantstep_lab::report::settings_in_words;
 use giantstep_lab::table::Record;
+use giantstep_lab::work::Session;
 
 /// `giantstep predict FILE [--set key=value ...] [--out DIR] [--json]`
 #[derive(Debug, Args)]
@@ -64,7 +69,15 @@ impl Predict {
             Wanted::None => Wanted::Quick,
             wanted => wanted,
         };
-        let predicted = Predicted::of(&plan, wanted);
+        let asked = listen().map_err(Failed::work)?;
+        let progress = Progress::visible();
+        let session = Session {
+            machine: machine(&Alone),
+            asked: &asked,
+            observer: &progress,
+            ranks: &Alone,
+        };
+        let predicted = Predicted::of(&plan, wanted, &session);
         let mut files = Vec::new();
         for (name, figure) in figures(&plan, &[], &predicted) {
             match figure {

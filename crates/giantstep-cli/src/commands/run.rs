@@ -216,7 +216,15 @@ pub(super) fn finish(
         store,
     } = place;
     let start = Instant::now();
-    let done = work_off(place, on_failure, ranks);
+    let asked = listen().map_err(Failed::work)?;
+    let progress = Progress::visible();
+    let session = Session {
+        machine: jobs.machine,
+        asked: &asked,
+        observer: &progress,
+        ranks,
+    };
+    let done = work_off(place, on_failure, &session);
     dismiss(ranks);
     let done = done?;
     let results = collect(jobs, store, &done.dropped).map_err(Failed::work)?;
@@ -225,7 +233,7 @@ pub(super) fn finish(
         jobs,
         store,
         results: &results,
-        predicted: &Predicted::of(jobs.plan, jobs.plan.document.predictions()),
+        predicted: &Predicted::of(jobs.plan, jobs.plan.document.predictions(), &session),
         found: done.found,
         took,
     };
@@ -257,22 +265,19 @@ pub(super) fn finish(
 }
 
 /// Works off what is left of a plan.
-fn work_off(place: &Place<'_>, on_failure: OnFailure, ranks: &dyn Ranks) -> Result<Done, Failed> {
+fn work_off(
+    place: &Place<'_>,
+    on_failure: OnFailure,
+    session: &Session<'_>,
+) -> Result<Done, Failed> {
     let Place { jobs, store, .. } = place;
     set_strays_aside(store)?;
-    announce(jobs, store, ranks)?;
-    let asked = listen().map_err(Failed::work)?;
+    announce(jobs, store, session.ranks)?;
     let manner = Manner {
         on_failure,
         ..Manner::default()
     };
-    let session = Session {
-        machine: jobs.machine,
-        asked: &asked,
-        observer: &Progress::visible(),
-        ranks,
-    };
-    drive(jobs, store, manner, &session).map_err(Failed::work)
+    drive(jobs, store, manner, session).map_err(Failed::work)
 }
 
 /// Writes and prints a report; what was measured is printed even where it cannot be written.

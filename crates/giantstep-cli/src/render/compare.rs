@@ -138,7 +138,12 @@ pub fn absent(plan: &Plan, predicted: &Predicted) -> String {
     {
         text.push_str("predictions = \"all\" samples what quadrature does not reach, up to a minute a point\n");
     }
-    if predicted.left_out > 0 {
+    if predicted.interrupted {
+        text.push_str(&format!(
+            "interrupted: {} points have no predictions\n",
+            predicted.left_out
+        ));
+    } else if predicted.left_out > 0 {
         text.push_str(&format!(
             "{} further points have no quick predictions: predictions = \"all\" makes them\n",
             predicted.left_out
