@@ -1,8 +1,6 @@
 //! The ledger of claims: every claim passes at quick sizes, and claims that are false or cannot be told do not.
 
-mod common;
-
-use common::{Toy, giantstep, json, text};
+use crate::common::{Toy, giantstep, json, text};
 use giantstep_lab::claims::{CLAIMS, Claim};
 use giantstep_lab::plan::Scale;
 

@@ -3,9 +3,7 @@
 //! Seen to catch: a caret one column off, an output folder made before the memory is known to suffice, results of
 //! failed runs thrown away, an interruption that exits with 0.
 
-mod common;
-
-use common::{TOY, Toy, giantstep, json, text};
+use crate::common::{TOY, Toy, giantstep, json, text};
 
 /// Runs a refused experiment: nothing on standard output, no folder, exit code 2. Returns standard error.
 fn refused(file: &str, overrides: &[&str]) -> String {
@@ -347,7 +345,7 @@ fn an_interrupted_run_keeps_what_is_finished() {
         "run.seeds=2",
         "run.threads=2",
     ];
-    let mut child = Command::new(common::program())
+    let mut child = Command::new(crate::common::program())
         .args(toy.arguments(&endless))
         .arg("--json")
         .stdout(Stdio::piped())

@@ -1,8 +1,6 @@
 //! Predictions of experiment files, beside measurements and alone, and the papers they rest on.
 
-mod common;
-
-use common::{TOY, Toy, experiments, giantstep, json, text};
+use crate::common::{TOY, Toy, experiments, giantstep, json, text};
 use giantstep_lab::cite::citations;
 use giantstep_lab::compare::{Agreement, compare};
 use giantstep_lab::drive::{Manner, collect, drive};
@@ -103,12 +101,12 @@ fn theory_stands_in_the_figure_unless_it_is_hidden() {
             output.status.code(),
             Some(0),
             "{}",
-            common::text(&output.stderr)
+            crate::common::text(&output.stderr)
         );
         let figure = std::fs::read_to_string(toy.path("out/alignment.svg")).expect("a figure");
         (
             figure.contains("theory"),
-            common::text(&output.stdout).to_owned(),
+            crate::common::text(&output.stdout).to_owned(),
         )
     };
     let small = ["protocol.dimension=200", "run.seeds=3"];

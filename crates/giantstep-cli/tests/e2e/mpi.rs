@@ -1,14 +1,11 @@
 //! Runs shared by the ranks of a real Open MPI: the files of one process, and an end for all when one is lost.
 //!
-#![cfg(feature = "mpi")]
-
-mod common;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{TOY, Toy, giantstep, text};
+use crate::common::{TOY, Toy, giantstep, text};
 
 /// `mpirun` with `ranks` processes of this program on one thread each.
 fn mpirun(ranks: usize, toy: &Toy, overrides: &[&str]) -> Command {

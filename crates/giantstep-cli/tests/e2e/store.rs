@@ -1,8 +1,6 @@
 //! Runs that are kept: found again, extended, never mixed; failures recorded and retried; damage named.
 
-mod common;
-
-use common::{TOY, Toy, giantstep, json, text};
+use crate::common::{TOY, Toy, giantstep, json, text};
 use serde_json::Value as Json;
 
 const SWEEP: &str = r#"sweep=[{key="protocol.batch",values=[30,60]}]"#;
@@ -215,7 +213,7 @@ fn a_run_without_memory_is_a_recorded_failure_and_the_others_go_on() {
         "run.engine=direct",
         "run.threads=1",
     ]);
-    let program = common::program().display().to_string();
+    let program = crate::common::program().display().to_string();
     let quoted: Vec<String> = arguments.iter().map(|text| format!("'{text}'")).collect();
     let output = std::process::Command::new("sh")
         .args([
@@ -326,7 +324,7 @@ fn two_processes_at_once_do_not_repeat_work() {
             .success()
     );
     let workers = [0, 1].map(|_| {
-        Command::new(common::program())
+        Command::new(crate::common::program())
             .arg("worker")
             .arg(toy.path("out"))
             .stderr(Stdio::piped())

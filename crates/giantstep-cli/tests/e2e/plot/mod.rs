@@ -3,15 +3,13 @@
 //! Seen to catch: x and y of a heat map exchanged, a standard error without the root, n in the denominator of the
 //! standard deviation, rows of one seed counted as draws, cells of equal width on a logarithmic axis.
 
-#[path = "../common/mod.rs"]
-mod common;
 mod misuse;
 mod pictures;
 
 use std::path::Path;
 use std::process::Output;
 
-use common::{giantstep, text};
+use crate::common::{giantstep, text};
 use giantstep_lab::table::{Record, write};
 use tempfile::TempDir;
 

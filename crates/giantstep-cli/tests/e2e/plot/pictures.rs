@@ -7,8 +7,8 @@ use resvg::usvg::{Group, Node, Options, Paint, Tree};
 
 use giantstep_figure::missing_glyphs;
 
-use super::common::text;
 use super::{ONE_LINK, base, drawn, folder, number};
+use crate::common::text;
 
 /// Filled areas of a picture: the middle, the size, and how light the colour is.
 fn areas(group: &Group, found: &mut Vec<([f32; 2], [f32; 2], u32)>) {

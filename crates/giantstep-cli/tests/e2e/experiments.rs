@@ -3,11 +3,9 @@
 //! Seen to catch: a figure of a metric that nothing records, a section missing from the file that is left behind,
 //! `stderr` without the root of the number of draws, a note on standard error of a piped run.
 
-mod common;
-
 use std::collections::HashMap;
 
-use common::{TOY, Toy, experiments, giantstep, json, text};
+use crate::common::{TOY, Toy, experiments, giantstep, json, text};
 use giantstep_lab::plan::{Plan, Scale};
 use giantstep_lab::table::{Record, read};
 use serde_json::Value as Json;

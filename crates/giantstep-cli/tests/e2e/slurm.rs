@@ -4,18 +4,13 @@
 //!
 //! Seen to catch: arrays whose tasks all count from 0, a path with a space in a directive, a cancelled task that queues
 //! again.
-#![cfg(target_os = "linux")]
-
-#[path = "common/cluster.rs"]
-mod cluster;
-mod common;
 
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use cluster::{Slurm, said, wait_until};
-use common::{TOY, Toy, giantstep, json, text};
+use crate::cluster::{Slurm, said, wait_until};
+use crate::common::{TOY, Toy, giantstep, json, text};
 
 /// The table of the same experiment, undisturbed.
 fn undisturbed(experiment: &str) -> Vec<u8> {
@@ -260,7 +255,7 @@ fn a_task_too_short_for_any_run_does_not_queue_for_ever() {
         arguments[0] = "prepare".to_owned();
         let prepared = giantstep().args(arguments).output().expect("a process");
         assert!(prepared.status.success(), "{}", text(&prepared.stderr));
-        let worker = Command::new(common::program())
+        let worker = Command::new(crate::common::program())
             .arg("worker")
             .arg(toy.path("out"))
             .stderr(Stdio::piped())

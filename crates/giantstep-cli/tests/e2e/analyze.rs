@@ -1,10 +1,8 @@
 //! `giantstep analyze`: what people read, what programs read, what is drawn, what is refused.
 
-mod common;
-
 use std::process::Output;
 
-use common::giantstep;
+use crate::common::giantstep;
 use serde_json::{Value, json};
 
 fn analyze(arguments: &[&str]) -> Output {
@@ -14,7 +12,11 @@ fn analyze(arguments: &[&str]) -> Output {
 /// What is printed on success.
 fn printed(arguments: &[&str]) -> String {
     let output = analyze(arguments);
-    assert!(output.status.success(), "{}", common::text(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        crate::common::text(&output.stderr)
+    );
     String::from_utf8(output.stdout).unwrap()
 }
 

@@ -1,16 +1,13 @@
 //! Nothing finished is lost and nothing is wrong after kill -9 at any moment, or on a full disk.
 //!
-//! `KILLS=200 cargo test --release -p giantstep-cli --test survival` kills 200 times; 20 is the default.
+//! `KILLS=200 cargo test --release -p giantstep-cli kill` kills 200 times; 20 is the default.
 //!
 //! Seen to catch: results written in place, a result that appears before its weights.
-#![cfg(target_os = "linux")]
-
-mod common;
 
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use common::{TOY, Toy, giantstep, json, text};
+use crate::common::{TOY, Toy, giantstep, json, text};
 
 /// Runs of some ten milliseconds, with weights beside the numbers.
 const SWEEP: [&str; 5] = [
@@ -29,7 +26,7 @@ fn kills() -> u32 {
 }
 
 fn start(arguments: &[String]) -> Child {
-    Command::new(common::program())
+    Command::new(crate::common::program())
         .args(arguments)
         .stdout(Stdio::null())
         .stderr(Stdio::null())

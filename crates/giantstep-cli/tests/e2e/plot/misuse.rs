@@ -4,8 +4,8 @@ use std::path::Path;
 
 use giantstep_lab::table::write;
 
-use super::common::text;
 use super::{folder, plot};
+use crate::common::text;
 
 #[test]
 fn every_misuse_is_answered_with_what_exists() {

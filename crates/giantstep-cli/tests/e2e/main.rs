@@ -1,0 +1,18 @@
+//! The program from end to end, as a user runs it.
+
+mod analyze;
+mod claims;
+#[cfg(target_os = "linux")]
+mod cluster;
+mod common;
+mod experiments;
+mod failures;
+#[cfg(feature = "mpi")]
+mod mpi;
+mod plot;
+mod predict;
+#[cfg(target_os = "linux")]
+mod slurm;
+mod store;
+#[cfg(target_os = "linux")]
+mod survival;
