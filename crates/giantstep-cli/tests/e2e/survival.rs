@@ -1,6 +1,6 @@
 //! Nothing finished is lost and nothing is wrong after kill -9 at any moment, or on a full disk.
 //!
-//! `KILLS=200 cargo test --release -p giantstep-cli kill` kills 200 times; 20 is the default.
+//! `KILLS=200 cargo test --release -p giantstep-cli -- survival` kills 200 times; 20 is the default.
 //!
 //! Seen to catch: results written in place, a result that appears before its weights.
 
