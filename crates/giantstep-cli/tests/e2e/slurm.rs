@@ -29,8 +29,8 @@ fn runs(out: &Path) -> (usize, Vec<String>) {
             name.to_string_lossy().into_owned()
         });
     let (runs, mut others): (Vec<_>, Vec<_>) = names.partition(|name| name.ends_with(".run"));
-    let claims = fs::read_dir(out.join("runs/claims")).expect("a folder");
-    others.extend(claims.map(|entry| format!("{:?}", entry.expect("an entry").path())));
+    let leases = fs::read_dir(out.join("runs/leases")).expect("a folder");
+    others.extend(leases.map(|entry| format!("{:?}", entry.expect("an entry").path())));
     others.sort();
     (runs.len(), others)
 }
@@ -87,7 +87,7 @@ fn arrays_below_the_limit_make_the_table_of_an_undisturbed_run() {
     submits("12 runs in 6 tasks of about 2, 6 tasks with work left, in 2 arrays\n");
     assert_eq!(
         runs(&out),
-        (12, vec!["claims".to_owned(), "store.json".to_owned()])
+        (12, vec!["leases".to_owned(), "store.json".to_owned()])
     );
     let whole = undisturbed(&small());
     assert!(collected() == whole, "the table differs");
@@ -212,7 +212,7 @@ fn tasks_that_are_asked_to_go_queue_again_and_lose_nothing() {
     slurm.wait_for_all();
     assert_eq!(
         runs(&out),
-        (18, vec!["claims".to_owned(), "store.json".to_owned()])
+        (18, vec!["leases".to_owned(), "store.json".to_owned()])
     );
     slurm.giantstep(&["collect", &folder], 0);
     let table = fs::read(out.join("results.parquet")).expect("a table");
@@ -262,8 +262,8 @@ fn a_task_too_short_for_any_run_does_not_queue_for_ever() {
             .spawn()
             .expect("a process");
         wait_until("a run is under way", || {
-            let claims = fs::read_dir(toy.path("out/runs/claims"));
-            claims.expect("a folder").count() > 0
+            let leases = fs::read_dir(toy.path("out/runs/leases"));
+            leases.expect("a folder").count() > 0
         });
         for signal in signals {
             said(Command::new("kill").args([signal, worker.id().to_string().as_str()]));

@@ -68,7 +68,7 @@ fn finish_and_compare(toy: &Toy, whole: &Toy) {
         sorted(whole, "out/runs"),
         "runs are missing, duplicated or set aside"
     );
-    assert_eq!(names(toy, "out/runs/claims"), [""; 0]);
+    assert_eq!(names(toy, "out/runs/leases"), [""; 0]);
     for file in names(whole, "out").iter().filter(|name| *name != "runs") {
         let read = |toy: &Toy| std::fs::read(toy.path("out").join(file)).expect("a file");
         assert!(read(toy) == read(whole), "{file} differs");
