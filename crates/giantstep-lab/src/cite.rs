@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use giantstep::batch::EngineKind;
 use giantstep::catalogue;
-use giantstep::cost::EngineKind;
 use giantstep::labels::Removal;
 use giantstep::references::{REFERENCES, Reference, find, named_in};
 use giantstep::train::{BatchPlan, LookaheadKind, Loss};
@@ -76,7 +76,7 @@ pub fn citations(plan: &Plan, machine: Machine, predicted: &Predicted) -> Vec<Ci
 
 /// Target, protocol and engine of one point.
 fn of_point(point: &Point, machine: Machine) -> Vec<(&'static str, String)> {
-    let experiment = &point.checked.experiment;
+    let experiment = &point.checked.setup.experiment;
     let protocol = &experiment.protocol;
     let mut cited = vec![(
         "2305.18270",

@@ -44,7 +44,7 @@ pub struct Foretold {
 
 impl Foretold {
     fn new(point: &Point, prediction: &Prediction) -> Self {
-        let experiment = &point.checked.experiment;
+        let experiment = &point.checked.setup.experiment;
         let record = Record {
             seed: 0,
             n: experiment.protocol.batch as f64,
@@ -103,7 +103,7 @@ impl Predicted {
                 break;
             }
             outlooks.push(Outlook {
-                predictions: predict_within(&point.checked.experiment, effort),
+                predictions: predict_within(&point.checked.setup.experiment, effort),
                 floors: floors_once(&mut known, point, effort),
             });
             session.observer.event(Event::Done { task, units: 1 });
@@ -157,7 +157,7 @@ fn floors_once<'a>(
     point: &'a Point,
     effort: Effort,
 ) -> Result<Vec<Floor>, String> {
-    let experiment = &point.checked.experiment;
+    let experiment = &point.checked.setup.experiment;
     let (protocol, width) = (&experiment.protocol, experiment.network.width as u64);
     let sizes = [
         protocol.batch,

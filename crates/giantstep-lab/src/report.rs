@@ -11,7 +11,7 @@ use crate::drive::id;
 use crate::files::{OutputError, SaveError, copy_atomically, save_figure};
 use crate::keep::Store;
 use crate::outlook::Predicted;
-use crate::plan::{Jobs, Plan, PlanError, Reference, engine_name};
+use crate::plan::{Jobs, Plan, PlanError, Reference};
 use crate::plot::figures;
 use crate::remedy::{Remedied, Remedy};
 use crate::results::Results;
@@ -191,8 +191,8 @@ impl Report<'_> {
             .enumerate()
             .map(|(index, point)| {
                 let engine = jobs.list.iter().find(|job| job.index == index);
-                let engine = engine.map(|job| engine_name(job.cost.engine));
-                let protocol = &point.checked.experiment.protocol;
+                let engine = engine.map(|job| job.cost.engine.name());
+                let protocol = &point.checked.setup.experiment.protocol;
                 let settings: serde_json::Map<String, Json> = point
                     .settings
                     .iter()
@@ -203,7 +203,7 @@ impl Report<'_> {
                     "config": point.spec,
                     "n": protocol.batch,
                     "d": protocol.dimension,
-                    "p": point.checked.experiment.network.width,
+                    "p": point.checked.setup.experiment.network.width,
                     "step_size": protocol.step_size,
                     "engine": engine,
                 })

@@ -95,7 +95,7 @@ pub fn failure(outcome: &Outcome) -> Option<(FailureKind, String)> {
 
 /// What a run has measured as rows of a table, without the columns of a sweep.
 pub fn records(job: &Job<'_>, measurements: &[Measurement]) -> Vec<Record> {
-    let experiment = &job.point.checked.experiment;
+    let experiment = &job.point.checked.setup.experiment;
     let records = measurements.iter().map(|measured| Record {
         seed: job.seed,
         n: experiment.protocol.batch as f64,

@@ -1,24 +1,18 @@
-//! What a run will cost, before it is started.
+//! What a run will cost, before it is started, and on which engine.
 
+use serde::Serialize;
+
+use crate::batch::EngineKind;
+use crate::experiment::Experiment;
 use crate::labels::Removal;
 use crate::metric::MetricGroup;
 use crate::readout::Ridge;
-use crate::run::{Experiment, ReadoutBatch, ReadoutSchedule};
-use crate::spec::Precision;
+use crate::real::Precision;
+use crate::setup::{EngineChoice, Setup};
 use crate::train::BatchPlan;
 
-/// One of the two ways to compute with a batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EngineKind {
-    /// Explicit coordinates in R^d.
-    Direct,
-    /// The same law at a cost that does not depend on d.
-    InLaw,
-}
-
 /// The cost of one run (one seed).
-#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Cost {
     /// Floating-point operations of the products with batches (a multiply-add is two).
     pub flops: f64,
@@ -69,14 +63,11 @@ struct Passes {
 fn passes(experiment: &Experiment) -> [Passes; 2] {
     let protocol = &experiment.protocol;
     let steps = f64::from(protocol.steps);
-    let tested = experiment.metrics.contains(&MetricGroup::TestError);
-    let readouts = match experiment.schedule {
-        _ if !tested => 0.0,
-        ReadoutSchedule::EveryStep => steps + 1.0,
-        ReadoutSchedule::Ends => 2.0_f64.min(steps + 1.0),
-        ReadoutSchedule::Last => 1.0,
-        ReadoutSchedule::Never => 0.0,
-    };
+    let tests = (0..=protocol.steps)
+        .filter(|step| experiment.tests(*step))
+        .count();
+    let readouts = (0..=protocol.steps).filter(|step| experiment.fits_readout(*step));
+    let readouts = readouts.count() as f64;
     let again = match experiment.readout.ridge {
         Ridge::Values(_) => 0.0,
         Ridge::LeaveOneOut(_) => 1.0,
@@ -95,19 +86,19 @@ fn passes(experiment: &Experiment) -> [Passes; 2] {
     let test = Passes {
         rows: experiment.test_samples as f64,
         gradients: 0.0,
-        forwards: if tested { steps + 1.0 } else { 0.0 },
+        forwards: tests as f64,
         grams: 0.0,
     };
     [training, test]
 }
 
-/// The cost of one run on an engine.
+/// The cost of one run on an engine, [`cost()`] for a choice of one.
 ///
 /// Direct: `4 n d p` flops and `n d` normals a gradient, `2 n d p` a forward pass; memory `O(p d)` (weights, a
 /// gradient, and one partial sum of it for each level of the summation tree and thread). In law: d is replaced by
 /// the `q = r + p (+ p)` frame vectors in use, a gradient costs `n p^2` more, and a batch that is touched again is
 /// held as `n x (r + p(T+1))` coordinates with its contracted directions.
-pub fn cost(
+pub fn cost_on(
     experiment: &Experiment,
     engine: EngineKind,
     precision: Precision,
@@ -126,7 +117,7 @@ pub fn cost(
     } else {
         1.0
     };
-    let held = touched_again(experiment);
+    let held = experiment.touches_again();
     let reuse = match protocol.plan {
         BatchPlan::Fresh => 1.0,
         BatchPlan::Reused { steps } => f64::from(steps.min(protocol.steps).max(1)),
@@ -182,33 +173,66 @@ pub fn cost(
     cost
 }
 
-/// Whether the in-law engine has to hold the training batch.
-pub(crate) fn touched_again(experiment: &Experiment) -> bool {
-    let protocol = &experiment.protocol;
-    protocol.lookahead.is_some()
-        || !matches!(protocol.plan, BatchPlan::Fresh)
-        || protocol.removal == Removal::MeanAndLinear
-        || (experiment.readout_batch == ReadoutBatch::Same
-            && experiment.schedule != ReadoutSchedule::Never
-            && experiment.metrics.contains(&MetricGroup::TestError))
+/// The engine on which a setup runs, what that costs, and what the other would.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct RunCost {
+    /// The engine on which it runs.
+    pub engine: EngineKind,
+    /// The cost there.
+    pub cost: Cost,
+    /// The cost on the other engine.
+    pub other: Cost,
 }
 
-/// The cheaper engine among those that fit into `limit` bytes; the one of least memory if none does.
-pub fn cheaper(
-    experiment: &Experiment,
-    precision: Precision,
-    threads: usize,
-    limit: f64,
-) -> EngineKind {
-    let of = |engine| cost(experiment, engine, precision, threads);
-    let (direct, in_law) = (of(EngineKind::Direct), of(EngineKind::InLaw));
-    match (direct.memory <= limit, in_law.memory <= limit) {
-        (true, false) => EngineKind::Direct,
-        (false, true) => EngineKind::InLaw,
-        (true, true) if direct.equivalent_flops() <= in_law.equivalent_flops() => {
-            EngineKind::Direct
+impl RunCost {
+    /// With so many threads: on the engine chosen, or the cheaper one of those that fit into the memory limit; the one of
+    /// least memory if none does.
+    pub fn on_threads(setup: &Setup, threads: usize) -> Self {
+        let limit = setup.limits.memory as f64;
+        let of = |engine| cost_on(&setup.experiment, engine, setup.precision, threads);
+        let (direct, in_law) = (of(EngineKind::Direct), of(EngineKind::InLaw));
+        let engine = match setup.engine {
+            EngineChoice::Direct => EngineKind::Direct,
+            EngineChoice::InLaw => EngineKind::InLaw,
+            EngineChoice::Auto => match (direct.memory <= limit, in_law.memory <= limit) {
+                (true, false) => EngineKind::Direct,
+                (false, true) => EngineKind::InLaw,
+                (true, true) if direct.equivalent_flops() <= in_law.equivalent_flops() => {
+                    EngineKind::Direct
+                }
+                (false, false) if direct.memory < in_law.memory => EngineKind::Direct,
+                _ => EngineKind::InLaw,
+            },
+        };
+        match engine {
+            EngineKind::Direct => Self {
+                engine,
+                cost: direct,
+                other: in_law,
+            },
+            EngineKind::InLaw => Self {
+                engine,
+                cost: in_law,
+                other: direct,
+            },
         }
-        (false, false) if direct.memory < in_law.memory => EngineKind::Direct,
-        _ => EngineKind::InLaw,
     }
+
+    /// The same run on the other engine.
+    pub fn swapped(self) -> Self {
+        Self {
+            engine: self.engine.other(),
+            cost: self.other,
+            other: self.cost,
+        }
+    }
+}
+
+/// What one run of a setup costs, and on which engine it runs; a few microseconds.
+pub fn cost(setup: &Setup) -> RunCost {
+    let threads = match setup.limits.threads {
+        0 => rayon::current_num_threads(),
+        threads => threads,
+    };
+    RunCost::on_threads(setup, threads)
 }

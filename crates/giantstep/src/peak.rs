@@ -6,7 +6,7 @@ use std::time::Instant;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use crate::spec::Precision;
+use crate::real::Precision;
 
 /// Independent accumulators: two units of latency four are busy with eight, and sixteen registers exist everywhere.
 const CHAINS: usize = 12;

@@ -1,5 +1,18 @@
 //! The two precisions of the data path.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Precision of the data path; sums over blocks, M and Q are always in f64.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// Single precision.
+    F32,
+    /// Double precision.
+    F64,
+}
+
 /// `f32` or `f64`, with the functions of the language.
 ///
 /// Functions come from `libm`: the same bits on every platform.

@@ -1,83 +1,29 @@
-//! One run: a target, a network law, a protocol, a readout and a seed; and what was measured.
+//! One run from start to end, and the same opened: a giant step, a look, another.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use faer::Mat;
 
-use crate::batch::{Access, BatchId, Engine, Purpose};
-use crate::cost::touched_again;
+use crate::batch::{Access, BatchId, Direct, Engine, EngineKind, InLaw, Purpose};
+use crate::cost::cost;
 use crate::directions::Directions;
 use crate::evaluate::errors;
-use crate::labels::{Labels, Removal, RemovedPart, Target};
+use crate::experiment::{Experiment, ReadoutBatch};
+use crate::labels::{Labels, Removal, RemovedPart};
 use crate::measurement::Measurement;
 use crate::metric::{Metric, MetricGroup};
 use crate::metrics;
-use crate::network::{Network, NetworkLaw};
-use crate::readout::{Features, Readout, Ridge, RidgeError, RidgeParams, fit};
-use crate::train::{Gradient, Protocol, StepContext, advance};
+use crate::network::Network;
+use crate::readout::{Features, Fitted, Readout, Ridge, RidgeError, fit};
+use crate::real::Precision;
+use crate::setup::Setup;
+use crate::train::{Gradient, StepContext, advance};
 use crate::watch::{Interrupted, Watch};
-
-/// The batch on which a readout is fitted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ReadoutBatch {
-    /// The batch of the last step (of the first step, for the initial network).
-    Same,
-    /// A fresh batch of the same size.
-    Fresh,
-}
-
-/// After which steps readouts are fitted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ReadoutSchedule {
-    /// On the initial features (random features) and after every step.
-    EveryStep,
-    /// On the initial features and after the last step.
-    Ends,
-    /// After the last step only.
-    Last,
-    /// Never.
-    Never,
-}
-
-impl ReadoutSchedule {
-    pub(crate) fn wants(self, step: u32, steps: u32) -> bool {
-        match self {
-            ReadoutSchedule::EveryStep => true,
-            ReadoutSchedule::Ends => step == 0 || step == steps,
-            ReadoutSchedule::Last => step == steps,
-            ReadoutSchedule::Never => false,
-        }
-    }
-}
-
-/// Everything that a run depends on besides its seed and its engine.
-#[derive(Debug, Clone)]
-pub struct Experiment {
-    /// What is to be learnt.
-    pub target: Target,
-    /// The law of the network.
-    pub network: NetworkLaw,
-    /// How it is trained.
-    pub protocol: Protocol,
-    /// The ridge readout.
-    pub readout: RidgeParams,
-    /// Where readouts are fitted.
-    pub readout_batch: ReadoutBatch,
-    /// When readouts are fitted.
-    pub schedule: ReadoutSchedule,
-    /// The number of test samples.
-    pub test_samples: u64,
-    /// What is recorded.
-    pub metrics: Vec<MetricGroup>,
-}
 
 /// How a run ended. Measurements of finished steps are kept whatever the end.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
     /// All steps were taken.
     Completed,
-    /// The end of the work was asked for while step `step` was under way.
+    /// The end of the work was asked for while step `step` was under way, or before it was begun.
     Interrupted {
         /// The step, 1 for the first.
         step: u32,
@@ -111,31 +57,341 @@ pub struct Run {
     pub target: Directions,
 }
 
-/// Runs one seed of an experiment on an engine: THEORY.md (1) to (4).
+/// Runs one seed from start to end, on the engine and in the precision of the setup: THEORY.md (1) to (4).
 ///
 /// Cost of a step on the direct engine: `4 n d p` flops; of a readout `2 n d p + n p^2`; of a test
-/// `2 n_test d p`. Results depend on the seed, the experiment and the engine, not on the number of threads.
-pub fn run<E: Engine>(experiment: &Experiment, engine: &mut E, seed: u64, watch: Watch<'_>) -> Run {
-    let mut state = State::start(experiment, engine, seed, watch);
-    let outcome = state.steps();
-    Run {
-        measurements: state.measurements,
-        outcome,
-        network: state.network,
-        target: state.target,
+/// `2 n_test d p`; [`cost()`] adds up. Results depend on the seed, the experiment and the engine, not on the number of
+/// threads. It takes the threads of the rayon pool in which it is called, and does not check the memory limit.
+pub fn run(setup: &Setup, seed: u64, watch: &Watch<'_>) -> Run {
+    to_the_end(Trainer::new(setup, seed, watch), watch)
+}
+
+/// [`run`] on an engine of one's own; `&mut` of an engine is one.
+pub fn run_on<E: Engine>(experiment: &Experiment, engine: E, seed: u64, watch: &Watch<'_>) -> Run {
+    to_the_end(Trainer::on(experiment, engine, seed, watch), watch)
+}
+
+fn to_the_end(mut trainer: Trainer<'_>, watch: &Watch<'_>) -> Run {
+    while trainer.step(watch).is_some() {}
+    trainer.finish()
+}
+
+/// A run under way. [`run`] is this loop to its end:
+///
+/// ```
+/// # use giantstep::{Spec, Trainer, Watch};
+/// # let spec: Spec = serde_json::from_str(r#"{
+/// #     "target": { "link": "z1" }, "network": { "width": 4 }, "evaluation": { "test_samples": 100 },
+/// #     "protocol": { "dimension": 20, "steps": 3, "batch": 40, "step_size": "p" }
+/// # }"#)?;
+/// # let setup = spec.check()?.setup;
+/// let watch = Watch::default();
+/// let mut trainer = Trainer::new(&setup, 0, &watch);
+/// while let Some(step) = trainer.step(&watch) {
+///     println!("M after step {step}: {:?}", trainer.overlaps());
+/// }
+/// let run = trainer.finish();
+/// # assert_eq!(run.outcome, giantstep::Outcome::Completed);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// Looking changes no number that follows.
+#[derive(Debug)]
+pub struct Trainer<'e> {
+    state: State,
+    batches: Box<dyn Batches + 'e>,
+}
+
+impl Trainer<'static> {
+    /// Draws target and network, and records what is asked of the initial network.
+    pub fn new(setup: &Setup, seed: u64, watch: &Watch<'_>) -> Self {
+        let experiment = &setup.experiment;
+        let d = experiment.protocol.dimension;
+        let explicit = (d as usize, setup.directions, seed);
+        match (cost(setup).engine, setup.precision) {
+            (EngineKind::Direct, Precision::F32) => {
+                let (d, law, seed) = explicit;
+                Self::on(experiment, Direct::<f32>::new(d, law, seed), seed, watch)
+            }
+            (EngineKind::Direct, Precision::F64) => {
+                let (d, law, seed) = explicit;
+                Self::on(experiment, Direct::<f64>::new(d, law, seed), seed, watch)
+            }
+            (EngineKind::InLaw, Precision::F32) => {
+                Self::on(experiment, InLaw::<f32>::new(d, seed), seed, watch)
+            }
+            (EngineKind::InLaw, Precision::F64) => {
+                Self::on(experiment, InLaw::<f64>::new(d, seed), seed, watch)
+            }
+        }
     }
 }
 
-/// Why the steps ended early.
+impl<'e> Trainer<'e> {
+    /// [`Trainer::new`] on an engine of one's own.
+    pub fn on<E: Engine + 'e>(
+        experiment: &Experiment,
+        mut engine: E,
+        seed: u64,
+        watch: &Watch<'_>,
+    ) -> Self {
+        let target = engine.target(experiment.target.r);
+        let network = experiment.network.draw(&mut engine, seed);
+        let initial = experiment
+            .metrics
+            .contains(&MetricGroup::SingularValues)
+            .then(|| network.first.clone());
+        let mut trainer = Self {
+            state: State {
+                experiment: experiment.clone(),
+                seed,
+                target,
+                network,
+                initial,
+                measurements: Vec::new(),
+                taken: 0,
+                ended: None,
+            },
+            batches: Box::new(On {
+                engine,
+                training: None,
+                last: None,
+            }),
+        };
+        trainer.go(0, *watch);
+        trainer
+    }
+
+    /// Takes the next giant step and records what is asked of it; its number, from 1, or none if there is no further
+    /// step: all are taken, or the run has ended early.
+    pub fn step(&mut self, watch: &Watch<'_>) -> Option<u32> {
+        let next = self.state.taken + 1;
+        if self.state.ended.is_some() || next > self.state.experiment.protocol.steps {
+            return None;
+        }
+        self.go(next, *watch)
+    }
+
+    fn go(&mut self, step: u32, watch: Watch<'_>) -> Option<u32> {
+        let before = self.state.measurements.len();
+        match self.advanced(step, watch) {
+            Ok(()) => {
+                self.state.taken = step;
+                let measured = &self.state.measurements[before..];
+                watch.observer.step_done(step, measured);
+                Some(step)
+            }
+            Err(stop) => {
+                self.state.ended = Some(stop.at(step));
+                None
+            }
+        }
+    }
+
+    /// Step `step` (none for 0) and all that is measured after it.
+    fn advanced(&mut self, step: u32, watch: Watch<'_>) -> Result<(), Stop> {
+        let Self { state, batches } = self;
+        if step > 0 {
+            batches.advance(state, step, watch)?;
+        }
+        if state.experiment.records(step) {
+            state.measure_weights(step);
+        }
+        if state.experiment.tests(step) {
+            let readouts = match state.experiment.fits_readout(step) {
+                true => Readouts::Fitted,
+                false => Readouts::FrozenAlone,
+            };
+            let errors = batches.test(state, step, readouts, watch)?;
+            state.measurements.extend(errors);
+        }
+        Ok(())
+    }
+
+    /// The number of giant steps taken.
+    pub fn taken(&self) -> u32 {
+        self.state.taken
+    }
+
+    /// The network as it is, in coordinates of the engine's frame, which may change with every step.
+    pub fn network(&self) -> &Network {
+        &self.state.network
+    }
+
+    /// The target's directions in the same coordinates.
+    pub fn target(&self) -> &Directions {
+        &self.state.target
+    }
+
+    /// `M = W W*^T`, p x r.
+    pub fn overlaps(&self) -> Mat<f64> {
+        self.state.network.first.gram(&self.state.target)
+    }
+
+    /// `Q = W W^T`, p x p.
+    pub fn covariance(&self) -> Mat<f64> {
+        self.state.network.first.gram(&self.state.network.first)
+    }
+
+    /// All that was recorded so far.
+    pub fn measurements(&self) -> &[Measurement] {
+        &self.state.measurements
+    }
+
+    /// The test errors of the network as it is, in the form in which they are recorded: of the frozen second layer and
+    /// of ridge readouts. These are fitted where the experiment says; on a fresh batch if that is a training batch of
+    /// which it records no readout at any step.
+    ///
+    /// # Errors
+    /// [`RidgeError`] if a readout has no solution, or the end was asked for.
+    pub fn test_errors(&mut self, watch: &Watch<'_>) -> Result<Vec<Measurement>, RidgeError> {
+        let Self { state, batches } = self;
+        batches.test(state, state.taken, Readouts::Fitted, *watch)
+    }
+
+    /// What happened. A run with steps left is interrupted in the next.
+    pub fn finish(self) -> Run {
+        let state = self.state;
+        let outcome = match state.ended {
+            Some(outcome) => outcome,
+            None if state.taken == state.experiment.protocol.steps => Outcome::Completed,
+            None => Outcome::Interrupted {
+                step: state.taken + 1,
+            },
+        };
+        Run {
+            measurements: state.measurements,
+            outcome,
+            network: state.network,
+            target: state.target,
+        }
+    }
+}
+
+/// What of a run does not depend on its engine.
+#[derive(Debug)]
+struct State {
+    experiment: Experiment,
+    seed: u64,
+    target: Directions,
+    network: Network,
+    /// W0, kept where singular values of `W - W0` are asked for: it costs p coordinates a vector.
+    initial: Option<Directions>,
+    measurements: Vec<Measurement>,
+    taken: u32,
+    ended: Option<Outcome>,
+}
+
+impl State {
+    fn labels(&self) -> Labels<'_> {
+        Labels {
+            target: &self.experiment.target,
+            directions: &self.target,
+            seed: self.seed,
+        }
+    }
+
+    fn measure_gradient(&mut self, step: u32, gradient: &Gradient) {
+        let groups = &self.experiment.metrics;
+        let out = &mut self.measurements;
+        metrics::gradient(
+            step,
+            &gradient.directions,
+            &self.target,
+            &self.network.second,
+            groups,
+            out,
+        );
+        if groups.contains(&MetricGroup::TrainError) {
+            out.push(Measurement::new(
+                step,
+                Metric::TrainError,
+                gradient.train_error,
+            ));
+        }
+    }
+
+    fn measure_weights(&mut self, step: u32) {
+        let out = &mut self.measurements;
+        metrics::weights(
+            step,
+            &self.network.first,
+            &self.target,
+            &self.network.second,
+            &self.experiment.metrics,
+            out,
+        );
+        if let (Some(initial), 1..) = (&self.initial, step) {
+            let values = metrics::singular_values(&self.network.first, initial).unwrap_or_default();
+            out.extend(
+                values
+                    .into_iter()
+                    .enumerate()
+                    .map(|(rank, value)| Measurement {
+                        rank: Some(rank as u32 + 1),
+                        ..Measurement::new(step, Metric::SingularValue, value)
+                    }),
+            );
+        }
+    }
+}
+
+/// Why a step ended early.
 enum Stop {
     Interrupted,
-    Ended(Outcome),
+    Diverged { neuron: u32 },
+    NoReadout { reason: String },
+}
+
+impl Stop {
+    fn at(self, step: u32) -> Outcome {
+        match self {
+            Stop::Interrupted => Outcome::Interrupted { step },
+            Stop::Diverged { neuron } => Outcome::Diverged { step, neuron },
+            Stop::NoReadout { reason } => Outcome::NoReadout { step, reason },
+        }
+    }
 }
 
 impl From<Interrupted> for Stop {
     fn from(_: Interrupted) -> Self {
         Stop::Interrupted
     }
+}
+
+impl From<RidgeError> for Stop {
+    fn from(error: RidgeError) -> Self {
+        match error {
+            RidgeError::Interrupted(_) => Stop::Interrupted,
+            error => Stop::NoReadout {
+                reason: error.to_string(),
+            },
+        }
+    }
+}
+
+/// Which readouts are tested.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Readouts {
+    /// The frozen second layer.
+    FrozenAlone,
+    /// That, and ridge readouts fitted now.
+    Fitted,
+}
+
+/// What of a run needs its batches, whatever the engine.
+trait Batches: std::fmt::Debug {
+    /// Takes step `step`, 1 for the first, and measures the gradient followed.
+    fn advance(&mut self, state: &mut State, step: u32, watch: Watch<'_>) -> Result<(), Stop>;
+
+    /// Test errors after `step` steps.
+    fn test(
+        &mut self,
+        state: &mut State,
+        step: u32,
+        readouts: Readouts,
+        watch: Watch<'_>,
+    ) -> Result<Vec<Measurement>, RidgeError>;
 }
 
 /// The open training batch and what was removed from its labels.
@@ -145,280 +401,182 @@ struct Training<B> {
     removed: RemovedPart,
 }
 
-struct State<'a, E: Engine> {
-    experiment: &'a Experiment,
-    engine: &'a mut E,
-    seed: u64,
-    watch: Watch<'a>,
-    target: Directions,
-    network: Network,
-    /// W0, kept where singular values of `W - W0` are asked for: it costs p coordinates a vector.
-    initial: Option<Directions>,
-    measurements: Vec<Measurement>,
+/// An engine with the batch that it has open and the last gradient followed.
+struct On<E: Engine> {
+    engine: E,
+    training: Option<Training<E::Batch>>,
+    last: Option<Gradient>,
 }
 
-impl<'a, E: Engine> State<'a, E> {
-    fn start(experiment: &'a Experiment, engine: &'a mut E, seed: u64, watch: Watch<'a>) -> Self {
-        let target = engine.target(experiment.target.r);
-        let network = experiment.network.draw(engine, seed);
-        let initial = experiment
-            .metrics
-            .contains(&MetricGroup::SingularValues)
-            .then(|| network.first.clone());
-        Self {
-            experiment,
-            engine,
-            seed,
-            watch,
-            target,
-            network,
-            initial,
-            measurements: Vec::new(),
-        }
+impl<E: Engine> std::fmt::Debug for On<E> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("On").finish_non_exhaustive()
     }
+}
 
-    fn steps(&mut self) -> Outcome {
-        let protocol = &self.experiment.protocol;
-        let mut training = None;
-        let mut last = None;
-        for step in 0..=protocol.steps {
-            let before = self.measurements.len();
-            match self.step(step, &mut training, &mut last) {
-                Ok(()) => {
-                    let measured = &self.measurements[before..];
-                    self.watch.observer.step_done(step, measured);
-                }
-                Err(Stop::Interrupted) => return Outcome::Interrupted { step },
-                Err(Stop::Ended(outcome)) => return outcome,
-            }
-        }
-        Outcome::Completed
-    }
-
-    /// Step `step` (none for 0) and all that is measured after it.
-    fn step(
+impl<E: Engine> On<E> {
+    /// The batch of step `step` (0 for the first), opened if it is not.
+    fn open(
         &mut self,
+        state: &mut State,
         step: u32,
-        training: &mut Option<Training<E::Batch>>,
-        last: &mut Option<Gradient>,
-    ) -> Result<(), Stop> {
-        let groups = &self.experiment.metrics;
-        if step > 0 {
-            self.open(step - 1, training)?;
-            if let Some(open) = training.as_mut() {
-                let gradient = self.advance(step, open, last.as_ref())?;
-                let out = &mut self.measurements;
-                metrics::gradient(
-                    step,
-                    &gradient.directions,
-                    &self.target,
-                    &self.network.second,
-                    groups,
-                    out,
-                );
-                if groups.contains(&MetricGroup::TrainError) {
-                    out.push(Measurement::new(
-                        step,
-                        Metric::TrainError,
-                        gradient.train_error,
-                    ));
-                }
-                *last = Some(gradient);
-            }
-        }
-        let second = &self.network.second;
-        metrics::weights(
-            step,
-            &self.network.first,
-            &self.target,
-            second,
-            groups,
-            &mut self.measurements,
-        );
-        if let (Some(initial), 1..) = (&self.initial, step) {
-            let values = metrics::singular_values(&self.network.first, initial).unwrap_or_default();
-            for (rank, value) in values.into_iter().enumerate() {
-                let base = Measurement::new(step, Metric::SingularValue, value);
-                self.measurements.push(Measurement {
-                    rank: Some(rank as u32 + 1),
-                    ..base
-                });
-            }
-        }
-        if groups.contains(&MetricGroup::TestError) {
-            self.test(step, training)?;
-        }
-        Ok(())
-    }
-
-    /// What the protocol asks of a training batch besides one gradient.
-    fn access(&self) -> Access {
-        if touched_again(self.experiment) {
-            Access::Many
-        } else {
-            Access::Once
-        }
-    }
-
-    /// Makes sure that the batch of step `step` (0 for the first) is open.
-    fn open(&mut self, step: u32, training: &mut Option<Training<E::Batch>>) -> Result<(), Stop> {
-        let protocol = &self.experiment.protocol;
+        watch: Watch<'_>,
+    ) -> Result<&mut Training<E::Batch>, Interrupted> {
+        let protocol = &state.experiment.protocol;
         let id = BatchId {
             purpose: Purpose::Training,
             index: protocol.plan.index(step),
         };
-        if training.as_ref().is_some_and(|open| open.id == id) {
-            return Ok(());
-        }
-        *training = None;
-        let mut known = vec![&mut self.target, &mut self.network.first];
-        known.extend(self.initial.as_mut());
-        self.engine.keep_only(&mut known);
-        let mut batch = self.engine.open(id, protocol.batch, self.access());
-        let labels = Labels {
-            target: &self.experiment.target,
-            directions: &self.target,
-            seed: self.seed,
+        let open = match self.training.take() {
+            Some(open) if open.id == id => open,
+            _ => {
+                let mut known = vec![&mut state.target, &mut state.network.first];
+                known.extend(state.initial.as_mut());
+                self.engine.keep_only(&mut known);
+                let access = match state.experiment.touches_again() {
+                    true => Access::Many,
+                    false => Access::Once,
+                };
+                let mut batch = self.engine.open(id, protocol.batch, access);
+                let removed = state.labels().estimate(
+                    protocol.removal,
+                    id,
+                    protocol.batch,
+                    &mut self.engine,
+                    &mut batch,
+                    watch,
+                )?;
+                Training { id, batch, removed }
+            }
         };
-        let removed = labels.estimate(
-            protocol.removal,
-            id,
-            protocol.batch,
-            self.engine,
-            &mut batch,
-            self.watch,
-        )?;
-        *training = Some(Training { id, batch, removed });
-        Ok(())
+        Ok(self.training.insert(open))
     }
+}
 
-    fn advance(
-        &mut self,
-        step: u32,
-        training: &mut Training<E::Batch>,
-        last: Option<&Gradient>,
-    ) -> Result<Gradient, Stop> {
-        let protocol = &self.experiment.protocol;
+impl<E: Engine> Batches for On<E> {
+    fn advance(&mut self, state: &mut State, step: u32, watch: Watch<'_>) -> Result<(), Stop> {
+        self.open(state, step - 1, watch)?;
+        let Self {
+            engine,
+            training: Some(training),
+            last,
+        } = self
+        else {
+            return Ok(());
+        };
+        let experiment = &state.experiment;
+        let mut first = state.network.first.clone();
         let context = StepContext {
-            activation: &self.experiment.network.activation,
-            second: &self.network.second,
-            labels: Labels {
-                target: &self.experiment.target,
-                directions: &self.target,
-                seed: self.seed,
-            },
+            activation: &experiment.network.activation,
+            second: &state.network.second,
+            labels: state.labels(),
             removed: &training.removed,
             id: training.id,
-            rows: protocol.batch,
-            watch: self.watch,
+            rows: experiment.protocol.batch,
+            watch,
         };
-        let mut first = self.network.first.clone();
         let gradient = advance(
             &mut first,
-            protocol,
-            last,
-            self.engine,
+            &experiment.protocol,
+            last.as_ref(),
+            engine,
             &mut training.batch,
             context,
         )?;
         if let Some(neuron) = first.norms().iter().position(|norm| !norm.is_finite()) {
-            return Err(Stop::Ended(Outcome::Diverged {
-                step,
-                neuron: neuron as u32 + 1,
-            }));
+            let neuron = neuron as u32 + 1;
+            return Err(Stop::Diverged { neuron });
         }
-        self.network.first = first;
-        Ok(gradient)
+        state.network.first = first;
+        if state.experiment.records(step) {
+            state.measure_gradient(step, &gradient);
+        }
+        *last = Some(gradient);
+        Ok(())
     }
 
-    /// Fits readouts where the schedule wants them and measures all test errors.
-    fn test(&mut self, step: u32, training: &mut Option<Training<E::Batch>>) -> Result<(), Stop> {
-        let experiment = self.experiment;
-        let protocol = &experiment.protocol;
-        let wanted = experiment.schedule.wants(step, protocol.steps);
-        if wanted || protocol.removal != Removal::Nothing {
-            self.open(step.saturating_sub(1), training)?;
+    fn test(
+        &mut self,
+        state: &mut State,
+        step: u32,
+        readouts: Readouts,
+        watch: Watch<'_>,
+    ) -> Result<Vec<Measurement>, RidgeError> {
+        if readouts == Readouts::Fitted || state.experiment.protocol.removal != Removal::Nothing {
+            self.open(state, step.saturating_sub(1), watch)?;
         }
+        let state = &*state;
+        let experiment = &state.experiment;
         let nothing = RemovedPart::nothing();
-        let removed = training
+        let removed = self
+            .training
             .as_ref()
-            .map_or(&nothing, |open| &open.removed)
-            .clone();
-        let labels = Labels {
-            target: &experiment.target,
-            directions: &self.target,
-            seed: self.seed,
-        };
+            .map_or(&nothing, |open| &open.removed);
+        let removed = removed.clone();
         let mut features = Features {
-            first: &self.network.first,
+            first: &state.network.first,
             activation: &experiment.network.activation,
-            labels,
+            labels: state.labels(),
             removed: &removed,
             id: BatchId {
                 purpose: Purpose::Readout,
                 index: u64::from(step),
             },
-            rows: protocol.batch,
-            watch: self.watch,
+            rows: experiment.protocol.batch,
+            watch,
         };
-        let mut fitted = Vec::new();
-        if wanted {
-            let found = match (experiment.readout_batch, training) {
-                (ReadoutBatch::Same, Some(open)) => {
-                    features.id = open.id;
-                    fit(&experiment.readout, features, self.engine, &mut open.batch)
-                }
-                _ => {
-                    let mut batch = self.engine.open(features.id, protocol.batch, Access::Once);
-                    fit(&experiment.readout, features, self.engine, &mut batch)
-                }
-            };
-            fitted = match found {
-                Ok((fitted, _)) => fitted,
-                Err(RidgeError::Interrupted(interrupted)) => return Err(interrupted.into()),
-                Err(error) => {
-                    let reason = error.to_string();
-                    return Err(Stop::Ended(Outcome::NoReadout { step, reason }));
-                }
-            };
-        }
+        let fitted = match (readouts, experiment.readout_batch, &mut self.training) {
+            (Readouts::FrozenAlone, ..) => Vec::new(),
+            (Readouts::Fitted, ReadoutBatch::Same, Some(open)) if experiment.touches_again() => {
+                features.id = open.id;
+                fit(
+                    &experiment.readout,
+                    features,
+                    &mut self.engine,
+                    &mut open.batch,
+                )?
+                .0
+            }
+            (Readouts::Fitted, ..) => {
+                let mut batch = self.engine.open(features.id, features.rows, Access::Once);
+                fit(&experiment.readout, features, &mut self.engine, &mut batch)?.0
+            }
+        };
         let mut readouts = vec![Readout {
-            weights: self.network.second.clone(),
+            weights: state.network.second.clone(),
             intercept: 0.0,
         }];
         readouts.extend(fitted.iter().map(|fit| fit.readout.clone()));
-        features.id = BatchId {
-            purpose: Purpose::Test,
-            index: u64::from(step),
-        };
+        features.id.purpose = Purpose::Test;
+        features.id.index = u64::from(step);
         features.rows = experiment.test_samples;
         let mut batch = self.engine.open(features.id, features.rows, Access::Once);
-        let errors = errors(&readouts, features, self.engine, &mut batch)?;
-        let out = &mut self.measurements;
-        out.push(Measurement::new(
-            step,
-            Metric::LabelVariance,
-            errors.label_variance,
-        ));
-        out.push(Measurement::new(
-            step,
-            Metric::UntrainedReadoutError,
-            errors.readouts[0],
-        ));
-        for (fit, error) in fitted.iter().zip(&errors.readouts[1..]) {
-            let error = Measurement::new(step, Metric::TestError, *error);
-            match experiment.readout.ridge {
-                Ridge::Values(_) => out.push(Measurement {
-                    ridge: Some(fit.ridge),
-                    ..error
-                }),
-                // A ridge chosen anew for every seed is an outcome, not a place in the table.
-                Ridge::LeaveOneOut(_) => {
-                    out.push(error);
-                    out.push(Measurement::new(step, Metric::ChosenRidge, fit.ridge));
-                }
-            }
+        let found = errors(&readouts, features, &mut self.engine, &mut batch)?;
+        let mut out = vec![
+            Measurement::new(step, Metric::LabelVariance, found.label_variance),
+            Measurement::new(step, Metric::UntrainedReadoutError, found.readouts[0]),
+        ];
+        for (fit, error) in fitted.iter().zip(&found.readouts[1..]) {
+            out.extend(readout_error(step, &experiment.readout.ridge, fit, *error));
         }
-        Ok(())
+        Ok(out)
+    }
+}
+
+/// The error of a ridge readout, and its ridge where the data chose it.
+fn readout_error(step: u32, ridge: &Ridge, fit: &Fitted, error: f64) -> Vec<Measurement> {
+    let error = Measurement::new(step, Metric::TestError, error);
+    match ridge {
+        Ridge::Values(_) => vec![Measurement {
+            ridge: Some(fit.ridge),
+            ..error
+        }],
+        // A ridge chosen anew for every seed is an outcome, not a place in the table.
+        Ridge::LeaveOneOut(_) => {
+            vec![
+                error,
+                Measurement::new(step, Metric::ChosenRidge, fit.ridge),
+            ]
+        }
     }
 }

@@ -384,7 +384,7 @@ fn predictions_of_the_reused_batch_are_quick_for_overlaps() {
         "protocol": {"dimension": 1000, "steps": 2, "batch": "2*d", "reuse": 2, "loss": "correlation"},
         "evaluation": {"metrics": ["weight_cosine"]}
     }));
-    let found = predict_within(&checked.experiment, Effort::Integrated);
+    let found = predict_within(&checked.setup.experiment, Effort::Integrated);
     let second: Vec<f64> = found
         .present
         .iter()

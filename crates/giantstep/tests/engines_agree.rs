@@ -11,7 +11,7 @@ use common::{
 };
 use giantstep::batch::{Access, BatchId, Engine, InLaw, Panel, Sweep, Swept};
 use giantstep::directions::Directions;
-use giantstep::run::Experiment;
+use giantstep::experiment::Experiment;
 use giantstep::watch::{Interrupted, Watch};
 use serde_json::{Value, json};
 
@@ -109,10 +109,10 @@ fn both_engines_have_one_law_for_every_protocol() {
     for (name, changes) in protocols() {
         let checked = experiment(changes);
         let x = sample(0..SEEDS, |seed| {
-            statistics(&direct(&checked.experiment, seed))
+            statistics(&direct(&checked.setup.experiment, seed))
         });
         let y = sample(0..SEEDS, |seed| {
-            statistics(&in_law(&checked.experiment, seed + 1_000_000))
+            statistics(&in_law(&checked.setup.experiment, seed + 1_000_000))
         });
         for ((statistic, x), y) in STATISTICS.iter().zip(&x).zip(&y) {
             let p = kolmogorov_smirnov(x, y);
@@ -204,7 +204,7 @@ impl Engine for Faulty {
 
 /// The least p-value over all statistics, of the faulty engine against the direct one.
 fn least(changes: Value, fault: Fault) -> f64 {
-    let experiment = experiment(changes).experiment;
+    let experiment = experiment(changes).setup.experiment;
     let x = sample(0..SEEDS, |seed| statistics(&direct(&experiment, seed)));
     let y = sample(1_000_000..1_000_000 + SEEDS, |seed| {
         let engine = Faulty::new(fault, &experiment, seed);

@@ -50,11 +50,11 @@ impl Measured {
     /// `n = samples`, several seeds.
     fn new(checked: &Checked, samples: u64, models: &[Gaussian], seeds: u64) -> Self {
         let equivalence = Equivalence {
-            experiment: &checked.experiment,
+            experiment: &checked.setup.experiment,
             samples,
             models,
         };
-        let dimension = checked.experiment.protocol.dimension as usize;
+        let dimension = checked.setup.experiment.protocol.dimension as usize;
         let one = |seed| {
             let mut engine = Direct::<f32>::new(dimension, DirectionsLaw::Random, seed);
             let mut errors = equivalence
@@ -129,7 +129,7 @@ fn random_features_have_the_error_of_gaussian_ones() {
         let measured = Measured::new(&checked, 400, &models, 80);
         measured.model_agrees(0, 0.02);
         measured.model_agrees(1, 0.02);
-        let experiment = &checked.experiment;
+        let experiment = &checked.setup.experiment;
         let moments = ActivationMoments::of(&experiment.network.activation);
         let sizes = Sizes {
             samples: 2.0,
@@ -165,7 +165,7 @@ fn a_giant_step_ends_the_equivalence_and_conditioning_restores_it() {
             "{wrong}: {excess:?}"
         );
     }
-    let experiment = &checked.experiment;
+    let experiment = &checked.setup.experiment;
     let trained = TrainedFeatures {
         link: &experiment.target.link,
         noise: 0.0,
@@ -223,7 +223,7 @@ fn the_network_has_the_error_of_a_run() {
         "protocol": {"dimension": 30, "batch": 160},
         "readout": {"ridge": [0.1, 1.0], "after": "last"}
     }));
-    let experiment = &checked.experiment;
+    let experiment = &checked.setup.experiment;
     let equivalence = Equivalence {
         experiment,
         samples: 160,
@@ -249,7 +249,7 @@ fn what_cannot_be_conditioned_on_is_an_error() {
         let protocol = json!({"dimension": dimension, "steps": steps});
         let checked = experiment(json!({"protocol": protocol}));
         let equivalence = Equivalence {
-            experiment: &checked.experiment,
+            experiment: &checked.setup.experiment,
             samples: 100,
             models: &[Conditional(known)],
         };

@@ -10,16 +10,20 @@ mod common;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use common::experiment;
+use common::{bits, experiment, merge};
 use giantstep::batch::{
-    Access, BatchId, Direct, DirectionsLaw, Engine, InLaw, Panel, Purpose, Sweep, Swept,
+    Access, BatchId, Direct, DirectionsLaw, Engine, EngineKind, InLaw, Panel, Purpose, Sweep, Swept,
 };
+use giantstep::cost::cost;
 use giantstep::directions::Directions;
+use giantstep::experiment::Experiment;
 use giantstep::faer::{Mat, Side};
 use giantstep::measurement::Measurement;
 use giantstep::metric::{Metric, MetricGroup, Place};
 use giantstep::real::Real;
-use giantstep::run::{Experiment, Outcome, Run, run};
+use giantstep::run::{Outcome, Run, Trainer, run, run_on};
+use giantstep::setup::Setup;
+use giantstep::spec::Spec;
 use giantstep::watch::{Interrupted, Observer, OnRows, Watch};
 use serde_json::{Value, json};
 
@@ -101,6 +105,7 @@ fn mirrored_networks_start_at_zero_and_take_opposite_first_steps() {
         let experiment = experiment(json!({
             "network": {"pairing": "symmetric", "second_layer": "gaussian", "activation": activation},
         }))
+        .setup
         .experiment;
         for (output, opposite) in [
             mirrored(&experiment, direct::<f64>(&experiment, 3)),
@@ -264,19 +269,19 @@ fn overlaps_stay_those_of_vectors_over_fifty_steps() {
                 "evaluation": {"metrics": ["norm"]},
             });
             common::merge(&mut spec, changes.clone());
-            let experiment = experiment(spec).experiment;
+            let experiment = experiment(spec).setup.experiment;
             for run in [
-                run(
+                run_on(
                     &experiment,
                     &mut in_law::<f64>(&experiment, 2),
                     2,
-                    Watch::default(),
+                    &Watch::default(),
                 ),
-                run(
+                run_on(
                     &experiment,
                     &mut in_law::<f32>(&experiment, 2),
                     2,
-                    Watch::default(),
+                    &Watch::default(),
                 ),
             ] {
                 assert_eq!(run.outcome, Outcome::Completed);
@@ -331,20 +336,20 @@ fn runs_complete_at_every_edge() {
             let mut spec = json!({"protocol": {"steps": 3, "step_size": 1}});
             common::merge(&mut spec, changes.clone());
             common::merge(&mut spec, plan);
-            let experiment = experiment(spec.clone()).experiment;
+            let experiment = experiment(spec.clone()).setup.experiment;
             let steps = experiment.protocol.steps;
             for run in [
-                run(
+                run_on(
                     &experiment,
                     &mut direct::<f64>(&experiment, 4),
                     4,
-                    Watch::default(),
+                    &Watch::default(),
                 ),
-                run(
+                run_on(
                     &experiment,
                     &mut in_law::<f64>(&experiment, 4),
                     4,
-                    Watch::default(),
+                    &Watch::default(),
                 ),
             ] {
                 assert_eq!(run.outcome, Outcome::Completed, "{spec}");
@@ -366,13 +371,13 @@ fn the_largest_dimension_runs_in_law() {
     for reuse in [1, 3] {
         let spec =
             json!({"protocol": {"dimension": "2^53", "steps": 3, "reuse": reuse, "step_size": 1}});
-        let experiment = experiment(spec).experiment;
+        let experiment = experiment(spec).setup.experiment;
         assert_eq!(experiment.protocol.dimension, 1 << 53);
-        let run = run(
+        let run = run_on(
             &experiment,
             &mut in_law::<f64>(&experiment, 0),
             0,
-            Watch::default(),
+            &Watch::default(),
         );
         assert_eq!(run.outcome, Outcome::Completed);
         assert!(
@@ -456,12 +461,14 @@ fn measured(run: &Run, last: u32) -> Vec<(u32, Metric, u64)> {
 
 #[test]
 fn a_weight_that_is_no_number_ends_the_run_with_its_step_and_neuron() {
-    let experiment = experiment(json!({"protocol": {"steps": 4}})).experiment;
-    let whole = run(
+    let experiment = experiment(json!({"protocol": {"steps": 4}}))
+        .setup
+        .experiment;
+    let whole = run_on(
         &experiment,
         &mut in_law::<f64>(&experiment, 1),
         1,
-        Watch::default(),
+        &Watch::default(),
     );
     for (step, neuron) in [(1, 1), (3, 7), (4, 10)] {
         let mut engine = Faulty {
@@ -470,7 +477,7 @@ fn a_weight_that_is_no_number_ends_the_run_with_its_step_and_neuron() {
             at: step,
             row: neuron as usize - 1,
         };
-        let run = run(&experiment, &mut engine, 1, Watch::default());
+        let run = run_on(&experiment, &mut engine, 1, &Watch::default());
         assert_eq!(run.outcome, Outcome::Diverged { step, neuron });
         assert_eq!(measured(&run, u32::MAX), measured(&whole, step - 1));
         assert!(
@@ -491,31 +498,31 @@ fn training_that_blows_up_says_so_and_keeps_its_first_steps() {
         "protocol": {"steps": 30, "step_size": "1e6"},
         "readout": {"after": "never"},
     });
-    let experiment = experiment(changes).experiment;
+    let experiment = experiment(changes).setup.experiment;
     for run in [
-        run(
+        run_on(
             &experiment,
             &mut direct::<f32>(&experiment, 1),
             1,
-            Watch::default(),
+            &Watch::default(),
         ),
-        run(
+        run_on(
             &experiment,
             &mut in_law::<f32>(&experiment, 1),
             1,
-            Watch::default(),
+            &Watch::default(),
         ),
-        run(
+        run_on(
             &experiment,
             &mut direct::<f64>(&experiment, 1),
             1,
-            Watch::default(),
+            &Watch::default(),
         ),
-        run(
+        run_on(
             &experiment,
             &mut in_law::<f64>(&experiment, 1),
             1,
-            Watch::default(),
+            &Watch::default(),
         ),
     ] {
         let Outcome::Diverged { step, neuron } = run.outcome else {
@@ -528,7 +535,9 @@ fn training_that_blows_up_says_so_and_keeps_its_first_steps() {
 
 #[test]
 fn an_interrupted_run_keeps_what_it_has_measured() {
-    let experiment = experiment(json!({"protocol": {"steps": 5}})).experiment;
+    let experiment = experiment(json!({"protocol": {"steps": 5}}))
+        .setup
+        .experiment;
     for engine in ["direct", "in law"] {
         let until = |most: u64| {
             let (stop, rows) = (AtomicBool::new(false), AtomicU64::new(0));
@@ -543,8 +552,8 @@ fn an_interrupted_run_keeps_what_it_has_measured() {
                 ..Watch::default()
             };
             match engine {
-                "direct" => run(&experiment, &mut direct::<f64>(&experiment, 6), 6, watch),
-                _ => run(&experiment, &mut in_law::<f64>(&experiment, 6), 6, watch),
+                "direct" => run_on(&experiment, &mut direct::<f64>(&experiment, 6), 6, &watch),
+                _ => run_on(&experiment, &mut in_law::<f64>(&experiment, 6), 6, &watch),
             }
         };
         let whole = until(u64::MAX);
@@ -586,13 +595,15 @@ impl Observer for Diary {
 
 #[test]
 fn an_observer_is_told_of_every_row_and_of_every_step_once() {
-    let experiment = experiment(json!({"protocol": {"steps": 3}})).experiment;
+    let experiment = experiment(json!({"protocol": {"steps": 3}}))
+        .setup
+        .experiment;
     let diary = Diary::default();
     let watch = Watch {
         observer: &diary,
         ..Watch::default()
     };
-    let run = run(&experiment, &mut in_law::<f64>(&experiment, 1), 1, watch);
+    let run = run_on(&experiment, &mut in_law::<f64>(&experiment, 1), 1, &watch);
     // Three gradients; a readout and a test on every network.
     assert_eq!(diary.rows.into_inner(), 3 * 160 + 4 * (160 + 400));
     let steps = diary.steps.into_inner().expect("no panic");
@@ -617,12 +628,12 @@ fn every_number_stands_in_a_place_of_its_metric_and_group() {
                 "readout": {"ridge": ridge},
                 "evaluation": {"metrics": [group.name()]},
             });
-            let experiment = experiment(changes).experiment;
-            let run = run(
+            let experiment = experiment(changes).setup.experiment;
+            let run = run_on(
                 &experiment,
                 &mut in_law::<f64>(&experiment, 1),
                 1,
-                Watch::default(),
+                &Watch::default(),
             );
             for m in &run.measurements {
                 let (metric, places) = (m.metric, m.places());
@@ -648,5 +659,144 @@ fn every_number_stands_in_a_place_of_its_metric_and_group() {
             let found = seen.contains(&(metric, places.to_vec()));
             assert!(found, "{metric} is never recorded with {places:?}");
         }
+    }
+}
+
+/// Every bit of a run, with a look at everything after every step.
+fn looked_at(setup: &Setup) -> Vec<u64> {
+    let watch = Watch::default();
+    let mut trainer = Trainer::new(setup, 3, &watch);
+    let mut looks = 0;
+    loop {
+        let errors = trainer.test_errors(&watch).expect("a readout");
+        let recorded = trainer.measurements().iter();
+        let recorded =
+            recorded.filter(|m| m.step == trainer.taken() && m.metric == Metric::TestError);
+        for (recorded, seen) in
+            recorded.zip(errors.iter().filter(|m| m.metric == Metric::TestError))
+        {
+            assert_eq!(recorded, seen);
+            looks += 1;
+        }
+        let (m, q) = (trainer.overlaps(), trainer.covariance());
+        assert_eq!(m.shape(), (10, 2));
+        assert_eq!(q.shape(), (10, 10));
+        assert_eq!(trainer.network().second.len(), 10);
+        if trainer.step(&watch).is_none() {
+            break;
+        }
+    }
+    assert!(looks > 0 || !setup.experiment.fits_readout(3));
+    let run = trainer.finish();
+    assert_eq!(run.outcome, Outcome::Completed);
+    bits(&run)
+}
+
+#[test]
+fn a_look_between_two_steps_changes_no_bit() {
+    for changes in [
+        json!({}),
+        json!({"protocol": {"reuse": 2, "remove_below": 2}, "readout": {"batch": "same"}}),
+        json!({"readout": {"batch": "same", "after": "never"}}),
+        json!({"protocol": {"remove_below": 1}, "evaluation": {"metrics": ["singular_values"]}}),
+    ] {
+        for (engine, precision) in [("direct", "f64"), ("in_law", "f32"), ("in_law", "f64")] {
+            let mut spec = json!({
+                "protocol": {"steps": 3},
+                "run": {"engine": engine, "precision": precision}
+            });
+            merge(&mut spec, changes.clone());
+            let setup = experiment(spec).setup;
+            let straight = run(&setup, 3, &Watch::default());
+            assert_eq!(bits(&straight), looked_at(&setup), "{engine}, {changes}");
+        }
+    }
+}
+
+#[test]
+fn a_run_that_is_finished_early_is_interrupted_in_its_next_step() {
+    let setup = experiment(json!({"protocol": {"steps": 3}})).setup;
+    let watch = Watch::default();
+    let whole = measured(&run(&setup, 1, &watch), 1);
+    let mut trainer = Trainer::new(&setup, 1, &watch);
+    assert_eq!(trainer.step(&watch), Some(1));
+    let run = trainer.finish();
+    assert_eq!(run.outcome, Outcome::Interrupted { step: 2 });
+    assert_eq!(measured(&run, u32::MAX), whole);
+}
+
+#[test]
+fn the_setup_chooses_engine_and_precision() {
+    for (engine, precision) in [
+        ("direct", "f32"),
+        ("direct", "f64"),
+        ("in_law", "f32"),
+        ("in_law", "f64"),
+    ] {
+        let spec = json!({"run": {"engine": engine, "precision": precision}});
+        let setup = experiment(spec).setup;
+        let chosen = bits(&run(&setup, 5, &Watch::default()));
+        let e = &setup.experiment;
+        let by_hand = match (engine, precision) {
+            ("direct", "f32") => run_on(e, direct::<f32>(e, 5), 5, &Watch::default()),
+            ("direct", _) => run_on(e, direct::<f64>(e, 5), 5, &Watch::default()),
+            (_, "f32") => run_on(e, in_law::<f32>(e, 5), 5, &Watch::default()),
+            _ => run_on(e, in_law::<f64>(e, 5), 5, &Watch::default()),
+        };
+        assert_eq!(chosen, bits(&by_hand), "{engine}, {precision}");
+    }
+    // The cheaper one: many neurons in few dimensions are explicit, few in many are not.
+    for (width, dimension, engine) in [(60, 20, EngineKind::Direct), (4, 5000, EngineKind::InLaw)] {
+        let spec = json!({"network": {"width": width}, "protocol": {"dimension": dimension}});
+        assert_eq!(cost(&experiment(spec).setup).engine, engine);
+    }
+}
+
+#[test]
+fn what_is_recorded_less_often_is_the_same() {
+    for engine in ["direct", "in_law"] {
+        let of = |record: Value| {
+            let spec = json!({
+                "protocol": {"steps": 12},
+                "evaluation": {"record": record},
+                "run": {"engine": engine, "precision": "f64"}
+            });
+            let (diary, setup) = (Diary::default(), experiment(spec).setup);
+            let watch = Watch {
+                observer: &diary,
+                ..Watch::default()
+            };
+            let costs = cost(&setup);
+            let run = run(&setup, 1, &watch);
+            let rows = diary.rows.into_inner();
+            assert_eq!(costs.cost.rows, rows, "{record}");
+            (measured(&run, u32::MAX), rows)
+        };
+        let (whole, most) = of(json!("every_step"));
+        for (record, steps) in [
+            (json!("last"), vec![12]),
+            (json!({"every": 5}), vec![0, 5, 10, 12]),
+            (json!({"log": 2}), vec![0, 1, 3, 10, 12]),
+        ] {
+            let (part, rows) = of(record);
+            let expected = whole.iter().filter(|(step, ..)| steps.contains(step));
+            let expected: Vec<_> = expected.copied().collect();
+            assert_eq!(part, expected, "{engine}, {steps:?}");
+            // A readout and a test for every step recorded.
+            assert_eq!(most - rows, (13 - steps.len() as u64) * (160 + 400));
+        }
+    }
+    for (record, key) in [
+        ("every", "evaluation.record.every"),
+        ("log", "evaluation.record.log"),
+    ] {
+        let spec: Spec = serde_json::from_value(json!({
+            "target": {"link": "z1"},
+            "network": {"width": 2},
+            "protocol": {"dimension": 3, "steps": 1, "batch": 3, "step_size": 1},
+            "evaluation": {"record": {record: 0}}
+        }))
+        .expect("readable");
+        assert_eq!(spec.check().expect_err("no step").key, key);
     }
 }

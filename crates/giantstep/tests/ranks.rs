@@ -11,10 +11,11 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use common::{bits, large};
 use giantstep::batch::{Direct, DirectionsLaw, InLaw};
+use giantstep::experiment::Experiment;
 use giantstep::ranks::{Alone, Ranks};
 use giantstep::real::Real;
 use giantstep::reduce::{shared_tree_sum, tree_sum};
-use giantstep::run::{Experiment, Outcome, Run, run};
+use giantstep::run::{Outcome, Run, run_on};
 use giantstep::watch::{OnRows, Watch};
 use serde_json::json;
 
@@ -137,10 +138,10 @@ fn numbers_and_flags_reach_every_rank() {
 fn start<T: Real>(experiment: &Experiment, in_law: bool, watch: Watch<'_>) -> Run {
     let d = experiment.protocol.dimension;
     if in_law {
-        run(experiment, &mut InLaw::<T>::new(d, 5), 5, watch)
+        run_on(experiment, &mut InLaw::<T>::new(d, 5), 5, &watch)
     } else {
         let mut engine = Direct::<T>::new(d as usize, DirectionsLaw::Random, 5);
-        run(experiment, &mut engine, 5, watch)
+        run_on(experiment, &mut engine, 5, &watch)
     }
 }
 

@@ -6,8 +6,9 @@ mod common;
 
 use common::{bits, large, run_quietly};
 use giantstep::batch::{Direct, DirectionsLaw, Engine, InLaw, Purpose, Role, Stream};
+use giantstep::experiment::Experiment;
 use giantstep::real::Real;
-use giantstep::run::{Experiment, run};
+use giantstep::run::run_on;
 use giantstep::watch::Watch;
 use serde::Deserialize;
 use serde_json::json;
@@ -66,8 +67,8 @@ fn every_seed_is_another_run() {
         let mut direct = Direct::<f64>::new(d as usize, DirectionsLaw::Random, seed);
         let mut in_law = InLaw::<f64>::new(d, seed);
         [
-            bits(&run(&experiment, &mut direct, seed, Watch::default())),
-            bits(&run(&experiment, &mut in_law, seed, Watch::default())),
+            bits(&run_on(&experiment, &mut direct, seed, &Watch::default())),
+            bits(&run_on(&experiment, &mut in_law, seed, &Watch::default())),
         ]
     });
     for (i, one) in all.iter().enumerate() {

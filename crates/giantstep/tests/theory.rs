@@ -616,7 +616,7 @@ fn what_has_no_prediction_says_why() {
                 base[key][name] = value.clone();
             }
         }
-        predict(&experiment(base).experiment)
+        predict(&experiment(base).setup.experiment)
             .absent
             .into_iter()
             .map(|absent| absent.reason)
@@ -661,7 +661,7 @@ fn what_has_no_prediction_says_why() {
         "target": {"link": "z1*z2"}, "network": {"width": 4},
         "protocol": {"dimension": 1000, "steps": 2, "batch": "4*d"}
     }));
-    let found = predict(&checked.experiment);
+    let found = predict(&checked.setup.experiment);
     let aligned = found
         .present
         .iter()
@@ -683,7 +683,7 @@ fn what_needs_samples_is_left_to_a_larger_effort() {
         "protocol": {"dimension": 1000, "steps": 3, "batch": "4*d"},
         "evaluation": {"metrics": ["weight_cosine"]}
     }));
-    let quick = predict_within(&checked.experiment, Effort::Integrated);
+    let quick = predict_within(&checked.setup.experiment, Effort::Integrated);
     assert_eq!(quick.present.iter().map(|p| p.step).max(), Some(1));
     assert!(quick.present.iter().all(|p| p.standard_error.is_none()));
     let later = &quick.absent[0];
@@ -695,7 +695,7 @@ fn what_needs_samples_is_left_to_a_larger_effort() {
         "protocol": {"dimension": 1000, "steps": 8, "batch": "4*d", "step_size": "1000*p"},
         "evaluation": {"metrics": ["weight_cosine"]}
     }));
-    let found = predict_within(&wild.experiment, Effort::Integrated);
+    let found = predict_within(&wild.setup.experiment, Effort::Integrated);
     assert!(found.present.iter().any(|p| p.step == 0), "{found:?}");
     assert!(found.present.iter().all(|p| p.value.is_finite()));
     assert!(!found.absent.is_empty());
@@ -703,7 +703,8 @@ fn what_needs_samples_is_left_to_a_larger_effort() {
 
 #[test]
 fn floors_carry_their_grounds() {
-    let of = |changes: Value| floors(&experiment(changes).experiment, Effort::Integrated).unwrap();
+    let of =
+        |changes: Value| floors(&experiment(changes).setup.experiment, Effort::Integrated).unwrap();
     let staircase = json!({
         "target": {"link": "z1 + z1*z2 + z1*z2*z3", "noise": 0.5},
         "network": {"width": 4},

@@ -90,7 +90,7 @@ fn alignments(target: &NamedTarget, protocol: &Protocol) -> Vec<Vec<Mat<f64>>> {
     }));
     let of_seed = |seed| -> Vec<Mat<f64>> {
         let engine = InLaw::<f32>::new(d as u64, seed);
-        let run = run_quietly(&checked.experiment, engine, seed);
+        let run = run_quietly(&checked.setup.experiment, engine, seed);
         let mut alignment = vec![Mat::zeros(r, r); protocol.steps];
         for (t, alignment) in alignment.iter_mut().enumerate() {
             let mut cosines = Mat::<f64>::zeros(p, r);

@@ -12,8 +12,8 @@ use giantstep::expr::Link;
 use giantstep::labels::{Labels, RemovedPart, Target};
 use giantstep::peak::peak;
 use giantstep::ranks::Alone;
+use giantstep::real::Precision;
 use giantstep::real::Real;
-use giantstep::spec::Precision;
 use giantstep::train::{Loss, StepContext, gradient};
 use giantstep::watch::Watch;
 

@@ -103,7 +103,7 @@ fn document(plan: &Plan, predicted: &Predicted, files: &[PathBuf]) -> Result<Jso
         let settings: serde_json::Map<String, Json> = settings
             .map(|setting| (setting.key.clone(), json!(setting.label())))
             .collect();
-        let experiment = &point.checked.experiment;
+        let experiment = &point.checked.setup.experiment;
         json!({
             "settings": settings,
             "n": experiment.protocol.batch,

@@ -13,7 +13,7 @@ use crate::failed::Failed;
 use giantstep_lab::drive::{Done, Manner, OnFailure, attend, collect, dismiss, drive, id};
 use giantstep_lab::keep::{Earlier, Keep, RunId, Store};
 use giantstep_lab::outlook::Predicted;
-use giantstep_lab::plan::{Jobs, Machine, Plan, PlanError, Scale, engine_name};
+use giantstep_lab::plan::{Jobs, Machine, Plan, PlanError, Scale};
 use giantstep_lab::report::Report;
 use giantstep_lab::results::FailureKind;
 use giantstep_lab::work::Session;
@@ -363,8 +363,8 @@ pub(super) fn rate(plan: &Plan, machine: Machine) -> f64 {
     let precision = plan
         .points
         .first()
-        .map_or(giantstep::spec::Precision::F32, |point| {
-            point.checked.precision
+        .map_or(giantstep::real::Precision::F32, |point| {
+            point.checked.setup.precision
         });
     0.66e9 * peak(precision, machine.cores)
 }
@@ -379,16 +379,8 @@ fn explanation(jobs: &Jobs<'_>) -> String {
         };
         let taken = job.cost;
         for (engine, cost, remark) in [
-            (engine_name(taken.engine), taken.cost, "taken"),
-            (
-                if engine_name(taken.engine) == "direct" {
-                    "in_law"
-                } else {
-                    "direct"
-                },
-                taken.other,
-                "",
-            ),
+            (taken.engine.name(), taken.cost, "taken"),
+            (taken.engine.other().name(), taken.other, ""),
         ] {
             lines.push(vec![
                 point.described().trim().to_owned(),

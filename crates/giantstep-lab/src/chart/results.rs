@@ -175,8 +175,8 @@ fn step_sizes(records: &[Record], plan: Option<&Plan>) -> Vec<Option<f64>> {
             .filter(|setting| !is_size(&setting.key))
             .map(|setting| (setting.key.clone(), setting.number()))
             .collect();
-        let protocol = &point.checked.experiment.protocol;
-        let width = point.checked.experiment.network.width as u64;
+        let protocol = &point.checked.setup.experiment.protocol;
+        let width = point.checked.setup.experiment.network.width as u64;
         let at = place(
             protocol.batch as f64,
             protocol.dimension as f64,

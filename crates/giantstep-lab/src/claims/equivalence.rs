@@ -6,8 +6,9 @@ use giantstep::batch::Direct;
 use giantstep::equivalence::{Equivalence, EquivalenceError, Gaussian, Known};
 use giantstep::measurement::Measurement;
 use giantstep::metric::Metric;
+use giantstep::real::Precision;
 use giantstep::real::Real;
-use giantstep::spec::{Checked, Precision};
+use giantstep::spec::Checked;
 use giantstep::watch::Watch;
 use rayon::prelude::*;
 
@@ -20,7 +21,7 @@ use crate::results::{FailureKind, Results, records};
 /// steps `conditional_error` that given the T leading spikes, `unrelated_error` given T random directions and
 /// `covariance_error` that of one Gaussian vector with the right covariance. THEORY.md (34) to (36).
 pub(super) fn equivalence(jobs: &Jobs<'_>, stop: &AtomicBool) -> Results {
-    let one = |job: &Job<'_>| match job.point.checked.precision {
+    let one = |job: &Job<'_>| match job.point.checked.setup.precision {
         Precision::F32 => errors::<f32>(&job.point.checked, job.seed, stop),
         Precision::F64 => errors::<f64>(&job.point.checked, job.seed, stop),
     };
@@ -47,7 +48,7 @@ fn errors<T: Real>(
     seed: u64,
     stop: &AtomicBool,
 ) -> Result<Vec<Measurement>, EquivalenceError> {
-    let protocol = &checked.experiment.protocol;
+    let protocol = &checked.setup.experiment.protocol;
     let steps = protocol.steps as usize;
     let spikes = Known::Spikes(steps);
     let models = [
@@ -65,7 +66,7 @@ fn errors<T: Real>(
     };
     let gaussian: Vec<Gaussian> = models.iter().map(|(_, model)| *model).collect();
     let equivalence = Equivalence {
-        experiment: &checked.experiment,
+        experiment: &checked.setup.experiment,
         samples: protocol.batch,
         models: &gaussian,
     };
@@ -73,7 +74,7 @@ fn errors<T: Real>(
         stop,
         ..Watch::default()
     };
-    let mut engine = Direct::<T>::new(protocol.dimension as usize, checked.directions, seed);
+    let mut engine = Direct::<T>::new(protocol.dimension as usize, checked.setup.directions, seed);
     let mut measurements = Vec::new();
     for errors in equivalence.measure(&mut engine, seed, watch)? {
         let metrics =

@@ -66,7 +66,7 @@ impl<'a> Theory<'a> {
             Number::Plain(value) => Ok(*value),
             Number::Formula(text) => {
                 let formula = Formula::parse(text, &["d", "n", "p"]).map_err(|e| e.to_string())?;
-                let experiment = &self.plan.points[self.point(of)?].checked.experiment;
+                let experiment = &self.plan.points[self.point(of)?].checked.setup.experiment;
                 let (d, n) = (experiment.protocol.dimension, experiment.protocol.batch);
                 Ok(formula.eval(&[d as f64, n as f64, experiment.network.width as f64]))
             }
@@ -82,7 +82,7 @@ impl<'a> Theory<'a> {
             wanted.is_none_or(|n| settings.any(|s| s.key == "title" && s.number() == n))
         };
         let size = |point: &Point| {
-            let protocol = &point.checked.experiment.protocol;
+            let protocol = &point.checked.setup.experiment.protocol;
             (protocol.dimension, protocol.batch)
         };
         let points = self.plan.points.iter().enumerate();
@@ -106,7 +106,7 @@ impl<'a> Theory<'a> {
     /// The predicted mean of a quantity.
     fn limit(&self, of: &Pick) -> Result<f64, String> {
         let index = self.point(of)?;
-        let experiment = &self.plan.points[index].checked.experiment;
+        let experiment = &self.plan.points[index].checked.setup.experiment;
         let mut known = self.predictions.borrow_mut();
         let all = known.entry(index).or_insert_with(|| predict(experiment));
         let step = of.step.unwrap_or(experiment.protocol.steps);
@@ -138,7 +138,7 @@ impl<'a> Theory<'a> {
     }
 
     fn report(&self, of: &Pick) -> Result<Report, String> {
-        let experiment = &self.plan.points[self.point(of)?].checked.experiment;
+        let experiment = &self.plan.points[self.point(of)?].checked.setup.experiment;
         let (link, activation) = (&experiment.target.link, &experiment.network.activation);
         if let Some(known) = self.reports.borrow().get(link.source()) {
             return Ok(known.clone());

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use giantstep::cost::EngineKind;
+use giantstep::batch::EngineKind;
 use giantstep::spec::Spec;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
-use crate::plan::{Plan, Point, engine_name};
+use crate::plan::{Plan, Point};
 
 /// Dotted keys and values, in order.
 pub type Settings = BTreeMap<String, Json>;
@@ -55,7 +55,7 @@ impl RunId {
 /// different words have the same.
 pub fn resolved(point: &Point, engine: EngineKind, seed: u64) -> Settings {
     let mut settings = typed(&point.spec);
-    let experiment = &point.checked.experiment;
+    let experiment = &point.checked.setup.experiment;
     let protocol = &experiment.protocol;
     let mut set = |key: &str, value: Json| {
         settings.insert(key.to_owned(), value);
@@ -74,7 +74,7 @@ pub fn resolved(point: &Point, engine: EngineKind, seed: u64) -> Settings {
     if let Some(lookahead) = protocol.lookahead {
         set("protocol.lookahead.radius", json!(lookahead.radius));
     }
-    set("run.engine", json!(engine_name(engine)));
+    set("run.engine", json!(engine.name()));
     set("run.seed", json!(seed));
     settings
 }

@@ -41,7 +41,7 @@ pub enum Earlier {
 /// What all runs of a store have in common.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Manifest {
-    /// Version and sources of the program.
+    /// The program, by the version of its numbers.
     program: String,
     /// Settings that are not swept.
     settings: Settings,
@@ -50,11 +50,7 @@ struct Manifest {
 impl Manifest {
     fn of(plan: &Plan) -> Self {
         Self {
-            program: format!(
-                "giantstep {} ({})",
-                env!("CARGO_PKG_VERSION"),
-                giantstep::SOURCES
-            ),
+            program: format!("giantstep numbers {}", giantstep::NUMBERS),
             settings: identity::shared(plan),
         }
     }

@@ -1,7 +1,9 @@
 //! The runs of a plan, made once: what each is, and what it will take on this machine.
 
-use giantstep::cost::{Cost, EngineKind, cheaper, cost};
-use giantstep::spec::{Checked, EngineChoice};
+use giantstep::batch::EngineKind;
+use giantstep::cost::RunCost;
+use giantstep::setup::EngineChoice;
+use giantstep::spec::Checked;
 
 use super::{Plan, Point};
 use crate::remedy::{Remedied, Remedy};
@@ -19,7 +21,7 @@ pub struct Machine {
 impl Machine {
     /// The number of threads that a point asks for.
     pub fn threads(self, checked: &Checked) -> usize {
-        match checked.threads {
+        match checked.setup.limits.threads {
             0 => self.cores,
             threads => threads,
         }
@@ -30,7 +32,7 @@ impl Machine {
 #[derive(Debug, Clone, thiserror::Error)]
 #[error(
     "run.memory_limit = {}: the point{point} needs about {} on the {} engine",
-    words::bytes(*limit), words::bytes(*needed), engine_name(*engine)
+    words::bytes(*limit), words::bytes(*needed), engine.name()
 )]
 pub struct MemoryError {
     /// The settings of the point, or empty.
@@ -48,39 +50,6 @@ pub struct MemoryError {
 impl Remedied for MemoryError {
     fn remedy(&self) -> Option<Remedy> {
         Some(Remedy::Other(self.remedy.to_owned()))
-    }
-}
-
-/// The name of an engine as it is typed in a file.
-pub fn engine_name(engine: EngineKind) -> &'static str {
-    match engine {
-        EngineKind::Direct => "direct",
-        EngineKind::InLaw => "in_law",
-    }
-}
-
-/// What one run will take.
-#[derive(Debug, Clone, Copy)]
-pub struct RunCost {
-    /// The engine it runs on.
-    pub engine: EngineKind,
-    /// Its cost.
-    pub cost: Cost,
-    /// The cost on the other engine.
-    pub other: Cost,
-}
-
-impl RunCost {
-    /// The same run on the other engine.
-    fn swapped(self) -> Self {
-        Self {
-            engine: match self.engine {
-                EngineKind::Direct => EngineKind::InLaw,
-                EngineKind::InLaw => EngineKind::Direct,
-            },
-            cost: self.other,
-            other: self.cost,
-        }
     }
 }
 
@@ -167,37 +136,14 @@ impl Point {
     /// # Errors
     /// [`MemoryError`] if it does not fit into the memory limit.
     pub fn cost(&self, machine: Machine) -> Result<RunCost, MemoryError> {
-        let checked = &self.checked;
-        let threads = machine.threads(checked);
-        let limit = checked.memory_limit;
-        let engine = match checked.engine {
-            EngineChoice::Direct => EngineKind::Direct,
-            EngineChoice::InLaw => EngineKind::InLaw,
-            EngineChoice::Auto => cheaper(
-                &checked.experiment,
-                checked.precision,
-                threads,
-                limit as f64,
-            ),
-        };
-        let of = |engine| {
-            let cost = cost(&checked.experiment, engine, checked.precision, threads);
-            Cost {
-                memory: cost.memory_on(machine.ranks),
-                ..cost
-            }
-        };
-        let other = match engine {
-            EngineKind::Direct => EngineKind::InLaw,
-            EngineKind::InLaw => EngineKind::Direct,
-        };
-        let found = RunCost {
-            engine,
-            cost: of(engine),
-            other: of(other),
-        };
+        let setup = &self.checked.setup;
+        let limit = setup.limits.memory;
+        let mut found = RunCost::on_threads(setup, machine.threads(&self.checked));
+        for cost in [&mut found.cost, &mut found.other] {
+            cost.memory = cost.memory_on(machine.ranks);
+        }
         if found.cost.memory > limit as f64 {
-            let remedy = match checked.engine {
+            let remedy = match setup.engine {
                 EngineChoice::Auto => "raise run.memory_limit, or choose smaller n, d or p",
                 _ if found.other.memory <= limit as f64 => {
                     "the other engine fits: set run.engine = \"auto\""
@@ -206,7 +152,7 @@ impl Point {
             };
             return Err(MemoryError {
                 point: self.described(),
-                engine,
+                engine: found.engine,
                 needed: found.cost.memory as u64,
                 limit,
                 remedy,

@@ -19,7 +19,7 @@ pub use document::Document;
 pub use figure::{
     AxisScale, Curves, FigureSpec, HeatSpec, Overlay, Plane, ScaleChoice, Spread, Statistic,
 };
-pub use jobs::{Job, Jobs, Machine, MemoryError, RunCost, engine_name};
+pub use jobs::{Job, Jobs, Machine, MemoryError};
 pub use reference::{Reference, Wanted};
 pub use slope::{SlopeKind, SlopeSpec};
 
@@ -176,7 +176,7 @@ impl Plan {
                     });
                 }
             };
-            if checked.experiment.protocol.batch <= document.largest_batch() {
+            if checked.setup.experiment.protocol.batch <= document.largest_batch() {
                 points.push(Point {
                     settings,
                     spec,

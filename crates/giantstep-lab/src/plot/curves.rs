@@ -185,7 +185,7 @@ fn kernel_floor(view: &View<'_>, degree: usize) -> Option<f64> {
     let floors = match known.map(|(_, outlook)| &outlook.floors) {
         Some(Ok(floors)) => floors.clone(),
         // The line is asked for by name: it is drawn even if predictions are not.
-        _ => floors(&point.checked.experiment, Effort::Sampled).ok()?,
+        _ => floors(&point.checked.setup.experiment, Effort::Sampled).ok()?,
     };
     let mut kernels = floors.iter();
     kernels

@@ -55,7 +55,7 @@ fn threads_of(jobs: &[Job<'_>], machine: Machine) -> usize {
 fn shared_out(jobs: &[Job<'_>], threads: usize) -> Split {
     let limit = jobs
         .iter()
-        .map(|job| job.point.checked.memory_limit)
+        .map(|job| job.point.checked.setup.limits.memory)
         .min()
         .unwrap_or(0);
     let cost = |job: &Job<'_>| (job.cost.cost.equivalent_flops(), job.cost.cost.memory);

@@ -2,15 +2,12 @@
 
 use std::panic::AssertUnwindSafe;
 
-use giantstep::batch::{Direct, InLaw};
-use giantstep::cost::EngineKind;
-use giantstep::real::Real;
-use giantstep::run::{Run, run};
-use giantstep::spec::{Checked, Precision};
+use giantstep::run::Run;
+use giantstep::setup::Setup;
 use giantstep::watch::Watch;
 
 use super::memory;
-use crate::plan::{Job, Point};
+use crate::plan::Job;
 use crate::words;
 
 /// One run. A run that does not fit into what memory is left, or whose code panics, is told from others by its reason.
@@ -26,7 +23,11 @@ pub fn simulate(job: &Job<'_>, watch: Watch<'_>) -> Result<Run, String> {
             words::bytes(available)
         ));
     }
-    let run = || simulate_unchecked(job.point, job.cost.engine, job.seed, watch);
+    let setup = Setup {
+        engine: job.cost.engine.into(),
+        ..job.point.checked.setup.clone()
+    };
+    let run = || giantstep::run(&setup, job.seed, &watch);
     std::panic::catch_unwind(AssertUnwindSafe(run)).map_err(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
@@ -35,25 +36,4 @@ pub fn simulate(job: &Job<'_>, watch: Watch<'_>) -> Result<Run, String> {
             text.unwrap_or_default()
         )
     })
-}
-
-/// One seed of one point.
-fn simulate_unchecked(point: &Point, engine: EngineKind, seed: u64, watch: Watch<'_>) -> Run {
-    fn on<T: Real>(checked: &Checked, engine: EngineKind, seed: u64, watch: Watch<'_>) -> Run {
-        let dimension = checked.experiment.protocol.dimension;
-        match engine {
-            EngineKind::Direct => {
-                let mut engine = Direct::<T>::new(dimension as usize, checked.directions, seed);
-                run(&checked.experiment, &mut engine, seed, watch)
-            }
-            EngineKind::InLaw => {
-                let mut engine = InLaw::<T>::new(dimension, seed);
-                run(&checked.experiment, &mut engine, seed, watch)
-            }
-        }
-    }
-    match point.checked.precision {
-        Precision::F32 => on::<f32>(&point.checked, engine, seed, watch),
-        Precision::F64 => on::<f64>(&point.checked, engine, seed, watch),
-    }
 }

@@ -6,7 +6,7 @@ use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatRef, Par};
 use rayon::prelude::*;
 
-use crate::batch::in_law::{Untouched, beside};
+use crate::batch::untouched::{Untouched, beside};
 use crate::batch::{BatchId, Panel, Role, Stream, Sweep, Swept};
 use crate::columns;
 use crate::ranks::{Ranks, Share};

@@ -11,8 +11,10 @@ mod in_law;
 mod ledger;
 mod stream;
 mod streamed;
+mod untouched;
 
 use faer::Mat;
+use serde::Serialize;
 
 pub use direct::{Direct, DirectionsLaw};
 pub use in_law::InLaw;
@@ -72,6 +74,34 @@ pub struct Swept {
     pub sums: Vec<f64>,
 }
 
+/// One of the two ways to compute with a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EngineKind {
+    /// Explicit coordinates in R^d.
+    Direct,
+    /// The same law at a cost that does not depend on d.
+    InLaw,
+}
+
+impl EngineKind {
+    /// The name in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Direct => "direct",
+            Self::InLaw => "in_law",
+        }
+    }
+
+    /// The other one.
+    pub fn other(self) -> Self {
+        match self {
+            Self::Direct => Self::InLaw,
+            Self::InLaw => Self::Direct,
+        }
+    }
+}
+
 /// A source of Gaussian batches in R^d.
 pub trait Engine {
     /// Precision of the data path.
@@ -111,6 +141,41 @@ pub trait Engine {
     /// Says that of all vectors only `known` and the target directions will be used again, and that no
     /// open batch will: an engine may rewrite the coordinates of `known` on a smaller frame.
     fn keep_only(&mut self, known: &mut [&mut Directions]);
+}
+
+impl<T: Real, E: Engine<Real = T>> Engine for &mut E {
+    type Real = T;
+    type Batch = E::Batch;
+
+    fn dimension(&self) -> u64 {
+        (**self).dimension()
+    }
+
+    fn target(&mut self, r: usize) -> Directions {
+        (**self).target(r)
+    }
+
+    fn gaussian(&mut self, rows: usize) -> Directions {
+        (**self).gaussian(rows)
+    }
+
+    fn open(&mut self, id: BatchId, rows: u64, access: Access) -> E::Batch {
+        (**self).open(id, rows, access)
+    }
+
+    fn sweep(
+        &mut self,
+        batch: &mut E::Batch,
+        sweep: Sweep<'_>,
+        visit: &(dyn Fn(&mut Panel<'_, T>) + Sync),
+        watch: Watch<'_>,
+    ) -> Result<Swept, Interrupted> {
+        (**self).sweep(batch, sweep, visit, watch)
+    }
+
+    fn keep_only(&mut self, known: &mut [&mut Directions]) {
+        (**self).keep_only(known);
+    }
 }
 
 /// The name of `what`, as a stream of randomness needs it.

@@ -17,11 +17,12 @@ use crate::directions::Directions;
 use crate::equivalence::conditional::{Conditional, Drawn};
 use crate::equivalence::marginal::Marginal;
 use crate::evaluate::errors;
+use crate::experiment::{Experiment, ReadoutSchedule};
 use crate::labels::{Labels, RemovedPart};
 use crate::network::Network;
 use crate::readout::{Features, Fitted, Readout, Ridge, RidgeError, Samples, fit};
 use crate::real::Real;
-use crate::run::{Experiment, Outcome, ReadoutSchedule, run};
+use crate::run::{Outcome, run_on};
 use crate::watch::{Interrupted, Watch};
 
 /// Directions U of the inputs.
@@ -144,7 +145,7 @@ impl Equivalence<'_> {
             metrics: Vec::new(),
             ..self.experiment.clone()
         };
-        let trained = run(&steps_alone, engine, seed, watch);
+        let trained = run_on(&steps_alone, &mut *engine, seed, &watch);
         match trained.outcome {
             Outcome::Diverged { step, neuron } => {
                 return Err(EquivalenceError::Diverged { step, neuron });

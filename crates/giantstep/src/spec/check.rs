@@ -1,13 +1,13 @@
 //! The one conversion of an experiment file into checked types.
 
 use crate::activation::Activation;
-use crate::batch::DirectionsLaw;
+use crate::experiment::{Experiment, Recording};
 use crate::expr::{Formula, Link};
 use crate::labels::{Removal, Target};
 use crate::network::{NetworkLaw, Pairing};
 use crate::readout::{Ridge, RidgeParams};
-use crate::run::Experiment;
-use crate::spec::{EngineChoice, Precision, Quantity, RidgeSpec, SaveWeights, Spec};
+use crate::setup::{Limits, Setup};
+use crate::spec::{Quantity, RidgeSpec, SaveWeights, Spec};
 use crate::train::{BatchPlan, Lookahead, Loss, Protocol};
 
 /// The largest dimension: integers up to here are exact in double precision.
@@ -43,20 +43,10 @@ impl SpecError {
 pub struct Checked {
     /// Name, for files.
     pub name: String,
-    /// What one run depends on.
-    pub experiment: Experiment,
-    /// How the target's directions lie in R^d.
-    pub directions: DirectionsLaw,
+    /// What runs, and how.
+    pub setup: Setup,
     /// The seeds.
     pub seeds: std::ops::Range<u64>,
-    /// Which engine runs.
-    pub engine: EngineChoice,
-    /// Precision of the data path.
-    pub precision: Precision,
-    /// The number of threads; 0 takes all cores.
-    pub threads: usize,
-    /// The largest memory of a run, in bytes.
-    pub memory_limit: u64,
     /// Whether weights are saved.
     pub save_weights: SaveWeights,
 }
@@ -101,6 +91,7 @@ impl Spec {
             schedule: self.readout.after,
             test_samples: self.check_test_samples()?,
             metrics: self.evaluation.metrics.clone(),
+            recording: self.check_recording()?,
         };
         let run = &self.run;
         if run.seeds == 0 {
@@ -131,13 +122,17 @@ impl Spec {
         }
         Ok(Checked {
             name: self.check_name()?,
-            experiment,
-            directions: self.target.directions,
+            setup: Setup {
+                experiment,
+                directions: self.target.directions,
+                engine: run.engine,
+                precision: run.precision,
+                limits: Limits {
+                    threads: run.threads,
+                    memory: bytes("run.memory_limit", &run.memory_limit)?,
+                },
+            },
             seeds: run.first_seed..last,
-            engine: run.engine,
-            precision: run.precision,
-            threads: run.threads,
-            memory_limit: bytes("run.memory_limit", &run.memory_limit)?,
             save_weights: run.save_weights,
         })
     }
@@ -337,6 +332,24 @@ impl Spec {
             ridge,
             intercept: self.readout.intercept,
         })
+    }
+
+    fn check_recording(&self) -> Result<Recording, SpecError> {
+        let recording = self.evaluation.record;
+        let (key, reason, remedy) = match recording {
+            Recording::Every(0) => (
+                "evaluation.record.every",
+                "every 0th step is no step",
+                "1 records every step, 10 every tenth",
+            ),
+            Recording::Log(0) => (
+                "evaluation.record.log",
+                "no step a decade is recorded",
+                "10 records ten steps of each decade",
+            ),
+            _ => return Ok(recording),
+        };
+        Err(SpecError::new(key, 0, reason, remedy))
     }
 
     fn check_test_samples(&self) -> Result<u64, SpecError> {

@@ -11,10 +11,12 @@ use serde::{Deserialize, Serialize};
 pub use check::{Checked, SpecError};
 
 use crate::batch::DirectionsLaw;
+use crate::experiment::{ReadoutBatch, ReadoutSchedule, Recording};
 use crate::metric::MetricGroup;
 use crate::network::{FirstLayer, Pairing, SecondLayer};
 use crate::readout::Intercept;
-use crate::run::{ReadoutBatch, ReadoutSchedule};
+use crate::real::Precision;
+use crate::setup::EngineChoice;
 use crate::train::{Geometry, LookaheadKind, Loss};
 
 /// An experiment file.
@@ -187,6 +189,8 @@ pub struct EvaluationSpec {
     pub test_samples: u64,
     /// The groups of metrics.
     pub metrics: Vec<MetricGroup>,
+    /// After which steps they are recorded, and readouts and test errors computed.
+    pub record: Recording,
 }
 
 impl Default for EvaluationSpec {
@@ -195,30 +199,9 @@ impl Default for EvaluationSpec {
         Self {
             test_samples: 100_000,
             metrics: vec![TestError, TrainError, Norm, WeightCosine, GradientCosine],
+            record: Recording::EveryStep,
         }
     }
-}
-
-/// Which engine runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum EngineChoice {
-    /// The cheaper one by the cost model.
-    Auto,
-    /// Explicit coordinates in R^d.
-    Direct,
-    /// The same law at a cost that does not depend on d.
-    InLaw,
-}
-
-/// Precision of the data path; sums over blocks, M and Q are always in f64.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Precision {
-    /// Single precision.
-    F32,
-    /// Double precision.
-    F64,
 }
 
 /// Seeds, engine and limits.

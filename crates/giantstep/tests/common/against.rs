@@ -50,7 +50,7 @@ pub fn agrees(name: &str, predicted: f64, measured: Mean, resolution: f64) {
 pub fn simulate(checked: &Checked, seeds: std::ops::Range<u64>) -> Vec<Run> {
     seeds
         .into_par_iter()
-        .map(|seed| in_law(&checked.experiment, seed))
+        .map(|seed| in_law(&checked.setup.experiment, seed))
         .collect()
 }
 
@@ -97,7 +97,7 @@ pub fn overlay_of(
     chosen: fn(&Prediction) -> bool,
 ) -> Vec<Prediction> {
     let checked = experiment(changes);
-    let predictions = predict(&checked.experiment);
+    let predictions = predict(&checked.setup.experiment);
     let measured = measured(&simulate(&checked, 0..seeds));
     for absent in &predictions.absent {
         println!("absent {absent:?}");

@@ -5,8 +5,9 @@ pub mod against;
 pub mod explicit;
 
 use giantstep::batch::{Direct, DirectionsLaw, Engine, InLaw};
+use giantstep::experiment::Experiment;
 use giantstep::metric::Metric;
-use giantstep::run::{Experiment, Outcome, Run, run};
+use giantstep::run::{Outcome, Run, run_on};
 use giantstep::spec::{Checked, Spec};
 use giantstep::watch::Watch;
 use rayon::prelude::*;
@@ -37,7 +38,7 @@ pub fn large(changes: Value) -> Experiment {
         "evaluation": {"test_samples": 10_007},
     });
     merge(&mut spec, changes);
-    experiment(spec).experiment
+    experiment(spec).setup.experiment
 }
 
 /// Puts the entries of `changes` over those of `into`, table by table.
@@ -54,7 +55,7 @@ pub fn merge(into: &mut Value, changes: Value) {
 
 /// One run without progress or interruption.
 pub fn run_quietly<E: Engine>(experiment: &Experiment, mut engine: E, seed: u64) -> Run {
-    let run = run(experiment, &mut engine, seed, Watch::default());
+    let run = run_on(experiment, &mut engine, seed, &Watch::default());
     assert_eq!(run.outcome, Outcome::Completed);
     run
 }

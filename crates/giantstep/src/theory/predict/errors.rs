@@ -2,11 +2,11 @@
 
 use super::prediction::{BOUNDED, Grounds, RANDOM, TRAINED};
 use super::{BOUNDED_WIDTH, PROPORTIONAL, SCARCE, Task};
+use crate::experiment::ReadoutBatch;
 use crate::labels::Removal;
-use crate::metric::{Metric, MetricGroup};
+use crate::metric::Metric;
 use crate::network::{Pairing, SecondLayer};
 use crate::readout::{Intercept, Ridge};
-use crate::run::ReadoutBatch;
 use crate::theory::bounded_width::Kernels;
 use crate::theory::one_step::LinkMoments;
 use crate::theory::recursion::{Effort, Step};
@@ -21,7 +21,7 @@ impl Task<'_> {
     pub(super) fn test_error(&mut self, step: u32, state: Option<&Step>) {
         let experiment = self.experiment;
         let protocol = &experiment.protocol;
-        if !experiment.schedule.wants(step, protocol.steps) || !self.asks(MetricGroup::TestError) {
+        if !experiment.fits_readout(step) {
             return;
         }
         let metric = [Metric::TestError];

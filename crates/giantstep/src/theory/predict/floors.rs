@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::Status;
 use crate::analysis::{AnalysisOptions, analyze};
+use crate::experiment::Experiment;
 use crate::labels::Removal;
-use crate::run::Experiment;
 use crate::theory::expectation::Shape;
 use crate::theory::recursion::Effort;
 use crate::train::BatchPlan;

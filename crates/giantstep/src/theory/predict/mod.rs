@@ -10,9 +10,9 @@ mod trajectory;
 pub use floors::{Floor, FloorKind, floors};
 pub use prediction::{Absent, Prediction, Predictions, Spread, Status};
 
+use crate::experiment::Experiment;
 use crate::labels::Removal;
 use crate::metric::{Metric, MetricGroup};
-use crate::run::Experiment;
 use crate::theory::one_step::{ActivationMoments, LinkMoments};
 use crate::theory::population::Population;
 use crate::theory::recursion::{Dynamics, Effort};
@@ -180,7 +180,7 @@ impl Task<'_> {
         value: f64,
         grounds: Grounds,
     ) -> Option<&mut Prediction> {
-        if !self.is_measured(metric) {
+        if !self.is_measured(metric) || !self.experiment.records(step) {
             return None;
         }
         if !value.is_finite() {

@@ -1,0 +1,159 @@
+//! What one run depends on besides its seed and its engine, checked.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::labels::{Removal, Target};
+use crate::metric::MetricGroup;
+use crate::network::NetworkLaw;
+use crate::readout::RidgeParams;
+use crate::train::{BatchPlan, Protocol};
+
+/// The batch on which a readout is fitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ReadoutBatch {
+    /// The batch of the last step (of the first step, for the initial network).
+    Same,
+    /// A fresh batch of the same size.
+    Fresh,
+}
+
+/// After which steps readouts are fitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ReadoutSchedule {
+    /// On the initial features (random features) and after every step.
+    EveryStep,
+    /// On the initial features and after the last step.
+    Ends,
+    /// After the last step only.
+    Last,
+    /// Never.
+    Never,
+}
+
+impl ReadoutSchedule {
+    /// Whether it wants one after `step` of `steps` steps.
+    pub fn wants(self, step: u32, steps: u32) -> bool {
+        match self {
+            ReadoutSchedule::EveryStep => true,
+            ReadoutSchedule::Ends => step == 0 || step == steps,
+            ReadoutSchedule::Last => step == steps,
+            ReadoutSchedule::Never => false,
+        }
+    }
+}
+
+/// After which steps anything is recorded: metrics, readouts, test errors. What is not recorded is not computed.
+///
+/// The initial network and the last step are recorded too, but for [`Recording::Last`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Recording {
+    /// After every step.
+    EveryStep,
+    /// After the last step only.
+    Last,
+    /// After every k-th step, k at least 1.
+    Every(u32),
+    /// After so many steps a decade, at least 1: `round(10^(j/k))` for j = 0, 1, ...
+    Log(u32),
+}
+
+impl Recording {
+    /// Whether it wants numbers after `step` of `steps` steps.
+    pub fn wants(self, step: u32, steps: u32) -> bool {
+        let ends = step == 0 || step == steps;
+        match self {
+            Recording::EveryStep => true,
+            Recording::Last => step == steps,
+            Recording::Every(k) => ends || step.is_multiple_of(k),
+            Recording::Log(k) => {
+                let position = f64::from(k) * f64::from(step).log10();
+                let near = |j: f64| 10f64.powf(j / f64::from(k)).round() == f64::from(step);
+                // Rounding moves a step by less than the spacing of positions, or every position between is rounded to it.
+                ends || near(position.floor()) || near(position.ceil())
+            }
+        }
+    }
+}
+
+/// Everything that a run depends on besides its seed and its engine.
+#[derive(Debug, Clone)]
+pub struct Experiment {
+    /// What is to be learnt.
+    pub target: Target,
+    /// The law of the network.
+    pub network: NetworkLaw,
+    /// How it is trained.
+    pub protocol: Protocol,
+    /// The ridge readout.
+    pub readout: RidgeParams,
+    /// Where readouts are fitted.
+    pub readout_batch: ReadoutBatch,
+    /// When readouts are fitted.
+    pub schedule: ReadoutSchedule,
+    /// The number of test samples.
+    pub test_samples: u64,
+    /// What is recorded.
+    pub metrics: Vec<MetricGroup>,
+    /// When it is recorded.
+    pub recording: Recording,
+}
+
+impl Experiment {
+    /// Whether anything is recorded after `step` steps.
+    pub fn records(&self, step: u32) -> bool {
+        self.recording.wants(step, self.protocol.steps)
+    }
+
+    /// Whether test errors are measured after `step` steps.
+    pub fn tests(&self, step: u32) -> bool {
+        self.metrics.contains(&MetricGroup::TestError) && self.records(step)
+    }
+
+    /// Whether a readout is fitted after `step` steps.
+    pub fn fits_readout(&self, step: u32) -> bool {
+        self.tests(step) && self.schedule.wants(step, self.protocol.steps)
+    }
+
+    /// Whether a training batch is asked for more than one gradient: an engine has to hold what it revealed of it.
+    pub fn touches_again(&self) -> bool {
+        let protocol = &self.protocol;
+        protocol.lookahead.is_some()
+            || !matches!(protocol.plan, BatchPlan::Fresh)
+            || protocol.removal == Removal::MeanAndLinear
+            || (self.readout_batch == ReadoutBatch::Same
+                && self.schedule != ReadoutSchedule::Never
+                && self.metrics.contains(&MetricGroup::TestError))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_run_gives_a_small_table() {
+        let steps = |recording: Recording, last: u32| -> Vec<u32> {
+            (0..=last)
+                .filter(|step| recording.wants(*step, last))
+                .collect()
+        };
+        assert_eq!(steps(Recording::EveryStep, 3), [0, 1, 2, 3]);
+        assert_eq!(steps(Recording::Last, 3), [3]);
+        assert_eq!(steps(Recording::Every(3), 10), [0, 3, 6, 9, 10]);
+        assert_eq!(steps(Recording::Log(1), 2000), [0, 1, 10, 100, 1000, 2000]);
+        // 10^(j/3): 1, 2.15, 4.64, 10, 21.5, 46.4, 100.
+        assert_eq!(steps(Recording::Log(3), 100), [0, 1, 2, 5, 10, 22, 46, 100]);
+        for k in [2, 5, 20, 100] {
+            let mut expected: Vec<u32> = (0..=5 * k)
+                .map(|j| 10f64.powf(f64::from(j) / f64::from(k)).round() as u32)
+                .collect();
+            expected.insert(0, 0);
+            expected.dedup();
+            assert_eq!(steps(Recording::Log(k), 100_000), expected, "{k} a decade");
+        }
+    }
+}
