@@ -1,6 +1,6 @@
 //! The conditional means of a link that is no polynomial, and with them its floors.
 
-use super::numeric::{Approximate, MOST_NESTED, Numeric, SAMPLES, at_point, combine};
+use super::numeric::{Approximate, MOST_NESTED, Numeric, SAMPLES, at_points, better};
 use super::quadrature::{Columns, Estimate, Integrand};
 use super::rules::exponents;
 use super::sampled;
@@ -8,7 +8,7 @@ use super::span::{dot, residual, singular_directions, squared_norm};
 use super::terms::{Block, Term, extend_basis, kinks, orthogonal};
 use crate::expr::Expr;
 
-impl Numeric {
+impl Numeric<'_> {
     /// `E[g_j^2]` for j = 0, ..., `order`, g_j the part of the link of degree j across the subspace, which has
     /// this orthonormal basis.
     ///
@@ -105,24 +105,38 @@ impl Numeric {
             out.fill(0.0);
             group.iter().for_each(|t| t.add(columns, out));
         };
-        if whole.len() > MOST_NESTED {
-            return sampled_energies(&function, &whole, along, self.r, order);
-        }
-        let integrand = Integrand::new(&function, &zeros, &whole, self.r);
-        let energies = integrand.energies_across(along, order);
-        let mean = integrand.coefficients(0);
-        let error = energies.error;
-        (
-            energies
-                .values
-                .iter()
-                .map(|&value| Approximate { value, error })
-                .collect(),
-            Approximate {
-                value: mean.values[0],
-                error: mean.error,
-            },
-        )
+        self.profile(&function, &zeros, &whole, along, order)
+    }
+
+    /// The energies across the first `along` directions of a frame, and the mean, of a function on it.
+    fn profile(
+        &self,
+        function: Columns<'_>,
+        zeros: &[Expr],
+        frame: &[Vec<f64>],
+        along: usize,
+        order: u32,
+    ) -> (Vec<Approximate>, Approximate) {
+        let sampled = || sampled_energies(function, frame, along, self.r, order);
+        let profile = if frame.len() > MOST_NESTED || self.clock.spent() {
+            sampled()
+        } else {
+            let clock = self.share(frame.len());
+            let integrand = Integrand::new(function, zeros, frame, self.r, clock);
+            let mut energies = integrand.energies_across(along, order);
+            let mean = integrand.coefficients(0);
+            energies.values.push(mean.values[0]);
+            energies.error = energies.error.max(mean.error);
+            better(energies, frame.len(), sampled)
+        };
+        let error = profile.error;
+        let mut profile: Vec<Approximate> = profile
+            .values
+            .iter()
+            .map(|&value| Approximate { value, error })
+            .collect();
+        let mean = profile.pop().unwrap_or_default();
+        (profile, mean)
     }
 
     /// The energies of a sum of functions of one direction each, `sum_a f_a(<v_a, z>)`, by Mehler's series:
@@ -212,6 +226,7 @@ impl Numeric {
         let mut product = vec![0.0; order + 1];
         product[0] = a.coefficient * b.coefficient;
         let (mut size, mut relative) = (product[0].abs(), 0.0);
+        let across = |v: &Vec<f64>| squared_norm(&residual(v, subspace)) > 0.5;
         let alone = b
             .blocks
             .iter()
@@ -223,7 +238,7 @@ impl Numeric {
         for (x, twin) in both.chain(alone.map(|y| (y, None))) {
             let mut degrees = vec![0.0; order + 1];
             let (scale, error) = match twin {
-                Some(y) if squared_norm(&residual(&x.frame[0], subspace)) > 0.5 => {
+                Some(y) if x.frame.first().is_some_and(across) => {
                     let (p, q) = (self.moments(x, order as u32), self.moments(y, order as u32));
                     let exponents = exponents(x.frame.len(), order as u32);
                     for ((e, p), q) in exponents.iter().zip(&p.values).zip(&q.values) {
@@ -282,14 +297,12 @@ impl Numeric {
             };
             let zeros: Vec<Expr> = block.factors.iter().flat_map(kinks).collect();
             let function = |columns: &[&[f64]], out: &mut [f64]| block.fill(columns, out);
-            let integrand = Integrand::new(&function, &zeros, &frame, self.r);
-            let estimate = integrand.energies_across(along.len(), order as u32);
-            let average = integrand.coefficients(0);
-            let scale = estimate.values.iter().fold(1e-300, |a: f64, b| a.max(*b));
-            relative += (estimate.error + average.error) / scale;
-            mean *= average.values[0];
+            let (own, average) = self.profile(&function, &zeros, &frame, along.len(), order as u32);
+            let scale = own.iter().fold(1e-300, |a: f64, b| a.max(b.value));
+            relative += (own[0].error + average.error) / scale;
+            mean *= average.value;
             energies = (0..=order)
-                .map(|j| (0..=j).map(|i| energies[i] * estimate.values[j - i]).sum())
+                .map(|j| (0..=j).map(|i| energies[i] * own[j - i].value).sum())
                 .collect();
         }
         let size: f64 = energies.iter().sum();
@@ -386,39 +399,48 @@ fn splits(frame: &[Vec<f64>], subspace: &[Vec<f64>]) -> bool {
     })
 }
 
-/// Energies across the first `along` directions of the frame, by pairs of points that agree along them, and
-/// the mean.
+/// Energies across the first `along` directions of the frame, by pairs of points that agree along them, and then
+/// the mean; those of an order above 3 are left at zero.
 fn sampled_energies(
     function: Columns<'_>,
     frame: &[Vec<f64>],
     along: usize,
     r: usize,
     order: u32,
-) -> (Vec<Approximate>, Approximate) {
+) -> Estimate {
     let m = frame.len();
     let across = m - along;
-    let (mut z, mut other) = (vec![0.0; r], vec![0.0; r]);
-    let outputs = order as usize + 2;
-    let mut means = sampled::means(m + across, 2 * SAMPLES, outputs, |t, out| {
-        combine(&t[..m], frame, &mut z);
-        let twin: Vec<f64> = t[..along].iter().chain(&t[m..]).copied().collect();
-        combine(&twin, frame, &mut other);
-        let (a, b) = (at_point(function, &z), at_point(function, &other));
-        let (x, y) = (&t[along..m], &t[m..]);
-        let (c, size) = (dot(x, y), squared_norm(x) + squared_norm(y));
-        let n = across as f64;
-        // <He_j(x), He_j(y)> / j!
-        let kernels = [
-            1.0,
-            c,
-            0.5 * (c * c - size + n),
-            (c * c * c - 3.0 * c * size + (3.0 * n + 6.0) * c) / 6.0,
-        ];
-        for (out, kernel) in out.iter_mut().zip(kernels).take(order as usize + 1) {
-            *out = a * b * kernel;
+    let (wanted, order) = (order as usize, order.min(3) as usize);
+    let means = sampled::means(m + across, 2 * SAMPLES, order + 2, |t, sums| {
+        let twin: Vec<Vec<f64>> = t[..along].iter().chain(&t[m..]).cloned().collect();
+        let first = at_points(function, &t[..m], frame, r);
+        let second = at_points(function, &twin, frame, r);
+        for (row, (a, b)) in first.into_iter().zip(second).enumerate() {
+            let (mut c, mut size) = (0.0, 0.0);
+            for (x, y) in t[along..m].iter().zip(&t[m..]) {
+                c += x[row] * y[row];
+                size += x[row] * x[row] + y[row] * y[row];
+            }
+            let n = across as f64;
+            // <He_j(x), He_j(y)> / j!
+            let kernels = [
+                1.0,
+                c,
+                0.5 * (c * c - size + n),
+                (c * c * c - 3.0 * c * size + (3.0 * n + 6.0) * c) / 6.0,
+            ];
+            for (sum, kernel) in sums.iter_mut().zip(&kernels[..=order]) {
+                *sum += a * b * kernel;
+            }
+            sums[order + 1] += 0.5 * (a + b);
         }
-        out[order as usize + 1] = 0.5 * (a + b);
     });
-    let mean = means.pop().unwrap_or_default();
-    (means, mean)
+    let mut values: Vec<f64> = means.iter().map(|m| m.value).collect();
+    let mean = values.pop().unwrap_or(0.0);
+    values.resize(wanted + 1, 0.0);
+    values.push(mean);
+    Estimate {
+        values,
+        error: means.iter().map(|m| m.error).fold(0.0, f64::max),
+    }
 }

@@ -157,7 +157,7 @@ pub struct Moments<'a> {
     /// `Var g`, where the transform is truncated.
     pub variance: Option<Approximate>,
     /// The integrals of a link that is no polynomial.
-    pub numeric: Option<&'a Numeric>,
+    pub numeric: Option<&'a Numeric<'a>>,
     /// The directions on which it depends, where the transform is too coarse to tell.
     pub effective: Option<Vec<Vec<f64>>>,
 }

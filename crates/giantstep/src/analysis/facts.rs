@@ -2,10 +2,12 @@
 
 use num_rational::BigRational;
 
+use super::budget::Clock;
 use super::core::{Core, FloatChain, Moments, core};
 use super::generative::{Generative, generative, powers};
 use super::heat::{energies, gradients, heat_transform};
 use super::labels::Labels;
+use super::levels::finite_values;
 use super::numeric::{self, Approximate, Numeric};
 use super::polynomial::{Monomial, Polynomial};
 use super::report::{Series, Status, Tensor};
@@ -14,7 +16,7 @@ use super::scalar::Scalar;
 use super::span::{Span, axes};
 use super::symmetry::{self, Symmetry};
 use super::tensors::tensors;
-use super::terms::{extend_basis, of_jumps};
+use super::terms::extend_basis;
 use super::{AnalysisError, AnalysisOptions, LARGEST_TENSOR, convert, direction_name};
 use crate::expr::Link;
 
@@ -56,28 +58,38 @@ pub struct Facts {
 ///
 /// # Errors
 /// [`AnalysisError::NotFinite`]
-pub fn facts(link: &Link, options: &AnalysisOptions) -> Result<Facts, AnalysisError> {
+pub fn facts(
+    link: &Link,
+    options: &AnalysisOptions,
+    clock: Clock<'_>,
+) -> Result<Facts, AnalysisError> {
     let facts = if let Some(exact) = convert::polynomial::<BigRational>(link.expr()) {
         polynomial_facts(link, &exact, options)
     } else if let Some(rounded) = convert::polynomial::<f64>(link.expr()) {
         rounded_facts(link, &rounded, options, Vec::new())
     } else {
-        numeric_facts(link, options)?
+        numeric_facts(link, options, clock)?
     };
     let finite = facts.core.variance.is_finite();
     finite.then_some(facts).ok_or(AnalysisError::NotFinite)
 }
 
-fn numeric_facts(link: &Link, options: &AnalysisOptions) -> Result<Facts, AnalysisError> {
+fn numeric_facts(
+    link: &Link,
+    options: &AnalysisOptions,
+    clock: Clock<'_>,
+) -> Result<Facts, AnalysisError> {
     let r = link.r();
-    let numeric = Numeric::new(link.expr(), r);
+    let numeric = Numeric::new(link.expr(), r, clock);
     let (second, size) = numeric.second_moment();
     let degree = numeric.known(numeric::degree(r));
     let (heat, error) = numeric.heat(degree);
     let mean = heat.coefficient(Monomial::ONE);
+    let coarse = error > 1e-6 * second.value.abs().sqrt();
+    let mean_error = if coarse { numeric.mean().error } else { error };
     let variance = Approximate {
         value: second.value - mean * mean,
-        error: second.error + 2.0 * mean.abs() * error,
+        error: second.error + 2.0 * mean.abs() * mean_error,
     };
     if !(variance.value + variance.error).is_finite() {
         return Err(AnalysisError::NotFinite);
@@ -122,7 +134,9 @@ fn numeric_facts(link: &Link, options: &AnalysisOptions) -> Result<Facts, Analys
             numeric::degree(r).min(8)
         });
         let energy: f64 = energies(&transform)[1..].iter().sum();
-        let tolerance = (SAFETY * error / energy.sqrt()).max(precision).max(1e-7);
+        // The link itself, to what is known of it; of its powers small signals are not believed.
+        let least = if exponent == 1 { precision } else { 1e-7 };
+        let tolerance = (SAFETY * error / energy.sqrt()).max(precision).max(least);
         // A power whose integrals are too coarse proves nothing: it is left out.
         let sharp = energy > 1e-12 && (exponent == 1 || tolerance <= POWER_TOLERANCE);
         Some(super::chain::Heat {
@@ -232,7 +246,7 @@ fn unseen(link: &Link, written: &[Vec<f64>], subspace: &[Vec<f64>], scale: f64) 
 
 /// The tensors of a link that is no polynomial, as far as they can be computed, and a note on the others.
 fn numeric_tensors(
-    numeric: &Numeric,
+    numeric: &Numeric<'_>,
     heat: &Polynomial<f64>,
     degree: u32,
     wanted: u32,
@@ -262,7 +276,7 @@ fn with_labels(
         r: link.r(),
         effective: &core.effective,
         symmetries: &symmetries,
-        of_jumps: of_jumps(link.expr()),
+        values: finite_values(link.expr()),
     });
     (generative, symmetries)
 }

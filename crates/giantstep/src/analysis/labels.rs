@@ -35,8 +35,8 @@ pub struct Labels<'a> {
     pub effective: &'a [Vec<f64>],
     /// Its symmetries.
     pub symmetries: &'a [Symmetry],
-    /// Whether it is made of signs and steps alone.
-    pub of_jumps: bool,
+    /// The values it can take, where they are finitely many; perhaps some more.
+    pub values: Option<Vec<f64>>,
 }
 
 impl Labels<'_> {
@@ -87,22 +87,8 @@ impl Labels<'_> {
 
     /// Whether the labels take so few values that these powers span all their transformations.
     pub fn spanned_by(&self, powers: usize) -> bool {
-        if !self.of_jumps {
-            return false;
-        }
-        let mut generator = SplitMix(5);
-        let mut seen: Vec<f64> = Vec::new();
-        for _ in 0..512 {
-            let z: Vec<f64> = (0..self.r).map(|_| generator.normal()).collect();
-            let y = (self.value)(&z);
-            if !seen.iter().any(|s| (s - y).abs() < 1e-9 * (1.0 + y.abs())) {
-                seen.push(y);
-            }
-            if seen.len() > powers + 1 {
-                return false;
-            }
-        }
-        true
+        let few = |values: &Vec<f64>| values.len() <= powers + 1;
+        self.values.as_ref().is_some_and(few)
     }
 
     /// The energy of `E[He(z_new) | y, P_U z]` up to an order over directions beyond those found, from samples in

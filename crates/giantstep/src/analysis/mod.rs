@@ -6,6 +6,8 @@
 //!
 //! The algebra rests on the heat transform `G(x) = E[g(x + z)]`; see [`Report`] for what comes out.
 
+mod adaptive;
+mod budget;
 mod chain;
 mod conditional;
 mod convert;
@@ -14,7 +16,10 @@ mod direction;
 mod facts;
 mod generative;
 mod heat;
+mod kinks;
 mod labels;
+mod levels;
+mod nested;
 mod numeric;
 mod polynomial;
 mod quadrature;
@@ -29,6 +34,7 @@ mod terms;
 mod threshold;
 mod verdict;
 
+pub use budget::Budget;
 pub use direction::direction_name;
 pub use report::{
     ActivationReport, Direction, Effective, Exponent, Floors, HardDirection, Leaps, Report, Series,
@@ -38,6 +44,9 @@ pub use report::{
 use self::core::LARGEST_EXPONENT;
 use self::facts::{Facts, facts};
 use self::polynomial::MOST_VARIABLES;
+use std::sync::atomic::AtomicBool;
+
+use self::budget::Clock;
 use crate::activation::Activation;
 use crate::expr::Link;
 
@@ -53,6 +62,8 @@ pub struct AnalysisOptions {
     pub sampled: bool,
     /// The largest order of the Hermite tensors listed, up to [`LARGEST_TENSOR`]; 0 for none.
     pub tensors: u32,
+    /// The time it may take: what is not known by then is unknown.
+    pub budget: Budget,
 }
 
 /// The largest order to which Hermite tensors are listed.
@@ -65,6 +76,7 @@ impl Default for AnalysisOptions {
             tolerance: 1e-5,
             sampled: true,
             tensors: 0,
+            budget: Budget::default(),
         }
     }
 }
@@ -81,7 +93,9 @@ pub enum AnalysisError {
         most: usize,
     },
     /// An integral of the link is not finite, or its tail too heavy to be told from one that is not.
-    #[error("an integral of the link against the Gaussian is not finite, or its tail out of reach")]
+    #[error(
+        "the variance of the link under the Gaussian is infinite, or its tail out of reach: bound what grows"
+    )]
     NotFinite,
 }
 
@@ -111,6 +125,21 @@ pub fn analyze(
     activation: &Activation,
     options: AnalysisOptions,
 ) -> Result<Report, AnalysisError> {
+    analyze_until(link, activation, options, &AtomicBool::new(false))
+}
+
+/// As [`analyze`], until its budget is spent or `stop` is set: what is not known by then is unknown.
+///
+/// # Errors
+/// As [`analyze`].
+pub fn analyze_until(
+    link: &Link,
+    activation: &Activation,
+    options: AnalysisOptions,
+    stop: &AtomicBool,
+) -> Result<Report, AnalysisError> {
+    let clock = Clock::start(&options.budget, stop);
+    let link = &link.simplified();
     let r = link.r();
     if r > MOST_VARIABLES {
         return Err(AnalysisError::TooManyDirections {
@@ -118,6 +147,11 @@ pub fn analyze(
             most: MOST_VARIABLES,
         });
     }
-    let facts = facts(link, &options)?;
-    Ok(verdict::report(link, activation, &options, facts))
+    let mut facts = facts(link, &options, clock)?;
+    if facts.core.energies.first().is_some_and(|e| e.is_infinite()) {
+        facts.core.energies[0] = f64::MAX;
+        let note = "the square of the mean is beyond the largest number, which stands for the energy of degree 0";
+        facts.notes.push(note.to_owned());
+    }
+    Ok(verdict::report(link, activation, &options, facts, clock))
 }

@@ -1,5 +1,6 @@
 //! Hermite coefficients and variance of a link that is no polynomial.
 
+use super::budget::Clock;
 use super::polynomial::{Monomial, Polynomial};
 use super::quadrature::{Columns, Estimate, Integrand};
 use super::rules::exponents;
@@ -15,10 +16,10 @@ pub const MOST_NESTED: usize = 4;
 pub const MOST_SMOOTH: usize = 5;
 
 /// The largest degree of coefficients by quasi-Monte-Carlo: those beyond would be noise.
-const SAMPLED_DEGREE: u32 = 4;
+const SAMPLED_DEGREE: u32 = 3;
 
 /// Points of a quasi-Monte-Carlo replicate.
-pub const SAMPLES: usize = 1 << 13;
+pub const SAMPLES: usize = 1 << 15;
 
 /// The degree to which Hermite coefficients in r variables are computed: less for more variables.
 pub fn degree(r: usize) -> u32 {
@@ -35,22 +36,23 @@ pub struct Approximate {
 }
 
 /// A link less its constant terms, as a sum of products of blocks, with the integrals over blocks remembered.
-pub struct Numeric {
+pub struct Numeric<'a> {
     /// What the constant terms of the link add up to.
     pub constant: f64,
     pub(super) terms: Vec<Term>,
     products: Vec<Product>,
     pub(super) r: usize,
+    pub(super) clock: Clock<'a>,
     moments: std::cell::RefCell<Vec<(Vec<Expr>, u32, Estimate)>>,
 }
 
-impl Numeric {
+impl<'a> Numeric<'a> {
     /// The link of this expression in r variables.
-    pub fn new(expr: &Expr, r: usize) -> Self {
-        Self::of_products(products(expr), r)
+    pub fn new(expr: &Expr, r: usize, clock: Clock<'a>) -> Self {
+        Self::of_products(products(expr), r, clock)
     }
 
-    fn of_products(products: Vec<Product>, r: usize) -> Self {
+    fn of_products(products: Vec<Product>, r: usize, clock: Clock<'a>) -> Self {
         let (constants, products): (Vec<_>, Vec<_>) =
             products.into_iter().partition(|p| p.factors.is_empty());
         Self {
@@ -58,6 +60,7 @@ impl Numeric {
             terms: products.iter().map(|p| Term::new(p, r)).collect(),
             products,
             r,
+            clock,
             moments: std::cell::RefCell::default(),
         }
     }
@@ -72,15 +75,18 @@ impl Numeric {
     }
 
     /// The power `((g - centre) / scale)^exponent`, unless it has too many terms. The centre is zero where the
-    /// link has no constant terms, which makes for fewer.
+    /// link has no constant terms, which makes for fewer. None when time is up, too.
     pub fn power(&self, exponent: u32, centre: f64, scale: f64) -> Option<Self> {
+        if self.clock.spent() {
+            return None;
+        }
         let mut base = self.products.clone();
         if self.constant != 0.0 {
             base.push(Product::constant(self.constant - centre));
         }
         base.iter_mut().for_each(|p| p.coefficient /= scale);
         let power = (1..exponent).try_fold(base.clone(), |p, _| multiply(&p, &base))?;
-        Some(Self::of_products(power, self.r))
+        Some(Self::of_products(power, self.r, self.clock))
     }
 
     /// The largest degree up to `degree` to which the expansion of this link can be computed.
@@ -131,6 +137,9 @@ impl Numeric {
         let mut sum = Approximate::default();
         let mut sizes = 0.0;
         for (i, a) in self.products.iter().enumerate() {
+            if self.clock.spent() {
+                return self.sampled_second_moment();
+            }
             for (j, b) in self.products[..=i].iter().enumerate() {
                 let term = Term::new(&a.times(b), self.r);
                 let weight = if i == j { 1.0 } else { 2.0 } * term.coefficient;
@@ -150,6 +159,39 @@ impl Numeric {
         (sum, sizes)
     }
 
+    /// The mean less the constant terms: where the coefficients of higher degree are coarse, more precise than that of
+    /// the heat transform.
+    pub fn mean(&self) -> Approximate {
+        let mut sum = Approximate::default();
+        for term in &self.terms {
+            let (mut value, mut size, mut relative) =
+                (term.coefficient, term.coefficient.abs(), 0.0);
+            for block in &term.blocks {
+                let estimate = self.moments(block, 0);
+                let scale = estimate.values[0].abs() + estimate.error;
+                value *= estimate.values[0];
+                size *= scale;
+                relative += estimate.error / scale.max(1e-300);
+            }
+            sum.value += value;
+            sum.error += size * relative;
+        }
+        sum
+    }
+
+    /// As [`Numeric::second_moment`], of the whole at once, when time is up.
+    fn sampled_second_moment(&self) -> (Approximate, f64) {
+        let frame = self.written();
+        let function = |columns: &[&[f64]], out: &mut [f64]| {
+            out.fill(0.0);
+            self.terms.iter().for_each(|t| t.add(columns, out));
+            out.iter_mut().for_each(|x| *x *= *x);
+        };
+        let square = sampled_coefficients(&function, &frame, self.r, 0);
+        let (value, error) = (square.values[0], square.error);
+        (Approximate { value, error }, value)
+    }
+
     /// The normalised Hermite coefficients of a block.
     pub fn moments(&self, block: &Block, degree: u32) -> Estimate {
         let known = self
@@ -163,15 +205,51 @@ impl Numeric {
         }
         let zeros: Vec<Expr> = block.factors.iter().flat_map(kinks).collect();
         let function = |columns: &[&[f64]], out: &mut [f64]| block.fill(columns, out);
-        let estimate = if block.is_sampled() {
-            sampled_coefficients(&function, &block.frame, self.r, degree)
+        let sampled = || sampled_coefficients(&function, &block.frame, self.r, degree);
+        let estimate = if block.is_sampled() || self.clock.spent() {
+            sampled()
         } else {
-            Integrand::new(&function, &zeros, &block.frame, self.r).coefficients(degree)
+            let clock = self.share(block.frame.len());
+            let nested = Integrand::new(&function, &zeros, &block.frame, self.r, clock);
+            let nested = nested.coefficients(degree);
+            better(nested, block.frame.len(), sampled)
         };
         self.moments
             .borrow_mut()
             .push((block.factors.clone(), degree, estimate.clone()));
         estimate
+    }
+}
+
+impl<'a> Numeric<'a> {
+    /// The time for one integral over this many directions.
+    pub(super) fn share(&self, directions: usize) -> Clock<'a> {
+        const SHARE: f64 = 0.35;
+        if directions < 3 {
+            self.clock
+        } else {
+            self.clock.part(SHARE)
+        }
+    }
+}
+
+/// The better of an estimate by nested rules over three and more directions and one from samples, where the first is
+/// coarse.
+pub(super) fn better(
+    nested: Estimate,
+    directions: usize,
+    sampled: impl FnOnce() -> Estimate,
+) -> Estimate {
+    const COARSE: f64 = 1e-4;
+    let largest = nested.values.iter().fold(0.0f64, |a, v| a.max(v.abs()));
+    if directions < 3 || nested.error <= COARSE * largest {
+        return nested;
+    }
+    let sampled = sampled();
+    if sampled.error < nested.error {
+        sampled
+    } else {
+        nested
     }
 }
 
@@ -205,22 +283,23 @@ fn sampled_coefficients(
     r: usize,
     degree: u32,
 ) -> Estimate {
-    let wanted = exponents(frame.len(), degree.min(SAMPLED_DEGREE));
-    let mut z = vec![0.0; r];
-    let mut hermite = vec![vec![0.0; degree as usize + 1]; frame.len()];
-    let means = sampled::means(frame.len(), SAMPLES, wanted.len(), |t, out| {
-        combine(t, frame, &mut z);
-        let value = at_point(function, &z);
-        for (x, h) in t.iter().zip(&mut hermite) {
-            crate::gauss::normalised_hermite(*x, h);
-        }
-        for (out, e) in out.iter_mut().zip(&wanted) {
-            let product: f64 = e
-                .iter()
-                .zip(&hermite)
-                .map(|(&k, h)| h[k as usize])
-                .product();
-            *out = value * product;
+    let low = degree.min(SAMPLED_DEGREE);
+    let wanted = exponents(frame.len(), low);
+    let mut hermite = vec![vec![0.0; low as usize + 1]; frame.len()];
+    let means = sampled::means(frame.len(), SAMPLES, wanted.len(), |t, sums| {
+        let values = at_points(function, t, frame, r);
+        for (row, value) in values.into_iter().enumerate() {
+            for (t, h) in t.iter().zip(&mut hermite) {
+                crate::gauss::normalised_hermite(t[row], h);
+            }
+            for (sum, e) in sums.iter_mut().zip(&wanted) {
+                let product: f64 = e
+                    .iter()
+                    .zip(&hermite)
+                    .map(|(&k, h)| h[k as usize])
+                    .product();
+                *sum += value * product;
+            }
         }
     });
     let mut values: Vec<f64> = means.iter().map(|m| m.value).collect();
@@ -231,17 +310,17 @@ fn sampled_coefficients(
     }
 }
 
-/// The value at one point.
-pub fn at_point(function: Columns<'_>, z: &[f64]) -> f64 {
-    let columns: Vec<&[f64]> = z.iter().map(std::slice::from_ref).collect();
-    let mut out = [0.0];
-    function(&columns, &mut out);
-    out[0]
-}
-
-pub fn combine(t: &[f64], frame: &[Vec<f64>], z: &mut [f64]) {
-    z.fill(0.0);
+/// The values at the points whose coordinates in a frame stand in these columns.
+pub fn at_points(function: Columns<'_>, t: &[Vec<f64>], frame: &[Vec<f64>], r: usize) -> Vec<f64> {
+    let rows = t.first().map_or(1, Vec::len);
+    let mut z = vec![vec![0.0; rows]; r];
     for (t, f) in t.iter().zip(frame) {
-        z.iter_mut().zip(f).for_each(|(z, f)| *z += t * f);
+        for (z, f) in z.iter_mut().zip(f).filter(|(_, f)| **f != 0.0) {
+            z.iter_mut().zip(t).for_each(|(z, t)| *z += f * t);
+        }
     }
+    let columns: Vec<&[f64]> = z.iter().map(Vec::as_slice).collect();
+    let mut values = vec![0.0; rows];
+    function(&columns, &mut values);
+    values
 }

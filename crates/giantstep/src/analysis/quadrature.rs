@@ -1,10 +1,18 @@
 //! Gaussian integrals over a few directions, split at kinks, each with an error estimate.
+//!
+//! Over one and two directions the panels are split until their halves agree ([`super::adaptive`]), between all
+//! zeros of the kinks; over more, rules of growing order are compared ([`super::nested`]).
 
+use std::cell::Cell;
+use std::num::NonZeroUsize;
+
+use super::adaptive::{AGREED, ORDER, Rules, adaptive};
+use super::budget::Clock;
+use super::kinks::{Kinks, turning_points};
 use super::rules::{Rule, Tables};
 use super::span::dot;
-use super::terms::affine;
-use crate::expr::{Expr, Program};
-use crate::gauss::{density, normalised_hermite, roots};
+use crate::expr::Expr;
+use crate::gauss::{density, legendre, normalised_hermite, zeros_on_line};
 
 /// Half the width of the line that is integrated over in one, two, three, four or more dimensions.
 const EDGES: [f64; 5] = [24.0, 24.0, 12.0, 8.7, 8.0];
@@ -12,36 +20,27 @@ const EDGES: [f64; 5] = [24.0, 24.0, 12.0, 8.7, 8.0];
 /// The steps of the lattices on which the tail beyond is estimated, in up to five dimensions.
 const COARSE: [f64; 6] = [0.5, 0.5, 0.5, 0.8, 1.0, 1.2];
 
-/// The most evaluations of the integrand at one resolution, in one and in two dimensions.
-const MOST_EVALUATIONS: [f64; 2] = [1e5, 3e6];
+/// The widest panels in one dimension, and along the first and the second axis of two.
+const WIDTHS: [f64; 3] = [0.25, 2.0, 2.0];
 
-/// Orders of Gauss-Legendre rules on panels of this width, in three and in four dimensions: between kinks the
-/// integrand is analytic, and the error falls faster with the order than with the width.
-const ORDERS: [(f64, &[usize]); 2] = [(4.35, &[7, 9, 11, 13, 15, 18]), (8.0, &[9, 11, 13, 15, 17])];
+/// The most panels in one dimension, and along the first and the second axis of two.
+const PANELS: [usize; 3] = [20_000, 1_500, 3_000];
 
-/// The same where kinks are no planes: to find them on every line is most of the cost, and rules that hardly
-/// converge are given up.
-const ORDERS_CURVED: [(f64, &[usize]); 2] = [(4.35, &[7, 9, 11, 13]), (8.0, &[9, 11, 13, 15, 17])];
-
-/// The differences, relative, at which two estimates in up to two and in more directions agree well enough.
-const AGREED: [f64; 2] = [1e-12, 1e-9];
+/// The most cells that are looked at for the zeros of a kink on one line.
+const MOST_CELLS: usize = 4_000;
 
 /// A function of z, evaluated on columns.
 pub type Columns<'a> = &'a dyn Fn(&[&[f64]], &mut [f64]);
 
 /// A function `f(z)` on a subspace, in the coordinates of an orthonormal frame, with its kinks.
 pub struct Integrand<'a> {
-    function: Columns<'a>,
-    frame: &'a [Vec<f64>],
-    kinks: Vec<Kink>,
-    r: usize,
-}
-
-enum Kink {
-    /// Zero of `constant + <gradient, t>`.
-    Plane { constant: f64, gradient: Vec<f64> },
-    /// Zero of an expression of z.
-    Curved(Program),
+    pub(super) function: Columns<'a>,
+    pub(super) frame: &'a [Vec<f64>],
+    pub(super) kinks: Kinks,
+    pub(super) r: usize,
+    pub(super) clock: Clock<'a>,
+    /// The largest part of a line on which kinks could not be told from none, weighted by the density.
+    blurred: Cell<f64>,
 }
 
 /// Hermite coefficients, or energies, with the error of the largest.
@@ -55,35 +54,33 @@ pub struct Estimate {
 
 impl<'a> Integrand<'a> {
     /// The function on the span of `frame`, smooth except at the zeros of `kinks`.
-    pub fn new(function: Columns<'a>, kinks: &[Expr], frame: &'a [Vec<f64>], r: usize) -> Self {
-        let mut planes: Vec<Kink> = Vec::new();
-        for kink in kinks {
-            planes.push(match affine(kink, r) {
-                Some((constant, gradient)) => Kink::Plane {
-                    constant,
-                    gradient: frame.iter().map(|f| dot(f, &gradient)).collect(),
-                },
-                None => Kink::Curved(Program::new(kink)),
-            });
-        }
+    pub fn new(
+        function: Columns<'a>,
+        kinks: &[Expr],
+        frame: &'a [Vec<f64>],
+        r: usize,
+        clock: Clock<'a>,
+    ) -> Self {
         Self {
             function,
             frame,
-            kinks: planes,
+            kinks: Kinks::new(kinks, frame, r),
             r,
+            clock,
+            blurred: Cell::new(0.0),
         }
     }
 
     /// The number of directions.
-    fn dimensions(&self) -> usize {
+    pub(super) fn dimensions(&self) -> usize {
         self.frame.len()
     }
 
-    fn edge(&self) -> f64 {
+    pub(super) fn edge(&self) -> f64 {
         EDGES[self.dimensions().min(4)]
     }
 
-    fn point(&self, t: &[f64], z: &mut [f64]) {
+    pub(super) fn point(&self, t: &[f64], z: &mut [f64]) {
         z.fill(0.0);
         for (value, direction) in t.iter().zip(self.frame) {
             for (z, d) in z.iter_mut().zip(direction) {
@@ -93,131 +90,38 @@ impl<'a> Integrand<'a> {
     }
 
     /// Where panels along one axis must end, given the coordinates before it and zeros after it.
-    fn edges(&self, t: &mut [f64], axis: usize, width: f64) -> Vec<f64> {
+    pub(super) fn edges(&self, t: &[f64], axis: usize, width: f64, also: &[f64]) -> Vec<f64> {
         let edge = self.edge();
-        let count = (2.0 * edge / width).ceil();
-        let mut edges: Vec<f64> = (0..=count as usize)
-            .map(|i| edge * (2.0 * i as f64 / count - 1.0))
-            .collect();
-        for kink in &self.kinks {
-            match kink {
-                Kink::Plane { constant, gradient } => {
-                    if gradient[axis].abs() > 1e-12 {
-                        let before = dot(&gradient[..axis], &t[..axis]);
-                        edges.push(-(constant + before) / gradient[axis]);
-                    }
-                }
-                Kink::Curved(program) => {
-                    let mut z = vec![0.0; self.r];
-                    self.point(&t[..axis], &mut z);
-                    roots(program, &z, &self.frame[axis], &mut edges);
+        let mut edges = grid(edge, width);
+        edges.extend(also);
+        for plane in &self.kinks.planes {
+            if plane.gradient[axis].abs() > 1e-12 {
+                let before = dot(&plane.gradient[..axis], &t[..axis]);
+                edges.push(-(plane.constant + before) / plane.gradient[axis]);
+            }
+        }
+        if !self.kinks.curved.is_empty() {
+            let mut z = vec![0.0; self.r];
+            self.point(&t[..axis], &mut z);
+            for kink in &self.kinks.curved {
+                let zeros = zeros_on_line(kink, &z, &self.frame[axis], edge, MOST_CELLS);
+                edges.extend(zeros.places);
+                for (low, high) in zeros.blurred {
+                    edges.extend([low, high]);
+                    let here: f64 = t[..axis].iter().map(|x| density(*x)).product();
+                    let mass = here * (high - low) * density(0.0f64.clamp(low, high));
+                    self.blurred.set(self.blurred.get().max(mass));
                 }
             }
         }
         edges.retain(|x| x.abs() <= edge);
         edges.sort_by(f64::total_cmp);
-        edges.dedup_by(|a, b| (*a - *b).abs() < 1e-12);
+        edges.dedup_by(|a, b| (*a - *b).abs() < 1e-14 * (1.0 + b.abs()));
         edges
     }
 
-    /// `E[f prod_i he_{k_i}(t_i)]`, `he_k = He_k / sqrt(k!)`, for the exponents of [`exponents`].
-    pub fn coefficients(&self, degree: u32) -> Estimate {
-        let (size, tail) = self.magnitude(degree);
-        self.refined(size, tail, |rule| {
-            let tables = Tables::new(self.dimensions(), degree);
-            let mut t = vec![0.0; self.dimensions()];
-            let mut z = vec![0.0; self.r];
-            self.inner(0, &mut t, &mut z, &tables, rule)
-        })
-    }
-
-    /// `E|T_j(f_{U,x})|^2 / j!` for j = 0, ..., `order`, where U is spanned by the first `along` vectors of the
-    /// frame and T_j is the conditional Hermite tensor across it.
-    pub fn energies_across(&self, along: usize, order: u32) -> Estimate {
-        let (size, tail) = self.magnitude(order);
-        self.refined(size * size, 2.0 * size * tail, |rule| {
-            let tables = Tables::new(self.dimensions() - along, order);
-            let mut t = vec![0.0; self.dimensions()];
-            let mut z = vec![0.0; self.r];
-            let mut energies = vec![0.0; order as usize + 1];
-            self.outer(0, along, 1.0, &mut t, &mut z, &tables, rule, &mut energies);
-            energies
-        })
-    }
-
-    #[allow(clippy::too_many_arguments)]
-    fn outer(
-        &self,
-        axis: usize,
-        along: usize,
-        weight: f64,
-        t: &mut [f64],
-        z: &mut [f64],
-        tables: &Tables,
-        rule: &Rule,
-        energies: &mut [f64],
-    ) {
-        if axis == along {
-            let coefficients = self.inner(axis, t, z, tables, rule);
-            for (value, exponents) in coefficients.iter().zip(&tables.exponents[tables.axes()]) {
-                let degree: u32 = exponents.iter().sum();
-                energies[degree as usize] += weight * value * value;
-            }
-            return;
-        }
-        for (x, w) in self.nodes(t, axis, rule) {
-            t[axis] = x;
-            self.outer(axis + 1, along, weight * w, t, z, tables, rule, energies);
-        }
-        t[axis] = 0.0;
-    }
-
-    /// The coefficients in the axes from `axis` on, at fixed earlier coordinates.
-    fn inner(
-        &self,
-        axis: usize,
-        t: &mut [f64],
-        z: &mut [f64],
-        tables: &Tables,
-        rule: &Rule,
-    ) -> Vec<f64> {
-        if axis == t.len() {
-            self.point(t, z);
-            return self.column(z, None, &[(0.0, 1.0)]);
-        }
-        let left = t.len() - axis;
-        let places = &tables.places[left];
-        let mut sums = vec![0.0; tables.exponents[left].len()];
-        let mut hermite = vec![0.0; tables.degree as usize + 1];
-        let nodes = self.nodes(t, axis, rule);
-        if left == 1 {
-            self.point(t, z);
-            let values = self.column(z, Some(axis), &nodes);
-            for ((x, weight), value) in nodes.iter().zip(values) {
-                normalised_hermite(*x, &mut hermite);
-                for (sum, h) in sums.iter_mut().zip(&hermite) {
-                    *sum += weight * value * h;
-                }
-            }
-            return sums;
-        }
-        for (x, weight) in nodes {
-            t[axis] = x;
-            let rest = self.inner(axis + 1, t, z, tables, rule);
-            normalised_hermite(x, &mut hermite);
-            for (h, places) in hermite.iter().zip(places) {
-                let factor = weight * h;
-                for (value, &place) in rest.iter().zip(places) {
-                    sums[place] += factor * value;
-                }
-            }
-        }
-        t[axis] = 0.0;
-        sums
-    }
-
     /// The values at `z + x frame[axis]` for the nodes x.
-    fn column(&self, z: &[f64], axis: Option<usize>, nodes: &[(f64, f64)]) -> Vec<f64> {
+    pub(super) fn column(&self, z: &[f64], axis: Option<usize>, nodes: &[(f64, f64)]) -> Vec<f64> {
         let columns: Vec<Vec<f64>> = z
             .iter()
             .enumerate()
@@ -232,21 +136,221 @@ impl<'a> Integrand<'a> {
         values
     }
 
-    fn nodes(&self, t: &mut [f64], axis: usize, rule: &Rule) -> Vec<(f64, f64)> {
-        let (width, panel) = match rule {
-            Rule::Panels { width, panel } => (*width, panel),
-            Rule::Lattice(nodes) => return nodes.clone(),
+    /// `E[f prod_i he_{k_i}(t_i)]`, `he_k = He_k / sqrt(k!)`, for the exponents of [`super::rules::exponents`].
+    pub fn coefficients(&self, degree: u32) -> Estimate {
+        let (size, tail) = self.magnitude(degree);
+        let mut estimate = match self.dimensions() {
+            0 => self.at_origin(),
+            1 => self.on_line(&[], size, degree, false),
+            2 => self.on_plane(
+                size,
+                |x, line, tables, sums| {
+                    let mut hermite = vec![0.0; degree as usize + 1];
+                    normalised_hermite(x, &mut hermite);
+                    for (h, places) in hermite.iter().zip(&tables.places[2]) {
+                        for (value, &place) in line.values.iter().zip(places) {
+                            sums[place] += h * value;
+                        }
+                    }
+                    hermite.iter().fold(1.0f64, |a, h| a.max(h.abs())) * line.error
+                },
+                degree,
+                false,
+            ),
+            _ => self.nested_coefficients(size, degree),
         };
-        let edges = self.edges(t, axis, width);
-        let mut nodes = Vec::with_capacity(edges.len() * panel.len());
-        for pair in edges.windows(2) {
-            let (centre, half) = (0.5 * (pair[0] + pair[1]), 0.5 * (pair[1] - pair[0]));
-            for (x, w) in panel {
-                let x = centre + half * x;
-                nodes.push((x, half * w * density(x)));
+        estimate.error += tail + self.untold(size, &estimate);
+        estimate
+    }
+
+    /// `E|T_j(f_{U,x})|^2 / j!` for j = 0, ..., `order`, where U is spanned by the first `along` vectors of the
+    /// frame and T_j is the conditional Hermite tensor across it.
+    pub fn energies_across(&self, along: usize, order: u32) -> Estimate {
+        let m = self.dimensions();
+        let (size, tail) = self.magnitude(order);
+        let square = size * size;
+        let mut estimate = match (m, along) {
+            (0, _) => {
+                let mut estimate = self.at_origin();
+                estimate.values[0] *= estimate.values[0];
+                estimate.values.resize(order as usize + 1, 0.0);
+                return estimate;
             }
+            (1 | 2, 0) => {
+                let estimate = self.coefficients(order);
+                let mut energies = vec![0.0; order as usize + 1];
+                let all = super::rules::exponents(m, order);
+                for (value, exponents) in estimate.values.iter().zip(all) {
+                    energies[exponents.iter().sum::<u32>() as usize] += value * value;
+                }
+                let largest = energies.iter().sum::<f64>().sqrt();
+                return Estimate {
+                    values: energies,
+                    error: 2.0 * largest * estimate.error * (m as f64 * f64::from(order)).max(1.0),
+                };
+            }
+            (1, _) => self.on_line(&[], square, 0, true),
+            (2, 1) => self.on_plane(
+                square,
+                |_, line, _, sums| {
+                    let mut error: f64 = 0.0;
+                    for (sum, value) in sums.iter_mut().zip(&line.values) {
+                        *sum += value * value;
+                        error = error.max(2.0 * value.abs() * line.error);
+                    }
+                    error
+                },
+                order,
+                false,
+            ),
+            (2, _) => self.on_plane(
+                square,
+                |_, line, _, sums| {
+                    sums[0] += line.values[0];
+                    line.error
+                },
+                0,
+                true,
+            ),
+            _ => self.nested_energies(square, along, order),
+        };
+        estimate.values.resize(order as usize + 1, 0.0);
+        estimate.error += 2.0 * size * tail + self.untold(square, &estimate);
+        estimate
+    }
+
+    fn at_origin(&self) -> Estimate {
+        Estimate {
+            values: self.column(&vec![0.0; self.r], None, &[(0.0, 1.0)]),
+            error: 0.0,
         }
-        nodes
+    }
+
+    /// What kinks that could not be told may have cost: the mass of the places where they may be, twice the values.
+    fn untold(&self, size: f64, estimate: &Estimate) -> f64 {
+        let bands = self.kinks.bands.iter();
+        let mass: f64 = bands
+            .map(|b| (b.high - b.low) * density(0.0f64.clamp(b.low, b.high)))
+            .sum();
+        let largest = estimate.values.iter().fold(size, |a, v| a.max(v.abs()));
+        4.0 * largest * (mass + self.blurred.get())
+    }
+
+    /// The coefficients along the last axis, of the function or of its square, at these coordinates before it.
+    fn on_line(&self, before: &[f64], size: f64, degree: u32, squared: bool) -> Estimate {
+        self.on_line_with(before, size, degree, squared, &[])
+    }
+
+    fn on_line_with(
+        &self,
+        before: &[f64],
+        size: f64,
+        degree: u32,
+        squared: bool,
+        also: &[f64],
+    ) -> Estimate {
+        let axis = before.len();
+        let mut t = before.to_vec();
+        t.push(0.0);
+        let mut z = vec![0.0; self.r];
+        self.point(before, &mut z);
+        let width = WIDTHS[if axis == 0 { 0 } else { 2 }];
+        let edges = self.edges(&t, axis, width, also);
+        let panel = panel();
+        let mut hermite = vec![0.0; degree as usize + 1];
+        let rules = Rules {
+            size,
+            panels: PANELS[if axis == 0 { 0 } else { 2 }],
+            carried: 0,
+            agreed: AGREED,
+        };
+        adaptive(&edges, &rules, &mut |panels| {
+            let mut nodes = Vec::with_capacity(panels.len() * ORDER);
+            for (a, b) in panels {
+                let half = 0.5 * (b - a);
+                nodes.extend(panel.iter().map(|(x, w)| {
+                    let x = a + half * (1.0 + x);
+                    (x, half * w * density(x))
+                }));
+            }
+            let values = self.column(&z, Some(axis), &nodes);
+            nodes
+                .chunks(ORDER)
+                .zip(values.chunks(ORDER))
+                .map(|(nodes, values)| {
+                    let mut sums = vec![0.0; hermite.len()];
+                    for ((x, weight), value) in nodes.iter().zip(values) {
+                        let value = weight * if squared { value * value } else { *value };
+                        normalised_hermite(*x, &mut hermite);
+                        for (sum, h) in sums.iter_mut().zip(&hermite) {
+                            *sum += value * h;
+                        }
+                    }
+                    sums
+                })
+                .collect()
+        })
+    }
+
+    /// The integral along the first of two axes of what `gather` makes of the coefficients along the second.
+    fn on_plane(
+        &self,
+        size: f64,
+        gather: impl Fn(f64, &Estimate, &Tables, &mut [f64]) -> f64,
+        degree: u32,
+        squared: bool,
+    ) -> Estimate {
+        let tables = Tables::new(2, degree);
+        let points = turning_points(&self.kinks, self.frame, self.edge(), self.r);
+        let told = points.is_some();
+        let points = points.unwrap_or_default();
+        let [first, second]: [Vec<f64>; 2] = [0, 1].map(|k| points.iter().map(|p| p[k]).collect());
+        // On lines through a point where kinks meet, its place; elsewhere it does no harm.
+        let second = if second.len() > 64 {
+            Vec::new()
+        } else {
+            second
+        };
+        let edges = self.edges(&[0.0, 0.0], 0, WIDTHS[1], &first);
+        let panel = panel();
+        let rules = Rules {
+            size,
+            panels: PANELS[1],
+            carried: 1,
+            agreed: AGREED,
+        };
+        let outputs = tables.exponents[2].len();
+        let mut estimate = adaptive(&edges, &rules, &mut |panels| {
+            panels
+                .iter()
+                .map(|(a, b)| {
+                    let half = 0.5 * (b - a);
+                    let mut sums = vec![0.0; outputs + 1];
+                    for (x, w) in &panel {
+                        let x = a + half * (1.0 + x);
+                        let weight = half * w * density(x);
+                        let mut here = vec![0.0; outputs];
+                        if self.clock.spent() {
+                            sums[outputs] = f64::INFINITY;
+                            break;
+                        }
+                        // Far out a line counts for less.
+                        let scale = size / (density(x) / density(0.0)).max(1e-12);
+                        let line = self.on_line_with(&[x], scale, degree, squared, &second);
+                        let error = gather(x, &line, &tables, &mut here);
+                        for (sum, value) in sums.iter_mut().zip(here.iter().chain([&error])) {
+                            *sum += weight * value;
+                        }
+                    }
+                    sums
+                })
+                .collect()
+        });
+        estimate.error += estimate.values.pop().unwrap_or(0.0);
+        if !told {
+            estimate.error = estimate.error.max(UNTOLD * size);
+        }
+        estimate
     }
 
     /// `E|f|`, roughly, the scale on which an integral counts as zero; and a bound on what lies beyond the edges in
@@ -276,8 +380,10 @@ impl<'a> Integrand<'a> {
             let magnitude = Integrand {
                 function: &function,
                 frame: self.frame,
-                kinks: Vec::new(),
+                kinks: Kinks::default(),
                 r: self.r,
+                clock: self.clock,
+                blurred: Cell::new(0.0),
             };
             magnitude.inner(0, &mut vec![0.0; m], &mut vec![0.0; self.r], &tables, &rule)[0]
         };
@@ -299,119 +405,30 @@ impl<'a> Integrand<'a> {
         };
         (size, tail)
     }
-
-    /// The estimate at finer and finer panels, until two agree on the scale of `size` or the budget is spent; what
-    /// lies beyond the edges is at most `tail`.
-    fn refined(&self, size: f64, tail: f64, at: impl Fn(&Rule) -> Vec<f64>) -> Estimate {
-        let m = self.dimensions();
-        if m == 0 {
-            return Estimate {
-                values: at(&Rule::panels(1.0, 1)),
-                error: 0.0,
-            };
-        }
-        let mut estimate = if m >= 3 && self.kinks.is_empty() {
-            self.on_lattices(size, at)
-        } else if m >= 3 {
-            let curved = self.kinks.iter().any(|k| matches!(k, Kink::Curved(_)));
-            let table = if curved { ORDERS_CURVED } else { ORDERS };
-            let (width, orders) = table[m.min(4) - 3];
-            let rules = orders.iter().map(|order| Rule::panels(width, *order));
-            converged(size, AGREED[1], rules, at)
-        } else {
-            let (start, order) = if m == 1 { (1.0, 14) } else { (2.0, 12) };
-            let widths = std::iter::successors(Some(1.5 * start), |w| {
-                Some(if *w > start { start } else { 0.5 * w })
-            });
-            let affordable = widths.take_while(|width| {
-                let points: f64 = 1.4 * order as f64 * 2.0 * self.edge() / width;
-                *width >= start || points.powi(m as i32) <= MOST_EVALUATIONS[m - 1]
-            });
-            converged(
-                size,
-                AGREED[0],
-                affordable.map(|w| Rule::panels(w, order)),
-                at,
-            )
-        };
-        estimate.error += tail;
-        estimate
-    }
 }
 
-/// The estimate by better and better rules, until two agree on the scale of `size`, or to the last one.
-fn converged(
-    size: f64,
-    agreed: f64,
-    mut rules: impl Iterator<Item = Rule>,
-    at: impl Fn(&Rule) -> Vec<f64>,
-) -> Estimate {
-    let mut estimate = Estimate {
-        values: rules.next().map(|rule| at(&rule)).unwrap_or_default(),
-        error: f64::INFINITY,
-    };
-    let mut last = f64::INFINITY;
-    for rule in rules {
-        let finer = at(&rule);
-        let scale = finer.iter().fold(size.max(1e-300), |a, b| a.max(b.abs()));
-        let pairs = estimate.values.iter().zip(&finer);
-        let difference = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
-        // Below 1e-9 a difference that no longer falls is rounding.
-        let settled =
-            difference <= agreed * scale || difference <= 1e-9 * scale && difference > 0.7 * last;
-        // What is left after the next refinement is smaller than this difference at least as much as this one
-        // is smaller than the last.
-        let ratio = (difference / last).clamp(1e-3, 1.0);
-        let ratio = if last.is_finite() { ratio } else { 1.0 };
-        let slow = last.is_finite() && difference > 0.3 * last;
-        last = difference;
-        estimate = Estimate {
-            values: finer,
-            error: difference * ratio + 1e-14 * scale,
-        };
-        let hopeless = agreed > AGREED[0] && slow;
-        if settled || hopeless || !difference.is_finite() {
-            break;
-        }
+/// The relative error of an integral with kinks of which it is not told where they turn.
+const UNTOLD: f64 = 1e-3;
+
+/// Edges of panels of a width at most, wider beyond 6, where there is little mass.
+fn grid(edge: f64, width: f64) -> Vec<f64> {
+    const NEAR: f64 = 6.0;
+    const FAR: f64 = 2.0;
+    if width >= FAR || edge <= NEAR {
+        let count = (2.0 * edge / width).ceil();
+        return (0..=count as usize)
+            .map(|i| edge * (2.0 * i as f64 / count - 1.0))
+            .collect();
     }
-    estimate
+    let (near, far) = ((NEAR / width).ceil(), ((edge - NEAR) / FAR).ceil());
+    let side: Vec<f64> = (0..=near as usize)
+        .map(|i| NEAR * i as f64 / near)
+        .chain((1..=far as usize).map(|i| NEAR + (edge - NEAR) * i as f64 / far))
+        .collect();
+    let negative = side.iter().skip(1).rev().map(|x| -x);
+    negative.chain(side.iter().copied()).collect()
 }
 
-/// The most points of a lattice and its centres in three, four and five dimensions.
-const MOST_POINTS: [f64; 3] = [4.5e6, 1.2e7, 2.5e7];
-
-impl Integrand<'_> {
-    /// The estimate of a smooth integrand on finer and finer cubic lattices, each with its centres.
-    ///
-    /// The leading errors of a lattice and of its centres are opposite: half their difference tells the error of
-    /// each, and their mean is better than either.
-    fn on_lattices(&self, size: f64, at: impl Fn(&Rule) -> Vec<f64>) -> Estimate {
-        const FINER: f64 = 0.8;
-        let edge = self.edge();
-        let most = MOST_POINTS[self.dimensions().clamp(3, 5) - 3];
-        let mut step = 1.0;
-        let mut last = f64::INFINITY;
-        loop {
-            let [corners, centres] =
-                [0.0, 0.5].map(|offset| at(&Rule::lattice(step, offset, edge)));
-            let pairs = || corners.iter().zip(&centres);
-            let values: Vec<f64> = pairs().map(|(a, b)| 0.5 * (a + b)).collect();
-            let scale = values.iter().fold(size.max(1e-300), |a, b| a.max(b.abs()));
-            let difference = pairs()
-                .map(|(a, b)| 0.5 * (a - b).abs())
-                .fold(0.0, f64::max);
-            // The next lattice, not computed, would be better by this factor at least, and so is the mean.
-            let ratio = (difference / last).clamp(1e-3, 1.0);
-            let ratio = if last.is_finite() { ratio } else { 1.0 };
-            last = difference;
-            step *= FINER;
-            let cost = 2.0 * (2.0 * edge / step).powi(self.dimensions() as i32);
-            if difference <= AGREED[1] * scale || cost > most || !difference.is_finite() {
-                return Estimate {
-                    values,
-                    error: difference * ratio + 1e-13 * scale,
-                };
-            }
-        }
-    }
+fn panel() -> Vec<(f64, f64)> {
+    legendre(NonZeroUsize::MIN.saturating_add(ORDER - 1))
 }

@@ -127,6 +127,11 @@ fn expanded(expr: &Expr) -> Vec<Product> {
         // max(a, b) = (a + b)/2 + |a - b|/2: of linear forms, two functions of one direction each
         Expr::Binary(operator @ (Operator::Max | Operator::Min), a, b) => {
             let difference = Expr::Binary(Operator::Subtract, a.clone(), b.clone());
+            // Worth it where |a - b| depends on fewer directions; elsewhere what is large would cancel.
+            let parts = factored(&difference).factors;
+            if parts.iter().any(|part| rank(part) >= rank(expr)) {
+                return whole();
+            }
             let half = if *operator == Operator::Max {
                 0.5
             } else {
@@ -150,8 +155,28 @@ fn expanded(expr: &Expr) -> Vec<Product> {
         Expr::Apply(function @ (Function::Abs | Function::Sign), inner) => {
             of_function(*function, inner)
         }
+        // log|a b| = log|a| + log|b|
+        Expr::Apply(Function::Log, inner) => match modulus(inner) {
+            Some(single) if single.factors.len() > 1 => {
+                let log = |e: &Expr| Expr::Apply(Function::Log, Box::new(e.clone()));
+                let mut sum = vec![Product::constant(single.coefficient.ln())];
+                sum.extend(single.factors.iter().map(|f| Product::factor(log(f))));
+                sum
+            }
+            _ => whole(),
+        },
+        Expr::Apply(Function::Sqrt, _) => vec![factored(expr)],
         _ => whole(),
     }
+}
+
+/// `|e|` as a product of moduli, where an expression is one.
+fn modulus(expr: &Expr) -> Option<Product> {
+    let Expr::Apply(Function::Abs, inner) = expr else {
+        return None;
+    };
+    let mut single = of_function(Function::Abs, inner);
+    single.pop().filter(|p| p.coefficient > 0.0)
 }
 
 /// The product of two sums, unless it has too many terms.
@@ -187,6 +212,17 @@ fn factored(expr: &Expr) -> Product {
             }
             _ => Product::factor(expr.clone()),
         },
+        // sqrt|a b| = sqrt|a| sqrt|b|
+        Expr::Apply(Function::Sqrt, inner) => match modulus(inner) {
+            Some(single) => {
+                let root = |f: &Expr| Expr::Apply(Function::Sqrt, Box::new(f.clone()));
+                Product {
+                    coefficient: single.coefficient.sqrt(),
+                    factors: single.factors.iter().map(root).collect(),
+                }
+            }
+            None => Product::factor(expr.clone()),
+        },
         _ => Product::factor(expr.clone()),
     }
 }
@@ -205,15 +241,6 @@ fn of_function(function: Function, inner: &Expr) -> Vec<Product> {
         },
         factors: single.factors.iter().map(apply).collect(),
     }]
-}
-
-/// Whether an expression takes its values from signs and steps alone.
-pub fn of_jumps(expr: &Expr) -> bool {
-    match expr {
-        Expr::Apply(Function::Sign | Function::Step, _) => true,
-        Expr::Variable(_) => false,
-        other => other.operands().into_iter().all(of_jumps),
-    }
 }
 
 /// Whether an expression is a linear form without constant.
@@ -252,7 +279,7 @@ fn is_positive(polynomial: &Polynomial<f64>) -> bool {
 }
 
 /// The linear forms through which an expression depends on z; the linear terms of a sum count as one.
-fn forms(expr: &Expr, r: usize, found: &mut Vec<Vec<f64>>) {
+pub fn forms(expr: &Expr, r: usize, found: &mut Vec<Vec<f64>>) {
     let mut linear = vec![0.0; r];
     summands(expr, 1.0, &mut |term, sign| match affine(term, r) {
         Some((_, gradient)) => {
@@ -270,6 +297,14 @@ fn forms(expr: &Expr, r: usize, found: &mut Vec<Vec<f64>>) {
     if linear.iter().any(|x| *x != 0.0) {
         found.push(linear);
     }
+}
+
+/// The number of directions on which an expression depends as it is written.
+fn rank(expr: &Expr) -> usize {
+    let (mut found, mut basis) = (Vec::new(), Vec::new());
+    forms(expr, expr.variables(), &mut found);
+    extend_basis(&mut basis, &found);
+    basis.len()
 }
 
 /// Calls `then` with every term of a sum and its sign.
@@ -291,9 +326,14 @@ fn summands(expr: &Expr, sign: f64, then: &mut dyn FnMut(&Expr, f64)) {
 /// Adds to an orthonormal basis what the vectors span beyond it.
 pub fn extend_basis(basis: &mut Vec<Vec<f64>>, vectors: &[Vec<f64>]) {
     for vector in vectors {
-        let rest = residual(&residual(vector, basis), basis);
+        let largest = vector.iter().fold(0.0f64, |a, x| a.max(x.abs()));
+        if largest == 0.0 {
+            continue;
+        }
+        let vector: Vec<f64> = vector.iter().map(|x| x / largest).collect();
+        let rest = residual(&residual(&vector, basis), basis);
         let norm = squared_norm(&rest).sqrt();
-        if norm > 1e-9 * squared_norm(vector).sqrt() {
+        if norm > 1e-9 * squared_norm(&vector).sqrt() {
             // One sign for each line, so that equal subspaces have equal frames.
             let first = rest.iter().find(|x| x.abs() > 1e-9 * norm);
             let norm = first.map_or(norm, |x| norm.copysign(*x));

@@ -1,39 +1,89 @@
 //! The weak-recovery threshold alpha_c of approximate message passing.
 
+use super::levels::{finite_values, second_order_energy};
+use super::numeric::Approximate;
 use super::sampled::normals;
 use super::span::dot;
 use super::symmetry::Symmetry;
-use crate::expr::Program;
+use crate::expr::Link;
 
 /// A threshold with its error.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Threshold {
     /// alpha_c; infinite where no direction can be weakly recovered at n proportional to d.
     pub value: f64,
-    /// From the spread of independent samples and the width of the bins.
+    /// Of one direction from the level sets, of more from independent repetitions and the width of the bins.
     pub error: f64,
 }
 
+/// What is known of the second order of the labels, `E[z z^T - 1 | y]`, before it is computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecondOrder {
+    /// It vanishes.
+    Vanishes,
+    /// Nothing.
+    Open,
+}
+
 /// `1 / alpha_c = sup over M >= 0 of |E_y[G(y) M G(y)]|_F / |M|_F`, `G(y) = E[z z^T - 1 | y]`, where
-/// `E[z | y] = 0` (Troiani et al. 2405.15480; THEORY.md (14)).
+/// `E[z | y] = 0` (Troiani et al. 2405.15480; THEORY.md (14)); None where it cannot be told from infinity.
 ///
-/// From 2^18 points in bins of the label. The product of two conditional means is estimated from independent
+/// Of one direction from the level sets of the link ([`super::levels`]). Otherwise from six times 2^16 points in bins of
+/// the label. The product of two conditional means is estimated from independent
 /// quarters of the points, so that noise does not bias it, after G is averaged over the symmetries of the link,
 /// which keeps the supremum from fitting noise; bins twice as wide show what their width costs, most
-/// where the labels have heavy tails. `effective` is an orthonormal basis of the directions of the link.
+/// where the labels have heavy tails; the spread of the repetitions is the rest of the error. `effective` is an
+/// orthonormal basis of the directions of the link.
 pub fn weak_recovery(
-    program: &Program,
-    r: usize,
+    link: &Link,
     effective: &[Vec<f64>],
     symmetries: &[Symmetry],
-) -> Threshold {
+    second_order: SecondOrder,
+) -> Option<Threshold> {
+    let never = Threshold {
+        value: f64::INFINITY,
+        error: 0.0,
+    };
+    if second_order == SecondOrder::Vanishes {
+        return Some(never);
+    }
+    let line = match effective {
+        [direction] => second_order_energy(link.expr(), direction),
+        _ => None,
+    };
+    let Approximate { value, error } = line.unwrap_or_else(|| binned(link, effective, symmetries));
+    (value > 2.0 * error.max(1e-12)).then(|| Threshold {
+        value: 1.0 / value,
+        error: error / (value * value),
+    })
+}
+
+/// `1 / alpha_c` from points in bins.
+fn binned(link: &Link, effective: &[Vec<f64>], symmetries: &[Symmetry]) -> Approximate {
+    const REPETITIONS: usize = 6;
     let turns: Vec<Vec<f64>> = symmetries.iter().map(|s| within(s, effective)).collect();
-    let m = effective.len();
-    let quarter = 1usize << if m == 1 { 15 } else { 16 };
+    let both: Vec<[f64; 2]> = (0..REPETITIONS)
+        .map(|k| repetition(link, effective, &turns, (QUARTERS * k) as u64 + 23))
+        .collect();
+    let count = REPETITIONS as f64;
+    let mean = |side: usize| both.iter().map(|b| b[side]).sum::<f64>() / count;
+    let (value, wide) = (mean(0), mean(1));
+    let squares: f64 = both.iter().map(|b| (b[0] - value).powi(2)).sum();
+    let spread = (squares / (count - 1.0) / count).sqrt();
+    Approximate {
+        value,
+        error: 2.0 * (value - wide).abs() + 4.0 * spread,
+    }
+}
+
+/// `1 / alpha_c` from bins of one width and of twice that.
+fn repetition(link: &Link, effective: &[Vec<f64>], turns: &[Vec<f64>], seed: u64) -> [f64; 2] {
+    let (r, m) = (link.r(), effective.len());
+    let quarter = 1usize << 14;
     let points = QUARTERS * quarter;
     let mut samples: Vec<(f64, Vec<f64>)> = Vec::with_capacity(points);
     for shift in 0..QUARTERS {
-        let t = normals(m, quarter, shift as u64 + 23);
+        let t = normals(m, quarter, shift as u64 + seed);
         let columns: Vec<Vec<f64>> = (0..r)
             .map(|i| {
                 (0..quarter)
@@ -43,43 +93,27 @@ pub fn weak_recovery(
             .collect();
         let columns: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
         let mut labels = vec![0.0; quarter];
-        program.eval_columns(&columns, &mut labels);
+        link.eval_columns(&columns, &mut labels);
         samples.extend((0..quarter).map(|p| (labels[p], t.iter().map(|t| t[p]).collect())));
     }
+    let finite = finite_values(link.expr()).is_some();
     let mut order: Vec<usize> = (0..points).collect();
     order.sort_by(|&a, &b| samples[a].0.total_cmp(&samples[b].0));
     let labels: Vec<f64> = order.iter().map(|&i| samples[i].0).collect();
-    let labels = standardised(&labels);
-    let inverse = |size: usize| -> [f64; 3] {
-        let bins: Vec<Bin> = atoms_and_quantiles(&labels, size)
+    [points / 512, points / 256].map(|size| {
+        let bins: Vec<Bin> = atoms_and_quantiles(&labels, size, finite)
             .into_iter()
             .map(|bin| Bin {
                 mass: bin.len() as f64 / points as f64,
                 means: std::array::from_fn(|side| {
                     let part = order[bin.clone()].iter().filter(|&&i| i / quarter == side);
                     let mean = mean_hermite(part.map(|&i| samples[i].1.as_slice()), m);
-                    symmetrised(mean, &turns, m)
+                    symmetrised(mean, turns, m)
                 }),
             })
             .collect();
-        let all = [(0, 1), (2, 3), (0, 2), (1, 3), (0, 3), (1, 2)];
-        [&all[..], &all[..1], &all[1..2]].map(|pairs| top(&bins, m, pairs))
-    };
-    // On a line the points hardly scatter, and bins may be small.
-    let size = if m == 1 { 64 } else { points / 512 };
-    let (fine, wide) = (inverse(size), inverse(2 * size));
-    let value = fine[0];
-    let error = 2.0 * (value - wide[0]).abs() + (fine[1] - fine[2]).abs();
-    if value <= 2.0 * error + 2e-3 {
-        return Threshold {
-            value: f64::INFINITY,
-            error: 0.0,
-        };
-    }
-    Threshold {
-        value: 1.0 / value,
-        error: error / (value * value),
-    }
+        top(&bins, m, &[(0, 1), (2, 3), (0, 2), (1, 3), (0, 3), (1, 2)])
+    })
 }
 
 /// Independent parts of the points.
@@ -91,23 +125,21 @@ struct Bin {
     means: [Vec<f64>; QUARTERS],
 }
 
-/// The labels less their mean, over their standard deviation.
-fn standardised(labels: &[f64]) -> Vec<f64> {
-    let count = labels.len() as f64;
-    let mean = labels.iter().sum::<f64>() / count;
-    let square: f64 = labels.iter().map(|y| (y - mean).powi(2)).sum();
-    let scale = (square / count).sqrt().max(1e-300);
-    labels.iter().map(|y| (y - mean) / scale).collect()
-}
-
 /// Ranges of sorted labels: one for each atom, otherwise of equal size.
-fn atoms_and_quantiles(labels: &[f64], size: usize) -> Vec<std::ops::Range<usize>> {
+///
+/// Labels are of one atom if they are equal; where they take finitely many values, if they differ by rounding.
+fn atoms_and_quantiles(labels: &[f64], size: usize, finite: bool) -> Vec<std::ops::Range<usize>> {
+    let largest = labels.iter().fold(0.0f64, |a, y| a.max(y.abs()));
+    let apart = if finite { 1e-12 * largest } else { 0.0 };
     let mut bins = Vec::new();
     let mut start = 0;
     while start < labels.len() {
         let mut end = (start + size).min(labels.len());
+        if finite {
+            end = start + 1;
+        }
         let last = labels[end - 1];
-        while end < labels.len() && labels[end] - last <= 1e-12 * (1.0 + last.abs()) {
+        while end < labels.len() && labels[end] - last <= apart {
             end += 1;
         }
         bins.push(start..end);

@@ -1,12 +1,13 @@
 //! From the facts of a link to its report.
 
+use super::budget::Clock;
 use super::core::{Core, FloatChain};
 use super::generative::Reused;
 use super::labels::Confirmed;
 use super::report::*;
 use super::span::{Span, axes, residual, squared_norm};
 use super::terms::extend_basis;
-use super::threshold::weak_recovery;
+use super::threshold::{SecondOrder, weak_recovery};
 use super::{AnalysisOptions, Facts, LARGEST_EXPONENT, direction_name};
 use crate::activation::Activation;
 use crate::expr::Link;
@@ -20,6 +21,7 @@ pub fn report(
     activation: &Activation,
     options: &AnalysisOptions,
     facts: Facts,
+    clock: Clock<'_>,
 ) -> Report {
     let core = &facts.core;
     let r = link.r();
@@ -35,13 +37,21 @@ pub fn report(
     let no_trivial_direction = facts.generative.chains[0].chain.subspaces.is_empty()
         && reused[0].status != Status::Undecided
         && !core.effective.is_empty();
-    let weak_recovery = (no_trivial_direction && options.sampled).then(|| {
-        let threshold = weak_recovery(link.program(), r, &core.effective, &facts.symmetries);
-        WeakRecovery {
+    let second = &facts.generative.chains[1];
+    let second_order =
+        if second.chain.subspaces.is_empty() && matches!(second.confirmed, Confirmed::Proved) {
+            SecondOrder::Vanishes
+        } else {
+            SecondOrder::Open
+        };
+    let wanted = no_trivial_direction && options.sampled && !clock.spent();
+    let weak_recovery = wanted
+        .then(|| weak_recovery(link, &core.effective, &facts.symmetries, second_order))
+        .flatten()
+        .map(|threshold| WeakRecovery {
             alpha_c: threshold.value.is_finite().then_some(threshold.value),
             error: threshold.error,
-        }
-    });
+        });
     Report {
         link: link.source().to_owned(),
         r,

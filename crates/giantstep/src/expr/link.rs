@@ -66,6 +66,17 @@ impl Link {
         })
     }
 
+    /// The same link almost everywhere, its expression simplified.
+    pub fn simplified(&self) -> Self {
+        let expr = self.expr.simplified();
+        Self {
+            source: self.source.clone(),
+            program: Arc::new(Program::new(&expr)),
+            expr: Arc::new(expr),
+            r: self.r,
+        }
+    }
+
     /// The text as typed.
     pub fn source(&self) -> &str {
         &self.source

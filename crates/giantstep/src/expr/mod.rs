@@ -12,6 +12,7 @@ mod error;
 mod link;
 mod parse;
 mod program;
+mod simplify;
 
 pub use ast::{Expr, Function, Operator};
 pub(crate) use check::parse_checked;

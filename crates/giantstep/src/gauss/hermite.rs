@@ -2,6 +2,8 @@
 //!
 //! `He_k` are the probabilists' polynomials, not normalised: `E He_j He_k = k! [j = k]` under N(0, 1). THEORY.md (5).
 
+use std::sync::LazyLock;
+
 use super::roots::kink_points;
 use super::rule::composite;
 use crate::expr::{Expr, Program};
@@ -31,12 +33,16 @@ pub fn hermite_all(count: usize, x: f64) -> Vec<f64> {
 }
 
 /// Writes `he_k(x) = He_k(x) / sqrt(k!)`.
-pub fn normalised_hermite(x: f64, out: &mut [f64]) {
+pub(crate) fn normalised_hermite(x: f64, out: &mut [f64]) {
+    /// `sqrt(k)` and `1 / sqrt(k + 1)`.
+    static ROOTS: LazyLock<Vec<(f64, f64)>> = LazyLock::new(|| {
+        let of = |k: u32| (f64::from(k).sqrt(), f64::from(k + 1).sqrt().recip());
+        (0..256).map(of).collect()
+    });
     let (mut low, mut high) = (0.0, 1.0);
-    for (k, out) in out.iter_mut().enumerate() {
+    for (out, (root, next)) in out.iter_mut().zip(ROOTS.iter()) {
         *out = high;
-        let k = k as f64;
-        (low, high) = (high, (x * high - k.sqrt() * low) / (k + 1.0).sqrt());
+        (low, high) = (high, (x * high - root * low) * next);
     }
 }
 

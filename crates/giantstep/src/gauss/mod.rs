@@ -1,17 +1,20 @@
 //! The Gaussian in few dimensions: rules, Hermite polynomials, quantiles, roots and lattices, each once.
 
 mod hermite;
+mod interval;
 mod lattice;
 mod quantile;
 mod roots;
 mod rule;
+mod sturm;
 
 pub(crate) use hermite::normalised_hermite;
 pub use hermite::{Coefficients, hermite, hermite_all};
+pub(crate) use interval::{Enclosure, Interval};
 pub(crate) use lattice::golden_ratios;
 pub(crate) use quantile::normal_quantile;
 pub use roots::kink_points;
-pub(crate) use roots::roots;
+pub(crate) use roots::{Zeros, zeros_of_one, zeros_on_line};
 pub use rule::{Rule, composite, gauss_hermite};
 pub(crate) use rule::{density, legendre};
 

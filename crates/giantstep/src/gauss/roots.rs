@@ -1,89 +1,219 @@
-//! Where functions vanish, and so where others have kinks.
+//! Where functions vanish, and so where others have kinks: every zero is found, or named as not told.
+
+use std::collections::VecDeque;
 
 use super::EDGE;
-use crate::expr::{Expr, Program};
+use super::interval::{Enclosure, Interval};
+use super::sturm::{sturm_roots, univariate};
+use crate::expr::Expr;
 
-/// Where a function of one variable may have kinks or jumps: the roots of its kink expressions.
-///
-/// Roots are found where the sign changes on a grid of spacing 1/64; a double root between two nodes is missed.
-pub fn kink_points(expr: &Expr) -> Vec<f64> {
-    let mut roots = Vec::new();
-    for kink in expr.kinks() {
-        let program = Program::new(&kink);
-        let value = |x: f64| program.eval(&[x]);
-        let steps = (2.0 * EDGE * 64.0) as usize;
-        let mut previous = (-EDGE, value(-EDGE));
-        for step in 1..=steps {
-            let x = -EDGE + step as f64 / 64.0;
-            let here = value(x);
-            if here == 0.0 {
-                roots.push(x);
-            } else if previous.1 * here < 0.0 {
-                let (mut low, mut high) = (previous.0, x);
-                while high - low > f64::EPSILON * (1.0 + low.abs()) {
-                    let middle = 0.5 * (low + high);
-                    if middle <= low || middle >= high {
-                        break;
-                    }
-                    if value(middle) * here > 0.0 {
-                        high = middle
-                    } else {
-                        low = middle
-                    }
-                }
-                roots.push(0.5 * (low + high));
-            }
-            previous = (x, here);
-        }
-    }
-    roots.sort_by(f64::total_cmp);
-    roots.dedup_by(|a, b| (*a - *b).abs() < 1e-13);
-    roots
+/// The most cells that are looked at for the kinks of a function of one variable.
+const MOST_CELLS: usize = 100_000;
+
+/// The zeros of a function on part of a line.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Zeros {
+    /// Their places, ascending. Some may be none: where a function comes within rounding of zero.
+    pub places: Vec<f64>,
+    /// Cells about which nothing is known.
+    pub blurred: Vec<(f64, f64)>,
 }
 
-/// The zeros of a function along a line: sign changes on a grid, refined by false position.
+impl Zeros {
+    /// Adds those of another function.
+    pub fn extend(&mut self, other: Self) {
+        self.places.extend(other.places);
+        self.blurred.extend(other.blurred);
+    }
+}
+
+/// The zeros of an expression on the line `origin + x direction`, `|x| <= edge`, by interval arithmetic.
 ///
-/// A pair of zeros between two points of the grid is missed; the error estimate of the integral tells.
-pub(crate) fn roots(program: &Program, origin: &[f64], direction: &[f64], found: &mut Vec<f64>) {
-    const STEPS: usize = 48;
-    let grid: Vec<f64> = (0..=STEPS)
-        .map(|i| 8.0 * (2.0 * i as f64 / STEPS as f64 - 1.0))
-        .collect();
-    let columns: Vec<Vec<f64>> = origin
-        .iter()
-        .zip(direction)
-        .map(|(z, d)| grid.iter().map(|x| z + x * d).collect())
-        .collect();
-    let columns: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
-    let mut values = vec![0.0; grid.len()];
-    program.eval_columns(&columns, &mut values);
-    let mut z = origin.to_vec();
-    let mut at = |x: f64| {
-        for ((z, o), d) in z.iter_mut().zip(origin).zip(direction) {
-            *z = o + x * d;
+/// Cells on which the function cannot vanish are dropped; where it is monotone Newton's method closes in; others
+/// are split, down to rounding or until `budget` cells were looked at. No zero is missed.
+pub(crate) fn zeros_on_line(
+    expr: &Enclosure,
+    origin: &[f64],
+    direction: &[f64],
+    edge: f64,
+    budget: usize,
+) -> Zeros {
+    let on = |cell: Interval| expr.over(origin, [direction], [cell]);
+    let mut zeros = Zeros::default();
+    let mut blurred: Vec<(f64, f64)> = Vec::new();
+    let mut cells = VecDeque::from([Interval::new(-edge, edge)]);
+    let mut seen = 0;
+    while let Some(cell) = cells.pop_front() {
+        seen += 1;
+        if seen > budget {
+            blurred.push((cell.low, cell.high));
+            continue;
         }
-        program.eval(&z)
-    };
-    for i in 0..STEPS {
-        if values[i] == 0.0 {
-            found.push(grid[i]);
-        } else if values[i] * values[i + 1] < 0.0 {
-            let (mut low, mut high) = ((grid[i], values[i]), (grid[i + 1], values[i + 1]));
-            // The Illinois rule halves the value at an end that stays.
-            for _ in 0..60 {
-                let x = (low.0 * high.1 - high.0 * low.1) / (high.1 - low.1);
-                let value = at(x);
-                if value * high.1 < 0.0 {
-                    low = high;
-                } else {
-                    low.1 *= 0.5;
+        let jet = on(cell);
+        // Where it vanishes altogether it has no zeros but those at the ends, which are its own kinks.
+        let flat = jet.value == Interval::point(0.0);
+        if !jet.value.has_zero() || flat {
+            continue;
+        }
+        if !jet.slopes[0].has_zero() {
+            match newton(&on, cell, jet.slopes[0]) {
+                Some(place) if place.width() <= 1e-9 * (1.0 + place.middle().abs()) => {
+                    zeros.places.push(place.middle());
                 }
-                high = (x, value);
-                if value == 0.0 || (high.0 - low.0).abs() < 1e-14 {
-                    break;
-                }
+                Some(place) => blurred.push((place.low, place.high)),
+                None => {}
             }
-            found.push(high.0);
+            continue;
         }
+        let middle = cell.middle();
+        let size = 1.0 + middle.abs();
+        let here = on(Interval::point(middle)).value;
+        // Splitting tells no more than rounding lets a single point tell.
+        let rounding = here.has_zero() && jet.value.width() <= 16.0 * here.width();
+        if rounding || cell.width() <= 1e-13 * size {
+            blurred.push((cell.low, cell.high));
+            continue;
+        }
+        // Off the middle: zeros like to sit on round numbers.
+        let split = cell.low + 0.488_281_25 * cell.width();
+        cells.push_back(Interval::new(cell.low, split));
+        cells.push_back(Interval::new(split, cell.high));
+    }
+    blurred.sort_by(|a, b| a.0.total_cmp(&b.0));
+    for (low, high) in blurred {
+        match zeros.blurred.last_mut() {
+            Some(last) if low <= last.1 => last.1 = last.1.max(high),
+            _ => zeros.blurred.push((low, high)),
+        }
+    }
+    zeros.places.sort_by(f64::total_cmp);
+    zeros
+        .places
+        .dedup_by(|a, b| (*a - *b).abs() < 1e-13 * (1.0 + b.abs()));
+    zeros
+}
+
+/// Where the zero of a monotone function on a cell lies, as closely as rounding allows; none if it has none there.
+fn newton(
+    on: &dyn Fn(Interval) -> super::interval::Jet<1>,
+    cell: Interval,
+    slope: Interval,
+) -> Option<Interval> {
+    let (mut place, mut slope) = (cell, slope);
+    for _ in 0..100 {
+        let middle = Interval::point(place.middle());
+        let step = on(middle).value.times(slope.inverse());
+        let next = middle.minus(step).meet(place)?;
+        if next.width() > 0.9 * place.width() {
+            // A steep function gains little from its slope: the half that holds the zero.
+            let value = on(middle).value;
+            if value.has_zero() {
+                return Some(next);
+            }
+            let rising = slope.low > 0.0;
+            let below = (value.low > 0.0) == rising;
+            place = if below {
+                Interval::new(place.low, middle.low)
+            } else {
+                Interval::new(middle.low, place.high)
+            };
+        } else {
+            place = next;
+        }
+        if place.width() <= 1e-15 * (1.0 + place.middle().abs()) {
+            break;
+        }
+        let sharper = on(place).slopes[0];
+        slope = sharper.meet(slope).unwrap_or(slope);
+    }
+    Some(place)
+}
+
+/// The zeros of a function of one variable, whichever, on `[-edge, edge]`: in exact numbers where it is a polynomial
+/// with rational coefficients.
+pub(crate) fn zeros_of_one(expr: &Expr, variable: usize, edge: f64) -> Zeros {
+    if let Some(polynomial) = univariate(expr, variable) {
+        return Zeros {
+            places: sturm_roots(&polynomial, edge),
+            blurred: Vec::new(),
+        };
+    }
+    let count = expr.variables().max(variable + 1);
+    let origin = vec![0.0; count];
+    let mut direction = origin.clone();
+    direction[variable] = 1.0;
+    zeros_on_line(&Enclosure::new(expr), &origin, &direction, edge, MOST_CELLS)
+}
+
+/// Where a function of one variable may have kinks or jumps: the zeros of its kink expressions.
+///
+/// None is missed; cells that could not be told count by their ends.
+pub fn kink_points(expr: &Expr) -> Vec<f64> {
+    let mut zeros = Zeros::default();
+    for kink in expr.kinks() {
+        zeros.extend(zeros_of_one(&kink, 0, EDGE));
+    }
+    let mut places = zeros.places;
+    places.extend(zeros.blurred.iter().flat_map(|(low, high)| [*low, *high]));
+    places.retain(|x| x.abs() <= EDGE);
+    places.sort_by(f64::total_cmp);
+    places.dedup_by(|a, b| (*a - *b).abs() < 1e-13);
+    places
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::expr::{Scope, parse};
+
+    fn of(text: &str) -> Zeros {
+        let expr = parse(text, Scope::Activation).unwrap();
+        zeros_on_line(&Enclosure::new(&expr), &[0.0], &[1.0], 12.0, 100_000)
+    }
+
+    #[test]
+    fn no_zero_is_missed_however_close() {
+        for text in [
+            "(x - 0.537)^2 - 1e-6",
+            "0.001 - abs(x - 0.537)",
+            "sin(x) - sin(0.537) - cos(0.537)*(x - 0.537) + 4e-7",
+        ] {
+            let zeros = of(text);
+            let near = zeros
+                .places
+                .iter()
+                .filter(|x| (**x - 0.537).abs() < 0.01)
+                .count();
+            assert_eq!((near, zeros.blurred.len()), (2, 0), "{text}: {zeros:?}");
+        }
+        let many = of("cos(9.6*x)");
+        assert_eq!(
+            many.places.len(),
+            (2.0 * 12.0 * 9.6 / std::f64::consts::PI).round() as usize
+        );
+        for (k, x) in many.places.iter().enumerate() {
+            let exact =
+                (k as f64 - (many.places.len() as f64 - 1.0) / 2.0) * std::f64::consts::PI / 9.6;
+            assert!((x - exact).abs() < 1e-14 * 12.0, "{x} {exact}");
+        }
+        assert!(of("1 + 0.99*sin(7*x)").places.is_empty());
+        assert_eq!(of("x").places.len(), 1);
+    }
+
+    #[test]
+    fn what_cannot_be_told_is_named() {
+        // A zero of even order may be two or none.
+        let double = of("x^2 - 0.2*x + 0.01");
+        assert!(
+            double
+                .blurred
+                .iter()
+                .all(|(a, b)| (a - 0.1).abs() < 1e-6 && b - a < 1e-6)
+        );
+        assert!(double.blurred.len() + double.places.len() > 0);
+        let wild = of("sin(1/x)");
+        assert!(wild.places.len() > 100 && !wild.blurred.is_empty());
+        let unknown: f64 = wild.blurred.iter().map(|(a, b)| b - a).sum();
+        assert!(unknown < 1e-2, "{unknown}");
     }
 }

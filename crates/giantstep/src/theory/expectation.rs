@@ -1,7 +1,7 @@
 //! Expectations over a few independent standard normal variables.
 
 use crate::batch::{Role, Stream};
-use crate::expr::{Expr, Function, Link, Operator};
+use crate::expr::{Expr, Function, Link};
 use crate::gauss::{Rule, composite, gauss_hermite, golden_ratios, kink_points, normal_quantile};
 use crate::reduce::tree_sum;
 use crate::theory::table::Table;
@@ -175,9 +175,7 @@ impl Shape {
             return Shape::Smooth;
         }
         let mut places = vec![Vec::new(); link.r()];
-        let mut factors = Vec::new();
-        kinks.iter().for_each(|kink| split(kink, &mut factors));
-        for factor in factors {
+        for factor in kinks.iter().flat_map(Expr::vanishing_factors) {
             let mut variables = Vec::new();
             factor.visit(&mut |e| {
                 if let Expr::Variable(k) = e
@@ -229,21 +227,6 @@ impl Shape {
                 seed,
             },
         }
-    }
-}
-
-/// The factors of a product: it vanishes where one of them does.
-fn split<'a>(expr: &'a Expr, factors: &mut Vec<&'a Expr>) {
-    match expr {
-        Expr::Binary(Operator::Multiply | Operator::Divide, a, b) => {
-            split(a, factors);
-            split(b, factors);
-        }
-        Expr::Negate(e)
-        | Expr::Apply(Function::Sign | Function::Tanh | Function::Erf | Function::Abs, e) => {
-            split(e, factors);
-        }
-        _ => factors.push(expr),
     }
 }
 

@@ -3,10 +3,11 @@
 mod text;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use giantstep::activation::Activation;
-use giantstep::analysis::{AnalysisOptions, LARGEST_TENSOR, analyze};
+use giantstep::analysis::{AnalysisOptions, Budget, LARGEST_TENSOR, analyze};
 use giantstep::catalogue;
 use giantstep::expr::Link;
 
@@ -37,6 +38,9 @@ pub struct Analyze {
     /// Write the staircase as SVG and PNG into this folder.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Seconds after which what is not known yet is printed as unknown.
+    #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
+    timeout: f64,
     /// Print one JSON document: a stable interface.
     #[arg(long)]
     json: bool,
@@ -56,7 +60,10 @@ impl Analyze {
             .map_err(|error| Failed::Input(format!("the link `{text}`: {error}")))?;
         let activation = Activation::parse(&self.activation)
             .map_err(|error| Failed::Input(format!("--activation: {error}")))?;
+        let time = Duration::try_from_secs_f64(self.timeout)
+            .map_err(|error| Failed::Input(format!("--timeout: {}: {error}", self.timeout)))?;
         let options = AnalysisOptions {
+            budget: Budget { time },
             steps: self.steps,
             tensors: self.tensors.unwrap_or(0),
             ..AnalysisOptions::default()
