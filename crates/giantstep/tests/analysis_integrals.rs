@@ -262,9 +262,9 @@ impl Draws {
 /// Mean, variance and the energies of degree 1 and 2 by the midpoint rule in up to two variables.
 fn on_a_grid(link: &Link) -> [f64; 4] {
     let (edge, side) = if link.r() == 1 {
-        (9.0, 1_800_000)
+        (9.0, 600_000)
     } else {
-        (7.0, 1_400)
+        (7.0, 800)
     };
     let step = 2.0 * edge / f64::from(side);
     let axis: Vec<f64> = (0..side)
@@ -319,8 +319,8 @@ fn on_a_grid(link: &Link) -> [f64; 4] {
 fn random_links_have_the_moments_of_a_fine_grid() {
     let mut draws = Draws(20261125);
     let (mut wrong, mut undecided) = (Vec::new(), Vec::new());
-    for number in 0..60 {
-        let r = if number < 42 { 1 } else { 2 };
+    for number in 0..32 {
+        let r = if number < 26 { 1 } else { 2 };
         let text = draws.link(r, 3);
         let Ok(link) = Link::parse(&text, Some(r)) else {
             continue;
@@ -330,7 +330,7 @@ fn random_links_have_the_moments_of_a_fine_grid() {
         let options = AnalysisOptions {
             sampled: false,
             budget: Budget {
-                time: Duration::from_secs(100),
+                time: Duration::from_secs(5),
             },
             ..AnalysisOptions::default()
         };
@@ -339,7 +339,7 @@ fn random_links_have_the_moments_of_a_fine_grid() {
         let own = [found.mean, found.variance, energy(1), energy(2)];
         let scale = 1.0 + grid[0] * grid[0] + grid[1];
         // A jump costs the grid a step of it, in the plane less, as the steps of rows are independent.
-        let tolerance = if r == 1 { 3e-5 } else { 2e-3 } * scale;
+        let tolerance = if r == 1 { 1e-4 } else { 5e-3 } * scale;
         if std::env::var_os("SHOW").is_some() {
             println!("{text}\t{grid:?}\t{own:?}\t{:?}", found.status);
         }
@@ -355,5 +355,5 @@ fn random_links_have_the_moments_of_a_fine_grid() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
-    assert!(undecided.len() <= 6, "{undecided:#?}");
+    assert!(undecided.len() <= 4, "{undecided:#?}");
 }

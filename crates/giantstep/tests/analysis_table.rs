@@ -298,7 +298,13 @@ fn every_catalogue_entry_knows_its_answers() {
         if let Some(alpha_c) = target.alpha_c {
             // Within the error that the answer itself states, which is a small one.
             let found = report.weak_recovery.as_ref().expect(what);
-            close(found.alpha_c.unwrap_or(0.0), alpha_c, found.error, what);
+            // The catalogue has five digits.
+            close(
+                found.alpha_c.unwrap_or(0.0),
+                alpha_c,
+                found.error + 6e-6,
+                what,
+            );
             assert!(found.error < 0.04 * alpha_c, "{what}: {}", found.error);
         }
         assert_ne!(report.status, Status::Undecided, "{what}");

@@ -141,7 +141,10 @@ mod tests {
         for (f, exact) in pairs {
             let found = integral(&[0.0, 1.0], f);
             let error = (found.values[0] - exact).abs();
-            assert!(error <= 3.0 * found.error && error < 1e-6, "{found:?}");
+            assert!(
+                error <= 3.0 * found.error + 1e-13 && error < 1e-6,
+                "{found:?}"
+            );
         }
         assert!(integral(&[0.0, 1.0], f64::recip).error.is_infinite());
     }

@@ -39,9 +39,16 @@ impl Interval {
         if low.is_nan() || high.is_nan() {
             return Self::ALL;
         }
+        let out = |x: f64, side: f64| {
+            if x.is_finite() {
+                x + side * x.abs() * WIDER
+            } else {
+                x
+            }
+        };
         Self {
-            low: low - low.abs() * WIDER,
-            high: high + high.abs() * WIDER,
+            low: out(low, -1.0),
+            high: out(high, 1.0),
         }
     }
 
