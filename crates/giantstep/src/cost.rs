@@ -6,7 +6,7 @@ use crate::batch::EngineKind;
 use crate::experiment::Experiment;
 use crate::labels::Removal;
 use crate::metric::MetricGroup;
-use crate::readout::Ridge;
+use crate::readout::{Intercept, Ridge};
 use crate::real::Precision;
 use crate::setup::{EngineChoice, Setup};
 use crate::train::BatchPlan;
@@ -56,8 +56,40 @@ struct Passes {
     gradients: f64,
     /// Forward passes besides those.
     forwards: f64,
-    /// Products `Phi^T Phi`, and rotations of features for leave-one-out.
-    grams: f64,
+}
+
+/// The linear algebra of the readouts, in double precision.
+struct Solves {
+    /// Double-precision flops: products `Phi^T Phi` or `Phi Phi^T`, factorisations, rotations for leave-one-out.
+    flops: f64,
+    /// Bytes of one matrix of features or products.
+    matrix: f64,
+    /// Forward passes over the batch.
+    forwards: f64,
+}
+
+/// An eigenvalue problem of size m costs about as much as a product of this many `m^3` flops.
+const EIGEN: f64 = 25.0;
+
+fn solves(experiment: &Experiment) -> Solves {
+    let n = experiment.protocol.batch as f64;
+    let p = experiment.network.width as f64;
+    let readouts = (0..=experiment.protocol.steps).filter(|step| experiment.fits_readout(*step));
+    let readouts = readouts.count() as f64;
+    let samples = n - f64::from(experiment.readout.intercept == Intercept::With);
+    let size = samples.min(p);
+    let chosen = matches!(experiment.readout.ridge, Ridge::LeaveOneOut(_));
+    let again = chosen && samples > p;
+    let factor = match &experiment.readout.ridge {
+        Ridge::Values(ridges) if ridges.len() == 1 && ridges[0] > 0.0 && samples > p => 1.0 / 3.0,
+        _ => EIGEN,
+    };
+    let products = n * p * size + if again { 2.0 * n * p * p } else { 0.0 };
+    Solves {
+        flops: readouts * (products + factor * size.powi(3)),
+        matrix: 8.0 * p * size,
+        forwards: readouts * if again { 2.0 } else { 1.0 },
+    }
 }
 
 fn passes(experiment: &Experiment) -> [Passes; 2] {
@@ -66,12 +98,6 @@ fn passes(experiment: &Experiment) -> [Passes; 2] {
     let tests = (0..=protocol.steps)
         .filter(|step| experiment.tests(*step))
         .count();
-    let readouts = (0..=protocol.steps).filter(|step| experiment.fits_readout(*step));
-    let readouts = readouts.count() as f64;
-    let again = match experiment.readout.ridge {
-        Ridge::Values(_) => 0.0,
-        Ridge::LeaveOneOut(_) => 1.0,
-    };
     let training = Passes {
         rows: protocol.batch as f64,
         gradients: steps
@@ -80,14 +106,12 @@ fn passes(experiment: &Experiment) -> [Passes; 2] {
             } else {
                 1.0
             },
-        forwards: readouts * (1.0 + again),
-        grams: readouts * (0.5 + again),
+        forwards: solves(experiment).forwards,
     };
     let test = Passes {
         rows: experiment.test_samples as f64,
         gradients: 0.0,
         forwards: tests as f64,
-        grams: 0.0,
     };
     [training, test]
 }
@@ -97,7 +121,8 @@ fn passes(experiment: &Experiment) -> [Passes; 2] {
 /// Direct: `4 n d p` flops and `n d` normals a gradient, `2 n d p` a forward pass; memory `O(p d)` (weights, a
 /// gradient, and one partial sum of it for each level of the summation tree and thread). In law: d is replaced by
 /// the `q = r + p (+ p)` frame vectors in use, a gradient costs `n p^2` more, and a batch that is touched again is
-/// held as `n x (r + p(T+1))` coordinates with its contracted directions.
+/// held as `n x (r + p(T+1))` coordinates with its contracted directions. A readout adds `n p m` flops, `O(m^3)` for its
+/// factorisation and a few matrices `p x m`, with `m = min(n, p)`.
 pub fn cost_on(
     experiment: &Experiment,
     engine: EngineKind,
@@ -152,8 +177,7 @@ pub fn cost_on(
         cost.flops += pass.rows
             * (pass.gradients
                 * (4.0 * width * p + own * p * p * if held { 4.0 * contractions } else { 2.0 })
-                + pass.forwards * 2.0 * width * p
-                + pass.grams * 2.0 * p * p);
+                + pass.forwards * 2.0 * width * p);
         cost.normals += pass.rows * sweeps * columns;
         cost.activations += pass.rows * (2.0 * pass.gradients + pass.forwards) * p;
         cost.rows += (pass.rows * sweeps) as u64;
@@ -161,15 +185,22 @@ pub fn cost_on(
     if protocol.removal == Removal::MeanAndLinear {
         cost.rows += protocol.batch * u64::from(protocol.steps.max(1));
     }
+    let solves = solves(experiment);
+    let double = match precision {
+        Precision::F32 => 2.0,
+        Precision::F64 => 1.0,
+    };
+    cost.flops += double * solves.flops;
     let levels = ((protocol.batch as f64) / 1024.0).max(2.0).log2().ceil();
-    let partial = 8.0 * p * columns.max(p) * (threads as f64).min(64.0) * (levels / 2.0 + 1.0);
+    let largest = (8.0 * p * columns).max(solves.matrix);
+    let partial = largest * (threads as f64).min(64.0) * (levels / 2.0 + 1.0);
     let vectors = 8.0 * p * columns * (kept + 4.0);
     cost.held = if own > 0.0 && held && frame < d {
         protocol.batch as f64 * bytes * (frame + p * contractions + 2.0 * p)
     } else {
         0.0
     };
-    cost.memory = 16e6 + partial + vectors + cost.held + threads as f64 * 2e6;
+    cost.memory = 16e6 + partial + vectors + 4.0 * solves.matrix + cost.held + threads as f64 * 2e6;
     cost
 }
 

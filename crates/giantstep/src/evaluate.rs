@@ -38,27 +38,25 @@ pub fn errors<E: Engine>(
             panel.sums[1] += y.to_f64() * y.to_f64();
         }
         samples.remove(panel, &mut labels);
-        let mut residuals: Vec<Vec<E::Real>> = readouts
+        // In double precision: large weights cancel.
+        let mut residuals: Vec<Vec<f64>> = readouts
             .iter()
             .map(|readout| {
-                let intercept = E::Real::from_f64(readout.intercept);
-                labels.iter().map(|y| *y - intercept).collect()
+                let labels = labels.iter();
+                labels.map(|y| y.to_f64() - readout.intercept).collect()
             })
             .collect();
         samples.activations(panel);
         for i in 0..p {
             for (readout, residual) in readouts.iter().zip(&mut residuals) {
-                let weight = E::Real::from_f64(readout.weights[i] * scale);
+                let weight = readout.weights[i] * scale;
                 for (error, value) in residual.iter_mut().zip(panel.field(i)) {
-                    *error -= weight * *value;
+                    *error -= weight * value.to_f64();
                 }
             }
         }
         for (sum, residual) in panel.sums[2..].iter_mut().zip(&residuals) {
-            *sum += residual
-                .iter()
-                .map(|e| e.to_f64() * e.to_f64())
-                .sum::<f64>();
+            *sum += residual.iter().map(|e| e * e).sum::<f64>();
         }
     };
     let directions = samples.directions();

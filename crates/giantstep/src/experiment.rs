@@ -103,6 +103,15 @@ pub struct Experiment {
 }
 
 impl Experiment {
+    /// The same steps, of which nothing is recorded.
+    pub(crate) fn steps_alone(&self) -> Self {
+        Self {
+            schedule: ReadoutSchedule::Never,
+            metrics: Vec::new(),
+            ..self.clone()
+        }
+    }
+
     /// Whether anything is recorded after `step` steps.
     pub fn records(&self, step: u32) -> bool {
         self.recording.wants(step, self.protocol.steps)

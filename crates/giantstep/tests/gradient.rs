@@ -4,6 +4,8 @@
 
 mod common;
 
+use std::marker::PhantomData;
+
 use common::explicit::{Explicit, ID, activation, matrix};
 use giantstep::directions::Directions;
 use giantstep::expr::Link;
@@ -38,6 +40,7 @@ fn gradients_are_those_of_explicit_loops() {
     let text = include_str!("../../../reference/gradient.json");
     let reference: Reference = serde_json::from_str(text).expect("saved by gradient.py");
     let mut engine = Explicit {
+        precision: PhantomData::<f64>,
         x: matrix(&reference.X),
     };
     let first = Directions::from(matrix(&reference.W));

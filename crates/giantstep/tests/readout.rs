@@ -1,6 +1,7 @@
-//! The ridge readout against normal equations, brute-force refits and the least-norm solution, by elimination.
+//! The ridge readout against normal equations, brute-force refits and the least-norm solution, by elimination; on badly
+//! conditioned features against the singular values of `reference/readout.py`.
 //!
-//! Seen to catch: a leverage without its `1/n`, a ridge divided by n, an intercept that forgets the mean features,
+//! Seen to catch: products in single precision, a cutoff of its rounding, test errors summed in it; a leverage without its `1/n`, a ridge divided by n, an intercept that forgets the mean features,
 //! eigenvalues that are rounding taken for real ones at ridge 0.
 #![allow(
     clippy::needless_range_loop,
@@ -9,14 +10,23 @@
 
 mod common;
 
+use std::marker::PhantomData;
+
 use common::explicit::{Explicit, ID, activation, matrix};
 use giantstep::activation::Activation;
+use giantstep::batch::Engine;
 use giantstep::batch::{Purpose, Role, Stream};
 use giantstep::directions::Directions;
+use giantstep::evaluate::errors;
 use giantstep::expr::Link;
+use giantstep::faer::Mat;
 use giantstep::labels::{Labels, RemovedPart, Target};
-use giantstep::readout::{Features, Fitted, Intercept, Ridge, RidgeInfo, RidgeParams, fit};
+use giantstep::readout::{
+    Features, Fitted, Intercept, Readout, Ridge, RidgeInfo, RidgeParams, fit,
+};
+use giantstep::real::Real;
 use giantstep::watch::Watch;
+use serde::Deserialize;
 
 const RIDGES: [f64; 4] = [1e-3, 0.1, 1.0, 30.0];
 
@@ -38,7 +48,10 @@ impl Problem {
             matrix(&rows)
         };
         Self {
-            engine: Explicit { x: normals(0, n) },
+            engine: Explicit {
+                x: normals(0, n),
+                precision: PhantomData,
+            },
             first: normals(1, p).into(),
             directions: normals(2, 2).into(),
             target: Target {
@@ -227,5 +240,144 @@ fn without_ridge_fewer_samples_than_neurons_are_met_by_the_least_weights() {
             .map(|i| (0..n).map(|v| dual[v] * samples[v].0[i]).sum())
             .collect();
         assert_close(&fits[0], &(weights, offset), 1e-8);
+    }
+}
+
+/// The numbers of `reference/readout.py`.
+struct Numbers(u64);
+
+impl Numbers {
+    fn uniform(&mut self) -> f64 {
+        let next = self.0.wrapping_mul(6_364_136_223_846_793_005);
+        self.0 = next.wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 32) as f64 / 4_294_967_296.0
+    }
+
+    fn matrix(&mut self, rows: usize, columns: usize, scale: f64) -> Mat<f64> {
+        let mut matrix = Mat::zeros(rows, columns);
+        for i in 0..rows {
+            for j in 0..columns {
+                let sum: f64 = (0..4).map(|_| self.uniform()).sum();
+                matrix[(i, j)] = f64::from(((sum - 2.0) * 1.732_050_807_568_877_2 * scale) as f32);
+            }
+        }
+        matrix
+    }
+}
+
+#[derive(Deserialize)]
+struct Golden {
+    cases: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+struct Case {
+    activation: String,
+    n: usize,
+    p: usize,
+    d: usize,
+    intercept: bool,
+    tests: usize,
+    readouts: Vec<Expected>,
+}
+
+#[derive(Deserialize)]
+struct Expected {
+    ridge: f64,
+    test_error: f64,
+    leave_one_out: Option<f64>,
+}
+
+/// Test errors of the ridges, and leave-one-out errors, with a data path of precision T.
+fn found<T: Real>(case: &Case) -> (Vec<f64>, Vec<(f64, f64)>) {
+    let mut numbers = Numbers((case.n * case.p + case.d) as u64);
+    let first = numbers.matrix(case.p, case.d, 0.25).into();
+    let mut engine = |n| Explicit {
+        x: numbers.matrix(n, case.d, 1.0),
+        precision: PhantomData::<T>,
+    };
+    let (mut fitted, mut tested) = (engine(case.n), engine(case.tests));
+    let target = Target {
+        link: Link::parse("1 + z1 + z1*z2", None).expect("a link"),
+        r: 2,
+        noise: 0.0,
+    };
+    let activation = activation(&case.activation);
+    let directions = fitted.target(2);
+    let nothing = RemovedPart::nothing();
+    let features = |rows| Features {
+        first: &first,
+        activation: &activation,
+        labels: Labels {
+            target: &target,
+            directions: &directions,
+            seed: 0,
+        },
+        removed: &nothing,
+        id: ID,
+        rows: rows as u64,
+        watch: Watch::default(),
+    };
+    let ridges: Vec<f64> = case
+        .readouts
+        .iter()
+        .map(|expected| expected.ridge)
+        .collect();
+    let intercept = match case.intercept {
+        true => Intercept::With,
+        false => Intercept::Without,
+    };
+    let mut fit = |ridge| {
+        let params = RidgeParams { ridge, intercept };
+        fit(&params, features(case.n), &mut fitted, &mut ()).expect("a readout")
+    };
+    let readouts: Vec<Readout> = match &ridges[..] {
+        [_] => fit(Ridge::Values(ridges.clone())).0,
+        // One by one and all at once, so that both ways to solve for a ridge are seen.
+        [first, rest @ ..] => [vec![*first], rest.to_vec()]
+            .into_iter()
+            .flat_map(|ridges| fit(Ridge::Values(ridges)).0)
+            .collect(),
+        [] => Vec::new(),
+    }
+    .into_iter()
+    .map(|fitted| fitted.readout)
+    .collect();
+    let chosen = match case.readouts[0].leave_one_out {
+        Some(_) => fit(Ridge::LeaveOneOut(ridges)).1.leave_one_out,
+        None => Vec::new(),
+    };
+    let errors = errors(&readouts, features(case.tests), &mut tested, &mut ()).expect("errors");
+    (errors.readouts, chosen)
+}
+
+/// Features in single precision are known to 6e-8: errors agree to 1e-4 where the readout amplifies that a thousandfold.
+#[test]
+fn readouts_do_not_depend_on_the_precision_of_the_data() {
+    let text = include_str!("../../../reference/readout.json");
+    let golden: Golden = serde_json::from_str(text).expect("golden values");
+    for case in &golden.cases {
+        for (name, (errors, chosen), tolerance) in [
+            ("f64", found::<f64>(case), 1e-7),
+            ("f32", found::<f32>(case), 1e-4),
+        ] {
+            let place = format!("{} {} {name}", case.activation, case.n);
+            for (expected, found) in case.readouts.iter().zip(&errors) {
+                let (ridge, expected) = (expected.ridge, expected.test_error);
+                let distance = (found / expected - 1.0).abs();
+                assert!(
+                    distance < tolerance,
+                    "{place} {ridge}: {found} != {expected}"
+                );
+            }
+            for (expected, (ridge, found)) in case.readouts.iter().zip(&chosen) {
+                let expected = expected.leave_one_out.expect("a value for every ridge");
+                let distance = (found / expected - 1.0).abs();
+                assert!(
+                    distance < tolerance,
+                    "{place} {ridge}: {found} != {expected} left out"
+                );
+            }
+        }
     }
 }

@@ -5,9 +5,10 @@ use faer::{Accum, Mat, MatMut, MatRef, Par, Side};
 
 use crate::batch::Panel;
 use crate::directions::Directions;
-use crate::equivalence::conditional::{Conditional, Drawn};
+use crate::equivalence::conditional::Drawn;
 use crate::readout::{Features, RidgeError, Samples};
 use crate::real::Real;
+use crate::theory::conditional::Conditional;
 use crate::theory::expectation::Shape;
 use crate::watch::Watch;
 
@@ -184,7 +185,12 @@ mod tests {
             watch: Watch::default(),
         };
         let axis = Mat::<f64>::identity(1, 5).into();
-        let given = Conditional::new(features, axis).unwrap();
+        let given = Conditional::new(
+            (features.first, features.activation),
+            (features.labels.directions, &features.labels.target.link),
+            axis,
+        )
+        .unwrap();
         let Marginal { mean, root } = Marginal::new(features, &given).unwrap();
         let covariance = &root * root.transpose();
         let mut x = vec![0.0; 6 * SAMPLES];

@@ -14,15 +14,17 @@ use faer::Mat;
 
 use crate::batch::{Access, BatchId, Direct, Engine, Purpose, Role, Stream};
 use crate::directions::Directions;
-use crate::equivalence::conditional::{Conditional, Drawn};
+use crate::equivalence::conditional::Drawn;
 use crate::equivalence::marginal::Marginal;
 use crate::evaluate::errors;
-use crate::experiment::{Experiment, ReadoutSchedule};
+use crate::experiment::Experiment;
 use crate::labels::{Labels, RemovedPart};
 use crate::network::Network;
 use crate::readout::{Features, Fitted, Readout, Ridge, RidgeError, Samples, fit};
 use crate::real::Real;
 use crate::run::{Outcome, run_on};
+use crate::theory::ConditionalError;
+use crate::theory::conditional::Conditional;
 use crate::watch::{Interrupted, Watch};
 
 /// Directions U of the inputs.
@@ -94,19 +96,9 @@ pub enum EquivalenceError {
         /// As many there are: d, or the rank of `W - W0`.
         found: usize,
     },
-    /// A neuron has nothing left across the directions.
-    #[error(
-        "neuron {neuron} of length {length:.2e} has variance {across:.2e} across the directions that are \
-         conditioned on; condition on fewer"
-    )]
-    Inside {
-        /// The neuron, from 1.
-        neuron: usize,
-        /// Its length.
-        length: f64,
-        /// Its squared length across.
-        across: f64,
-    },
+    /// There is no Gaussian model given these directions.
+    #[error(transparent)]
+    Conditional(#[from] ConditionalError),
     /// The singular vectors of the change of the weights were not found.
     #[error("the singular value decomposition of W - W0 ({width} x {dimension}) failed")]
     Singular {
@@ -140,11 +132,7 @@ impl Equivalence<'_> {
         seed: u64,
         watch: Watch<'_>,
     ) -> Result<Vec<Errors>, EquivalenceError> {
-        let steps_alone = Experiment {
-            schedule: ReadoutSchedule::Never,
-            metrics: Vec::new(),
-            ..self.experiment.clone()
-        };
+        let steps_alone = self.experiment.steps_alone();
         let trained = run_on(&steps_alone, &mut *engine, seed, &watch);
         match trained.outcome {
             Outcome::Diverged { step, neuron } => {
@@ -177,7 +165,11 @@ impl Equivalence<'_> {
         for model in self.models {
             let (Gaussian::Conditional(known) | Gaussian::Marginal(known)) = *model;
             let known = self.directions(known, &trained.network, target, engine, seed)?;
-            let given = Conditional::new(features, known)?;
+            let given = Conditional::new(
+                (first, features.activation),
+                (target, &self.experiment.target.link),
+                known,
+            )?;
             let errors = match model {
                 Gaussian::Conditional(_) => {
                     let drawn = |features| Drawn {

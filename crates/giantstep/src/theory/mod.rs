@@ -7,11 +7,14 @@
 //! - [`recursion`]: T steps on fresh batches, `n = alpha d`: a closed recursion of (M, Q).
 //! - [`reuse`]: two steps on the same batch.
 //! - [`bounded_width`]: readout errors given (M, Q).
-//! - [`state_equations`]: readout errors where n, p and d grow together.
+//! - [`given_weights`]: readout errors on weights that are known, where n, p and d grow together.
+//! - [`state_equations`]: the same after no step or one, averaged over weights.
 
 mod averages;
 pub mod bounded_width;
+pub(crate) mod conditional;
 pub(crate) mod expectation;
+pub mod given_weights;
 mod mirrored;
 pub mod one_step;
 pub mod population;
@@ -23,6 +26,7 @@ mod shared;
 pub mod state_equations;
 pub(crate) mod table;
 
+pub use conditional::ConditionalError;
 pub use predict::{
     Absent, Floor, FloorKind, Prediction, Predictions, Spread, Status, floors, predict,
     predict_within,

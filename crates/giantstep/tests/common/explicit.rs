@@ -1,21 +1,25 @@
 //! An engine over a data matrix that is written down: what the library computes can be computed again by hand.
 
+use std::marker::PhantomData;
+
 use giantstep::activation::Activation;
 use giantstep::batch::{Access, BatchId, Engine, Panel, Purpose, Sweep, Swept};
 use giantstep::directions::Directions;
 use giantstep::faer::Mat;
+use giantstep::real::Real;
 use giantstep::watch::{Interrupted, Watch};
 
 /// Rows of a panel: few, so that small data span several panels, the last one shorter.
 const ROWS: usize = 4;
 
 /// The one batch X (n x d) of this engine, whatever its name.
-pub struct Explicit {
+pub struct Explicit<T = f64> {
     pub x: Mat<f64>,
+    pub precision: PhantomData<T>,
 }
 
-impl Engine for Explicit {
-    type Real = f64;
+impl<T: Real> Engine for Explicit<T> {
+    type Real = T;
     type Batch = ();
 
     fn dimension(&self) -> u64 {
@@ -36,7 +40,7 @@ impl Engine for Explicit {
         &mut self,
         (): &mut (),
         sweep: Sweep<'_>,
-        visit: &(dyn Fn(&mut Panel<'_, f64>) + Sync),
+        visit: &(dyn Fn(&mut Panel<'_, T>) + Sync),
         _watch: Watch<'_>,
     ) -> Result<Swept, Interrupted> {
         let (n, d, k) = (self.x.nrows(), self.x.ncols(), sweep.coefficients);
@@ -46,11 +50,11 @@ impl Engine for Explicit {
         let mut sums = vec![0.0; sweep.sums];
         for first in (0..n).step_by(ROWS) {
             let rows = ROWS.min(n - first);
-            let mut fields = vec![0.0; rows * width];
+            let mut fields = vec![T::from_f64(0.0); rows * width];
             for i in 0..along.nrows() {
                 for v in 0..rows {
-                    fields[i * rows + v] =
-                        (0..d).map(|j| along[(i, j)] * self.x[(first + v, j)]).sum();
+                    let terms = (0..d).map(|j| along[(i, j)] * self.x[(first + v, j)]);
+                    fields[i * rows + v] = T::from_f64(terms.sum());
                 }
             }
             visit(&mut Panel {
@@ -63,7 +67,7 @@ impl Engine for Explicit {
             for (i, column) in fields.chunks(rows).take(k).enumerate() {
                 for (v, c) in column.iter().enumerate() {
                     for j in 0..d {
-                        backward[(i, j)] += c * self.x[(first + v, j)];
+                        backward[(i, j)] += c.to_f64() * self.x[(first + v, j)];
                     }
                 }
             }

@@ -1,20 +1,29 @@
 //! Errors of the ridge readout.
 
-use super::prediction::{BOUNDED, Grounds, RANDOM, TRAINED};
-use super::{BOUNDED_WIDTH, PROPORTIONAL, SCARCE, Task};
+use super::prediction::{BOUNDED, GIVEN, Grounds, RANDOM};
+use super::{BOUNDED_WIDTH, PROPORTIONAL, Task};
 use crate::experiment::ReadoutBatch;
 use crate::labels::Removal;
 use crate::metric::Metric;
-use crate::network::{Pairing, SecondLayer};
-use crate::readout::{Intercept, Ridge};
+use crate::readout::Ridge;
+use crate::run::Outcome;
 use crate::theory::bounded_width::Kernels;
+use crate::theory::given_weights::{Drawn, NetworkErrors, Ridged, drawn};
 use crate::theory::one_step::LinkMoments;
 use crate::theory::recursion::{Effort, Step};
-use crate::theory::state_equations::{Sizes, TrainedFeatures, random_features};
-use crate::train::Geometry;
+use crate::theory::state_equations::{Sizes, random_features};
 
 /// Repetitions behind the standard error of sampled averages.
 const REPETITIONS: u64 = 8;
+/// Neurons and samples from here on are many, where p is not small beside n and d.
+const MANY: f64 = 30.0;
+/// Networks drawn in law, at most, by effort.
+const NETWORKS: f64 = 4.0;
+const MANY_NETWORKS: f64 = 16.0;
+/// What drawing them may take without being asked for: some seconds of one core.
+const QUICK_FLOPS: f64 = 4e11;
+/// A guess, for messages alone.
+const FLOPS_A_SECOND: f64 = 5e10;
 
 impl Task<'_> {
     /// Errors of the ridge readout after a step.
@@ -40,69 +49,130 @@ impl Task<'_> {
         }
         let (n, d) = (protocol.batch as f64, protocol.dimension as f64);
         let width = experiment.network.width as f64;
-        let intercept = experiment.readout.intercept;
-        if width <= BOUNDED_WIDTH * d {
+        if width <= BOUNDED_WIDTH * d && width <= BOUNDED_WIDTH * n {
             let Some(state) = state else {
                 let reason = "no limit of (M, Q) at this step";
                 return self.absent(&metric, here, reason);
             };
-            if width > BOUNDED_WIDTH * n {
-                let reason = "p is not far below n, as the limit of bounded width asks";
-                return self.absent(&metric, here, reason);
-            }
             return self.bounded_errors(step, &ridges, state);
         }
+        if width < MANY {
+            let reason = "p is neither far below n and d nor large";
+            return self.absent(&metric, here, reason);
+        }
         if n.min(width) >= d.powf(PROPORTIONAL) {
-            let reason = "p is not far below d, and neither p nor n is of order d";
+            let reason = "n and p are both far above d: features and labels are not Gaussian then";
             return self.absent(&metric, here, reason);
         }
-        if self.population.is_paired() {
-            let reason = "the state equations need independent neurons, not symmetric pairs";
+        if step == 0 && !self.population.is_paired() {
+            return self.random_features(&ridges);
+        }
+        if step > 0 && experiment.readout_batch == ReadoutBatch::Same {
+            let reason =
+                "the readout is fitted on the batch of the step; the equations need a fresh one";
             return self.absent(&metric, here, reason);
         }
-        let sizes = |ridge: f64| Sizes {
-            samples: n / d,
-            width: width / d,
-            ridge,
-        };
-        if step == 0 {
-            let links = match self.link.standard_errors {
-                None => vec![self.link.clone()],
-                Some(_) if self.effort == Effort::Integrated => return self.needs_samples(step),
-                Some(_) => (1..=REPETITIONS)
-                    .map(|seed| {
-                        LinkMoments::from_seed(&experiment.target, seed).without(protocol.removal)
-                    })
-                    .collect(),
-            };
-            for ridge in ridges {
-                let errors = links
-                    .iter()
-                    .map(|link| random_features(&self.activation, link, sizes(ridge), intercept))
-                    .map(|risk| risk.map(f64::from))
-                    .collect();
-                self.push_errors(step, ridge, errors, RANDOM);
-            }
-            return;
-        }
-        if n >= d.powf(PROPORTIONAL) || n < d.powf(SCARCE) {
-            let reason = "the batch of the step is not of order d";
+        if n < MANY {
+            let reason = "n is too small for a limit: errors of steps and readouts on so few samples have heavy tails";
             return self.absent(&metric, here, reason);
         }
-        if let Some(reason) = self.no_spike(step) {
-            return self.absent(&metric, here, reason);
-        }
-        let features = TrainedFeatures {
-            link: &experiment.target.link,
-            noise: experiment.target.noise,
-            removed_mean: self.dynamics.removed_mean,
-            activation: &experiment.network.activation,
-            step_samples: n / d,
-            rate: self.dynamics.rate,
+        self.given_weights(step, &ridges);
+    }
+
+    /// Errors of random features.
+    fn random_features(&mut self, ridges: &[f64]) {
+        let experiment = self.experiment;
+        let protocol = &experiment.protocol;
+        let d = protocol.dimension as f64;
+        let links = match self.link.standard_errors {
+            None => vec![self.link.clone()],
+            Some(_) if self.effort == Effort::Integrated => return self.needs_samples(0),
+            Some(_) => (1..=REPETITIONS)
+                .map(|seed| {
+                    LinkMoments::from_seed(&experiment.target, seed).without(protocol.removal)
+                })
+                .collect(),
         };
         for ridge in ridges {
-            let error = features.error(sizes(ridge)).map(f64::from);
-            self.push_errors(step, ridge, vec![error], TRAINED);
+            let sizes = Sizes {
+                samples: protocol.batch as f64 / d,
+                width: experiment.network.width as f64 / d,
+                ridge: *ridge,
+            };
+            let intercept = experiment.readout.intercept;
+            let errors = links
+                .iter()
+                .map(|link| random_features(&self.activation, link, sizes, intercept))
+                .map(|risk| risk.map(f64::from))
+                .collect();
+            self.push_errors(0, *ridge, errors, RANDOM);
+        }
+    }
+
+    /// Errors on the weights of networks drawn in law.
+    fn given_weights(&mut self, step: u32, ridges: &[f64]) {
+        let (metric, here) = ([Metric::TestError], (step, step));
+        let networks = match self.networks(ridges) {
+            Ok(networks) => networks.clone(),
+            Err(seconds) => {
+                let reason = format!(
+                    "the steps and readouts of one network drawn in law take about {seconds:.0} s of one core"
+                );
+                return self.absent_within(&metric, here, reason, Some(Effort::Sampled));
+            }
+        };
+        let mut errors = Vec::new();
+        for (steps, outcome) in &networks {
+            match (steps.get(step as usize), outcome) {
+                (Some(Some(Ok(found))), _) => errors.push(found.clone()),
+                (Some(Some(Err(error))), _) => return self.absent(&metric, here, error),
+                (_, Outcome::Interrupted { .. }) => {
+                    return self.absent(&metric, here, "the end of the work was asked for");
+                }
+                _ => {
+                    let reason = "a network drawn in law ceased to be finite";
+                    return self.absent(&metric, here, reason);
+                }
+            }
+        }
+        for (k, ridge) in ridges.iter().enumerate() {
+            let of_ridge: Vec<Result<f64, String>> =
+                errors.iter().map(|errors| Ok(errors[k])).collect();
+            self.push_errors(step, *ridge, of_ridge, GIVEN);
+        }
+    }
+
+    /// The errors of networks drawn in law, once for all steps; the seconds that one takes if that is too long.
+    fn networks(&mut self, ridges: &[f64]) -> Result<&Vec<(NetworkErrors, Outcome)>, f64> {
+        let experiment = self.experiment;
+        if self.drawn.is_none() {
+            let readouts: Vec<Ridged> = ridges
+                .iter()
+                .map(|ridge| Ridged {
+                    samples: experiment.protocol.batch as f64,
+                    ridge: *ridge,
+                    intercept: experiment.readout.intercept,
+                })
+                .collect();
+            let asked = Drawn {
+                experiment,
+                removed_mean: self.dynamics.removed_mean,
+                readouts: &readouts,
+                stop: self.stop,
+            };
+            let most = match self.effort {
+                Effort::Integrated => (QUICK_FLOPS / asked.flops()).min(NETWORKS),
+                Effort::Sampled => MANY_NETWORKS,
+            };
+            self.drawn = Some(match most < 1.0 {
+                true => Err(asked.flops() / FLOPS_A_SECOND),
+                false => Ok(drawn(asked, most as u64)),
+            });
+        }
+        match &self.drawn {
+            Some(Ok(networks)) => Ok(networks),
+            Some(Err(seconds)) => Err(*seconds),
+            None => Err(f64::NAN),
         }
     }
 
@@ -142,59 +212,6 @@ impl Task<'_> {
             reason,
             Some(Effort::Sampled),
         );
-    }
-
-    /// Why the state equations of a trained network do not apply.
-    fn no_spike(&self, step: u32) -> Option<&'static str> {
-        let experiment = self.experiment;
-        let protocol = &experiment.protocol;
-        let odd = self
-            .activation
-            .coefficients
-            .iter()
-            .step_by(2)
-            .all(|c| *c == 0.0);
-        let equal = matches!(
-            experiment.network.second_layer,
-            SecondLayer::Ones | SecondLayer::Rademacher
-        );
-        let checks = [
-            (
-                step > 1,
-                "exact errors at p of order d are known for one giant step only",
-            ),
-            (
-                self.link.r != 1,
-                "exact errors of trained features are known for one direction only",
-            ),
-            (
-                !odd,
-                "the state equations of trained features are written for odd activations",
-            ),
-            (
-                !equal,
-                "the state equations of trained features need second-layer weights of one size",
-            ),
-            (
-                experiment.readout_batch == ReadoutBatch::Same,
-                "the readout is fitted on the batch of the step; the equations need a fresh one",
-            ),
-            (
-                protocol.geometry != Geometry::Plain || protocol.lookahead.is_some(),
-                "the state equations are written for plain steps",
-            ),
-            (
-                experiment.readout.intercept == Intercept::With && self.link.mean() != 0.0,
-                "the state equations of trained features have no intercept",
-            ),
-            (
-                experiment.network.pairing == Pairing::Symmetric,
-                "the state equations need independent neurons, not symmetric pairs",
-            ),
-        ];
-        checks
-            .into_iter()
-            .find_map(|(fails, reason)| fails.then_some(reason))
     }
 
     /// Records the mean of repeated values, and its standard error if there are several.

@@ -10,9 +10,13 @@ mod trajectory;
 pub use floors::{Floor, FloorKind, floors};
 pub use prediction::{Absent, Prediction, Predictions, Spread, Status};
 
+use std::sync::atomic::AtomicBool;
+
 use crate::experiment::Experiment;
 use crate::labels::Removal;
 use crate::metric::{Metric, MetricGroup};
+use crate::run::Outcome;
+use crate::theory::given_weights::NetworkErrors;
 use crate::theory::one_step::{ActivationMoments, LinkMoments};
 use crate::theory::population::Population;
 use crate::theory::recursion::{Dynamics, Effort};
@@ -42,12 +46,12 @@ const ERRORS: [Metric; 2] = [Metric::TrainError, Metric::UntrainedReadoutError];
 ///
 /// Takes a fraction of a second where expectations are integrated, up to a minute where they are sampled.
 pub fn predict(experiment: &Experiment) -> Predictions {
-    predict_within(experiment, Effort::Sampled)
+    predict_within(experiment, Effort::Sampled, &AtomicBool::new(false))
 }
 
 /// What theory says about the metrics of an experiment with this effort; what a larger one would add is among the
-/// absent.
-pub fn predict_within(experiment: &Experiment, effort: Effort) -> Predictions {
+/// absent. When `stop` is set, the networks that are being drawn are left.
+pub fn predict_within(experiment: &Experiment, effort: Effort, stop: &AtomicBool) -> Predictions {
     let target = &experiment.target;
     let protocol = &experiment.protocol;
     let dimension = protocol.dimension as f64;
@@ -55,6 +59,8 @@ pub fn predict_within(experiment: &Experiment, effort: Effort) -> Predictions {
     let task = Task {
         experiment,
         effort,
+        stop,
+        drawn: None,
         population: Population::of_law(&experiment.network),
         activation: ActivationMoments::of(&experiment.network.activation),
         link: raw.without(protocol.removal),
@@ -82,6 +88,9 @@ pub fn predict_within(experiment: &Experiment, effort: Effort) -> Predictions {
 struct Task<'a> {
     experiment: &'a Experiment,
     effort: Effort,
+    stop: &'a AtomicBool,
+    /// Networks drawn in law for the errors of readouts; the seconds that one would take if that is too long.
+    drawn: Option<Result<Vec<(NetworkErrors, Outcome)>, f64>>,
     population: Population,
     activation: ActivationMoments,
     /// After the removal of low degrees.

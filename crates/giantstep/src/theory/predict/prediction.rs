@@ -130,9 +130,9 @@ pub(super) const RANDOM: Grounds = Grounds {
     status: Status::Theorem,
     references: &["2009.07669"],
 };
-pub(super) const TRAINED: Grounds = Grounds {
-    regime: "one giant step, single-index target, |a| equal, odd activation; n, p, d to infinity together",
-    source: "THEORY.md (22) to (25); arXiv 2402.04980, extended here to p != d",
-    status: Status::Conjectured,
-    references: &["2402.04980"],
+pub(super) const GIVEN: Grounds = Grounds {
+    regime: "networks drawn in law; the readout on fresh samples, p and the smaller of n and p of order d",
+    source: "THEORY.md (38) to (40), on the equivalence (36); arXiv 2410.18938",
+    status: Status::Derived,
+    references: &["2410.18938"],
 };
