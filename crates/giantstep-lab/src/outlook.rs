@@ -1,7 +1,9 @@
 //! What theory says about every point of a plan, in the places of what is measured.
 
+use giantstep::experiment::Experiment;
 use giantstep::expr::Expr;
 use giantstep::theory::{Effort, Floor, Prediction, Predictions, floors, predict_within};
+use rayon::prelude::*;
 use serde_json::{Value as Json, json};
 
 use crate::plan::{Plan, Point, Wanted};
@@ -93,21 +95,27 @@ impl Predicted {
             Wanted::All => (Effort::Sampled, usize::MAX),
         };
         let points = &plan.points[..plan.points.len().min(most)];
-        let mut known: Vec<(Key<'_>, Result<Vec<Floor>, String>)> = Vec::new();
         let task = Task::Predictions;
         let units = points.len() as u64;
         session.observer.event(Event::Begins { task, units });
-        let mut outlooks: Vec<Outlook> = Vec::with_capacity(points.len());
-        for point in points {
-            if session.asked.to_end() {
-                break;
-            }
-            outlooks.push(Outlook {
-                predictions: predict_within(&point.checked.setup.experiment, effort),
-                floors: floors_once(&mut known, point, effort),
-            });
-            session.observer.event(Event::Done { task, units: 1 });
-        }
+        let shared = SharedFloors::of(points, effort, session);
+        let outlooks: Vec<Option<Outlook>> = points
+            .par_iter()
+            .map(|point| {
+                let experiment = &point.checked.setup.experiment;
+                let floors = shared.at(point)?;
+                let predictions = predict_within(experiment, effort, &session.asked.stop);
+                if session.asked.to_end() {
+                    return None;
+                }
+                session.observer.event(Event::Done { task, units: 1 });
+                Some(Outlook {
+                    predictions,
+                    floors,
+                })
+            })
+            .collect();
+        let outlooks: Vec<Outlook> = outlooks.into_iter().map_while(|outlook| outlook).collect();
         let foretold = points
             .iter()
             .zip(&outlooks)
@@ -151,30 +159,44 @@ impl Predicted {
 /// What floors depend on: link, activation, sizes and noise.
 type Key<'a> = ([&'a Expr; 2], [u64; 4], u64);
 
-/// The floors of a point, computed once for points that share them.
-fn floors_once<'a>(
-    known: &mut Vec<(Key<'a>, Result<Vec<Floor>, String>)>,
-    point: &'a Point,
-    effort: Effort,
-) -> Result<Vec<Floor>, String> {
-    let experiment = &point.checked.setup.experiment;
-    let (protocol, width) = (&experiment.protocol, experiment.network.width as u64);
-    let sizes = [
-        protocol.batch,
-        protocol.dimension,
-        width,
-        u64::from(protocol.steps),
-    ];
-    let noise = experiment.target.noise.to_bits();
-    let functions = [
-        experiment.target.link.expr(),
-        experiment.network.activation.expr(),
-    ];
-    let key = (functions, sizes, noise);
-    if let Some((_, floors)) = known.iter().find(|(other, _)| *other == key) {
-        return floors.clone();
+/// The floors of points, computed once for points that share them.
+struct SharedFloors<'a>(Vec<(Key<'a>, Result<Vec<Floor>, String>)>);
+
+impl<'a> SharedFloors<'a> {
+    fn of(points: &'a [Point], effort: Effort, session: &Session<'_>) -> Self {
+        let mut different: Vec<(Key<'a>, &Experiment)> = Vec::new();
+        for point in points {
+            let key = Self::key(point);
+            if !different.iter().any(|(other, _)| *other == key) {
+                different.push((key, &point.checked.setup.experiment));
+            }
+        }
+        let known = different.into_par_iter().filter_map(|(key, experiment)| {
+            (!session.asked.to_end()).then(|| (key, floors(experiment, effort)))
+        });
+        Self(known.collect())
     }
-    let floors = floors(experiment, effort);
-    known.push((key, floors.clone()));
-    floors
+
+    fn key(point: &Point) -> Key<'_> {
+        let experiment = &point.checked.setup.experiment;
+        let (protocol, width) = (&experiment.protocol, experiment.network.width as u64);
+        let sizes = [
+            protocol.batch,
+            protocol.dimension,
+            width,
+            u64::from(protocol.steps),
+        ];
+        let functions = [
+            experiment.target.link.expr(),
+            experiment.network.activation.expr(),
+        ];
+        (functions, sizes, experiment.target.noise.to_bits())
+    }
+
+    /// None if the end was asked for before they were computed.
+    fn at(&self, point: &Point) -> Option<Result<Vec<Floor>, String>> {
+        let key = Self::key(point);
+        let found = self.0.iter().find(|(other, _)| *other == key);
+        found.map(|(_, floors)| floors.clone())
+    }
 }

@@ -3,6 +3,8 @@
 
 mod common;
 
+use std::sync::atomic::AtomicBool;
+
 use common::against::{agrees, mean, measured, simulate};
 use common::experiment;
 use giantstep::activation::Activation;
@@ -384,7 +386,11 @@ fn predictions_of_the_reused_batch_are_quick_for_overlaps() {
         "protocol": {"dimension": 1000, "steps": 2, "batch": "2*d", "reuse": 2, "loss": "correlation"},
         "evaluation": {"metrics": ["weight_cosine"]}
     }));
-    let found = predict_within(&checked.setup.experiment, Effort::Integrated);
+    let found = predict_within(
+        &checked.setup.experiment,
+        Effort::Integrated,
+        &AtomicBool::new(false),
+    );
     let second: Vec<f64> = found
         .present
         .iter()

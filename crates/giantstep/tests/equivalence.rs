@@ -13,6 +13,7 @@ use giantstep::equivalence::{Equivalence, EquivalenceError, Errors, Gaussian, Kn
 use giantstep::metric::Metric;
 use giantstep::readout::Intercept;
 use giantstep::spec::Checked;
+use giantstep::theory::ConditionalError;
 use giantstep::theory::one_step::{ActivationMoments, LinkMoments};
 use giantstep::theory::state_equations::{Sizes, TrainedFeatures, random_features};
 use giantstep::watch::Watch;
@@ -258,7 +259,7 @@ fn what_cannot_be_conditioned_on_is_an_error() {
             .measure(&mut engine, 0, Watch::default())
             .unwrap_err()
     };
-    use EquivalenceError::{Directions, Inside};
+    use EquivalenceError::Directions;
     let error = failure(20, 0, Known::Spikes(1));
     assert!(
         matches!(
@@ -282,5 +283,11 @@ fn what_cannot_be_conditioned_on_is_an_error() {
         "{error}"
     );
     let error = failure(2, 1, Known::Target);
-    assert!(matches!(error, Inside { neuron: 1, .. }), "{error}");
+    assert!(
+        matches!(
+            error,
+            EquivalenceError::Conditional(ConditionalError::Inside { neuron: 1, .. })
+        ),
+        "{error}"
+    );
 }

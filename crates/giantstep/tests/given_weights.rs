@@ -14,7 +14,7 @@ use giantstep::faer::Mat;
 use giantstep::labels::{Labels, RemovedPart, Target};
 use giantstep::network::Pairing;
 use giantstep::readout::{Features, Intercept, Readout, Ridge, RidgeParams, fit};
-use giantstep::run::{Outcome, run};
+use giantstep::run::{Outcome, run_on};
 use giantstep::spec::Checked;
 use giantstep::theory::given_weights::{GivenWeights, Ridged};
 use giantstep::watch::Watch;
@@ -116,14 +116,14 @@ fn errors_on_given_weights_are_those_of_an_independent_program() {
 
 /// Predicted and fitted errors on the weights of each seed, with `n = samples`.
 fn both(checked: &Checked, samples: f64, seeds: u64) -> Vec<(f64, f64)> {
-    let experiment = &checked.experiment;
+    let experiment = &checked.setup.experiment;
     let d = experiment.protocol.dimension as usize;
     let Ridge::Values(ridges) = &experiment.readout.ridge else {
         unreachable!("one ridge is given")
     };
     let one = |seed| {
         let mut engine = Direct::<f32>::new(d, DirectionsLaw::Canonical, seed);
-        let trained = run(experiment, &mut engine, seed, Watch::default());
+        let trained = run_on(experiment, &mut engine, seed, &Watch::default());
         assert_eq!(trained.outcome, Outcome::Completed);
         let (first, directions) = (&trained.network.first, &trained.target);
         let given = GivenWeights::new(

@@ -7,7 +7,7 @@ use common::against::{Mean, mean};
 use common::experiment;
 use giantstep::batch::{Direct, DirectionsLaw};
 use giantstep::metric::Metric;
-use giantstep::run::run;
+use giantstep::run::run_on;
 use giantstep::theory::{Effort, predict_within};
 use giantstep::watch::Watch;
 use rayon::prelude::*;
@@ -35,12 +35,13 @@ fn errors(panel: usize, batch: &str, seeds: u64) -> Vec<(Mean, Option<(f64, f64)
         "readout": {"ridge": 1.0, "batch": "fresh", "after": "every_step"},
         "evaluation": {"test_samples": 20000, "metrics": ["test_error"]},
     }))
+    .setup
     .experiment;
     let runs: Vec<Vec<f64>> = (1..=seeds)
         .into_par_iter()
         .map(|seed| {
             let mut engine = Direct::<f32>::new(256, DirectionsLaw::Canonical, seed);
-            let run = run(&experiment, &mut engine, seed, Watch::default());
+            let run = run_on(&experiment, &mut engine, seed, &Watch::default());
             let errors = run
                 .measurements
                 .iter()

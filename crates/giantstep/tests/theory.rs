@@ -4,6 +4,8 @@
 
 mod common;
 
+use std::sync::atomic::AtomicBool;
+
 use common::against::{agrees, measured, overlay, overlay_of, simulate};
 use common::experiment;
 use faer::Mat;
@@ -683,7 +685,11 @@ fn what_needs_samples_is_left_to_a_larger_effort() {
         "protocol": {"dimension": 1000, "steps": 3, "batch": "4*d"},
         "evaluation": {"metrics": ["weight_cosine"]}
     }));
-    let quick = predict_within(&checked.setup.experiment, Effort::Integrated);
+    let quick = predict_within(
+        &checked.setup.experiment,
+        Effort::Integrated,
+        &AtomicBool::new(false),
+    );
     assert_eq!(quick.present.iter().map(|p| p.step).max(), Some(1));
     assert!(quick.present.iter().all(|p| p.standard_error.is_none()));
     let later = &quick.absent[0];
@@ -695,7 +701,11 @@ fn what_needs_samples_is_left_to_a_larger_effort() {
         "protocol": {"dimension": 1000, "steps": 8, "batch": "4*d", "step_size": "1000*p"},
         "evaluation": {"metrics": ["weight_cosine"]}
     }));
-    let found = predict_within(&wild.setup.experiment, Effort::Integrated);
+    let found = predict_within(
+        &wild.setup.experiment,
+        Effort::Integrated,
+        &AtomicBool::new(false),
+    );
     assert!(found.present.iter().any(|p| p.step == 0), "{found:?}");
     assert!(found.present.iter().all(|p| p.value.is_finite()));
     assert!(!found.absent.is_empty());

@@ -1,1 +1,252 @@
+//! The ridge readout: the second stage of training, on the features of a given first layer.
+//!
+//! All of it is in double precision, whatever the precision of the data path: with a small ridge a readout is made of
+//! what the features hardly show, and single precision would answer in its place. Activations keep the rounding with
+//! which the engine delivers them, 6e-8 in single precision; it moves a readout no more than a ridge of `1e-15 n/p` would.
 
+mod dual;
+mod primal;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::activation::Activation;
+use crate::batch::{BatchId, Engine, Panel};
+use crate::directions::Directions;
+use crate::labels::{Labels, RemovedPart};
+use crate::real::Real;
+use crate::watch::{Interrupted, Watch};
+
+/// How the ridge is chosen.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ridge {
+    /// One readout for each of these values.
+    Values(Vec<f64>),
+    /// The value among these with the least exact leave-one-out error.
+    LeaveOneOut(Vec<f64>),
+}
+
+/// Whether the readout has an intercept (never penalised).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Intercept {
+    /// `f = phi . a`.
+    Without,
+    /// `f = phi . a + b`.
+    With,
+}
+
+/// The parameters of the ridge readout.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RidgeParams {
+    /// How the ridge is chosen.
+    pub ridge: Ridge,
+    /// With or without intercept.
+    pub intercept: Intercept,
+}
+
+/// A readout `f(x) = phi(x) . a + b` with `phi(x) = sigma(W x) / sqrt p`.
+#[derive(Debug, Clone)]
+pub struct Readout {
+    /// The weights a (p).
+    pub weights: Vec<f64>,
+    /// The intercept b; 0 without one.
+    pub intercept: f64,
+}
+
+/// A readout and the ridge that it was fitted with.
+#[derive(Debug, Clone)]
+pub struct Fitted {
+    /// The ridge lambda.
+    pub ridge: f64,
+    /// The readout.
+    pub readout: Readout,
+}
+
+/// What the fit found besides the weights.
+#[derive(Debug, Clone, Default)]
+pub struct RidgeInfo {
+    /// `(lambda, mean squared leave-one-out error)` for every candidate; empty for given values.
+    pub leave_one_out: Vec<(f64, f64)>,
+}
+
+/// Why no readout was found.
+#[derive(Debug, thiserror::Error)]
+pub enum RidgeError {
+    /// The features are not finite, or the eigensolver failed on them.
+    #[error(
+        "the readout has no solution: the {width} x {width} feature matrix is not finite or its eigensolver failed"
+    )]
+    NotFinite {
+        /// The width p.
+        width: usize,
+    },
+    /// The end of the work was asked for.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
+}
+
+/// The samples and features of a fit.
+#[derive(Debug, Clone, Copy)]
+pub struct Features<'a> {
+    /// The first layer W.
+    pub first: &'a Directions,
+    /// The activation sigma.
+    pub activation: &'a Activation,
+    /// Where labels come from.
+    pub labels: Labels<'a>,
+    /// What is removed from them before the fit.
+    pub removed: &'a RemovedPart,
+    /// Name of the batch.
+    pub id: BatchId,
+    /// Its size n.
+    pub rows: u64,
+    /// Whether to stop, and whom to tell.
+    pub watch: Watch<'a>,
+}
+
+/// Rows of features and labels: what a readout is fitted and tested on.
+pub trait Samples: Sync {
+    /// The number p of features.
+    fn width(&self) -> usize;
+
+    /// The number n of rows.
+    fn rows(&self) -> u64;
+
+    /// Whether to stop, and whom to tell.
+    fn watch(&self) -> Watch<'_>;
+
+    /// The vectors along which fields are needed, at least p.
+    fn directions(&self) -> Directions;
+
+    /// The labels of a panel, to be asked for before [`Samples::activations`].
+    fn labels<T: Real>(&self, panel: &Panel<'_, T>) -> Vec<T>;
+
+    /// Subtracts from labels what is removed before a fit and added back at prediction.
+    fn remove<T: Real>(&self, panel: &Panel<'_, T>, labels: &mut [T]);
+
+    /// Replaces the first p fields of a panel by `sqrt(p) phi`.
+    fn activations<T: Real>(&self, panel: &mut Panel<'_, T>);
+}
+
+impl Samples for Features<'_> {
+    fn width(&self) -> usize {
+        self.first.rows()
+    }
+
+    fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    fn watch(&self) -> Watch<'_> {
+        self.watch
+    }
+
+    fn directions(&self) -> Directions {
+        Directions::stack(&[self.first, self.labels.directions, &self.removed.linear])
+    }
+
+    fn labels<T: Real>(&self, panel: &Panel<'_, T>) -> Vec<T> {
+        let mut labels = vec![T::from_f64(0.0); panel.rows];
+        self.labels.write(self.id, panel, self.width(), &mut labels);
+        labels
+    }
+
+    fn remove<T: Real>(&self, panel: &Panel<'_, T>, labels: &mut [T]) {
+        let first = self.width() + self.labels.target.r;
+        self.removed.subtract(panel, first, labels);
+    }
+
+    fn activations<T: Real>(&self, panel: &mut Panel<'_, T>) {
+        let mut column = vec![T::from_f64(0.0); panel.rows];
+        for i in 0..self.width() {
+            self.activation.value_column(panel.field(i), &mut column);
+            panel.field_mut(i).copy_from_slice(&column);
+        }
+    }
+}
+
+/// Ridge readouts on one batch: `argmin sum_v (y_v - phi_v . a - b)^2 + lambda |a|^2`.
+///
+/// The ridge is not divided by n. A zero ridge gives the least-norm solution. With n samples below p + 1 the system is
+/// solved in n x n, otherwise in p x p; the eigenvalues of one factorisation serve all ridges and leave-one-out. One pass
+/// over the batch costs `2 n q p + n p min(n, p)` flops, then `O(min(n, p)^3)`; leave-one-out with n > p adds a pass of
+/// `2 n q p + 2 n p^2`. Memory: `O(p min(n, p))`. The paper's Algorithm 1, second stage; THEORY.md (3).
+///
+/// # Errors
+/// [`RidgeError`] if the features are not finite, or if the end of the work was asked for.
+pub fn fit<E: Engine>(
+    params: &RidgeParams,
+    features: impl Samples,
+    engine: &mut E,
+    batch: &mut E::Batch,
+) -> Result<(Vec<Fitted>, RidgeInfo), RidgeError> {
+    let free =
+        features.rows() - u64::from(params.intercept == Intercept::With).min(features.rows());
+    if free <= features.width() as u64 {
+        dual::fit(params, &features, engine, batch)
+    } else {
+        primal::fit(params, &features, engine, batch)
+    }
+}
+
+/// Labels of a panel, less what is removed from them, and its features `phi`, p columns one after the other.
+fn prepare<T: Real>(samples: &impl Samples, panel: &mut Panel<'_, T>) -> (Vec<f64>, Vec<f64>) {
+    let mut labels = samples.labels(panel);
+    samples.remove(panel, &mut labels);
+    samples.activations(panel);
+    let p = samples.width();
+    let scale = 1.0 / (p as f64).sqrt();
+    let phi = panel.fields[..p * panel.rows].iter();
+    (
+        labels.iter().map(|y| y.to_f64()).collect(),
+        phi.map(|value| scale * value.to_f64()).collect(),
+    )
+}
+
+/// Eigenvalues of `Phi^T Phi` or `Phi Phi^T`, ascending; those up to a cutoff are rounding.
+struct Spectrum {
+    values: Vec<f64>,
+    cutoff: f64,
+}
+
+impl Spectrum {
+    fn new(values: impl Iterator<Item = f64>, size: usize) -> Self {
+        let values: Vec<f64> = values.map(|value| value.max(0.0)).collect();
+        let cutoff = values.last().copied().unwrap_or(0.0) * size as f64 * f64::EPSILON;
+        Self { values, cutoff }
+    }
+
+    /// Whether nothing but rounding is in the j-th direction.
+    fn is_null(&self, j: usize) -> bool {
+        self.values[j] <= self.cutoff
+    }
+
+    /// `1 / (s_j + lambda)`; zero where only rounding would be divided by rounding.
+    fn inverse(&self, ridge: f64) -> Vec<f64> {
+        let one = |j: usize| match ridge <= self.cutoff && self.is_null(j) {
+            true => 0.0,
+            false => 1.0 / (self.values[j] + ridge),
+        };
+        (0..self.values.len()).map(one).collect()
+    }
+}
+
+/// A choice among ridges of known leave-one-out errors.
+fn least(ridges: &[f64], errors: Vec<f64>) -> (Option<f64>, RidgeInfo) {
+    let leave_one_out: Vec<(f64, f64)> = ridges.iter().copied().zip(errors).collect();
+    let best = leave_one_out.iter().min_by(|x, y| x.1.total_cmp(&y.1));
+    (best.map(|best| best.0), RidgeInfo { leave_one_out })
+}
+
+/// A readout of centred features as one of the features themselves.
+fn fitted(ridge: f64, weights: Vec<f64>, feature_mean: &[f64], label_mean: f64) -> Fitted {
+    let offset: f64 = weights.iter().zip(feature_mean).map(|(a, m)| a * m).sum();
+    Fitted {
+        ridge,
+        readout: Readout {
+            weights,
+            intercept: label_mean - offset,
+        },
+    }
+}

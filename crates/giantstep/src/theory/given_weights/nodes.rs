@@ -38,7 +38,11 @@ impl Nodes {
         while coarser < 1e3 {
             let steps = sharpness.iter().map(|x| {
                 let step = (FINE / x).min(STEP) * coarser;
-                if coarser > 1.0 { step.min(WIDEST) } else { step }
+                if coarser > 1.0 {
+                    step.min(WIDEST)
+                } else {
+                    step
+                }
             });
             let rules: Vec<Vec<(f64, f64)>> = steps.map(rule).collect();
             let size: f64 = rules.iter().map(|rule| rule.len() as f64).product();

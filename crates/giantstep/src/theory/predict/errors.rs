@@ -21,7 +21,7 @@ const MANY: f64 = 30.0;
 const NETWORKS: f64 = 4.0;
 const MANY_NETWORKS: f64 = 16.0;
 /// What drawing them may take without being asked for: some seconds of one core.
-const QUICK_FLOPS: f64 = 4e11;
+const QUICK_FLOPS: f64 = 4.5e11;
 /// A guess, for messages alone.
 const FLOPS_A_SECOND: f64 = 5e10;
 
