@@ -88,6 +88,11 @@ fn the_first_sentence_says_what_differs() {
             "Two fresh steps at n ~ d: nothing, then z1.",
         ),
         (
+            "He3(z1)",
+            "relu(x)",
+            "Fresh steps at n ~ d learn nothing. z1 never, with relu: c_3 = 0.",
+        ),
+        (
             "2",
             "relu(x)",
             "The link is a constant: there is nothing to learn.",
@@ -139,4 +144,14 @@ fn an_odd_activation_finds_no_even_direction_by_reuse_either() {
         report("He3(z1)", "relu(x)").staircase.reused[0].dims,
         [1, 1, 1]
     );
+}
+
+#[test]
+fn the_page_of_the_analyzer_has_every_word() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/analyzer.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    for (name, meaning) in giantstep::analysis::GLOSSARY {
+        let line = format!("| {name} | {meaning} |");
+        assert!(page.lines().any(|l| l == line), "{line}");
+    }
 }

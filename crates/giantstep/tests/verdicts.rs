@@ -292,6 +292,7 @@ fn wrong_chains_are_noticed() {
 const HIGH: Protocol = Protocol {
     dimension: 10_000.0,
     samples: 8.0,
+    rate: 2.0,
     ..LINEAR
 };
 

@@ -30,10 +30,9 @@ impl Report {
             if sentences.is_empty() && staircase.dims.last().is_some_and(|&d| d > 0) {
                 sentences.extend(self.nothing_below(staircase));
                 sentences.push(climb(staircase));
-                let (learnt, left): (Vec<_>, Vec<_>) = rest
-                    .into_iter()
-                    .partition(|v| matches!(steps(v, staircase.batch_exponent), Answer::At(_)));
-                debug_assert!(!learnt.is_empty());
+                let k = staircase.batch_exponent;
+                let learnt = |v: &&Verdict| matches!(steps(v, k), Answer::At(_));
+                let left: Vec<&Verdict> = rest.into_iter().filter(|v| !learnt(v)).collect();
                 rest = left;
             }
         }
@@ -90,10 +89,11 @@ impl Report {
         if verdict.giant_steps == Answer::Unknown {
             return "undecided".to_owned();
         }
-        let reason = self.reason(&[verdict]);
-        if !verdict.visible {
-            return format!("never{reason}");
+        if let (false, Some(degree)) = (verdict.visible, verdict.kernel_first) {
+            let activation = short(&self.activation.activation);
+            return format!("never, with {activation}: c_{degree} = 0");
         }
+        let reason = self.reason(&[verdict]);
         let larger = [(2, verdict.quadratic_steps), (3, verdict.cubic_steps)];
         let needed = larger.iter().find(|(_, step)| *step != Answer::Never);
         let batch = match needed {

@@ -1,7 +1,8 @@
 //! The words of a report, each in a line.
 
 /// Every name of a line or column that a report is printed with, and what it says.
-pub const GLOSSARY: [(&str, &str); 31] = [
+pub const GLOSSARY: [(&str, &str); 32] = [
+    ("link", "as typed"),
     (
         "decided",
         "how far zeros can be trusted: exact (rational arithmetic), certified (signals below the number count as zero), undecided",
