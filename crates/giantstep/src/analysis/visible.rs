@@ -14,7 +14,7 @@ use super::report::Status;
 use super::scalar::Scalar;
 use crate::activation::Activation;
 use crate::expr::{Expr, Function, Operator, Program};
-use crate::hermite::{Coefficients, hermite_all};
+use crate::gauss::{Coefficients, hermite_all};
 
 /// The largest degree of a polynomial that is told from its values.
 const LARGEST_DEGREE: usize = 20;
