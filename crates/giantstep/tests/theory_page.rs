@@ -25,9 +25,7 @@ fn formulas(page: &str) -> BTreeSet<u32> {
 
 /// Every text file of the project that may cite the page.
 fn sources() -> Vec<(PathBuf, String)> {
-    let mut folders: Vec<PathBuf> = ["crates", "experiments", "docs"]
-        .map(|f| root().join(f))
-        .into();
+    let mut folders: Vec<PathBuf> = ["crates", "docs"].map(|f| root().join(f)).into();
     let mut found = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {
