@@ -12,7 +12,12 @@ fn quick(text: &str, r: usize) -> Report {
         ..AnalysisOptions::default()
     };
     let link = Link::parse(text, Some(r)).unwrap_or_else(|e| panic!("{text}: {e:?}"));
-    analyze(&link, &Activation::parse("tanh(x)").unwrap(), options).unwrap()
+    analyze(
+        &link,
+        &Activation::parse("exp(-(x - 1)^2)").unwrap(),
+        options,
+    )
+    .unwrap()
 }
 
 /// A polynomial of up to three variables: exponents and small integer coefficients.

@@ -1,12 +1,12 @@
 //! Links on which an analysis that trusts its numbers would claim what is not so.
 
 use giantstep::activation::Activation;
-use giantstep::analysis::{AnalysisError, AnalysisOptions, Report, Status, analyze};
+use giantstep::analysis::{AnalysisError, AnalysisOptions, Answer, Report, Status, analyze};
 use giantstep::expr::Link;
 
 fn attempt(text: &str) -> Result<Report, AnalysisError> {
     let link = Link::parse(text, None).unwrap_or_else(|e| panic!("{text}: {e:?}"));
-    let activation = Activation::parse("relu(x)").unwrap();
+    let activation = Activation::parse("exp(-(x - 1)^2)").unwrap();
     analyze(&link, &activation, AnalysisOptions::default())
 }
 
@@ -87,7 +87,7 @@ fn a_polynomial_too_large_for_exact_algebra_is_not_called_exact() {
     assert_eq!(dense.status, Status::Certified);
     assert!(dense.tolerance > 0.0 && dense.notes.iter().any(|note| note.contains("too many")));
     assert_eq!(
-        (dense.effective.dimension, dense.leap.one_step),
+        (dense.effective.dimension, dense.leap.one_step.known()),
         (4, Some(1))
     );
 }
@@ -112,7 +112,8 @@ fn mass_beyond_the_edges_of_the_rules_is_noticed() {
 #[test]
 fn a_variance_within_rounding_tells_nothing() {
     let rare = report("sign(z1 - 9)");
-    assert_eq!((rare.status, rare.leap.one_step), (Status::Undecided, None));
+    assert_eq!(rare.status, Status::Undecided);
+    assert_eq!(rare.leap.one_step, Answer::Unknown);
     let constant = report("sin(z1)^2 + cos(z1)^2");
     assert_eq!(
         (constant.status, constant.variance),

@@ -89,7 +89,8 @@ fn the_text_names_the_leaps_and_the_staircase() {
         "fresh, n ~ d^2, d^3 step 1 ▄ (z1 + z2)/sqrt 2",
         "step 2 █ (z1 - z2)/sqrt 2",
         "bounded width, n ~ d 3 0.5 0.5 0.5",
-        "(z1 - z2)/sqrt 2 never step 2 no d^2 d log d d^2",
+        "(z1 - z2)/sqrt 2 never step 2 d^2 d log d d^2",
+        "One fresh step at n ~ d: (z1 + z2)/sqrt 2. (z1 - z2)/sqrt 2 in step 2 at n ~ d^2.",
     ] {
         assert!(
             lines.iter().any(|line| line == expected),
@@ -187,4 +188,38 @@ fn errors_point_at_their_place() {
     refused(&["z1", "--tensors", "0"]);
     assert!(refused(&["z9"]).contains("at most 8 directions"));
     assert!(refused(&["exp(z1^2)"]).contains("not finite"));
+}
+
+#[test]
+fn every_name_that_is_printed_is_in_the_glossary() {
+    let glossary = giantstep::analysis::GLOSSARY.map(|(name, _)| name);
+    assert_eq!(printed(&["--glossary"]).matches("THEORY.md").count(), 1);
+    for link in [
+        "z1 + z1*z2 + z1*z2*z3",
+        "sign(z1*z2)",
+        "tanh(z1 + He3(z2))",
+        "He3(z1)",
+    ] {
+        let text = printed(&[link]);
+        let mut blocks = text.split("\n\n").skip(1);
+        // The table of verdicts: its header.
+        let header = blocks.next().unwrap().lines().next().unwrap();
+        for name in header.split("  ").map(str::trim).filter(|n| !n.is_empty()) {
+            assert!(glossary.contains(&name), "{name}");
+        }
+        for line in blocks.flat_map(str::lines) {
+            let inner = ["  neurons", "  of features"]
+                .iter()
+                .any(|i| line.starts_with(i));
+            let title = line.starts_with("what each") || line.starts_with("floors of");
+            if line.starts_with(' ') && !inner || title {
+                continue;
+            }
+            let name = line.trim_start();
+            assert!(
+                glossary.iter().any(|g| name.starts_with(g)),
+                "{link}: {line}"
+            );
+        }
+    }
 }

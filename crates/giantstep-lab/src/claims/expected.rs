@@ -140,7 +140,12 @@ impl<'a> Theory<'a> {
     fn report(&self, of: &Pick) -> Result<Report, String> {
         let experiment = &self.plan.points[self.point(of)?].checked.setup.experiment;
         let (link, activation) = (&experiment.target.link, &experiment.network.activation);
-        if let Some(known) = self.reports.borrow().get(link.source()) {
+        let key = format!(
+            "{link} with {activation}",
+            link = link.source(),
+            activation = activation.source()
+        );
+        if let Some(known) = self.reports.borrow().get(&key) {
             return Ok(known.clone());
         }
         let options = AnalysisOptions {
@@ -149,7 +154,7 @@ impl<'a> Theory<'a> {
         };
         let report = analyze(link, activation, options).map_err(|e| e.to_string())?;
         let mut reports = self.reports.borrow_mut();
-        reports.insert(link.source().to_owned(), report.clone());
+        reports.insert(key, report.clone());
         Ok(report)
     }
 

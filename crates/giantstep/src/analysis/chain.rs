@@ -26,6 +26,11 @@ impl Margin {
         tolerance: 0.0,
     };
 
+    /// Whether every signal that counts stands well above the tolerance, or above all that do not.
+    pub fn is_clear(&self) -> bool {
+        self.kept >= (10.0 * self.tolerance).min(100.0 * self.dropped)
+    }
+
     /// The margin of two groups of decisions.
     pub fn and(self, other: Self) -> Self {
         Self {
@@ -79,7 +84,7 @@ pub struct Signals<C> {
 }
 
 /// A heat transform of a function.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Heat<C> {
     /// The transform.
     pub transform: Polynomial<C>,
@@ -135,63 +140,80 @@ impl<C: Span> Signals<C> {
     ///
     /// At k = 1 this is `U_{t+1} = U_t + span of E[grad_perp g | P_U z]`, the learnt subspaces of the paper.
     pub fn chain(&self, largest_order: u32) -> Chain<C> {
+        self.chain_after(self, largest_order)
+    }
+
+    /// The chain whose first step is that of the signals `first`, such as fewer degrees of the same link. Where it
+    /// learns nothing and a later step something, it is kept as a step of order 0.
+    pub fn chain_after(&self, first: &Self, largest_order: u32) -> Chain<C> {
         let mut chain = Chain {
             steps: Vec::new(),
             margin: Margin::NONE,
         };
         // An error e of a signal of strength s turns the direction by e / s.
         let mut growth = 1.0;
+        let mut start = !std::ptr::eq(self, first);
         while chain.last().len() < self.effective.len() {
-            let adapted = self.adapted(chain.last());
-            let highest = adapted
-                .iter()
-                .map(Adapted::degree_across)
-                .max()
-                .unwrap_or(0);
-            let mut found = None;
-            for order in 1..=largest_order.min(highest) {
-                let mut new: Vec<Vec<C>> = Vec::new();
-                let mut kept = f64::INFINITY;
-                for (adapted, heat) in adapted.iter().zip(&self.heats) {
-                    let (scale, tolerance) = (heat.scale, growth * heat.tolerance);
-                    let learnt = [chain.last(), &new].concat();
-                    let extension =
-                        C::extension(&learnt, &adapted.new_directions(order), tolerance * scale);
-                    kept = kept.min(extension.kept / scale);
-                    chain.margin = chain.margin.and(Margin {
-                        kept: extension.kept / scale,
-                        dropped: extension.dropped / scale,
-                        tolerance,
-                    });
-                    new.extend(extension.basis);
+            let signals = if start { first } else { self };
+            let mut margin = chain.margin;
+            let found = signals.step(chain.last(), largest_order, growth, &mut margin);
+            chain.margin = margin;
+            match found {
+                Some((order, new, kept)) => {
+                    growth /= kept.min(1.0);
+                    let subspace = [chain.last(), &new].concat();
+                    chain.steps.push(Step { order, subspace });
                 }
-                if !new.is_empty() {
-                    if adapted.len() > 1 {
-                        // One readable basis of what several functions revealed.
-                        new = C::extension(chain.last(), &new, 0.5).basis;
-                    }
-                    found = Some((order, new, kept));
-                    break;
-                }
+                None if start => chain.steps.push(Step {
+                    order: 0,
+                    subspace: Vec::new(),
+                }),
+                None => break,
             }
-            let Some((order, new, kept)) = found else {
-                break;
-            };
-            growth /= kept.min(1.0);
-            let subspace = [chain.last(), &new].concat();
-            chain.steps.push(Step { order, subspace });
+            start = false;
+        }
+        if chain.last().is_empty() {
+            chain.steps.clear();
         }
         chain
     }
-}
 
-/// The paper's leap index: the smallest k >= 1 at which the Hermite tensor of order k is not zero.
-///
-/// The tensor counts as zero up to `tolerance`, on the scale of `sqrt(E[g_k^2])`.
-pub fn one_step_leap(energies: &[f64], tolerance: f64) -> Option<u32> {
-    (1..energies.len())
-        .find(|&k| energies[k].sqrt() > tolerance)
-        .map(|k| k as u32)
+    /// The smallest order up to a largest one at which directions across a subspace carry a signal, those
+    /// directions, and the least of their signals.
+    fn step(
+        &self,
+        learnt: &[Vec<C>],
+        largest_order: u32,
+        growth: f64,
+        margin: &mut Margin,
+    ) -> Option<(u32, Vec<Vec<C>>, f64)> {
+        let adapted = self.adapted(learnt);
+        let highest = adapted.iter().map(Adapted::degree_across).max()?;
+        (1..=largest_order.min(highest)).find_map(|order| {
+            // The squares of the columns of order j sum to j times the energy of that order.
+            let unit = f64::from(order).sqrt();
+            let mut new: Vec<Vec<C>> = Vec::new();
+            let mut kept = f64::INFINITY;
+            for (adapted, heat) in adapted.iter().zip(&self.heats) {
+                let (scale, tolerance) = (heat.scale * unit, growth * heat.tolerance);
+                let known = [learnt, &new].concat();
+                let extension =
+                    C::extension(&known, &adapted.new_directions(order), tolerance * scale);
+                kept = kept.min(extension.kept / scale);
+                *margin = margin.and(Margin {
+                    kept: extension.kept / scale,
+                    dropped: extension.dropped / scale,
+                    tolerance,
+                });
+                new.extend(extension.basis);
+            }
+            if adapted.len() > 1 && !new.is_empty() {
+                // One readable basis of what several functions revealed.
+                new = C::extension(learnt, &new, 0.5).basis;
+            }
+            (!new.is_empty()).then_some((order, new, kept))
+        })
+    }
 }
 
 /// The leap in the given coordinates (Abbe et al. 2302.11055): the smallest l such that every coordinate is

@@ -1,11 +1,13 @@
 //! What follows from the heat transform alone, exactly or in floating point: leaps, chains, floors.
 
-use super::chain::{Chain, Heat, Margin, Signals, coordinate_leap, one_step_leap};
+use super::chain::{Chain, Heat, Margin, Signals, coordinate_leap};
 use super::heat::{energies, gradients};
 use super::numeric::{Approximate, Numeric};
 use super::polynomial::{Monomial, Polynomial};
+use super::seen::seen;
 use super::span::{Span, dot, squared_norm};
 use super::symmetry::{Symmetry, fixed_dimension};
+use super::visible::Visible;
 
 /// The largest batch exponent of the staircase, and the largest feature exponent of the floors.
 pub const LARGEST_EXPONENT: u32 = 3;
@@ -78,6 +80,14 @@ pub struct Core {
     pub isotropic: FloatChain,
     /// The chains at batch exponents 1, 2, 3.
     pub fresh: Vec<FloatChain>,
+    /// The chains at batch exponents 1, 2, 3 for students of the activation.
+    pub seen: Vec<FloatChain>,
+    /// Whether they depend on what could not be decided about the activation.
+    pub seen_open: Vec<bool>,
+    /// A basis of the directions in which the degrees vary that the activation sees or may see.
+    pub reachable: Vec<Vec<f64>>,
+    /// The degrees unseen by the activation that would open directions where its chain at batch exponent 1 ends.
+    pub stopped_by: Vec<u32>,
     /// For each order k, an orthonormal basis of the columns of the Hermite tensors up to order k.
     pub one_step_reach: Vec<Vec<Vec<f64>>>,
     /// The directions in which the Hermite tensor of each order k = 1, 2, ... varies.
@@ -94,7 +104,8 @@ impl Core {
         let square = divisor * divisor;
         self.mean /= divisor;
         self.variance /= square;
-        let chains = self.fresh.iter_mut().chain([&mut self.isotropic]);
+        let chains = self.fresh.iter_mut().chain(&mut self.seen);
+        let chains = chains.chain([&mut self.isotropic]);
         let floors = chains.flat_map(|c| c.floors.iter_mut().chain(&mut c.shared_floors));
         for floor in floors.chain([&mut self.energies]) {
             floor.iter_mut().for_each(|x| *x /= square);
@@ -102,42 +113,42 @@ impl Core {
         self
     }
 
-    /// For the batch exponents 1, 2, 3 and for any, the largest energy that the expansion, cut, may miss where
-    /// it decides what a step of the chain adds, or that no step follows.
+    /// The largest energy that the expansion, cut, may miss where it decides what a step of a chain adds, or that
+    /// no step of order up to `largest` follows.
     ///
     /// Nothing is missed at the start, where the order is the degree; of order 1 where the symmetries leave no
     /// room; of the order of a step that completes the chain.
-    pub fn missed(&self, symmetries: &[Symmetry], r: usize) -> Vec<f64> {
+    pub fn missed(
+        &self,
+        chain: &FloatChain,
+        largest: usize,
+        symmetries: &[Symmetry],
+        r: usize,
+    ) -> f64 {
         let whole = self.effective.len();
-        let of_chain = |chain: &FloatChain, largest: usize| {
-            let mut missed: f64 = 0.0;
-            for (t, hidden) in chain.hidden.iter().enumerate().skip(1) {
-                let (before, after) = (chain.after(t), chain.after(t + 1).len());
-                if before.len() == whole {
-                    break;
+        let mut missed: f64 = 0.0;
+        for (t, hidden) in chain.hidden.iter().enumerate().skip(1) {
+            let (before, after) = (chain.after(t), chain.after(t + 1).len());
+            if before.len() == whole {
+                break;
+            }
+            let step = chain.orders.get(t).map(|&order| order as usize);
+            let new = |order| {
+                if step == Some(order) {
+                    after - before.len()
+                } else {
+                    0
                 }
-                let step = chain.orders.get(t).map(|&order| order as usize);
-                let new = |order| {
-                    if step == Some(order) {
-                        after - before.len()
-                    } else {
-                        0
-                    }
-                };
-                for (order, energy) in (1..=step.unwrap_or(largest)).zip(hidden) {
-                    let completed = step == Some(order) && after == whole;
-                    let bounded =
-                        || fixed_dimension(symmetries, before, &self.effective, r) == new(order);
-                    if !(completed || order == 1 && bounded()) {
-                        missed = missed.max(*energy);
-                    }
+            };
+            for (order, energy) in (1..=step.unwrap_or(largest)).zip(hidden) {
+                let completed = step == Some(order) && after == whole;
+                let bounded =
+                    || fixed_dimension(symmetries, before, &self.effective, r) == new(order);
+                if !(completed || order == 1 && bounded()) {
+                    missed = missed.max(*energy);
                 }
             }
-            missed
-        };
-        let fresh = (1..).zip(&self.fresh);
-        let mut missed: Vec<f64> = fresh.map(|(k, chain)| of_chain(chain, k)).collect();
-        missed.push(of_chain(&self.isotropic, LARGEST_EXPONENT as usize));
+        }
         missed
     }
 
@@ -172,11 +183,15 @@ impl Moments<'_> {
 }
 
 /// The core of the analysis of a link with this heat transform.
+///
+/// One rule decides every zero: a direction is there at an order if the square root of its part of the energy of that
+/// order, over the degree, exceeds `tolerance` standard deviations.
 pub fn core<C: Span>(
     heat: &Polynomial<C>,
     r: usize,
     tolerance: f64,
     moments: &Moments<'_>,
+    visible: &Visible,
 ) -> Core {
     let exact: Vec<C> = energies(heat);
     let floats: Vec<f64> = exact.iter().map(C::to_float).collect();
@@ -195,15 +210,12 @@ pub fn core<C: Span>(
         .effective
         .as_ref()
         .and_then(|basis| basis.iter().map(|b| C::vector(b)).collect());
-    let transform = heat.clone();
-    let signals = Signals::new(
-        vec![Heat {
-            transform,
-            scale,
-            tolerance,
-        }],
-        effective.unwrap_or(extension.basis),
-    );
+    let whole = Heat {
+        transform: heat.clone(),
+        scale,
+        tolerance,
+    };
+    let signals = Signals::new(vec![whole.clone()], effective.unwrap_or(extension.basis));
     let mut margin = Margin {
         kept: extension.kept / scale,
         dropped: extension.dropped / scale,
@@ -211,9 +223,11 @@ pub fn core<C: Span>(
     };
     let isotropic = signals.chain(u32::MAX);
     let fresh: Vec<Chain<C>> = (1..=LARGEST_EXPONENT).map(|k| signals.chain(k)).collect();
+    let seen = seen(&whole, &signals, visible, &fresh);
     for chain in fresh.iter().chain([&isotropic]) {
         margin = margin.and(chain.margin);
     }
+    margin = margin.and(seen.margin);
     let mut floors = FloorBook {
         signals: &signals,
         mean: heat.coefficient(Monomial::ONE).to_float(),
@@ -229,11 +243,13 @@ pub fn core<C: Span>(
     };
     let isotropic = floors.floated(&isotropic);
     let fresh = fresh.iter().map(|chain| floors.floated(chain)).collect();
+    let chains = seen.chains.iter().map(|chain| floors.floated(chain));
+    let seen_chains = chains.collect();
     let floor_error = floors.error;
     Core {
         mean: heat.coefficient(Monomial::ONE).to_float(),
         variance,
-        one_step: one_step_leap(&floats, tolerance * scale),
+        one_step: isotropic.orders.first().copied(),
         coordinate: coordinate_leap(&significant(heat, tolerance * scale)),
         energies: floats,
         one_step_reach: reach(&signals, heat.degree(), tolerance * scale, true),
@@ -241,6 +257,10 @@ pub fn core<C: Span>(
         effective: normalised(signals.effective()),
         isotropic,
         fresh,
+        seen: seen_chains,
+        seen_open: seen.open,
+        reachable: normalised(&seen.reachable),
+        stopped_by: seen.stopped_by,
         margin,
         floor_error,
     }
@@ -271,7 +291,8 @@ fn reach<C: Span>(
         }
         if space.len() < signals.effective().len() {
             let new = adapted.new_directions(order);
-            let extension = C::extension(&space, &new, tolerance);
+            let unit = f64::from(order).sqrt();
+            let extension = C::extension(&space, &new, tolerance * unit);
             space.extend(extension.basis);
         }
         spaces.push(normalised(&space));

@@ -3,7 +3,7 @@
 use num_rational::BigRational;
 
 use super::budget::Clock;
-use super::core::{Core, FloatChain, Moments, core};
+use super::core::{Core, FloatChain, LARGEST_EXPONENT, Moments, core};
 use super::generative::{Generative, generative, powers};
 use super::heat::{energies, gradients, heat_transform};
 use super::labels::Labels;
@@ -14,9 +14,10 @@ use super::report::{Series, Status, Tensor};
 use super::sampled::SplitMix;
 use super::scalar::Scalar;
 use super::span::{Span, axes};
-use super::symmetry::{self, Symmetry};
+use super::symmetry::{self, Kind, Symmetry};
 use super::tensors::tensors;
 use super::terms::extend_basis;
+use super::visible::Visible;
 use super::{AnalysisError, AnalysisOptions, LARGEST_TENSOR, convert, direction_name};
 use crate::expr::Link;
 
@@ -44,8 +45,14 @@ pub struct Facts {
     pub polynomial: bool,
     /// What label transformations reveal.
     pub generative: Generative,
-    /// The symmetries found.
+    /// The maps that leave the link unchanged.
     pub symmetries: Vec<Symmetry>,
+    /// The maps that change its sign.
+    pub antisymmetries: Vec<Symmetry>,
+    /// Whether all integrals are sharp and all zeros clear: what is undecided all the same lies in what was not computed.
+    pub sharp: bool,
+    /// How far the zeros of the chains of the activation can be trusted, at batch exponents 1, 2, 3.
+    pub seen_status: Vec<Status>,
     /// Where the expansion was cut, unless it is whole.
     pub series: Option<Series>,
     /// The Hermite tensors, where asked for.
@@ -60,15 +67,16 @@ pub struct Facts {
 /// [`AnalysisError::NotFinite`]
 pub fn facts(
     link: &Link,
+    visible: &Visible,
     options: &AnalysisOptions,
     clock: Clock<'_>,
 ) -> Result<Facts, AnalysisError> {
     let facts = if let Some(exact) = convert::polynomial::<BigRational>(link.expr()) {
-        polynomial_facts(link, &exact, options)
+        polynomial_facts(link, &exact, visible, options)
     } else if let Some(rounded) = convert::polynomial::<f64>(link.expr()) {
-        rounded_facts(link, &rounded, options, Vec::new())
+        rounded_facts(link, &rounded, visible, options, Vec::new())
     } else {
-        numeric_facts(link, options, clock)?
+        numeric_facts(link, visible, options, clock)?
     };
     let finite = facts.core.variance.is_finite();
     finite.then_some(facts).ok_or(AnalysisError::NotFinite)
@@ -76,6 +84,7 @@ pub fn facts(
 
 fn numeric_facts(
     link: &Link,
+    visible: &Visible,
     options: &AnalysisOptions,
     clock: Clock<'_>,
 ) -> Result<Facts, AnalysisError> {
@@ -95,7 +104,7 @@ fn numeric_facts(
         return Err(AnalysisError::NotFinite);
     }
     if variance.value <= 10.0 * variance.error && variance.error <= 1e-12 * size {
-        return Ok(constant_facts(link, numeric.constant + mean));
+        return Ok(constant_facts(link, numeric.constant + mean, visible));
     }
     let scale = variance.value.max(1e-300).sqrt();
     let precision = (SAFETY * error / scale).max(ROUNDING);
@@ -105,7 +114,7 @@ fn numeric_facts(
         numeric: Some(&numeric),
         effective: (precision > options.tolerance).then(|| numeric.written()),
     };
-    let mut core = core(&heat, r, precision, &moments);
+    let mut core = core(&heat, r, precision, &moments, visible);
     // Directions on which the link depends, although no degree of the series shows it.
     let unseen = unseen(link, &numeric.written(), &core.effective, scale);
     if !unseen.is_empty() {
@@ -116,7 +125,7 @@ fn numeric_facts(
             names.join(", ")
         ));
         moments.effective = Some([core.effective.as_slice(), &unseen].concat());
-        core = super::core::core(&heat, r, precision, &moments);
+        core = super::core::core(&heat, r, precision, &moments, visible);
     }
     core.mean += numeric.constant;
     core.energies[0] = core.mean * core.mean;
@@ -134,22 +143,33 @@ fn numeric_facts(
             numeric::degree(r).min(8)
         });
         let energy: f64 = energies(&transform)[1..].iter().sum();
-        // The link itself, to what is known of it; of its powers small signals are not believed.
-        let least = if exponent == 1 { precision } else { 1e-7 };
-        let tolerance = (SAFETY * error / energy.sqrt()).max(precision).max(least);
-        // A power whose integrals are too coarse proves nothing: it is left out.
+        let tolerance = (SAFETY * error / energy.sqrt()).max(precision);
+        // A power whose integrals are too coarse proves nothing: it is left out. The first is the link itself.
         let sharp = energy > 1e-12 && (exponent == 1 || tolerance <= POWER_TOLERANCE);
         Some(super::chain::Heat {
             transform,
-            scale: if sharp { energy.sqrt() } else { 0.0 },
-            tolerance,
+            scale: match exponent {
+                1 => 1.0,
+                _ if sharp => energy.sqrt(),
+                _ => 0.0,
+            },
+            tolerance: if exponent == 1 { precision } else { tolerance },
         })
     };
-    let (generative, symmetries) = with_labels(link, &core, |labels| {
-        generative(labels, &core.effective, None, next, options.sampled)
+    let uses = uses(visible, &core);
+    let (generative, symmetries) = with_labels(link, &core, None, |labels| {
+        generative(labels, &core.effective, None, &uses, next, options.sampled)
     });
-    let missed = core.missed(&symmetries, r);
     let limit = options.tolerance * core.variance;
+    let missing = |chains: &[FloatChain]| -> Vec<f64> {
+        let chains = (1..).zip(chains);
+        chains
+            .map(|(k, chain)| core.missed(chain, k, &symmetries.even, r))
+            .collect()
+    };
+    let (mut missed, seen_missed) = (missing(&core.fresh), missing(&core.seen));
+    let most = LARGEST_EXPONENT as usize;
+    missed.push(core.missed(&core.isotropic, most, &symmetries.even, r));
     for (k, energy) in (1..=core.fresh.len()).zip(&missed) {
         if *energy > limit {
             notes.push(format!(
@@ -165,19 +185,27 @@ fn numeric_facts(
             "the variance is known to a relative {relative:.0e} only"
         ));
     }
-    let decided = precision <= options.tolerance
+    let sharp = precision <= options.tolerance
         && variance.error <= limit
-        && core.margin.kept > core.margin.tolerance
-        && unseen.is_empty()
-        && missed <= limit;
+        && core.margin.is_clear()
+        && unseen.is_empty();
+    if !core.margin.is_clear() {
+        notes.push(unclear(&core));
+    }
+    let certified = |yes: bool| match yes {
+        true => Status::Certified,
+        false => Status::Undecided,
+    };
+    let seen_status = seen_missed
+        .iter()
+        .map(|energy| certified(sharp && *energy <= limit));
     Ok(Facts {
+        sharp,
+        seen_status: seen_status.collect(),
         generative,
-        symmetries,
-        status: if decided {
-            Status::Certified
-        } else {
-            Status::Undecided
-        },
+        symmetries: symmetries.even,
+        antisymmetries: symmetries.odd,
+        status: certified(sharp && missed <= limit),
         tolerance: core.margin.tolerance.max((missed / core.variance).sqrt()),
         polynomial: false,
         core,
@@ -188,27 +216,30 @@ fn numeric_facts(
 }
 
 /// A link whose variance is within rounding of zero: a constant, if it is one at points near and far too.
-fn constant_facts(link: &Link, mean: f64) -> Facts {
+fn constant_facts(link: &Link, mean: f64, visible: &Visible) -> Facts {
     let zero = Polynomial::<f64>::zero();
-    let mut core = core(&zero, link.r(), ROUNDING, &Moments::NONE);
+    let mut core = core(&zero, link.r(), ROUNDING, &Moments::NONE, visible);
     (core.mean, core.energies) = (mean, vec![mean * mean]);
     let written = axes::<f64>(link.r());
     let varies = !unseen(link, &written, &[], mean.abs()).is_empty();
     let note = "the variance is within rounding of zero: too small to tell directions".to_owned();
-    let (generative, symmetries) = with_labels(link, &core, |labels| {
-        generative::<f64>(labels, &[], None, || None, false)
+    let (generative, symmetries) = with_labels(link, &core, None, |labels| {
+        generative::<f64>(labels, &[], None, &|_, _| true, || None, false)
     });
+    let status = match varies {
+        true => Status::Undecided,
+        false => Status::Certified,
+    };
     Facts {
         core,
-        status: if varies {
-            Status::Undecided
-        } else {
-            Status::Certified
-        },
+        status,
+        sharp: !varies,
+        seen_status: vec![status; LARGEST_EXPONENT as usize],
         tolerance: ROUNDING,
         polynomial: false,
         generative,
-        symmetries,
+        symmetries: symmetries.even,
+        antisymmetries: symmetries.odd,
         series: None,
         tensors: Vec::new(),
         notes: varies.then_some(note).into_iter().collect(),
@@ -262,23 +293,64 @@ fn numeric_tensors(
     (tensors(heat, known, level, 1.0), note)
 }
 
-/// What comes of the labels of a link, and its symmetries.
+/// The maps that leave a link unchanged, and those that change its sign.
+struct Symmetries {
+    even: Vec<Symmetry>,
+    odd: Vec<Symmetry>,
+}
+
+/// What comes of the labels of a link, and its symmetries: in rational arithmetic where the polynomial is given.
 fn with_labels(
     link: &Link,
     core: &Core,
+    exact: Option<&Polynomial<BigRational>>,
     then: impl FnOnce(&Labels<'_>) -> Generative,
-) -> (Generative, Vec<Symmetry>) {
+) -> (Generative, Symmetries) {
     let scale = core.variance.max(1e-300).sqrt();
     let value = |z: &[f64]| (link.program().eval(z) - core.mean) / scale;
-    let symmetries = symmetry::symmetries(&value, link.r(), &adapted_basis(core));
+    let basis = adapted_basis(core);
+    let of_kind = |kind| {
+        let found = symmetry::symmetries(&value, link.r(), &basis, kind);
+        match exact {
+            Some(polynomial) => symmetry::exactly(found, polynomial, kind),
+            None => found,
+        }
+    };
+    let symmetries = Symmetries {
+        even: of_kind(Kind::Even),
+        // The labels change their sign, not the labels less their mean.
+        odd: match core.mean.abs() <= 1e-12 * scale {
+            true => of_kind(Kind::Odd),
+            false => Vec::new(),
+        },
+    };
     let generative = then(&Labels {
         value: &value,
         r: link.r(),
         effective: &core.effective,
-        symmetries: &symmetries,
+        symmetries: &symmetries.even,
         values: finite_values(link.expr()),
     });
     (generative, symmetries)
+}
+
+/// Whether an activation can use a degree of a power of the labels less their mean. Odd activations tell even powers
+/// from odd ones, which the mean mixes.
+fn uses<'a>(visible: &'a Visible, core: &Core) -> impl Fn(usize, u32) -> bool + use<'a> {
+    let centred = core.mean.abs() <= 1e-12 * core.variance.sqrt();
+    move |power, degree| {
+        let mixed = power > 1 && !centred && visible.parity() == Some(1);
+        !mixed && visible.reuses(power, degree)
+    }
+}
+
+/// Why the zeros of an analysis do not stand apart.
+fn unclear(core: &Core) -> String {
+    format!(
+        "the least signal that counts is {:.1e} standard deviations, hardly above the {:.0e} below which signals count as \
+         zero: what is zero is open",
+        core.margin.kept, core.margin.tolerance
+    )
 }
 
 /// The directions of the link, those first that its own chain tells apart: a staircase or a symmetry that a
@@ -292,6 +364,7 @@ fn adapted_basis(core: &Core) -> Vec<Vec<f64>> {
 fn polynomial_facts(
     link: &Link,
     polynomial: &Polynomial<BigRational>,
+    visible: &Visible,
     options: &AnalysisOptions,
 ) -> Facts {
     let r = link.r();
@@ -309,42 +382,49 @@ fn polynomial_facts(
                  floating point",
                 polynomial.len()
             );
-            return rounded_facts(link, &polynomial.to_float(), options, vec![note]);
+            return rounded_facts(link, &polynomial.to_float(), visible, options, vec![note]);
         }
     }
     let divisor = denominator.map_or(1.0, |d| d.to_float());
-    let exact = core(&heat, r, 0.0, &Moments::NONE).divided(divisor);
-    if convert::has_rounded_numbers(link.expr())
-        && shape(&exact) != shape(&core(&heat.to_float(), r, ROUNDING, &Moments::NONE))
-    {
+    let exact = core(&heat, r, 0.0, &Moments::NONE, visible).divided(divisor);
+    let rounded = || core(&heat.to_float(), r, ROUNDING, &Moments::NONE, visible);
+    if convert::has_rounded_numbers(link.expr()) && shape(&exact) != shape(&rounded()) {
         let note = format!(
             "signals below {ROUNDING:e} of the standard deviation count as rounding of the typed numbers; taken \
              literally they would open further directions"
         );
-        return rounded_facts(link, &polynomial.to_float(), options, vec![note]);
+        return rounded_facts(link, &polynomial.to_float(), visible, options, vec![note]);
     }
-    let (generative, symmetries) = with_labels(link, &exact, |labels| {
+    let (generative, symmetries) = with_labels(link, &exact, Some(polynomial), |labels| {
         // A few terms stay exact; in rounded numbers the powers of many are found in good coordinates.
         if polynomial.len().pow(2) <= MOST_PRODUCTS[0] {
             let directions = BigRational::extension(&[], &gradients(&heat, r), 0.0).basis;
             let powers = powers(polynomial, r, 0.0, MOST_PRODUCTS[0]);
-            let found = generative(labels, &directions, None, powers, false);
+            // The powers of a polynomial keep their mean.
+            let uses = |power, degree| visible.reuses(power, degree);
+            let found = generative(labels, &directions, None, &uses, powers, false);
             if (1..)
                 .zip(&found.chains)
                 .all(|(k, c)| labels.proved(&c.chain, k))
             {
-                return found;
+                return Generative {
+                    exact: true,
+                    ..found
+                };
             }
         }
-        rounded_powers(labels, &polynomial.to_float(), &exact, options)
+        rounded_powers(labels, &polynomial.to_float(), &exact, visible, options)
     });
     Facts {
         series: None,
         tensors: tensors(&heat, options.tensors.min(LARGEST_TENSOR), 0.0, divisor),
         generative,
-        symmetries,
+        symmetries: symmetries.even,
+        antisymmetries: symmetries.odd,
         core: exact,
         status: Status::Exact,
+        sharp: true,
+        seen_status: vec![Status::Exact; LARGEST_EXPONENT as usize],
         tolerance: 0.0,
         polynomial: true,
         notes: Vec::new(),
@@ -360,24 +440,35 @@ const FEW_DIRECTIONS: usize = 3;
 fn rounded_facts(
     link: &Link,
     polynomial: &Polynomial<f64>,
+    visible: &Visible,
     options: &AnalysisOptions,
-    notes: Vec<String>,
+    mut notes: Vec<String>,
 ) -> Facts {
     let r = link.r();
     let heat = heat_transform(polynomial, r, u32::MAX);
-    let core = core(&heat, r, ROUNDING, &Moments::NONE);
+    let core = core(&heat, r, ROUNDING, &Moments::NONE, visible);
     let level = ROUNDING * core.variance.sqrt();
-    let (generative, symmetries) = with_labels(link, &core, |labels| {
-        rounded_powers(labels, polynomial, &core, options)
+    let (generative, symmetries) = with_labels(link, &core, None, |labels| {
+        rounded_powers(labels, polynomial, &core, visible, options)
     });
+    let status = match core.margin.is_clear() {
+        true => Status::Certified,
+        false => Status::Undecided,
+    };
+    if status == Status::Undecided {
+        notes.push(unclear(&core));
+    }
     Facts {
         series: None,
         tensors: tensors(&heat, options.tensors.min(LARGEST_TENSOR), level, 1.0),
         tolerance: core.margin.tolerance,
         core,
         generative,
-        symmetries,
-        status: Status::Certified,
+        symmetries: symmetries.even,
+        antisymmetries: symmetries.odd,
+        status,
+        sharp: status == Status::Certified,
+        seen_status: vec![status; LARGEST_EXPONENT as usize],
         polynomial: true,
         notes,
     }
@@ -389,6 +480,7 @@ fn rounded_powers(
     labels: &Labels<'_>,
     polynomial: &Polynomial<f64>,
     core: &Core,
+    visible: &Visible,
     options: &AnalysisOptions,
 ) -> Generative {
     let basis = adapted_basis(core);
@@ -405,6 +497,7 @@ fn rounded_powers(
         labels,
         &axes(basis.len()),
         Some(&basis),
+        &uses(visible, core),
         powers,
         options.sampled,
     )

@@ -4,7 +4,7 @@ use super::chain::{Heat, Signals};
 use super::core::{FloatChain, floated};
 use super::heat::{energies, heat_transform};
 use super::labels::{Confirmed, Labels};
-use super::polynomial::Polynomial;
+use super::polynomial::{Monomial, Polynomial};
 use super::scalar::Scalar;
 use super::span::Span;
 
@@ -52,8 +52,12 @@ pub struct Reused {
 /// What label transformations reveal.
 #[derive(Debug, Clone)]
 pub struct Generative {
-    /// The chains of generative order 1 and 2.
+    /// The chains of generative order 1 and 2, for some activation.
     pub chains: [Reused; 2],
+    /// The same for students of the given one: what is found is found; no more is claimed.
+    pub seen: [FloatChain; 2],
+    /// Whether the powers and the symmetries behind the chains were exact.
+    pub exact: bool,
     /// The smallest order at which a transformation carries a signal, and how it was confirmed.
     pub exponent: Option<(u32, Confirmed)>,
 }
@@ -62,15 +66,19 @@ pub struct Generative {
 ///
 /// A chain takes the new directions of all powers together: `E[z_perp y^m | P_U z]` not zero for some m shows
 /// that `E[z_perp | y, P_U z]` is not zero. That the powers miss nothing is proved by the symmetries, or else
-/// checked on samples. `next` and `effective` are in the coordinates of `basis`, if there is one.
+/// checked on samples. `next` and `effective` are in the coordinates of `basis`, if there is one. `uses(m, D)` tells
+/// whether the activation can use the degree D of the power m.
 pub fn generative<C: Span>(
     labels: &Labels<'_>,
     effective: &[Vec<C>],
     basis: Option<&[Vec<f64>]>,
+    uses: &dyn Fn(usize, u32) -> bool,
     mut next: impl FnMut() -> Option<Heat<C>>,
     sampled: bool,
 ) -> Generative {
     let mut signals = Signals::new(Vec::new(), effective.to_vec());
+    let mut used = Signals::new(Vec::new(), effective.to_vec());
+    let mut all_used = true;
     let chain = |signals: &Signals<C>, order: u32| {
         let chain = floated(&signals.chain(order));
         match basis {
@@ -89,10 +97,21 @@ pub fn generative<C: Span>(
     {
         tried += 1;
         if heat.scale > 0.0 {
+            let part = |m: Monomial| m.total() == 0 || uses(tried, m.total());
+            let transform = heat.transform.filtered(part);
+            all_used &= transform.len() == heat.transform.len();
+            used.push(Heat {
+                transform,
+                ..heat.clone()
+            });
             signals.push(heat);
             chains = [1, 2].map(|order| chain(&signals, order));
         }
     }
+    let seen = match all_used {
+        true => chains.clone(),
+        false => [1, 2].map(|order| chain(&used, order)),
+    };
     let lowest = chain(&signals, u32::MAX).orders.first().copied();
     let mut order = 0;
     let chains = chains.map(|chain| {
@@ -110,5 +129,10 @@ pub fn generative<C: Span>(
         };
         (order, confirmed)
     });
-    Generative { chains, exponent }
+    Generative {
+        chains,
+        seen,
+        exact: false,
+        exponent,
+    }
 }

@@ -7,14 +7,17 @@
 //! The algebra rests on the heat transform `G(x) = E[g(x + z)]`; see [`Report`] for what comes out.
 
 mod adaptive;
+mod answer;
 mod budget;
 mod chain;
 mod conditional;
+mod consistency;
 mod convert;
 mod core;
 mod direction;
 mod facts;
 mod generative;
+mod glossary;
 mod heat;
 mod kinks;
 mod labels;
@@ -27,18 +30,22 @@ mod report;
 mod rules;
 mod sampled;
 mod scalar;
+mod seen;
 mod span;
 mod symmetry;
 mod tensors;
 mod terms;
 mod threshold;
 mod verdict;
+mod visible;
 
 pub use budget::Budget;
 pub use direction::direction_name;
+pub use glossary::GLOSSARY;
 pub use report::{
-    ActivationReport, Direction, Effective, Exponent, Floors, HardDirection, Leaps, Report, Series,
-    Staircase, Staircases, Status, Tensor, TensorEntry, Verdict, WeakRecovery, WideFloor,
+    ActivationReport, Answer, Direction, Effective, Exponent, Floors, GenericStaircases,
+    HardDirection, Leaps, Report, Series, Staircase, Staircases, Status, Tensor, TensorEntry,
+    Verdict, WeakRecovery, WideFloor,
 };
 
 use self::core::LARGEST_EXPONENT;
@@ -47,6 +54,7 @@ use self::polynomial::MOST_VARIABLES;
 use std::sync::atomic::AtomicBool;
 
 use self::budget::Clock;
+use self::visible::Visible;
 use crate::activation::Activation;
 use crate::expr::Link;
 
@@ -147,11 +155,13 @@ pub fn analyze_until(
             most: MOST_VARIABLES,
         });
     }
-    let mut facts = facts(link, &options, clock)?;
+    let visible = Visible::of(activation);
+    let mut facts = facts(link, &visible, &options, clock)?;
     if facts.core.energies.first().is_some_and(|e| e.is_infinite()) {
         facts.core.energies[0] = f64::MAX;
         let note = "the square of the mean is beyond the largest number, which stands for the energy of degree 0";
         facts.notes.push(note.to_owned());
     }
-    Ok(verdict::report(link, activation, &options, facts, clock))
+    let report = verdict::report(link, activation, &visible, &options, facts, clock);
+    Ok(consistency::checked(report))
 }

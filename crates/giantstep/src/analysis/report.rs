@@ -1,6 +1,6 @@
 //! The answer of the analysis, as it is printed and serialised.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// How far the zeros of an answer can be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -14,6 +14,57 @@ pub enum Status {
     Undecided,
 }
 
+/// What is known of a number that need not exist. In JSON: the number, `null`, or `"unknown"`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer<T> {
+    /// It is this.
+    At(T),
+    /// There is none.
+    Never,
+    /// Undecided.
+    Unknown,
+}
+
+impl<T> Answer<T> {
+    /// The number, if it is known.
+    pub fn known(self) -> Option<T> {
+        match self {
+            Self::At(value) => Some(value),
+            Self::Never | Self::Unknown => None,
+        }
+    }
+
+    /// What was found; where nothing was, `Never` only if that is decided.
+    pub(super) fn found(found: Option<T>, decided: bool) -> Self {
+        match found {
+            Some(value) => Self::At(value),
+            None if decided => Self::Never,
+            None => Self::Unknown,
+        }
+    }
+}
+
+/// `Some` stands for [`Answer::At`], `None` for [`Answer::Never`].
+impl<T: PartialEq> PartialEq<Option<T>> for Answer<T> {
+    fn eq(&self, other: &Option<T>) -> bool {
+        match (self, other) {
+            (Self::At(a), Some(b)) => a == b,
+            (Self::Never, None) => true,
+            _ => false,
+        }
+    }
+}
+
+impl<T: Serialize> Serialize for Answer<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::At(value) => value.serialize(serializer),
+            Self::Never => serializer.serialize_none(),
+            Self::Unknown => serializer.serialize_str("unknown"),
+        }
+    }
+}
+
 /// A direction of R^r of unit length.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Direction {
@@ -23,15 +74,15 @@ pub struct Direction {
     pub vector: Vec<f64>,
 }
 
-/// The smallest Hermite orders that reveal directions; `None` where there is none.
+/// The smallest Hermite orders that reveal directions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Leaps {
     /// The paper's leap index: the smallest k >= 1 with a non-zero Hermite tensor of order k.
-    pub one_step: Option<u32>,
+    pub one_step: Answer<u32>,
     /// The largest order along the greedy chain of subspaces: unchanged under rotations.
-    pub isotropic: Option<u32>,
+    pub isotropic: Answer<u32>,
     /// The leap of Abbe et al. (2302.11055) in the coordinates z1, ..., zr.
-    pub coordinate: Option<u32>,
+    pub coordinate: Answer<u32>,
     /// Why they differ, where they do.
     pub explanation: Option<String>,
 }
@@ -57,16 +108,27 @@ pub struct Staircase {
     pub tolerance: f64,
 }
 
-/// The staircases with fresh batches and with the same batch used again.
+/// The staircases with fresh batches and with the same batch used again, for students of the activation.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Staircases {
     /// Fresh batches at batch exponents 1, 2, 3.
     pub fresh: Vec<Staircase>,
     /// The same batch again, generative orders 1 (O(1) passes) and 2 (O(d log d) samples), n = Theta(d).
     pub reused: Vec<Staircase>,
+    /// The same for an activation that sees every degree of the link.
+    pub generic: GenericStaircases,
 }
 
-/// Lower bounds on `E (f - y)^2` before the first and after each giant step.
+/// The staircases for an activation that sees every degree of the link: of the link alone.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct GenericStaircases {
+    /// Fresh batches at batch exponents 1, 2, 3.
+    pub fresh: Vec<Staircase>,
+    /// The same batch again, generative orders 1 and 2, n = Theta(d).
+    pub reused: Vec<Staircase>,
+}
+
+/// Lower bounds on `E (f - y)^2` before the first and after each giant step of the activation.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Floors {
     /// `E Var(g | P_U z)` at batch exponent 1: bounded width, THEORY.md (13).
@@ -88,13 +150,13 @@ pub struct WideFloor {
     pub shared_response: Vec<f64>,
 }
 
-/// The links' directions that fresh batches of n = Theta(d) never reveal.
+/// A direction of the link that fresh batches of n = Theta(d) never reveal to the activation.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct HardDirection {
     /// The direction.
     pub direction: Direction,
     /// The batch exponent at which one step reveals it (lower degrees of the labels removed first).
-    pub batch_exponent: Option<u32>,
+    pub batch_exponent: Answer<u32>,
 }
 
 /// The Hermite tensor `T_k = E[g He_k(z)]`, symmetric, of one order.
@@ -166,6 +228,10 @@ pub struct ActivationReport {
     pub errors: Vec<f64>,
     /// The orders k at which c_k is zero within its error.
     pub vanishing: Vec<u32>,
+    /// The degrees k of the link, among those listed, that no step uses: `E[sigma^(k)(sqrt(q) x)] = 0` for all q.
+    pub blind: Vec<u32>,
+    /// The least blind degree that would open another direction where the fresh steps at n = Theta(d) end.
+    pub stopped_by: Option<u32>,
     /// What the link needs and the activation lacks.
     pub warnings: Vec<String>,
     /// The kernel floor with features of this activation, degree 1, 2, ...: only degrees with c_k != 0 are fitted.
@@ -179,18 +245,23 @@ pub struct ActivationReport {
 pub struct Verdict {
     /// The direction.
     pub direction: Direction,
-    /// The giant step that learns it with fresh batches of n = Theta(d), if one does.
-    pub giant_steps: Option<usize>,
-    /// Whether one giant step with n = Theta(d^2) learns it.
-    pub one_step_quadratic: bool,
-    /// The giant step that learns it with fresh batches of n = Theta(d^2), if one does.
-    pub quadratic_steps: Option<usize>,
+    /// The giant step that learns it with fresh batches of n = Theta(d).
+    pub giant_steps: Answer<usize>,
+    /// The same for an activation that sees every degree of the link.
+    pub generic_steps: Answer<usize>,
+    /// The giant step that learns it with fresh batches of n = Theta(d^2).
+    pub quadratic_steps: Answer<usize>,
+    /// The giant step that learns it with fresh batches of n = Theta(d^3).
+    pub cubic_steps: Answer<usize>,
     /// The batch exponent at which one step reveals it, lower degrees of the labels removed first.
-    pub one_step_exponent: Option<u32>,
+    pub one_step_exponent: Answer<u32>,
+    /// Whether some degree that varies along it is, or may be, seen by the activation: if not, no number of fresh
+    /// samples and steps reveals it.
+    pub visible: bool,
     /// The smallest generative order (1 or 2) whose chain at n = Theta(d) contains it, batches reused.
-    pub reused_order: Option<u32>,
+    pub reused_order: Answer<u32>,
     /// The pass at which that chain reaches it.
-    pub reused_step: Option<usize>,
+    pub reused_step: Answer<usize>,
     /// The lowest degree in which the link depends on it: kernels begin to fit that part at n = Theta(d^degree).
     pub kernel_first: Option<u32>,
     /// The highest degree: kernels have fitted it all at n = Theta(d^degree). `None` if the link is no polynomial.
@@ -239,7 +310,7 @@ pub struct Report {
     pub verdicts: Vec<Verdict>,
     /// What else the reader should know.
     pub notes: Vec<String>,
-    /// How far the zeros of leaps and fresh staircases can be trusted.
+    /// How far the zeros of the leaps and of the fresh staircases of the link can be trusted.
     pub status: Status,
     /// The largest bound below which a signal counted as zero, in units of the standard deviation.
     pub tolerance: f64,

@@ -2,12 +2,13 @@
 
 use super::budget::Clock;
 use super::core::{Core, FloatChain};
-use super::generative::Reused;
 use super::labels::Confirmed;
 use super::report::*;
 use super::span::{Span, axes, residual, squared_norm};
+use super::symmetry::Symmetry;
 use super::terms::extend_basis;
 use super::threshold::{SecondOrder, weak_recovery};
+use super::visible::{Sight, Visible};
 use super::{AnalysisOptions, Facts, LARGEST_EXPONENT, direction_name};
 use crate::activation::Activation;
 use crate::expr::Link;
@@ -19,6 +20,7 @@ const KERNEL_DEGREES: usize = 6;
 pub fn report(
     link: &Link,
     activation: &Activation,
+    visible: &Visible,
     options: &AnalysisOptions,
     facts: Facts,
     clock: Clock<'_>,
@@ -26,16 +28,9 @@ pub fn report(
     let core = &facts.core;
     let r = link.r();
     let steps = options.steps.unwrap_or(r.max(3));
-    let fresh: Vec<Staircase> = (1..)
-        .zip(&core.fresh)
-        .map(|(k, chain)| staircase(chain, k, k, steps, facts.status, facts.tolerance))
-        .collect();
-    let reused: Vec<Staircase> = (1..)
-        .zip(&facts.generative.chains)
-        .map(|(order, found)| reused_staircase(found, order, steps, &facts))
-        .collect();
+    let staircase = staircases(visible, steps, &facts);
     let no_trivial_direction = facts.generative.chains[0].chain.subspaces.is_empty()
-        && reused[0].status != Status::Undecided
+        && staircase.generic.reused[0].status != Status::Undecided
         && !core.effective.is_empty();
     let second = &facts.generative.chains[1];
     let second_order =
@@ -52,6 +47,7 @@ pub fn report(
             alpha_c: threshold.value.is_finite().then_some(threshold.value),
             error: threshold.error,
         });
+    let verdicts = verdicts(visible, &staircase, &facts);
     Report {
         link: link.source().to_owned(),
         r,
@@ -66,19 +62,88 @@ pub fn report(
             directions: directions(&core.effective),
             idle: directions(&f64::completed(&core.effective, &axes(r))[core.effective.len()..]),
         },
-        leap: leaps(core),
-        hard_directions: hard_directions(core),
+        leap: leaps(&facts),
+        hard_directions: hard_directions(&verdicts),
         generative_exponent: generative_exponent(&facts),
         weak_recovery,
         floors: floors(core, steps),
         kernel_floors: kernel_floors(core, |_| true),
-        activation: activation_report(core, activation, facts.polynomial),
-        verdicts: verdicts(core, &facts),
-        staircase: Staircases { fresh, reused },
+        activation: activation_report(core, activation, visible, facts.polynomial),
+        verdicts,
+        staircase,
         status: facts.status,
         tolerance: facts.tolerance,
         notes: facts.notes,
     }
+}
+
+fn staircases(visible: &Visible, steps: usize, facts: &Facts) -> Staircases {
+    let core = &facts.core;
+    let tolerance = facts.tolerance;
+    let generic: Vec<Staircase> = (1..)
+        .zip(&core.fresh)
+        .map(|(k, chain)| staircase(chain, k, k, steps, facts.status, tolerance))
+        .collect();
+    let fresh: Vec<Staircase> = (1..)
+        .zip(&core.seen)
+        .zip(std::iter::zip(&facts.seen_status, &core.seen_open))
+        .map(|((k, chain), (status, open))| {
+            let same = chain.subspaces == core.fresh[k as usize - 1].subspaces;
+            let status = match (open, same) {
+                (true, _) => Status::Undecided,
+                (_, true) => facts.status,
+                (_, false) => status.less_certain(visible.status()),
+            };
+            staircase(chain, k, k, steps, status, tolerance)
+        })
+        .collect();
+    let reused = |chains: [&FloatChain; 2], fresh: &[Staircase]| -> Vec<Staircase> {
+        let all = (1..).zip(chains).zip(&facts.generative.chains);
+        all.map(|((order, chain), found)| {
+            let (mut status, tolerance) = trust(found.confirmed, facts);
+            let here = chain.after(usize::MAX);
+            // Fresh batches are batches: what they reveal at the same order is revealed here.
+            let fresh = fresh[order as usize - 1].bases.last();
+            let with_fresh = fresh.is_none_or(|basis| basis.iter().all(|v| contains(here, v)));
+            let whole = chain.subspaces == found.chain.subspaces;
+            if !with_fresh || !whole && !excluded(chain, order, visible, facts) {
+                status = Status::Undecided;
+            }
+            staircase(chain, 1, order, steps, status, tolerance)
+        })
+        .collect()
+    };
+    let [a, b] = &facts.generative.chains;
+    let [c, d] = &facts.generative.seen;
+    Staircases {
+        reused: reused([c, d], &fresh),
+        fresh,
+        generic: GenericStaircases {
+            reused: reused([&a.chain, &b.chain], &generic),
+            fresh: generic,
+        },
+    }
+}
+
+/// Whether symmetries keep the overlaps of every neuron across a chain of generative order 1 at zero: THEORY.md (77).
+///
+/// An even activation is blind to the sign of its neurons; an odd one, where `g(S z) = -g(z)`, maps neurons w to -S w.
+fn excluded(chain: &FloatChain, order: u32, visible: &Visible, facts: &Facts) -> bool {
+    let learnt = chain.after(usize::MAX);
+    let across = &f64::completed(learnt, &facts.core.effective)[learnt.len()..];
+    let fixed = |v: &Vec<f64>| {
+        let stays = |s: &Symmetry| {
+            let moved = s.apply(v);
+            moved.iter().zip(v).all(|(x, y)| (x - y).abs() < 1e-9)
+        };
+        facts.antisymmetries.iter().any(stays)
+    };
+    order == 1
+        && match visible.parity() {
+            Some(0) => true,
+            Some(_) => across.iter().all(fixed),
+            None => false,
+        }
 }
 
 fn direction(vector: &[f64]) -> Direction {
@@ -116,24 +181,13 @@ fn staircase(
     }
 }
 
-/// The staircase of a generative order, with what confirms that it misses nothing.
-fn reused_staircase(found: &Reused, order: u32, steps: usize, facts: &Facts) -> Staircase {
-    let (mut status, tolerance) = trust(found.confirmed, facts);
-    // Fresh batches are batches: what they reveal at the same order is revealed here.
-    let fresh = facts.core.fresh[order as usize - 1].after(usize::MAX);
-    let here = found.chain.after(usize::MAX);
-    if !fresh.iter().all(|v| contains(here, v)) {
-        status = Status::Undecided;
-    }
-    staircase(&found.chain, 1, order, steps, status, tolerance)
-}
-
 /// How far a decision about label transformations can be trusted, and the bound below which a signal counts as
 /// zero.
 fn trust(confirmed: Confirmed, facts: &Facts) -> (Status, f64) {
     let own = facts.tolerance;
     match confirmed {
-        Confirmed::Proved => (facts.status, own),
+        Confirmed::Proved if facts.generative.exact => (facts.status, own),
+        Confirmed::Proved => (facts.status.less_certain(Status::Certified), own),
         Confirmed::Sampled { tolerance } => {
             let status = facts.status.less_certain(Status::Certified);
             (status, tolerance.sqrt().max(own))
@@ -145,7 +199,7 @@ fn trust(confirmed: Confirmed, facts: &Facts) -> (Status, f64) {
 
 impl Status {
     /// The less certain of two.
-    fn less_certain(self, other: Self) -> Self {
+    pub(super) fn less_certain(self, other: Self) -> Self {
         match (self, other) {
             (Self::Undecided, _) | (_, Self::Undecided) => Self::Undecided,
             (Self::Certified, _) | (_, Self::Certified) => Self::Certified,
@@ -154,17 +208,25 @@ impl Status {
     }
 }
 
-fn leaps(core: &Core) -> Leaps {
+fn leaps(facts: &Facts) -> Leaps {
+    let core = &facts.core;
+    let decided = facts.status != Status::Undecided;
     let reached = core.isotropic.after(usize::MAX).len() == core.effective.len();
-    let isotropic = core
-        .isotropic
-        .orders
-        .iter()
-        .max()
-        .copied()
-        .filter(|_| reached);
+    let largest = core.isotropic.orders.iter().max().copied();
+    let isotropic = largest.filter(|_| reached);
+    // What an undecided analysis found may be smaller, unless it is 1.
+    let answer = |found: Option<u32>, sure: bool| {
+        let found = found.filter(|&k| sure || k == 1);
+        Answer::found(found, sure)
+    };
+    let one_step = answer(
+        core.one_step,
+        decided || facts.sharp && core.one_step.is_some(),
+    );
+    let isotropic = answer(isotropic, decided);
+    let coordinate = answer(core.coordinate, decided);
     let mut reasons = Vec::new();
-    if let (Some(one_step), Some(isotropic)) = (core.one_step, isotropic)
+    if let (Answer::At(one_step), Answer::At(isotropic)) = (one_step, isotropic)
         && one_step < isotropic
     {
         let hardest = core.isotropic.orders.iter().position(|o| *o == isotropic);
@@ -178,7 +240,7 @@ fn leaps(core: &Core) -> Leaps {
             names.join(", ")
         ));
     }
-    if let (Some(coordinate), Some(isotropic)) = (core.coordinate, isotropic)
+    if let (Answer::At(coordinate), Answer::At(isotropic)) = (coordinate, isotropic)
         && coordinate != isotropic
     {
         reasons.push(format!(
@@ -186,9 +248,9 @@ fn leaps(core: &Core) -> Leaps {
         ));
     }
     Leaps {
-        one_step: core.one_step,
+        one_step,
         isotropic,
-        coordinate: core.coordinate,
+        coordinate,
         explanation: (!reasons.is_empty()).then(|| reasons.join("; ")),
     }
 }
@@ -198,22 +260,42 @@ fn contains(basis: &[Vec<f64>], vector: &[f64]) -> bool {
     squared_norm(&residual(vector, basis)) < 1e-8
 }
 
-/// The smallest order whose Hermite tensors, with the lower ones, contain the direction among their columns.
-fn one_step_exponent(core: &Core, vector: &[f64]) -> Option<u32> {
-    core.one_step_reach
-        .iter()
-        .position(|space| contains(space, vector))
-        .map(|k| k as u32 + 1)
+/// The smallest order whose Hermite tensors, with the lower ones, contain the direction among their columns, of the
+/// orders that the first step of the activation sees.
+fn one_step_exponent(vector: &[f64], visible: &Visible, facts: &Facts) -> Answer<u32> {
+    let mut space: Vec<Vec<f64>> = Vec::new();
+    let mut open = !facts.sharp;
+    for (order, columns) in (1..).zip(&facts.core.tensor_columns) {
+        match visible.first(order) {
+            Sight::Seen => {
+                let new: Vec<Vec<f64>> = columns
+                    .iter()
+                    .filter(|v| !contains(&space, v))
+                    .cloned()
+                    .collect();
+                extend_basis(&mut space, &new);
+            }
+            Sight::Open if !columns.is_empty() => open = true,
+            Sight::Open | Sight::Blind => {}
+        }
+        if contains(&space, vector) {
+            // An open order before could reveal it already.
+            return match open && order > 1 {
+                true => Answer::Unknown,
+                false => Answer::At(order),
+            };
+        }
+    }
+    Answer::found(None, facts.polynomial && !open)
 }
 
-fn hard_directions(core: &Core) -> Vec<HardDirection> {
-    let learnt = core.fresh[0].after(usize::MAX);
-    flag(&[learnt], core)
-        .into_iter()
-        .skip(learnt.len())
+fn hard_directions(verdicts: &[Verdict]) -> Vec<HardDirection> {
+    verdicts
+        .iter()
+        .filter(|v| v.giant_steps == Answer::Never)
         .map(|v| HardDirection {
-            batch_exponent: one_step_exponent(core, &v),
-            direction: direction(&v),
+            batch_exponent: v.one_step_exponent,
+            direction: v.direction.clone(),
         })
         .collect()
 }
@@ -249,9 +331,9 @@ fn floors(core: &Core, steps: usize) -> Floors {
             .collect()
     };
     Floors {
-        bounded_width: over_steps(&core.fresh[0].floors, 0),
+        bounded_width: over_steps(&core.seen[0].floors, 0),
         wide: (1..=LARGEST_EXPONENT)
-            .zip(&core.fresh)
+            .zip(&core.seen)
             .map(|(kappa, chain)| WideFloor {
                 kappa,
                 floor: over_steps(&chain.floors, kappa),
@@ -280,7 +362,12 @@ fn kernel_floors(core: &Core, fitted: impl Fn(usize) -> bool) -> Vec<f64> {
         .collect()
 }
 
-fn activation_report(core: &Core, activation: &Activation, polynomial: bool) -> ActivationReport {
+fn activation_report(
+    core: &Core,
+    activation: &Activation,
+    visible: &Visible,
+    polynomial: bool,
+) -> ActivationReport {
     let count = (core.energies.len() + 1).clamp(KERNEL_DEGREES + 1, 21);
     let coefficients = activation.coefficients(count);
     let vanishes = |k: usize| {
@@ -290,38 +377,48 @@ fn activation_report(core: &Core, activation: &Activation, polynomial: bool) -> 
             .is_some_and(|c| c.abs() <= coefficients.errors[k].max(1e-12))
     };
     let energy = |k: usize| core.energies.get(k).copied().unwrap_or(0.0);
+    let present = |k: &u32| energy(*k as usize) > 1e-12 * core.variance;
+    let degrees = || 1..count as u32;
+    let listed = |degrees: Vec<u32>| -> String {
+        let names: Vec<String> = degrees.iter().map(u32::to_string).collect();
+        names.join(", ")
+    };
+    let among = if polynomial {
+        ""
+    } else {
+        " (among those listed)"
+    };
     let mut warnings = Vec::new();
-    if let Some(order) = core.one_step
-        && vanishes(order as usize)
-    {
-        warnings.push(format!(
-            "c_{order} = 0: the leading order of the link is invisible to the first giant step of this activation"
-        ));
-    }
-    let later: std::collections::BTreeSet<u32> = core
-        .fresh
-        .iter()
-        .flat_map(|c| c.orders.iter().skip(1).copied())
-        .filter(|&o| Some(o) != core.one_step && vanishes(o as usize))
+    let blind: Vec<u32> = degrees()
+        .filter(|&k| visible.later(k) == Sight::Blind)
         .collect();
-    for order in later {
+    let unused: Vec<u32> = blind.iter().copied().filter(present).collect();
+    if !unused.is_empty() {
         warnings.push(format!(
-            "c_{order} = 0: later steps of order {order} rely on higher coefficients of this activation"
+            "no step of this activation uses degree {} of the link{among}: E[sigma^(k)(sqrt(q) x)] = 0 for every q",
+            listed(unused)
         ));
     }
-    let unseen: Vec<String> = (1..count)
-        .filter(|&k| vanishes(k) && energy(k) > 1e-12 * core.variance)
-        .map(|k| k.to_string())
+    let late: Vec<u32> = degrees()
+        .filter(|&k| visible.first(k) == Sight::Blind && visible.later(k) == Sight::Seen)
+        .filter(present)
+        .collect();
+    if !late.is_empty() {
+        let c: Vec<String> = late.iter().map(|k| format!("c_{k} = 0")).collect();
+        warnings.push(format!(
+            "{}: the first step does not use degree {} of the link, later steps with their longer neurons do",
+            c.join(", "),
+            listed(late)
+        ));
+    }
+    let unseen: Vec<u32> = degrees()
+        .filter(|&k| vanishes(k as usize))
+        .filter(present)
         .collect();
     if !unseen.is_empty() {
         warnings.push(format!(
-            "random features of this activation never fit degree {} of the link{}",
-            unseen.join(", "),
-            if polynomial {
-                ""
-            } else {
-                " (among those listed)"
-            }
+            "random features of this activation never fit degree {} of the link{among}",
+            listed(unseen)
         ));
     }
     ActivationReport {
@@ -330,6 +427,8 @@ fn activation_report(core: &Core, activation: &Activation, polynomial: bool) -> 
             .filter(|&k| vanishes(k))
             .map(|k| k as u32)
             .collect(),
+        stopped_by: core.stopped_by.first().copied(),
+        blind,
         warnings,
         kernel_floors: kernel_floors(core, |k| !vanishes(k)),
         never_fitted: (1..count).filter(|&k| vanishes(k)).map(energy).sum(),
@@ -338,34 +437,42 @@ fn activation_report(core: &Core, activation: &Activation, polynomial: bool) -> 
     }
 }
 
-fn verdicts(core: &Core, facts: &Facts) -> Vec<Verdict> {
-    let chains = core
-        .fresh
-        .iter()
-        .chain([&core.isotropic])
-        .flat_map(|c| c.subspaces.iter().map(Vec::as_slice));
-    let nested: Vec<&[Vec<f64>]> = chains.collect();
-    let step_of = |chain: &FloatChain, v: &[f64]| {
-        chain
-            .subspaces
-            .iter()
-            .position(|space| contains(space, v))
-            .map(|t| t + 1)
+fn verdicts(visible: &Visible, staircases: &Staircases, facts: &Facts) -> Vec<Verdict> {
+    let core = &facts.core;
+    let chains = [&core.seen[0]].into_iter().chain(&core.fresh);
+    let chains = chains.chain(&core.seen[1..]).chain([&core.isotropic]);
+    let nested: Vec<&[Vec<f64>]> = chains
+        .flat_map(|c| c.subspaces.iter().map(Vec::as_slice))
+        .collect();
+    let step_of = |chain: &FloatChain, status: Status, v: &[f64]| {
+        let step = chain.subspaces.iter().position(|space| contains(space, v));
+        // A direction of which a part is learnt is neither learnt nor hard.
+        let apart = squared_norm(&residual(v, chain.after(usize::MAX))) > 1.0 - 1e-8;
+        Answer::found(step.map(|t| t + 1), apart && status != Status::Undecided)
     };
+    let fresh = |k: usize, v: &[f64]| step_of(&core.seen[k], staircases.fresh[k].status, v);
     flag(&nested, core)
         .into_iter()
         .map(|v| {
-            let reused = (1u32..)
-                .zip(&facts.generative.chains)
-                .find_map(|(order, found)| step_of(&found.chain, &v).map(|step| (order, step)));
+            let reused = std::iter::zip(&facts.generative.seen, &staircases.reused);
+            let mut reused = reused.map(|(chain, s)| (s.order, step_of(chain, s.status, &v)));
+            let reused = reused.find(|(_, step)| *step != Answer::Never);
             let (first, last) = core.degrees_along(&v);
+            let beyond = !facts.polynomial && core.reachable.len() < core.effective.len();
+            let visible_part = 1.0 - squared_norm(&residual(&v, &core.reachable));
             Verdict {
-                giant_steps: step_of(&core.fresh[0], &v),
-                one_step_quadratic: contains(core.fresh[1].after(1), &v),
-                quadratic_steps: step_of(&core.fresh[1], &v),
-                one_step_exponent: one_step_exponent(core, &v),
-                reused_order: reused.map(|(order, _)| order),
-                reused_step: reused.map(|(_, step)| step),
+                giant_steps: fresh(0, &v),
+                generic_steps: step_of(&core.fresh[0], facts.status, &v),
+                quadratic_steps: fresh(1, &v),
+                cubic_steps: fresh(2, &v),
+                one_step_exponent: one_step_exponent(&v, visible, facts),
+                visible: beyond || visible_part > 1e-8,
+                reused_order: match reused {
+                    Some((order, Answer::At(_))) => Answer::At(order),
+                    Some(_) => Answer::Unknown,
+                    None => Answer::Never,
+                },
+                reused_step: reused.map_or(Answer::Never, |(_, step)| step),
                 kernel_first: first,
                 kernel_last: last.filter(|_| facts.polynomial),
                 direction: direction(&v),

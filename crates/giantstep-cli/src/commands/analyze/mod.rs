@@ -21,7 +21,7 @@ use giantstep_lab::files::{prepare_folder, save_figure};
 #[derive(Debug, Args)]
 pub struct Analyze {
     /// A link such as "z1 + z1*z2", or the name of a target of the catalogue (--list).
-    #[arg(required_unless_present = "list")]
+    #[arg(required_unless_present_any = ["list", "glossary"])]
     link: Option<String>,
     /// The activation of the student.
     #[arg(long, default_value = "relu(x)")]
@@ -47,12 +47,18 @@ pub struct Analyze {
     /// List the targets of the catalogue.
     #[arg(long)]
     list: bool,
+    /// Say what every line and column means.
+    #[arg(long)]
+    glossary: bool,
 }
 
 impl Analyze {
     pub(super) fn execute(self) -> Result<(), Failed> {
         if self.list {
             return print(&list());
+        }
+        if self.glossary {
+            return print(&text::glossary());
         }
         let typed = self.link.unwrap_or_default();
         let text = catalogue::find(&typed).map_or(typed.as_str(), |target| target.link);
@@ -77,7 +83,9 @@ impl Analyze {
             files = saved.to_vec();
         }
         if self.json {
-            let json = serde_json::to_string_pretty(&report).map_err(Failed::work)?;
+            let mut json = serde_json::to_value(&report).map_err(Failed::work)?;
+            json["answer"] = report.answer().into();
+            let json = serde_json::to_string_pretty(&json).map_err(Failed::work)?;
             return print(&format!("{json}\n"));
         }
         let mut text = text::shown(&report);

@@ -1,6 +1,6 @@
 //! The analysis as people read it.
 
-use giantstep::analysis::{Report, Staircase, Status, TensorEntry};
+use giantstep::analysis::{Answer, GLOSSARY, Report, Staircase, Status, TensorEntry};
 
 use crate::render::{aligned, number};
 
@@ -15,6 +15,15 @@ const NAME: usize = 22;
 
 fn or_none<T: ToString>(value: Option<T>) -> String {
     value.map_or("none".to_owned(), |value| value.to_string())
+}
+
+/// A number, or what is said where there is none.
+fn or<T: ToString>(answer: Answer<T>, never: &str) -> String {
+    match answer {
+        Answer::At(value) => value.to_string(),
+        Answer::Never => never.to_owned(),
+        Answer::Unknown => "unknown".to_owned(),
+    }
 }
 
 fn trust(status: Status, tolerance: f64) -> String {
@@ -33,9 +42,21 @@ fn power(exponent: u32) -> String {
     }
 }
 
-/// The whole answer.
+/// Every name that is printed, with its meaning.
+pub fn glossary() -> String {
+    GLOSSARY
+        .iter()
+        .map(|(name, meaning)| wrapped(&format!("{name:<28}"), meaning.split(' '), " "))
+        .collect()
+}
+
+/// The whole answer: a sentence, then the tables.
 pub fn shown(report: &Report) -> String {
-    let mut text = format!("{}\n\n", report.link);
+    let mut text = wrapped("", report.answer().split(' '), " ");
+    text.push('\n');
+    text.push_str(&verdicts(report));
+    text.push('\n');
+    text.push_str(&line("link", &report.link));
     for (name, value) in summary(report) {
         text.push_str(&line(name, &value));
     }
@@ -50,11 +71,7 @@ pub fn shown(report: &Report) -> String {
     for note in report.activation.warnings.iter().chain(&report.notes) {
         text.push_str(&line("note", note));
     }
-    if !(report.activation.warnings.is_empty() && report.notes.is_empty()) {
-        text.push('\n');
-    }
-    text.push_str(&verdicts(report));
-    text
+    text.trim_end().to_owned() + "\n"
 }
 
 /// A name and its value, on as many lines as it takes.
@@ -87,11 +104,37 @@ fn wrapped<'a>(start: &str, words: impl Iterator<Item = &'a str>, between: &str)
     text + current.trim_end() + "\n"
 }
 
+/// How far the weakest line can be trusted, and the rest where that is a line on reused batches.
+fn decided(report: &Report) -> String {
+    let own = trust(report.status, report.tolerance);
+    let rank = |status: Status| match status {
+        Status::Exact => 0,
+        Status::Certified => 1,
+        Status::Undecided => 2,
+    };
+    let weakest = |staircases: &[Staircase]| {
+        let worst = staircases.iter().max_by_key(|s| rank(s.status));
+        worst.map(|s| (rank(s.status), trust(s.status, s.tolerance)))
+    };
+    let mut text = own;
+    for (what, staircases) in [
+        ("fresh steps of the activation", &report.staircase.fresh),
+        ("reused batches", &report.staircase.reused),
+    ] {
+        if let Some((worst, trust)) = weakest(staircases)
+            && worst > rank(report.status)
+        {
+            text.push_str(&format!("; {what}: {trust}"));
+        }
+    }
+    text
+}
+
 fn summary(report: &Report) -> Vec<(&'static str, String)> {
     let scale = report.variance.sqrt();
     let mean = Some(report.mean).filter(|mean| mean.abs() > 1e-12 * scale);
     let mut lines = vec![
-        ("decided", trust(report.status, report.tolerance)),
+        ("decided", decided(report)),
         (
             "mean, variance",
             format!(
@@ -141,18 +184,22 @@ fn summary(report: &Report) -> Vec<(&'static str, String)> {
         "leap",
         format!(
             "one step {}, isotropic {}, in these coordinates {}",
-            or_none(leap.one_step),
-            or_none(leap.isotropic),
-            or_none(leap.coordinate)
+            or(leap.one_step, "none"),
+            or(leap.isotropic, "none"),
+            or(leap.coordinate, "none")
         ),
     ));
     let reasons = leap.explanation.iter().flat_map(|text| text.split("; "));
     lines.extend(reasons.map(|reason| ("", reason.to_owned())));
     if let Some(exponent) = &report.generative_exponent {
         let trust = trust(exponent.status, exponent.tolerance);
+        let most = match exponent.status {
+            Status::Undecided => "at most ",
+            _ => "",
+        };
         lines.push((
             "generative exponent",
-            format!("{} ({trust})", exponent.value),
+            format!("{most}{} ({trust})", exponent.value),
         ));
     }
     if let Some(recovery) = &report.weak_recovery {
@@ -166,23 +213,34 @@ fn summary(report: &Report) -> Vec<(&'static str, String)> {
 
 /// One line a step: the dimension reached, as a bar, and the new directions.
 fn staircases(report: &Report) -> String {
-    let fresh = report.staircase.fresh.iter().map(|staircase| {
-        let n = power(staircase.batch_exponent);
-        (format!("fresh, n ~ {n}"), n, staircase)
-    });
+    let fresh = |name: &'static str, staircases: &'_ [Staircase]| {
+        let named = staircases.iter().map(|staircase| {
+            let n = power(staircase.batch_exponent);
+            (format!("{name}, n ~ {n}"), n, staircase.clone())
+        });
+        named.collect::<Vec<_>>()
+    };
     let reused = report.staircase.reused.iter().map(|staircase| {
         let samples = if staircase.order == 1 { "d" } else { "d log d" };
         (
             format!("reused, n ~ {samples}"),
             samples.to_owned(),
-            staircase,
+            staircase.clone(),
         )
     });
+    let own = fresh("fresh", &report.staircase.fresh);
+    let generic = fresh("generic", &report.staircase.generic.fresh);
+    let differs = std::iter::zip(&own, &generic).any(|(a, b)| a.2.bases != b.2.bases);
+    let generic = generic.into_iter().filter(|_| differs);
     // Equal climbs one after another share their lines.
-    let mut groups: Vec<(String, &Staircase)> = Vec::new();
-    for (name, more, staircase) in fresh.chain(reused) {
+    let mut groups: Vec<(String, Staircase)> = Vec::new();
+    for (name, more, staircase) in own.into_iter().chain(generic).chain(reused) {
         match groups.last_mut() {
-            Some((names, last)) if last.bases == staircase.bases && names[..4] == name[..4] => {
+            Some((names, last))
+                if last.bases == staircase.bases
+                    && last.status == staircase.status
+                    && names[..4] == name[..4] =>
+            {
                 names.push_str(&format!(", {more}"));
             }
             _ => groups.push((name, staircase)),
@@ -200,9 +258,10 @@ fn staircases(report: &Report) -> String {
     }
     for hard in &report.hard_directions {
         let cost = match (hard.batch_exponent, &report.series) {
-            (Some(k), _) => format!("one step needs n ~ {}", power(k)),
-            (None, Some(series)) => format!("no sign up to degree {}", series.degree),
-            (None, None) => "no step".to_owned(),
+            (Answer::At(k), _) => format!("alone from n ~ {}", power(k)),
+            (Answer::Unknown, Some(series)) => format!("no sign up to degree {}", series.degree),
+            (Answer::Unknown, None) => "alone: unknown".to_owned(),
+            (Answer::Never, _) => "at no n".to_owned(),
         };
         let words = [hard.direction.name.as_str(), &cost];
         text.push_str(&wrapped(
@@ -224,30 +283,36 @@ fn climb(name: &str, width: usize, staircase: &Staircase, whole: usize) -> Strin
     };
     let mut text = String::new();
     let mut known = 0;
+    let last = staircase.dims.last().copied().unwrap_or(0);
     for (step, (&dimension, names)) in (1..).zip(staircase.dims.iter().zip(&staircase.directions)) {
-        // A step that adds nothing ends the climb.
-        if dimension == known {
+        if known == last {
             break;
         }
-        let eighths = (8 * dimension).div_ceil(whole.max(1)).clamp(1, 8);
-        let bar = "▁▂▃▄▅▆▇█".chars().nth(eighths - 1).unwrap_or('█');
+        let eighths = (8 * dimension).div_ceil(whole.max(1)).min(8);
+        let bar = " ▁▂▃▄▅▆▇█".chars().nth(eighths).unwrap_or('█');
         let name = if step == 1 { name } else { "" };
         let start = format!("{name:<width$}{what} {step}  {bar}  ");
         let new = names[known..].iter().map(String::as_str);
-        text.push_str(&wrapped(&start, new, ",  "));
+        let nothing = (dimension == known).then_some("nothing");
+        text.push_str(&wrapped(&start, new.chain(nothing), ",  "));
         known = dimension;
     }
-    if known == 0 {
-        text = format!("{name:<width$}nothing\n");
-    }
-    if staircase.status == Status::Undecided {
-        text.push_str(&format!("{:width$}further directions: undecided\n", ""));
+    match (known, staircase.status) {
+        (0, Status::Undecided) => text = format!("{name:<width$}undecided\n"),
+        (0, _) => text = format!("{name:<width$}nothing\n"),
+        (some, Status::Undecided) if some < whole => {
+            text.push_str(&format!("{:width$}further directions: undecided\n", ""));
+        }
+        _ => {}
     }
     text
 }
 
-/// A number, rounding errors of exact zeros as zero.
+/// A number, rounding errors of exact zeros as zero, withdrawn ones as unknown.
 fn small(value: f64) -> String {
+    if value.is_nan() {
+        return "unknown".to_owned();
+    }
     number(if value.abs() < 1e-12 { 0.0 } else { value })
 }
 
@@ -278,7 +343,20 @@ fn floors(report: &Report) -> String {
             ));
         }
     }
-    table(row("", steps, columns), rows)
+    let rises = |floor: &[f64]| {
+        floor
+            .windows(2)
+            .any(|f| f[1] > f[0] + 1e-9 * report.variance)
+    };
+    let mut wide = report.floors.wide.iter();
+    let note = wide.any(|w| rises(&w.shared_response)).then(|| {
+        line(
+            "note",
+            "neurons that respond alike to what they learnt fit the rest with constant coefficients: that floor may \
+             rise with a step",
+        )
+    });
+    table(row("", steps, columns), rows) + &note.unwrap_or_default()
 }
 
 /// What depends on the degree: the energy of the link, the floors of kernels, the activation.
@@ -349,24 +427,27 @@ fn verdicts(report: &Report) -> String {
         "learnt with",
         "n ~ d",
         "n ~ d^2",
-        "n ~ d^2, one step",
-        "one step from",
+        "alone from",
         "batches reused",
         "kernels",
     ];
-    let step = |step: Option<usize>| step.map_or("never".to_owned(), |step| format!("step {step}"));
-    let yes = |yes: bool| if yes { "yes" } else { "no" }.to_owned();
+    let step = |answer: Answer<usize>| match answer {
+        Answer::At(step) => format!("step {step}"),
+        other => or(other, "never"),
+    };
     let lines = report.verdicts.iter().map(|verdict| {
         vec![
             verdict.direction.name.clone(),
             step(verdict.giant_steps),
             step(verdict.quadratic_steps),
-            yes(verdict.one_step_quadratic),
-            verdict.one_step_exponent.map_or("-".to_owned(), power),
+            match verdict.one_step_exponent {
+                Answer::At(k) => power(k),
+                other => or(other, "never"),
+            },
             match (verdict.reused_step, verdict.reused_order) {
-                (Some(pass), Some(1)) => format!("pass {pass}"),
-                (Some(_), Some(_)) => "d log d".to_owned(),
-                _ => "never".to_owned(),
+                (Answer::At(pass), Answer::At(1)) => format!("pass {pass}"),
+                (Answer::At(_), _) => "d log d".to_owned(),
+                (other, _) => or(other, "never"),
             },
             match (verdict.kernel_first, verdict.kernel_last) {
                 (Some(first), Some(last)) if first == last => power(first),
