@@ -1,5 +1,7 @@
 //! How a command failed.
 
+use std::borrow::Cow;
+
 use giantstep_lab::remedy::{Remedied, Remedy};
 
 /// How a command failed: the exit code and the message.
@@ -42,7 +44,21 @@ fn told(error: &impl Remedied) -> String {
     }
 }
 
-fn words(remedy: Remedy) -> String {
+/// A message of at most about 2 kB: what was given may be of any length, and stands in the middle.
+pub(crate) fn short(message: &str) -> Cow<'_, str> {
+    const HEAD: usize = 1200;
+    const TAIL: usize = 600;
+    if message.len() <= HEAD + TAIL + 100 {
+        return message.into();
+    }
+    let head = message.floor_char_boundary(HEAD);
+    let tail = message.ceil_char_boundary(message.len() - TAIL);
+    let left_out = tail - head;
+    let (head, tail) = (&message[..head], &message[tail..]);
+    format!("{head} [{left_out} bytes are left out here] {tail}").into()
+}
+
+pub(crate) fn words(remedy: Remedy) -> String {
     let plain = match remedy {
         Remedy::GiveExperiment => "give the path of an experiment file (TOML)",
         Remedy::GiveResults => "give a folder that `giantstep run` has made",
@@ -50,6 +66,11 @@ fn words(remedy: Remedy) -> String {
         Remedy::LookUpKey => "`giantstep schema` describes every key",
         Remedy::LookUpClaimKey => "docs/claims.md lists the keys of [claim]",
         Remedy::OtherFolder => "choose another folder with --out, one that you may write to",
+        Remedy::MoveAway => "move the file away, or choose another folder with --out",
+        Remedy::EndOthers => "end it first, or choose another folder with --out",
+        Remedy::AllowThreads => {
+            "the system allows no further thread; set run.threads = 1, raise the limit of processes (`ulimit -u`) or end others"
+        }
         Remedy::SeparateRuns => {
             "choose another folder with --out, make the setting an axis of the sweep, or set the old runs aside with --anew"
         }

@@ -38,7 +38,7 @@ pub enum DriveError {
 impl Remedied for DriveError {
     fn remedy(&self) -> Option<Remedy> {
         match self {
-            DriveError::Work(_) => None,
+            DriveError::Work(error) => error.remedy(),
             DriveError::Store(error) => error.remedy(),
             DriveError::Entry { .. } => Some(Remedy::Repeat),
         }
@@ -277,6 +277,7 @@ fn compute(
         id: id.clone(),
         settings: resolved(job.point, job.cost.engine, job.seed),
         ending: ending.clone(),
+        weights: None,
         records,
     };
     let weights = job.point.checked.save_weights == SaveWeights::Last;

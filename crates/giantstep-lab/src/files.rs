@@ -3,10 +3,15 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+use std::time::{Duration, SystemTime};
 
 use crate::remedy::{Remedied, Remedy};
 use giantstep_figure::{Figure, FigureError};
 use safetensors::tensor::{Dtype, TensorView};
+use tempfile::NamedTempFile;
+
+use crate::process::Owner;
 
 /// Why a folder or a file could not be written; the message names the path and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -54,13 +59,8 @@ pub enum OutputError {
         columns: usize,
     },
     /// The safetensors library refused the matrices.
-    #[error("cannot write `{path}`: {source}")]
-    Tensors {
-        /// The file.
-        path: PathBuf,
-        /// What the library said.
-        source: safetensors::SafeTensorError,
-    },
+    #[error("cannot write matrices: {0}")]
+    Tensors(#[source] safetensors::SafeTensorError),
 }
 
 impl Remedied for OutputError {
@@ -88,13 +88,12 @@ pub fn prepare_folder(folder: &Path) -> Result<(), OutputError> {
         path: path(),
         source,
     })?;
-    let probe = tempfile::Builder::new()
-        .prefix(".giantstep-")
-        .tempfile_in(folder);
-    probe.map(drop).map_err(|source| OutputError::NotWritable {
-        path: path(),
-        source,
-    })
+    temporary(folder)
+        .map(drop)
+        .map_err(|source| OutputError::NotWritable {
+            path: path(),
+            source,
+        })
 }
 
 /// Writes `bytes` to `path` so that a reader sees the old file or the new one, never a part: a temporary
@@ -109,12 +108,62 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), OutputError> {
     })
 }
 
+/// The content of a regular file. What is none, such as a pipe that nobody writes to, is refused and not waited for.
+pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "it is no regular file",
+        ));
+    }
+    fs::read(path)
+}
+
+/// How the names of unfinished files begin; that of their process follows.
+const UNFINISHED: &str = ".giantstep-";
+
+/// Unfinished files of processes on other machines are left over when they are older than this.
+const LEFT_OVER: Duration = Duration::from_secs(600);
+
+/// An unfinished file in `folder`, gone when dropped, with the permissions of any other file of the user.
+pub(crate) fn temporary(folder: &Path) -> io::Result<NamedTempFile> {
+    static TAG: LazyLock<String> = LazyLock::new(|| Owner::this().tag());
+    let prefix = format!("{UNFINISHED}{}-", *TAG);
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(&prefix);
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)); // narrowed by the user's umask
+    builder.tempfile_in(folder)
+}
+
+/// Whether a name is that of an unfinished file.
+pub(crate) fn is_unfinished(name: &str) -> bool {
+    name.starts_with(UNFINISHED)
+}
+
+/// Removes what killed processes have left unfinished in `folder`.
+pub(crate) fn sweep_out(folder: &Path) {
+    let here = Owner::this();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let Some(tag) = name.to_str().and_then(|name| name.strip_prefix(UNFINISHED)) else {
+            continue;
+        };
+        let changed = entry.metadata().and_then(|data| data.modified()).ok();
+        let age = changed.and_then(|changed| SystemTime::now().duration_since(changed).ok());
+        if Owner::tagged_is_gone(tag, &here) || age.is_some_and(|age| age > LEFT_OVER) {
+            // One that stays does no harm.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
 /// Copies a file so that a reader of `to` sees the old file or the new one, never a part.
 ///
 /// # Errors
 /// Any step failed. The file that stood at `to` is then untouched.
 pub fn copy_atomically(from: &Path, to: &Path) -> Result<(), OutputError> {
-    let bytes = fs::read(from).map_err(|source| OutputError::Write {
+    let bytes = read(from).map_err(|source| OutputError::Write {
         path: to.to_path_buf(),
         source,
     })?;
@@ -126,11 +175,7 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".giantstep-");
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)); // narrowed by the user's umask
-    let mut file = builder.tempfile_in(folder)?;
+    let mut file = temporary(folder)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path)?;
@@ -194,26 +239,22 @@ pub struct NamedMatrix<'a> {
     pub entries: Entries<'a>,
 }
 
-/// Writes matrices to one safetensors file, each with shape `[rows, columns]`, atomically.
+/// Matrices as the bytes of one safetensors file, each with shape `[rows, columns]`.
 ///
 /// # Errors
-/// A matrix has the wrong number of entries, or the file cannot be written.
-pub fn write_matrices(path: &Path, matrices: &[NamedMatrix<'_>]) -> Result<(), OutputError> {
-    let refuse = |source| OutputError::Tensors {
-        path: path.to_path_buf(),
-        source,
-    };
+/// A matrix has the wrong number of entries, or the library refuses a name.
+pub fn encode_matrices(matrices: &[NamedMatrix<'_>]) -> Result<Vec<u8>, OutputError> {
     let data = matrices
         .iter()
         .map(NamedMatrix::little_endian)
         .collect::<Result<Vec<_>, _>>()?;
     let mut views = Vec::with_capacity(matrices.len());
     for (matrix, (dtype, bytes)) in matrices.iter().zip(&data) {
-        let view =
-            TensorView::new(*dtype, vec![matrix.rows, matrix.columns], bytes).map_err(refuse)?;
+        let view = TensorView::new(*dtype, vec![matrix.rows, matrix.columns], bytes)
+            .map_err(OutputError::Tensors)?;
         views.push((matrix.name, view));
     }
-    write_atomically(path, &safetensors::serialize(views, None).map_err(refuse)?)
+    safetensors::serialize(views, None).map_err(OutputError::Tensors)
 }
 
 impl NamedMatrix<'_> {
@@ -289,6 +330,28 @@ mod tests {
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
     }
 
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_killed_processes_left_is_swept_out_and_what_living_ones_write_is_not() {
+        let root = tempfile::tempdir().unwrap();
+        let living = temporary(root.path()).unwrap();
+        let tag = Owner::this().tag();
+        let dead = tag.rsplit_once('-').unwrap().0.to_owned() + "-1";
+        for name in [
+            format!(".giantstep-{dead}-Ab3"),
+            ".giantstep-x-1-1-Ab3".to_owned(),
+        ] {
+            fs::write(root.path().join(name), "half").unwrap();
+        }
+        sweep_out(root.path());
+        assert!(living.path().exists());
+        assert_eq!(
+            fs::read_dir(root.path()).unwrap().count(),
+            2,
+            "that of another machine is young"
+        );
+    }
+
     #[test]
     fn a_failed_write_keeps_the_old_file() {
         let root = tempfile::tempdir().unwrap();
@@ -302,8 +365,6 @@ mod tests {
 
     #[test]
     fn matrices_come_back_with_shape_and_bits() {
-        let root = tempfile::tempdir().unwrap();
-        let path = root.path().join("overlaps.safetensors");
         let single = [1.0_f32, 2.0, 3.0, 4.0, 5.0, 6.0];
         let double = [0.1_f64, f64::NAN];
         let named = [
@@ -320,8 +381,7 @@ mod tests {
                 entries: Entries::F64(&double),
             },
         ];
-        write_matrices(&path, &named).unwrap();
-        let bytes = fs::read(&path).unwrap();
+        let bytes = encode_matrices(&named).unwrap();
         let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
         let weights = file.tensor("W").unwrap();
         assert_eq!(
@@ -340,7 +400,7 @@ mod tests {
             columns: 2,
             entries: Entries::F64(&[1.0]),
         }];
-        let error = write_matrices(Path::new("unused"), &named).unwrap_err();
+        let error = encode_matrices(&named).unwrap_err();
         assert_eq!(error.to_string(), "matrix `M` has 1 entries, not 2 x 2");
     }
 }

@@ -21,6 +21,7 @@ pub mod claims;
 pub mod compare;
 pub mod drive;
 pub mod experiments;
+pub mod fence;
 pub mod files;
 pub mod keep;
 #[cfg(feature = "mpi")]
@@ -28,6 +29,7 @@ pub mod mpi;
 pub mod outlook;
 pub mod plan;
 pub mod plot;
+mod process;
 pub mod remedy;
 pub mod report;
 pub mod results;

@@ -26,6 +26,12 @@ pub enum Remedy {
     Meant(String),
     /// Choose another folder.
     OtherFolder,
+    /// Move the file away, or choose another folder.
+    MoveAway,
+    /// End what is under way, or choose another folder.
+    EndOthers,
+    /// Let the system allow more threads, or ask for fewer.
+    AllowThreads,
     /// Choose another folder, sweep over the setting, or set the old runs aside.
     SeparateRuns,
     /// Do the same again when this is mended; finished runs are kept.

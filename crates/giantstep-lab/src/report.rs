@@ -8,6 +8,7 @@ use serde_json::{Value as Json, json};
 
 use crate::compare::compare;
 use crate::drive::id;
+use crate::fence::fenced;
 use crate::files::{OutputError, SaveError, copy_atomically, save_figure};
 use crate::keep::Store;
 use crate::outlook::Predicted;
@@ -113,6 +114,17 @@ pub struct Written {
     pub notes: Vec<String>,
 }
 
+/// The name of the table of a folder.
+const TABLE: &str = "results.parquet";
+
+/// Writes the table of `results` into `folder`: before all that is made of it, which may fail.
+///
+/// # Errors
+/// [`ReportError`] if the file cannot be written.
+pub fn write_table(folder: &Path, results: &Results) -> Result<(), ReportError> {
+    Ok(table::write(&folder.join(TABLE), &results.records)?)
+}
+
 /// All that is told of a plan that was worked off.
 #[derive(Debug)]
 pub struct Report<'a> {
@@ -131,7 +143,7 @@ pub struct Report<'a> {
 }
 
 impl Report<'_> {
-    /// Writes the table, weights and figures into `folder`, beside the plan that is there.
+    /// Writes weights and figures into `folder`, beside the plan and the table ([`write_table`]) that are there.
     ///
     /// # Errors
     /// [`ReportError`] names the file; files written before it stay.
@@ -143,11 +155,7 @@ impl Report<'_> {
             predicted,
             ..
         } = self;
-        let mut paths = vec![
-            folder.join("experiment.toml"),
-            folder.join("results.parquet"),
-        ];
-        table::write(&paths[1], &results.records)?;
+        let mut paths = vec![folder.join("experiment.toml"), folder.join(TABLE)];
         for job in &jobs.list {
             let from = store.weights(&id(job));
             if job.point.checked.save_weights == SaveWeights::Last && from.exists() {
@@ -157,10 +165,19 @@ impl Report<'_> {
             }
         }
         let mut notes = Vec::new();
-        for (name, figure) in figures(jobs.plan, &results.records, predicted) {
-            match figure {
-                Ok(figure) => paths.extend(save_figure(&figure, folder, &name)?),
-                Err(error) => notes.push(format!("the figure {name} is not drawn: {error}")),
+        let drawn = fenced(|| figures(jobs.plan, &results.records, predicted));
+        let drawn = drawn.unwrap_or_else(|reason| {
+            notes.push(format!("no figure is drawn: {reason}"));
+            Vec::new()
+        });
+        for (name, figure) in drawn {
+            let saved = match figure {
+                Ok(figure) => fenced(|| save_figure(&figure, folder, &name)),
+                Err(error) => Err(error.to_string()),
+            };
+            match saved {
+                Ok(saved) => paths.extend(saved?),
+                Err(reason) => notes.push(format!("the figure {name} is not drawn: {reason}")),
             }
         }
         Ok(Written {
@@ -220,7 +237,7 @@ impl Report<'_> {
             "failures": results.failures,
             "runs": { "planned": results.planned, "completed": results.completed, "found": found },
             "interrupted": results.interrupted,
-            "files": files,
+            "files": files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>(),
             "seconds": took.as_secs_f64(),
         }))
     }

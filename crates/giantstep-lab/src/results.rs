@@ -70,6 +70,16 @@ impl Results {
     }
 }
 
+impl Results {
+    /// Runs that failed, and would fail again.
+    pub fn failed(&self) -> usize {
+        let failures = self.failures.iter();
+        failures
+            .filter(|failure| failure.kind == FailureKind::Failed)
+            .count()
+    }
+}
+
 /// Why a run did not complete; none if it did.
 pub fn failure(outcome: &Outcome) -> Option<(FailureKind, String)> {
     let (kind, reason) = match outcome {

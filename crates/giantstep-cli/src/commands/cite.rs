@@ -7,9 +7,10 @@ use clap::Args;
 use super::print;
 use crate::failed::Failed;
 use crate::progress::Progress;
-use crate::signals::listen;
+use crate::signals::{Kept, listen};
 use giantstep::ranks::Alone;
 use giantstep_lab::cite::{bibtex, citations, text};
+use giantstep_lab::fence::fenced;
 use giantstep_lab::outlook::Predicted;
 use giantstep_lab::plan::{Plan, PlanError, Scale, Wanted};
 use giantstep_lab::work::Session;
@@ -43,7 +44,7 @@ impl Cite {
             // What a prediction rests on does not depend on the effort.
             Wanted::Quick | Wanted::All => Wanted::Quick,
         };
-        let asked = listen().map_err(Failed::work)?;
+        let asked = listen(Kept::Nothing)?;
         let progress = Progress::visible();
         let session = Session {
             machine: machine(&Alone),
@@ -51,11 +52,14 @@ impl Cite {
             observer: &progress,
             ranks: &Alone,
         };
-        let found = citations(
-            &plan,
-            machine(&Alone),
-            &Predicted::of(&plan, wanted, &session),
-        );
+        let found = fenced(|| {
+            citations(
+                &plan,
+                machine(&Alone),
+                &Predicted::of(&plan, wanted, &session),
+            )
+        });
+        let found = found.map_err(Failed::work)?;
         print(&match self.bibtex {
             true => bibtex(&found),
             false => text(&found),

@@ -16,7 +16,7 @@ use giantstep_lab::work::Session;
 use crate::launch::machine;
 use crate::progress::Progress;
 use crate::render::{aligned, claims as page};
-use crate::signals::listen;
+use crate::signals::{Kept, listen};
 
 /// `giantstep claims [--quick] [--list] [--json] [--out DIR] [NAME]...`
 #[derive(Debug, Args)]
@@ -46,13 +46,20 @@ impl ClaimsArgs {
         };
         let claims = self.chosen(scale)?;
         if self.list {
+            if self.json {
+                let claims = claims.iter().map(|claim| {
+                    json!({ "name": claim.name, "statement": claim.section.statement, "source": claim.section.source })
+                });
+                let all = json!({ "claims": claims.collect::<Vec<_>>() });
+                return print(&format!("{all:#}\n"));
+            }
             let lines = claims
                 .iter()
                 .map(|claim| vec![claim.name.clone(), claim.section.statement.clone()]);
             return print(&aligned(&["name", "claim"], lines));
         }
         prepare_folder(&self.out).map_err(Failed::input)?;
-        let asked = listen().map_err(Failed::work)?;
+        let asked = listen(Kept::Nothing)?;
         let session = Session {
             machine: machine(&Alone),
             asked: &asked,
@@ -75,7 +82,7 @@ impl ClaimsArgs {
         }
         let path = self.page(&entries)?;
         if self.json {
-            let all = json!({ "claims": entries, "files": [path] });
+            let all = json!({ "claims": entries, "files": [path.display().to_string()] });
             print(&format!("{all:#}\n"))?;
         } else {
             let summary = page::summary(&entries);

@@ -13,16 +13,14 @@ use super::print;
 use super::run::{FailureArgs, Place, finish, rate, remaining, set_strays_aside, tell};
 use crate::failed::Failed;
 use crate::progress::Progress;
-use crate::signals::listen;
+use crate::signals::{Kept, listen};
 use giantstep_lab::drive::{collect, id};
 use giantstep_lab::plan::{Job, Jobs, Plan, Scale};
 use giantstep_lab::work::Session;
 
 use crate::launch::machine;
 use crate::render::{aligned, bytes, seconds};
-use giantstep_lab::keep::{Ending, Owner, RunId, Store, Stray, read_plan};
-use giantstep_lab::outlook::Predicted;
-use giantstep_lab::report::Report;
+use giantstep_lab::keep::{Ending, Owner, RunId, Store, Stray, Survey, read_plan};
 
 /// `giantstep status DIR [--json]`
 #[derive(Debug, Args)]
@@ -102,6 +100,8 @@ struct Standing {
     /// Sound runs that the plan does not ask for.
     beyond: usize,
     strays: Vec<Stray>,
+    /// Files of which the system does not tell what they hold.
+    unreadable: Vec<Stray>,
     /// Predicted seconds of work left on this machine, those under way included.
     seconds_left: f64,
     /// Predicted largest memory of a run that is left, in bytes.
@@ -115,11 +115,16 @@ impl Standing {
             .map_err(Failed::work)?
             .into_iter()
             .collect();
-        let (sound, strays) = store.survey().map_err(Failed::work)?;
+        let Survey {
+            sound,
+            strays,
+            unreadable,
+        } = store.survey().map_err(Failed::work)?;
         let left = remaining(jobs, &|id| sound.contains_key(id));
         let mut standing = Self {
             planned: left.planned,
             strays,
+            unreadable,
             memory: left.memory as u64,
             seconds_left: if left.runs == 0 {
                 0.0
@@ -188,6 +193,11 @@ impl Standing {
             self.strays.len(),
             "set aside by the next run".to_owned(),
         );
+        row(
+            "unreadable",
+            self.unreadable.len(),
+            "make them readable, or ask their owner to".to_owned(),
+        );
         let mut text = aligned(&["runs", "", ""], lines);
         for failed in &self.failed {
             let reason = failed.reason.as_deref().unwrap_or_default();
@@ -208,6 +218,12 @@ impl Standing {
             text.push_str(&format!(
                 "\ndamaged or foreign: runs/{}: {}\n",
                 stray.file, stray.reason
+            ));
+        }
+        for file in &self.unreadable {
+            text.push_str(&format!(
+                "\nunreadable: runs/{}: {}\n",
+                file.file, file.reason
             ));
         }
         text
@@ -234,7 +250,7 @@ impl Retry {
         let jobs = plan.jobs(machine(&Alone)).map_err(Failed::input)?;
         let store = Store::join(&self.folder, &plan).map_err(Failed::input)?;
         if self.failed {
-            let (sound, _) = store.survey().map_err(Failed::work)?;
+            let sound = store.survey().map_err(Failed::work)?.sound;
             for job in &jobs.list {
                 let id = id(job);
                 if matches!(sound.get(&id), Some(Ending::Failed(_))) {
@@ -258,7 +274,7 @@ impl Collect {
         let jobs = plan.jobs(machine(&Alone)).map_err(Failed::input)?;
         let store = Store::look(&self.folder).map_err(Failed::work)?;
         set_strays_aside(&store)?;
-        let asked = listen().map_err(Failed::work)?;
+        let asked = listen(Kept::Runs)?;
         let progress = Progress::visible();
         let session = Session {
             machine: machine(&Alone),
@@ -268,14 +284,19 @@ impl Collect {
         };
         let results = collect(&jobs, &store, &[]).map_err(Failed::work)?;
         let found = results.completed + results.failures.len();
-        let report = Report {
-            jobs: &jobs,
-            store: &store,
-            results: &results,
-            predicted: &Predicted::of(&plan, plan.document.predictions(), &session),
-            found,
-            took: start.elapsed(),
+        let place = Place {
+            jobs,
+            folder: self.folder,
+            store,
         };
-        tell(&report, &self.folder, self.json)
+        let wanted = plan.document.predictions();
+        tell(
+            &place,
+            &results,
+            (wanted, &session),
+            found,
+            start,
+            self.json,
+        )
     }
 }

@@ -18,8 +18,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::failed::Failed;
+use crate::failed::{Failed, short};
 use crate::launch;
+use crate::note::note;
 
 pub use analyze::Analyze;
 pub use bench::Bench;
@@ -31,6 +32,7 @@ pub use predict::Predict;
 pub use prepare::Prepare;
 pub use reproduce::Reproduce;
 pub use run::RunArgs;
+pub use schema::SchemaArgs;
 pub use submit::Submit;
 pub use worker::Worker;
 
@@ -73,8 +75,8 @@ enum Command {
     Bench(Bench),
     /// Draw figures of a results folder.
     Plot(Box<Plot>),
-    /// Print the JSON Schema of experiment files.
-    Schema,
+    /// Print the JSON Schema of experiment files, or of claim files.
+    Schema(SchemaArgs),
 }
 
 impl Cli {
@@ -96,13 +98,13 @@ impl Cli {
             Command::Analyze(args) => args.execute(),
             Command::Bench(args) => args.execute(),
             Command::Plot(args) => args.execute(),
-            Command::Schema => schema::execute(),
+            Command::Schema(args) => args.execute(),
         };
         let code = done.as_ref().err().map_or(0, Failed::code);
         if let Err(Failed::Work(message) | Failed::Input(message) | Failed::Unfinished(message)) =
             done
         {
-            eprintln!("error: {message}");
+            note(format_args!("error: {}", short(&message)));
         }
         launch::leave();
         ExitCode::from(code)

@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::print;
 use crate::failed::Failed;
+use crate::note::note;
 use crate::render::aligned;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use giantstep_lab::chart::{ChartError, Column, Curves, Drawing, Filter, Heat, Results, Selection};
@@ -103,8 +104,8 @@ fn one_of<T: DeserializeOwned + Clone + Send + Sync + 'static>(
 impl Plot {
     pub(super) fn execute(self) -> Result<(), Failed> {
         let results = Results::open(&self.folder).map_err(Failed::input)?;
-        if let Some(note) = &results.note {
-            eprintln!("note: {note}");
+        if let Some(said) = &results.note {
+            note(format_args!("note: {said}"));
         }
         if self.list {
             return print(&list(&results).map_err(Failed::input)?);
@@ -113,7 +114,9 @@ impl Plot {
         let drawing = self.draw(&results).map_err(Failed::input)?;
         if drawing.left_out > 0 {
             let rows = drawing.left_out;
-            eprintln!("note: {rows} rows have no value in a column of the figure and are left out");
+            note(format_args!(
+                "note: {rows} rows have no value in a column of the figure and are left out"
+            ));
         }
         let folder = self.out.as_deref().unwrap_or(&self.folder);
         prepare_folder(folder).map_err(Failed::input)?;

@@ -9,11 +9,13 @@ use serde_json::{Value as Json, json};
 use super::print;
 use crate::failed::Failed;
 use crate::launch::machine;
+use crate::note::note;
 use crate::progress::Progress;
 use crate::render::compare::{absent, status};
 use crate::render::{aligned, number};
-use crate::signals::listen;
+use crate::signals::{Kept, listen};
 use giantstep::ranks::Alone;
+use giantstep_lab::fence::fenced;
 use giantstep_lab::files::{prepare_folder, save_figure};
 use giantstep_lab::outlook::{Foretold, Predicted};
 use giantstep_lab::plan::{Plan, PlanError, Point, Scale, Wanted};
@@ -69,7 +71,7 @@ impl Predict {
             Wanted::None => Wanted::Quick,
             wanted => wanted,
         };
-        let asked = listen().map_err(Failed::work)?;
+        let asked = listen(Kept::Nothing)?;
         let progress = Progress::visible();
         let session = Session {
             machine: machine(&Alone),
@@ -77,14 +79,17 @@ impl Predict {
             observer: &progress,
             ranks: &Alone,
         };
-        let predicted = Predicted::of(&plan, wanted, &session);
+        let predicted = fenced(|| Predicted::of(&plan, wanted, &session)).map_err(Failed::work)?;
         let mut files = Vec::new();
-        for (name, figure) in figures(&plan, &[], &predicted) {
+        let drawn = fenced(|| figures(&plan, &[], &predicted)).map_err(Failed::work)?;
+        for (name, figure) in drawn {
             match figure {
                 Ok(figure) => {
                     files.extend(save_figure(&figure, &folder, &name).map_err(Failed::work)?);
                 }
-                Err(error) => eprintln!("note: the figure {name} is not drawn: {error}"),
+                Err(error) => note(format_args!(
+                    "note: the figure {name} is not drawn: {error}"
+                )),
             }
         }
         match self.json {
@@ -115,7 +120,7 @@ fn document(plan: &Plan, predicted: &Predicted, files: &[PathBuf]) -> Result<Jso
         "config": config,
         "points": plan.points.iter().map(point).collect::<Vec<_>>(),
         "predictions": predicted.json(),
-        "files": files,
+        "files": files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>(),
     }))
 }
 

@@ -1,6 +1,8 @@
 //! `giantstep reproduce NAME`: the experiments that come with the program.
 
 use clap::Args;
+use serde::Serialize;
+use serde_json::json;
 
 use giantstep_lab::experiments::EXPERIMENTS;
 
@@ -31,7 +33,10 @@ pub struct Reproduce {
 impl Reproduce {
     pub(super) fn execute(mut self) -> Result<(), Failed> {
         if self.list {
-            return print(&list());
+            return print(&match self.options.json {
+                true => format!("{:#}\n", json!({ "experiments": titles() })),
+                false => list(),
+            });
         }
         let name = self.name.unwrap_or_default();
         let Some((_, text)) = EXPERIMENTS.iter().find(|(known, _)| *known == name) else {
@@ -62,14 +67,28 @@ impl Reproduce {
     }
 }
 
-fn list() -> String {
-    let lines = EXPERIMENTS.iter().map(|(name, text)| {
+/// An experiment as it is listed.
+#[derive(Debug, Serialize)]
+struct Listed {
+    name: &'static str,
+    title: String,
+}
+
+fn titles() -> Vec<Listed> {
+    let one = |(name, text): &(&'static str, &str)| {
         let title = text.parse::<toml::Table>().ok();
         let title = title
             .as_ref()
             .and_then(|table| table.get("title"))
             .and_then(toml::Value::as_str);
-        vec![(*name).to_owned(), title.unwrap_or_default().to_owned()]
-    });
+        let title = title.unwrap_or_default().to_owned();
+        Listed { name, title }
+    };
+    EXPERIMENTS.iter().map(one).collect()
+}
+
+fn list() -> String {
+    let lines = titles().into_iter();
+    let lines = lines.map(|listed| vec![listed.name.to_owned(), listed.title]);
     aligned(&["name", "what it shows"], lines)
 }

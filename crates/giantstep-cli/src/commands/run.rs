@@ -5,23 +5,27 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
+use giantstep::cost::Cost;
 use giantstep::peak::peak;
 use giantstep::ranks::Ranks;
+use serde_json::{Value as Json, json};
 
 use super::print;
 use crate::failed::Failed;
 use giantstep_lab::drive::{Done, Manner, OnFailure, attend, collect, dismiss, drive, id};
+use giantstep_lab::fence::fenced;
 use giantstep_lab::keep::{Earlier, Keep, RunId, Store};
 use giantstep_lab::outlook::Predicted;
-use giantstep_lab::plan::{Jobs, Machine, Plan, PlanError, Scale};
-use giantstep_lab::report::Report;
-use giantstep_lab::results::FailureKind;
+use giantstep_lab::plan::{Jobs, Machine, Plan, PlanError, Scale, Wanted};
+use giantstep_lab::report::{Report, write_table};
+use giantstep_lab::results::{FailureKind, Results};
 use giantstep_lab::work::Session;
 
 use crate::launch::{self, together};
+use crate::note::note;
 use crate::progress::Progress;
 use crate::render;
-use crate::signals::listen;
+use crate::signals::{Kept, listen};
 
 /// `giantstep run FILE [--set key=value ...] [--out DIR] [--json]`
 #[derive(Debug, Args)]
@@ -67,7 +71,7 @@ pub(super) struct Options {
     pub(super) place: PlaceArgs,
     /// Print one JSON document instead of a table.
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
     /// Print the cost on each engine and which one is taken, and run nothing.
     #[arg(long)]
     explain: bool,
@@ -131,6 +135,7 @@ pub(super) fn perform(
     let jobs = together(ranks, plan.jobs(machine).map_err(Failed::input))?;
     if options.explain {
         return match ranks.rank() {
+            0 if options.json => print(&format!("{:#}\n", explained(&jobs))),
             0 => print(&explanation(&jobs)),
             _ => Ok(()),
         };
@@ -145,7 +150,7 @@ pub(super) fn perform(
 
 /// What a rank other than the first does: its part of every run.
 fn take_part(jobs: &Jobs<'_>, ranks: &dyn Ranks) -> Result<(), Failed> {
-    let asked = together(ranks, listen().map_err(Failed::work))?;
+    let asked = together(ranks, listen(Kept::RunsAndTable))?;
     let session = Session {
         machine: jobs.machine,
         asked: &asked,
@@ -154,7 +159,7 @@ fn take_part(jobs: &Jobs<'_>, ranks: &dyn Ranks) -> Result<(), Failed> {
     };
     if let Err(error) = attend(jobs, &session) {
         // The others wait for this process in the middle of a run; its end is theirs.
-        eprintln!("error: rank {}: {error}", ranks.rank());
+        note(format_args!("error: rank {}: {error}", ranks.rank()));
         std::process::exit(1);
     }
     together(ranks, Ok(()))
@@ -195,6 +200,12 @@ impl PlaceArgs {
             Earlier::Refused
         };
         let store = Store::open(&folder, jobs.plan, earlier).map_err(Failed::input)?;
+        if store.replaced {
+            note(format_args!(
+                "note: another plan stood in {}; it is replaced, and runs that only it asks for are kept",
+                folder.display()
+            ));
+        }
         Ok(Place {
             jobs,
             folder,
@@ -216,7 +227,7 @@ pub(super) fn finish(
         store,
     } = place;
     let start = Instant::now();
-    let asked = listen().map_err(Failed::work)?;
+    let asked = listen(Kept::RunsAndTable).inspect_err(|_| dismiss(ranks))?;
     let progress = Progress::visible();
     let session = Session {
         machine: jobs.machine,
@@ -228,19 +239,22 @@ pub(super) fn finish(
     dismiss(ranks);
     let done = done?;
     let results = collect(jobs, store, &done.dropped).map_err(Failed::work)?;
-    let took = start.elapsed();
-    let report = Report {
-        jobs,
-        store,
-        results: &results,
-        predicted: &Predicted::of(jobs.plan, jobs.plan.document.predictions(), &session),
-        found: done.found,
-        took,
+    tell(
+        place,
+        &results,
+        (jobs.plan.document.predictions(), &session),
+        done.found,
+        start,
+        json,
+    )?;
+    let dropped = match done.dropped.len() {
+        0 => String::new(),
+        dropped => format!("; of {dropped} dropped ones the table holds the finished steps"),
     };
-    tell(&report, folder, json)?;
     let unfinished = format!(
-        "{} of {} runs completed, finished steps are in {}\n  help: the same command goes on from there",
-        results.completed,
+        "{} of {} runs ended and are kept in {}{dropped}\n  help: the same command goes on from there, and begins a dropped \
+         run anew",
+        results.completed + results.failed(),
         results.planned,
         folder.display()
     );
@@ -249,16 +263,21 @@ pub(super) fn finish(
         .iter()
         .find(|failure| failure.kind == FailureKind::Failed)
     {
-        Some(first) => Err(Failed::work(format!(
-            "{} of {} runs did not complete; the first: seed {}{}: {}\n  help: `giantstep retry --failed {}` computes them \
+        Some(first) => Err(Failed::work({
+            let point = match first.point.as_str() {
+                "" => String::new(),
+                point => format!(" {point}"),
+            };
+            format!(
+                "{} of {} runs did not complete; the first: seed {}{point}: {}\n  help: `giantstep retry --failed {}` computes them \
              again",
-            results.failures.len(),
-            results.planned,
-            first.seed,
-            first.point,
-            first.reason,
-            folder.display()
-        ))),
+                results.failures.len(),
+                results.planned,
+                first.seed,
+                first.reason,
+                folder.display()
+            )
+        })),
         None if results.interrupted => Err(Failed::work(format!("interrupted; {unfinished}"))),
         None => Ok(()),
     }
@@ -280,30 +299,70 @@ fn work_off(
     drive(jobs, store, manner, session).map_err(Failed::work)
 }
 
-/// Writes and prints a report; what was measured is printed even where it cannot be written.
-pub(super) fn tell(report: &Report<'_>, folder: &Path, json: bool) -> Result<(), Failed> {
-    let written = report.write(folder);
+/// Writes the table, then predicts, draws and prints; what was measured is printed even where it cannot be written.
+pub(super) fn tell(
+    place: &Place<'_>,
+    results: &Results,
+    (wanted, session): (Wanted, &Session<'_>),
+    found: usize,
+    start: Instant,
+    json: bool,
+) -> Result<(), Failed> {
+    let Place {
+        jobs,
+        folder,
+        store,
+    } = place;
+    let took = start.elapsed();
+    // Before anything that may fail.
+    let table = write_table(folder, results);
+    let predicted = fenced(|| Predicted::of(jobs.plan, wanted, session)).unwrap_or_else(|reason| {
+        note(format_args!("note: there are no predictions: {reason}"));
+        Predicted::default()
+    });
+    let report = Report {
+        jobs,
+        store,
+        results,
+        predicted: &predicted,
+        found,
+        took,
+    };
+    let written = table.and_then(|()| report.write(folder));
     let (files, notes) = written.as_ref().map_or((&[][..], &[][..]), |written| {
         (&written.files, &written.notes)
     });
-    for note in notes {
-        eprintln!("note: {note}");
+    for said in notes {
+        note(format_args!("note: {said}"));
     }
-    if json {
-        let json = report.json(files).map_err(Failed::work)?;
-        print(&format!("{json:#}\n"))?;
-    } else {
-        print(&render::report::text(report, files))?;
-    }
+    let text = fenced(|| match json {
+        true => report.json(files).map(|json| format!("{json:#}\n")),
+        false => Ok(render::report::text(&report, files)),
+    });
+    print(&text.map_err(Failed::work)?.map_err(Failed::work)?)?;
     written.map(drop).map_err(Failed::work)
 }
 
 /// Moves files that are not what their names promise out of the way, and names them.
+///
+/// # Errors
+/// A file cannot be read or moved: whether it is damaged is not known.
 pub(super) fn set_strays_aside(store: &Store) -> Result<(), Failed> {
-    let (_, strays) = store.survey().map_err(Failed::work)?;
-    for stray in strays {
-        store.set_aside(&stray.file).map_err(Failed::work)?;
-        eprintln!("set aside: runs/{}: {}", stray.file, stray.reason);
+    let survey = store.survey().map_err(Failed::work)?;
+    if let Some(file) = survey.unreadable.first() {
+        return Err(Failed::work(format!(
+            "runs/{}: {}\n  help: nothing is known to be wrong with it; make it readable, or ask its owner to",
+            file.file, file.reason
+        )));
+    }
+    store
+        .set_strays_aside(&survey.strays)
+        .map_err(Failed::work)?;
+    for stray in survey.strays {
+        note(format_args!(
+            "set aside: runs/{}: {}",
+            stray.file, stray.reason
+        ));
     }
     Ok(())
 }
@@ -320,13 +379,13 @@ pub(super) fn announce(jobs: &Jobs<'_>, store: &Store, ranks: &dyn Ranks) -> Res
     }
     let seconds = left.flops / rate(jobs.plan, jobs.machine) / ranks.size() as f64;
     if seconds > LONG {
-        eprintln!(
+        note(format_args!(
             "{} of {} runs are left: about {}, up to {} of memory",
             left.runs,
             left.planned,
             render::seconds(seconds),
             render::bytes(left.memory as u64)
-        );
+        ));
     }
     Ok(())
 }
@@ -367,6 +426,28 @@ pub(super) fn rate(plan: &Plan, machine: Machine) -> f64 {
             point.checked.setup.precision
         });
     0.66e9 * peak(precision, machine.cores)
+}
+
+/// The cost model as one JSON document: an object for each point.
+fn explained(jobs: &Jobs<'_>) -> Json {
+    let rate = rate(jobs.plan, jobs.machine);
+    let points = jobs.plan.points.iter().enumerate().map(|(index, point)| {
+        let job = jobs.list.iter().find(|job| job.index == index);
+        let settings: serde_json::Map<String, Json> = point
+            .settings
+            .iter()
+            .map(|setting| (setting.key.clone(), json!(setting.label())))
+            .collect();
+        let cost = |cost: &Cost| json!({ "cost": cost, "seconds": cost.equivalent_flops() / rate });
+        json!({
+            "settings": settings,
+            "runs": jobs.list.iter().filter(|job| job.index == index).count(),
+            "engine": job.map(|job| job.cost.engine),
+            "taken": job.map(|job| cost(&job.cost.cost)),
+            "other": job.map(|job| cost(&job.cost.other)),
+        })
+    });
+    json!({ "points": points.collect::<Vec<_>>(), "runs": jobs.list.len() })
 }
 
 /// The cost model, shown for every point.

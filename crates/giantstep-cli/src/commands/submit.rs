@@ -17,6 +17,7 @@ use giantstep_lab::keep::Keep;
 use giantstep_lab::plan::Machine;
 use giantstep_lab::work::peak_memory;
 
+use crate::is_one_line;
 use crate::launch::machine;
 
 /// `giantstep submit FILE --partition P --time T [--per-task N]`
@@ -120,6 +121,16 @@ impl Submit {
     ) -> Result<Vec<PathBuf>, Failed> {
         let folder = std::path::absolute(&place.folder).map_err(Failed::work)?;
         let program = std::env::current_exe().map_err(Failed::work)?;
+        // Arguments are lines of text, but where this process stands may not be.
+        if let Some(path) = [&folder, &program]
+            .into_iter()
+            .find(|path| !is_one_line(path.as_os_str()))
+        {
+            return Err(Failed::Input(format!(
+                "{path:?} cannot stand in a script: it is not one line of text\n  help: rename the folder, or choose another \
+                 with --out"
+            )));
+        }
         let slurm = place.folder.join("slurm");
         std::fs::create_dir_all(&slurm).map_err(Failed::work)?;
         let limit = array_limit();

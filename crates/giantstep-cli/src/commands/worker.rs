@@ -10,8 +10,9 @@ use super::folder::plan_of;
 use super::run::FailureArgs;
 use crate::failed::Failed;
 use crate::launch::machine;
+use crate::note::note;
 use crate::progress::Progress;
-use crate::signals::listen;
+use crate::signals::{Kept, listen};
 use giantstep_lab::drive::{Manner, Others, Shard, drive};
 use giantstep_lab::keep::Store;
 use giantstep_lab::work::Session;
@@ -41,7 +42,7 @@ fn shard(text: &str) -> Result<Shard, String> {
 impl Worker {
     pub(super) fn execute(self) -> Result<(), Failed> {
         // First, so that a signal finds a listener.
-        let asked = listen().map_err(Failed::work)?;
+        let asked = listen(Kept::Runs)?;
         let plan = plan_of(&self.folder)?;
         let jobs = plan.jobs(machine(&Alone)).map_err(Failed::input)?;
         let store = Store::join(&self.folder, &plan).map_err(Failed::input)?;
@@ -73,7 +74,7 @@ impl Worker {
                 "{summary}\n  help: the same command goes on from there"
             )));
         }
-        eprintln!("{summary}");
+        note(summary);
         Ok(())
     }
 }

@@ -117,6 +117,78 @@ fn bad_values_are_refused_with_key_value_and_remedy() {
             &["run.seeds = 0", "no seed", "at least 1"],
         ),
         (
+            &["run.seeds=1000000000"],
+            &["run.seeds = 1000000000", "more than 1000000 runs", "fewer"],
+        ),
+        (
+            &["run.seeds=9223372036854775807"],
+            &["run.seeds = 9223372036854775807", "more than 1000000 runs"],
+        ),
+        (
+            &[
+                r#"sweep=[{key="protocol.batch",linear={from=1,to=9999,count=9999}}]"#,
+                "run.seeds=200",
+            ],
+            &["1999800 runs", "fewer seeds"],
+        ),
+        (
+            // 2^64 points: as many as none, counted in 64 bits.
+            &[
+                r#"sweep=[{key="a",linear={from=1,to=2,count=8192}},{key="b",linear={from=1,to=2,count=8192}},{key="c",linear={from=1,to=2,count=8192}},{key="d",linear={from=1,to=2,count=8192}},{key="e",linear={from=1,to=2,count=4096}}]"#,
+            ],
+            &["18446744073709551615 points", "shorten"],
+        ),
+        (
+            &["evaluation.test_samples=9223372036854775807"],
+            &["9223372036854775807", "more than 2^53"],
+        ),
+        (
+            &["network.activation=1e-320*x"],
+            &["`1e-320`", "double precision"],
+        ),
+        (
+            &[r#"sweep=[{key="protocol.step_size",values=[nan]}]"#],
+            &["sweep[0]", "not finite"],
+        ),
+        (
+            &[r#"sweep=[{zip=[{"protocol.batch"=30,"network.width"=4},{"protocol.batch"=40}]}]"#],
+            &["sweep[0]", "the same keys"],
+        ),
+        (
+            &["protocol.batch=1979-05-27"],
+            &["protocol.batch", "1979-05-27 is a date", "quotes"],
+        ),
+        (
+            &[r#"sweep=[{key="protocol.batch",values=[1979-05-27]}]"#],
+            &["1979-05-27 is a date"],
+        ),
+        (
+            &[r#"quick={"protocol.dimenson"=3}"#],
+            &[
+                "[quick]",
+                "protocol.dimenson",
+                "did you mean `protocol.dimension`",
+            ],
+        ),
+        (
+            &[r#"reference=[{metric="tset_error",step=1,value=1.0,tolerance=0.1,source="x"}]"#],
+            &["reference[0].metric", "tset_error"],
+        ),
+        (
+            &[
+                r#"reference=[{metric="norm",step=1,value=1.0,tolerance=0.1,source="x",at={"network.width"=1}}]"#,
+            ],
+            &["reference[0].at", "network.width"],
+        ),
+        (
+            &[r#"slope=[{metric="norm",step=1,predicted=1.0,source="x",x="network.widht"}]"#],
+            &["slope[0].x", "network.widht"],
+        ),
+        (
+            &[r#"figure=[{kind="curves",name="a",x="n",y="norm",y_range=[2.0,1.0]}]"#],
+            &["figure[0].y_range", "rise"],
+        ),
+        (
             &["run.threads=5000"],
             &["run.threads = 5000", "too many", "number of cores"],
         ),
@@ -173,6 +245,218 @@ fn bad_values_are_refused_with_key_value_and_remedy() {
     for (overrides, parts) in cases {
         assert_says(&refused(TOY, overrides), parts);
     }
+}
+
+/// Words of the program's own language.
+const OWN: [&str; 16] = [
+    "usize",
+    "u64",
+    "u32",
+    "i64",
+    "f64",
+    "struct",
+    "variant",
+    "enum",
+    "tuple",
+    "Spec",
+    "sequence",
+    "invalid type",
+    "untagged",
+    "field",
+    "boolean",
+    "map",
+];
+
+#[test]
+fn messages_speak_of_the_file_and_not_of_the_program() {
+    let keys = [
+        "name",
+        "title",
+        "target",
+        "target.link",
+        "target.r",
+        "target.noise",
+        "target.directions",
+        "network",
+        "network.width",
+        "network.pairing",
+        "protocol",
+        "protocol.steps",
+        "protocol.batch",
+        "protocol.loss",
+        "protocol.lookahead",
+        "protocol.reuse",
+        "readout",
+        "readout.ridge",
+        "readout.batch",
+        "evaluation.metrics",
+        "evaluation.test_samples",
+        "run",
+        "run.seeds",
+        "run.threads",
+        "run.precision",
+        "run.memory_limit",
+        "sweep",
+        "figure",
+        "reference",
+        "slope",
+        "predictions",
+        "largest_batch",
+        "quick",
+    ];
+    let values = [
+        "3",
+        "-1",
+        "1.5",
+        "nan",
+        "true",
+        "\"x\"",
+        "[]",
+        "[3]",
+        "[\"x\"]",
+        "[[1]]",
+        "{}",
+        "[{}]",
+        "{ x = 1 }",
+        "[{ x = 1 }]",
+        "[{ kind = 3 }]",
+        "[{ kind = \"curves\" }]",
+        "[{ key = 3 }]",
+        "[{ key = \"a\", linear = { from = 1, to = 2, count = -1 } }]",
+        "{ correlation_until = \"x\" }",
+        "{ correlation = 1 }",
+        "{ leave_one_out = 3 }",
+    ];
+    for key in keys {
+        let toy = Toy::new(TOY);
+        for value in values {
+            let set = format!("{key}={value}");
+            let output = toy.run(&[&set], &["--explain"]);
+            let said = text(&output.stderr);
+            assert!(matches!(output.status.code(), Some(0 | 2)), "{set}: {said}");
+            // The values of a key may be words like these.
+            let said = said.split("expected one of").next().unwrap_or_default();
+            let own = OWN.iter().find(|word| said.contains(**word));
+            assert_eq!(own, None, "{set}: {said}");
+        }
+    }
+}
+
+#[test]
+fn at_most_two_kilobytes_of_what_was_typed_are_told_again() {
+    let long = "z1+".repeat(20_000) + "+*";
+    for set in [
+        format!("target.link={long}"),
+        format!("{long}=3"),
+        format!("protocol.loss={long}"),
+        long.clone(),
+    ] {
+        let said = refused(TOY, &[&set]);
+        assert!(said.len() < 2100, "{} bytes: {:.300}", said.len(), said);
+        assert!(
+            said.contains("help:") && said.contains("left out"),
+            "{said}"
+        );
+    }
+    let output = giantstep().arg(&long).output().expect("a process");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(output.stderr.len() < 2100, "{} bytes", output.stderr.len());
+}
+
+#[cfg(unix)]
+#[test]
+fn an_argument_is_one_line_of_text() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let toy = Toy::new(TOY);
+    let mut arguments = toy.arguments(&[]);
+    arguments.truncate(2);
+    for (option, value) in [
+        ("--out", &b"a\xff"[..]),
+        ("--out", b"a\n#SBATCH --account=b"),
+        ("--set", b"name=\"a\"\nrun.seeds=9"),
+        ("--set", b"name=\x1b[31m"),
+    ] {
+        let mut command = giantstep();
+        command
+            .args(&arguments)
+            .arg(option)
+            .arg(OsStr::from_bytes(value));
+        let output = command
+            .current_dir(toy.path(""))
+            .output()
+            .expect("a process");
+        assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+        assert_says(text(&output.stderr), &["not one line of text", "help:"]);
+    }
+    arguments[0] = "submit".to_owned();
+    for option in ["--partition", "--time", "--directive"] {
+        let mut command = giantstep();
+        command
+            .args(&arguments)
+            .args(["--dry-run", &format!("{option}=a\n#SBATCH --account=b")]);
+        let output = command
+            .current_dir(toy.path(""))
+            .output()
+            .expect("a process");
+        assert_eq!(output.status.code(), Some(2), "{option}");
+        assert!(!toy.path("results").exists(), "{option}");
+    }
+    // The folder in which it is called is no argument.
+    let folder = toy.path("a\n#SBATCH --account=b");
+    std::fs::create_dir(&folder).expect("a folder");
+    let mut command = giantstep();
+    command
+        .args(&arguments)
+        .arg("--dry-run")
+        .current_dir(&folder);
+    let output = command.output().expect("a process");
+    assert_eq!(output.status.code(), Some(2));
+    assert_says(text(&output.stderr), &["cannot stand in a script"]);
+}
+
+#[test]
+fn whatever_is_told_is_told_as_json_too() {
+    let toy = Toy::new(TOY);
+    let explained = json(&toy.run(
+        &[r#"sweep=[{key="protocol.batch",values=[30,60]}]"#],
+        &["--explain", "--json"],
+    ));
+    assert_eq!(
+        (
+            &explained["runs"],
+            explained["points"].as_array().map(Vec::len)
+        ),
+        (&6.into(), Some(2))
+    );
+    assert!(
+        explained["points"][0]["taken"]["cost"]["memory"].is_number(),
+        "{explained}"
+    );
+    for arguments in [
+        ["reproduce", "--list", "--json"],
+        ["claims", "--list", "--json"],
+    ] {
+        let output = giantstep().args(arguments).output().expect("a process");
+        let list = json(&output);
+        assert!(
+            list[if arguments[0] == "claims" {
+                "claims"
+            } else {
+                "experiments"
+            }][0]["name"]
+                .is_string(),
+            "{list}"
+        );
+    }
+    let output = giantstep()
+        .args(["schema", "claim"])
+        .output()
+        .expect("a process");
+    let schema = json(&output);
+    assert!(
+        schema["properties"]["claim"].is_object() && schema["properties"]["protocol"].is_object()
+    );
 }
 
 #[test]

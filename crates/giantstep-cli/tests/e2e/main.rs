@@ -5,6 +5,8 @@ mod claims;
 #[cfg(target_os = "linux")]
 mod cluster;
 mod common;
+#[cfg(target_os = "linux")]
+mod ends;
 mod experiments;
 mod failures;
 #[cfg(feature = "mpi")]

@@ -358,3 +358,167 @@ fn the_number_of_threads_changes_no_byte_of_the_table() {
         assert!(undisturbed(&[SWEEP, threads]) == one, "{threads}");
     }
 }
+
+#[test]
+fn weights_that_are_cut_flipped_or_gone_are_named_and_computed_again() {
+    let toy = Toy::new(TOY);
+    let wanted = [SWEEP, "run.save_weights=last"];
+    run(&toy, &wanted, &[], 0);
+    let entries = std::fs::read_dir(toy.path("out/runs")).expect("a folder");
+    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| {
+        path.extension()
+            .is_some_and(|ending| ending == "safetensors")
+    });
+    paths.sort();
+    let good: Vec<_> = paths
+        .iter()
+        .map(|path| std::fs::read(path).unwrap())
+        .collect();
+    std::fs::write(&paths[0], &good[0][..good[0].len() / 2]).unwrap();
+    let mut flipped = good[1].clone();
+    *flipped.last_mut().unwrap() ^= 1;
+    std::fs::write(&paths[1], flipped).unwrap();
+    std::fs::remove_file(&paths[2]).unwrap();
+    // Two damaged files and the three runs that they belong to.
+    assert_eq!(status(&toy)["strays"].as_array().map(Vec::len), Some(5));
+    let output = run(&toy, &wanted, &["--json"], 0);
+    let said = text(&output.stderr);
+    for part in [
+        "safetensors: its checksum is wrong",
+        "its weights were damaged",
+        "its weights are gone",
+    ] {
+        assert!(said.contains(part), "`{part}` is missing from {said}");
+    }
+    assert_eq!(json(&output)["runs"]["found"], 3);
+    let mended: Vec<_> = paths
+        .iter()
+        .map(|path| std::fs::read(path).unwrap())
+        .collect();
+    assert!(mended == good, "other weights than before");
+}
+
+/// The one who comes second is told what differs.
+#[test]
+fn of_two_runs_with_different_settings_on_a_new_folder_one_gets_it() {
+    use std::process::{Command, Stdio};
+    for _ in 0..10 {
+        let toy = Toy::new(TOY);
+        let begin = |ridge: &str| {
+            Command::new(crate::common::program())
+                .args(toy.arguments(&[ridge, "run.seeds=2"]))
+                .stdout(Stdio::null())
+                .stderr(Stdio::piped())
+                .spawn()
+                .expect("a process")
+        };
+        let both = [begin("readout.ridge=1"), begin("readout.ridge=2")];
+        let outputs = both.map(|child| child.wait_with_output().expect("an end"));
+        let mut codes = outputs.each_ref().map(|output| output.status.code());
+        codes.sort();
+        let said: String = outputs.iter().map(|output| text(&output.stderr)).collect();
+        assert_eq!(codes, [Some(0), Some(2)], "{said}");
+        assert!(said.contains("readout.ridge"), "{said}");
+        assert_eq!(runs(&toy).len(), 2);
+    }
+}
+
+#[test]
+fn a_prepared_plan_is_not_replaced_silently() {
+    let toy = Toy::new(TOY);
+    let prepare = |overrides: &[&str], code| {
+        let mut arguments = toy.arguments(overrides);
+        arguments[0] = "prepare".to_owned();
+        let output = giantstep().args(arguments).output().expect("a process");
+        assert_eq!(output.status.code(), Some(code), "{}", text(&output.stderr));
+        text(&output.stderr).to_owned()
+    };
+    assert_eq!(prepare(&[SWEEP], 0), "");
+    let said = prepare(&[SWEEP, "readout.ridge=2"], 2);
+    assert!(
+        said.contains("readout.ridge: 1.0 there, 2.0 here"),
+        "{said}"
+    );
+    assert_eq!(prepare(&[SWEEP], 0), "");
+    assert!(prepare(&[LONGER], 0).contains("another plan stood in"));
+}
+
+/// `run experiment.toml --out .`, and an edited plan of a results folder.
+#[test]
+fn a_file_of_the_user_is_never_written_over() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("experiment.toml");
+    let run = |file: &std::path::Path, out: &std::path::Path, more: &[&str], code| {
+        let mut command = giantstep();
+        command
+            .arg("run")
+            .arg(file)
+            .arg("--out")
+            .arg(out)
+            .args(more);
+        let output = command.output().expect("a process");
+        assert_eq!(output.status.code(), Some(code), "{}", text(&output.stderr));
+        text(&output.stderr).to_owned()
+    };
+    std::fs::write(&file, TOY).unwrap();
+    for more in [&[][..], &["--anew"]] {
+        let said = run(&file, folder.path(), more, 2);
+        assert!(
+            said.contains("would be lost") && said.contains("--out"),
+            "{said}"
+        );
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), TOY);
+        assert_eq!(
+            std::fs::read_dir(folder.path()).unwrap().count(),
+            1,
+            "a folder for nothing"
+        );
+    }
+    let out = folder.path().join("out");
+    run(&file, &out, &[], 0);
+    let plan = out.join("experiment.toml");
+    run(&plan, &out, &[], 0);
+    let mine = std::fs::read_to_string(&plan).unwrap() + "# mine\n";
+    std::fs::write(&plan, &mine).unwrap();
+    assert!(run(&plan, &out, &[], 2).contains("changed by hand"));
+    assert_eq!(std::fs::read_to_string(&plan).unwrap(), mine);
+    run(&file, &out, &["--anew"], 0);
+    let aside = out.join("runs/aside/experiment.toml");
+    assert_eq!(std::fs::read_to_string(aside).unwrap(), mine);
+}
+
+/// A pipe that nobody writes to would be waited for, for ever.
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_set_aside_and_what_cannot_be_read_is_not() {
+    let toy = Toy::new(TOY);
+    run(&toy, &[], &[], 0);
+    let paths = runs(&toy);
+    std::fs::remove_file(&paths[0]).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(&paths[0]).status();
+    assert!(made.expect("mkfifo").success());
+    let output = run(&toy, &[], &["--json"], 0);
+    assert!(
+        text(&output.stderr).contains("no regular file"),
+        "{}",
+        text(&output.stderr)
+    );
+    assert_eq!(json(&output)["runs"]["found"], 2);
+
+    // A link to itself cannot be read by anybody, the superuser included.
+    std::fs::rename(&paths[1], toy.path("kept")).unwrap();
+    std::os::unix::fs::symlink(&paths[1], &paths[1]).unwrap();
+    let standing = status(&toy);
+    assert_eq!(standing["unreadable"].as_array().map(Vec::len), Some(1));
+    assert_eq!(standing["strays"], serde_json::json!([]));
+    let output = run(&toy, &[], &[], 1);
+    assert!(
+        text(&output.stderr).contains("make it readable"),
+        "{}",
+        text(&output.stderr)
+    );
+    assert!(paths[1].symlink_metadata().is_ok(), "it was set aside");
+    std::fs::rename(toy.path("kept"), &paths[1]).unwrap();
+    assert_eq!(json(&run(&toy, &[], &["--json"], 0))["runs"]["found"], 3);
+}

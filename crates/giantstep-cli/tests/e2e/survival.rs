@@ -68,6 +68,12 @@ fn finish_and_compare(toy: &Toy, whole: &Toy) {
         sorted(whole, "out/runs"),
         "runs are missing, duplicated or set aside"
     );
+    for folder in ["out", "out/runs", "out/runs/leases"] {
+        let entries = std::fs::read_dir(toy.path(folder)).expect("a folder");
+        let mut names = entries.map(|entry| entry.expect("an entry").file_name());
+        let unfinished = names.find(|name| name.to_string_lossy().starts_with(".giantstep-"));
+        assert_eq!(unfinished, None, "left over in {folder}");
+    }
     assert_eq!(names(toy, "out/runs/leases"), [""; 0]);
     for file in names(whole, "out").iter().filter(|name| *name != "runs") {
         let read = |toy: &Toy| std::fs::read(toy.path("out").join(file)).expect("a file");

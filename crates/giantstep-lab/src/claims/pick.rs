@@ -1,6 +1,7 @@
 //! Which number of each run a check is about.
 
 use giantstep::faer::{Mat, Side};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::Plan;
@@ -8,7 +9,7 @@ use crate::plot::column_of;
 use crate::table::Record;
 
 /// One number of each run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Pick {
     /// The metric.
@@ -34,7 +35,7 @@ pub struct Pick {
 }
 
 /// What is made of the values of a run.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reduce {
     /// The mean that the run has recorded.

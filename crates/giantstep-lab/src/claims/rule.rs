@@ -1,5 +1,6 @@
 //! The rules that decide, one small set for every claim.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::statistic::Estimate;
@@ -9,7 +10,7 @@ pub const STANDARD_ERRORS: f64 = 3.0;
 
 /// How a measured number is compared with the predicted one. The interval of an estimate reaches three standard
 /// errors to both sides; the margin is what a check allows for finite sizes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
     /// The interval, widened by the margin, contains the prediction.

@@ -1,16 +1,18 @@
 //! A claim file: an experiment file with a `[claim]` section that says what must come out.
 
+use schemars::{JsonSchema, Schema, schema_for};
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 use toml::{Table, Value};
 
 use super::pick::Pick;
 use super::rule::Rule;
 use super::statistic::Statistic;
-use crate::plan::{Plan, PlanError, Scale};
+use crate::plan::{Document, Plan, PlanError, Scale, check_keys, plain};
 use crate::remedy::{Remedied, Remedy};
 
 /// What must hold, and the checks that decide.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Section {
     /// The claim, in a sentence.
@@ -28,7 +30,7 @@ pub struct Section {
 }
 
 /// How the numbers of a claim come about. Whatever the way, they are records of the common table.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Measurement {
     /// The runs of the experiment file.
@@ -40,7 +42,7 @@ pub enum Measurement {
 }
 
 /// One number, what it should be, and what it must not be.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Check {
     /// What is checked, in a few words.
@@ -61,7 +63,7 @@ pub struct Check {
 }
 
 /// A number, or a formula in d, n and p.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Number {
     /// A number.
@@ -77,7 +79,7 @@ impl Default for Number {
 }
 
 /// A predicted value and where it comes from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(
     untagged,
     expecting = "expected a number, a formula in d, n, p, \"theory\", or a table such as { kernel_floor = 1 }"
@@ -90,7 +92,7 @@ pub enum Expected {
 }
 
 /// What computes a predicted value.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Source {
     /// [`giantstep::theory::predict`] for the experiment measured.
@@ -107,7 +109,7 @@ pub enum Source {
 }
 
 /// A false claim.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(
     untagged,
     expecting = "expected a value as in `predicted`, \"reversed\", { at = \"title\" }, { along = [...] } or { metric = \"name\" }"
@@ -120,7 +122,7 @@ pub enum Counter {
 }
 
 /// A measurement of which the claim should not hold.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Control {
     /// The points of another title; in a ratio, of its denominator as well.
@@ -195,7 +197,32 @@ pub struct Claim {
     pub plan: Plan,
 }
 
+/// What a claim file has besides an experiment.
+#[derive(Debug, JsonSchema)]
+struct Extras {
+    /// What must hold.
+    #[allow(dead_code, reason = "it stands for its schema")]
+    claim: Section,
+}
+
 impl Claim {
+    /// The JSON Schema of claim files: that of experiment files, and the section `[claim]`.
+    pub fn schema() -> Schema {
+        let mut schema = Document::schema();
+        let extras = schema_for!(Extras);
+        for section in ["properties", "$defs"] {
+            let more = extras.get(section).and_then(Json::as_object).cloned();
+            if let Some(known) = schema.get_mut(section).and_then(Json::as_object_mut) {
+                known.extend(more.unwrap_or_default());
+            }
+        }
+        if let Some(required) = schema.get_mut("required").and_then(Json::as_array_mut) {
+            required.push("claim".into());
+        }
+        schema.insert("title".to_owned(), "giantstep claim".into());
+        schema
+    }
+
     /// Reads a claim file.
     ///
     /// # Errors
@@ -216,9 +243,11 @@ impl Claim {
         let claim = table
             .remove("claim")
             .ok_or_else(|| section("claim", "the section is missing".to_owned()))?;
+        let alone = Table::from_iter([("claim".to_owned(), claim.clone())]);
+        check_keys(&alone, &Self::schema()).map_err(of_plan)?;
         let claim: Section = serde_path_to_error::deserialize(claim).map_err(|error| {
             let key = format!("claim.{}", error.path());
-            section(&key, error.inner().to_string().trim().to_owned())
+            section(&key, plain(&error.inner().to_string()))
         })?;
         if claim.check.is_empty() {
             let message = "a claim without a check cannot fail".to_owned();

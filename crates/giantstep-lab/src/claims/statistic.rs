@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::pick::{Draw, Pick, Sizes};
@@ -10,7 +11,7 @@ use crate::slope::least_squares;
 use crate::table::Record;
 
 /// What is computed from the draws of a check.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Statistic {
     /// The mean over seeds at the largest sizes.

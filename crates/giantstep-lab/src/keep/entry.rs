@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::identity::{RunId, Settings};
-use crate::files::write_atomically;
+use crate::files::{self, write_atomically};
 use crate::table::{self, Record, TableError};
 
 /// How a run ended.
@@ -30,8 +30,27 @@ pub struct Entry {
     pub settings: Settings,
     /// How it ended.
     pub ending: Ending,
+    /// The checksum of the file of its weights, if there is one.
+    pub weights: Option<Checksum>,
     /// Its numbers, without the columns of a sweep.
     pub records: Vec<Record>,
+}
+
+/// A checksum: 64 hexadecimal digits of the hash of the bytes of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checksum(String);
+
+impl std::fmt::Display for Checksum {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Checksum {
+    /// The checksum of `bytes`.
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        Self(blake3::hash(bytes).to_hex().to_string())
+    }
 }
 
 /// The second line.
@@ -40,6 +59,8 @@ struct Head {
     id: RunId,
     settings: Settings,
     ending: Ending,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    weights: Option<Checksum>,
 }
 
 /// Why a file is not the entry that its name promises.
@@ -77,11 +98,12 @@ impl Entry {
             id: self.id.clone(),
             settings: self.settings.clone(),
             ending: self.ending.clone(),
+            weights: self.weights.clone(),
         };
         let mut body = serde_json::json!(head).to_string().into_bytes();
         body.push(b'\n');
         body.extend(table::encode(&self.records)?);
-        let mut bytes = checksum(&body).into_bytes();
+        let mut bytes = Checksum::of(&body).0.into_bytes();
         bytes.push(b'\n');
         bytes.extend(body);
         Ok(write_atomically(path, &bytes)?)
@@ -92,15 +114,15 @@ impl Entry {
     /// # Errors
     /// [`EntryError`] says in which way the file is not that entry.
     pub fn read(path: &Path, id: &RunId) -> Result<Self, EntryError> {
-        let bytes = std::fs::read(path).map_err(|source| EntryError::Read {
+        let bytes = files::read(path).map_err(|source| EntryError::Read {
             path: path.to_path_buf(),
             source,
         })?;
         let (sum, body) = line(&bytes).ok_or(EntryError::Foreign)?;
-        if sum.len() != CHECKSUM || !sum.iter().all(u8::is_ascii_hexdigit) {
+        if sum.len() != DIGITS || !sum.iter().all(u8::is_ascii_hexdigit) {
             return Err(EntryError::Foreign);
         }
-        if checksum(body).as_bytes() != sum {
+        if Checksum::of(body).0.as_bytes() != sum {
             return Err(EntryError::Checksum);
         }
         let (head, numbers) = line(body).ok_or(EntryError::Foreign)?;
@@ -112,17 +134,14 @@ impl Entry {
             id: head.id,
             settings: head.settings,
             ending: head.ending,
+            weights: head.weights,
             records: table::decode(numbers.to_vec(), path)?,
         })
     }
 }
 
 /// Hexadecimal digits of a checksum.
-const CHECKSUM: usize = 64;
-
-fn checksum(bytes: &[u8]) -> String {
-    blake3::hash(bytes).to_hex().to_string()
-}
+const DIGITS: usize = 64;
 
 /// The first line and what follows it.
 fn line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
@@ -151,6 +170,7 @@ mod tests {
             id: RunId::of(&settings),
             settings,
             ending: Ending::Failed("step 2: neuron 1 is no longer finite".to_owned()),
+            weights: Some(Checksum::of(b"weights")),
             records: vec![record(0, "norm", 1.0), record(1, "test_error", 0.1 + 0.2)],
         }
     }

@@ -13,63 +13,12 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use serde::{Deserialize, Serialize};
-
 use super::identity::RunId;
+use crate::files::{self, temporary};
+use crate::process::Owner;
 
 /// A lease that was not touched for so long is void.
 pub const EXPIRY: Duration = Duration::from_secs(60);
-
-/// Who holds a lease.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Owner {
-    /// The name of the machine, for people.
-    pub host: String,
-    /// The running system on it, and the space in which process numbers count.
-    system: Option<String>,
-    /// The process.
-    pub process: u32,
-    /// When the process began, in ticks of its system: numbers of processes are used again.
-    began: Option<u64>,
-}
-
-impl Owner {
-    /// This process.
-    fn this() -> Self {
-        let process = std::process::id();
-        let read = |path: &str| {
-            fs::read_to_string(path)
-                .map(|text| text.trim().to_owned())
-                .ok()
-        };
-        let space = fs::read_link("/proc/self/ns/pid").ok();
-        let system = read("/proc/sys/kernel/random/boot_id")
-            .zip(space)
-            .map(|(boot, space)| format!("{boot} {}", space.display()));
-        Self {
-            host: read("/proc/sys/kernel/hostname").unwrap_or_default(),
-            system,
-            process,
-            began: began(process),
-        }
-    }
-
-    /// Whether the process is known to be gone: on the same system, and its number is free or was given away again.
-    fn is_gone(&self, here: &Self) -> bool {
-        self.system.is_some()
-            && self.system == here.system
-            && self.began.is_some()
-            && began(self.process) != self.began
-    }
-}
-
-/// When a process of this system began; none if there is no such process, or if the system does not tell.
-fn began(process: u32) -> Option<u64> {
-    let line = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // The second field is a name in parentheses that may hold anything; the start is field 22.
-    let (_, rest) = line.rsplit_once(')')?;
-    rest.split_whitespace().nth(19)?.parse().ok()
-}
 
 /// What became of the wish to compute a run.
 #[derive(Debug)]
@@ -131,16 +80,15 @@ pub struct Leases {
 }
 
 impl Leases {
-    /// The leases in `folder`, which is made if it is absent.
+    /// The leases in `folder`.
     ///
     /// # Errors
-    /// The folder cannot be made.
+    /// No thread can be started.
     pub fn open(folder: &Path) -> io::Result<Self> {
         Self::with_expiry(folder, EXPIRY)
     }
 
     fn with_expiry(folder: &Path, expiry: Duration) -> io::Result<Self> {
-        fs::create_dir_all(folder)?;
         let held = Held::default();
         let (end, ended) = channel();
         let touched = Arc::clone(&held);
@@ -172,9 +120,7 @@ impl Leases {
                 }
                 continue;
             }
-            let mut file = tempfile::Builder::new()
-                .prefix(".giantstep-")
-                .tempfile_in(&self.folder)?;
+            let mut file = temporary(&self.folder)?;
             file.write_all(serde_json::to_string(&self.this)?.as_bytes())?;
             match file.persist_noclobber(&path) {
                 Ok(file) => {
@@ -212,13 +158,13 @@ impl Leases {
 
     /// The owner of a lease; none if there is no such file.
     fn owner(&self, path: &Path) -> io::Result<Option<Standing>> {
-        let read = fs::read(path).and_then(|bytes| Ok((bytes, fs::metadata(path)?.modified()?)));
-        let (bytes, changed) = match read {
-            Ok(found) => found,
+        let changed = match fs::metadata(path).and_then(|data| data.modified()) {
+            Ok(changed) => changed,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        // What does not name an owner expires like a lease of an unknown machine.
+        // What does not name an owner, or not to this user, expires like a lease of an unknown machine.
+        let bytes = files::read(path).unwrap_or_default();
         let owner = serde_json::from_slice(&bytes).unwrap_or(Owner {
             host: "unknown".to_owned(),
             system: None,

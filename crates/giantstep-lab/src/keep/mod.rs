@@ -11,11 +11,12 @@ use std::path::PathBuf;
 
 use giantstep::run::Run;
 
-pub use entry::{Ending, Entry, EntryError};
+pub use crate::process::Owner;
+pub use entry::{Checksum, Ending, Entry, EntryError};
 pub use identity::{RunId, Settings, resolved};
-pub use lease::{Lease, Leased, Owner};
+pub use lease::{Lease, Leased};
 pub use memory::Memory;
-pub use store::{Earlier, Store, Stray, read_plan};
+pub use store::{Earlier, Store, Stray, Survey, read_plan};
 
 use crate::files::OutputError;
 use crate::remedy::{Remedied, Remedy};
@@ -50,7 +51,7 @@ pub trait Keep: Sync {
 pub enum StoreError {
     /// The folder holds results that cannot stand beside those of this plan.
     #[error(
-        "`{folder}` holds results that do not belong with these:\n  {}",
+        "`{folder}` holds runs, or a plan for runs, that do not belong with these:\n  {}",
         differences.join("\n  ")
     )]
     Mixed {
@@ -58,6 +59,29 @@ pub enum StoreError {
         folder: PathBuf,
         /// What differs.
         differences: Vec<String>,
+    },
+    /// Its plan is not one that this program has written.
+    #[error("`{path}` is not a plan of this program, or was changed by hand: it would be lost")]
+    NotOurs {
+        /// The plan.
+        path: PathBuf,
+    },
+    /// Runs are under way that would lose their folder.
+    #[error(
+        "`{folder}`: runs are under way there, by process {} on {}",
+        owner.process, owner.host
+    )]
+    Busy {
+        /// The results folder.
+        folder: PathBuf,
+        /// One who computes.
+        owner: Owner,
+    },
+    /// The heartbeat of the leases could not be started.
+    #[error("cannot start a thread: {source}")]
+    Thread {
+        /// What the system said.
+        source: std::io::Error,
     },
     /// There is no plan in the folder.
     #[error("`{folder}` is no results folder: {source}")]
@@ -87,6 +111,9 @@ impl Remedied for StoreError {
     fn remedy(&self) -> Option<Remedy> {
         Some(match self {
             StoreError::Mixed { .. } => Remedy::SeparateRuns,
+            StoreError::NotOurs { .. } => Remedy::MoveAway,
+            StoreError::Busy { .. } => Remedy::EndOthers,
+            StoreError::Thread { .. } => Remedy::AllowThreads,
             StoreError::NoPlan { .. } => Remedy::GiveResults,
             StoreError::Output(error) => return error.remedy(),
             StoreError::System { .. } | StoreError::Table(_) => Remedy::Repeat,

@@ -4,7 +4,7 @@
 //! DIR/experiment.toml          the plan: the file as understood
 //! DIR/results.parquet, ...     what `collect` and `run` make of it
 //! DIR/runs/NAME.run            a finished run: settings, how it ended, numbers, checksum
-//! DIR/runs/NAME.safetensors    its weights, where asked for
+//! DIR/runs/NAME.safetensors    its weights, where asked for; their checksum stands in the run
 //! DIR/runs/store.json          the program and the settings that all runs share
 //! DIR/runs/leases/             who computes what at this moment
 //! DIR/runs/aside/              damaged, foreign and retried files
@@ -13,19 +13,19 @@
 //! What exists is not computed again, so a plan that was interrupted or extended goes on where it stands.
 
 use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
 
 use giantstep::run::Run;
 use serde::{Deserialize, Serialize};
 
-use super::entry::{Ending, Entry, EntryError};
+use super::entry::{Checksum, Ending, Entry, EntryError};
 use super::identity::{self, RunId, Settings, differences};
-use super::lease::{Leased, Leases, Owner};
-use super::{Keep, StoreError, weights};
-use crate::files::{prepare_folder, write_atomically};
+use super::lease::{Leased, Leases};
+use super::{Keep, Owner, StoreError, weights};
+use crate::files::{self, is_unfinished, prepare_folder, temporary, write_atomically};
 use crate::plan::Plan;
 
 /// What happens to runs of other settings, or of another program, that stand in the folder.
@@ -54,15 +54,42 @@ impl Manifest {
             settings: identity::shared(plan),
         }
     }
+
+    fn text(&self) -> String {
+        serde_json::json!(self).to_string()
+    }
 }
 
-/// A file that is not what its place promises.
+/// A file that is not what its place promises, or that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Stray {
     /// Its name.
     pub file: String,
     /// What is wrong with it.
     pub reason: String,
+    #[serde(skip)]
+    name: OsString,
+}
+
+impl Stray {
+    fn new(name: &OsStr, reason: impl ToString) -> Self {
+        Self {
+            file: name.to_string_lossy().into_owned(),
+            reason: reason.to_string(),
+            name: name.to_owned(),
+        }
+    }
+}
+
+/// What the files of a store hold.
+#[derive(Debug, Clone, Default)]
+pub struct Survey {
+    /// How every sound run ended.
+    pub sound: BTreeMap<RunId, Ending>,
+    /// Damaged and foreign files.
+    pub strays: Vec<Stray>,
+    /// Files of which the system does not tell what they hold.
+    pub unreadable: Vec<Stray>,
 }
 
 /// The runs in a results folder.
@@ -70,45 +97,86 @@ pub struct Stray {
 pub struct Store {
     folder: PathBuf,
     leases: Leases,
+    /// Whether another plan stood in the folder before.
+    pub replaced: bool,
 }
 
 const PLAN: &str = "experiment.toml";
 const MANIFEST: &str = "store.json";
-/// Unfinished files of dead processes are older than this.
-const LEFT_OVER: Duration = Duration::from_secs(600);
+const RUN: &str = ".run";
+const WEIGHTS: &str = ".safetensors";
+/// How a plan begins that this program has written; its checksum and a line feed follow, then what the checksum is of.
+const MARK: &str = "# The plan as understood by giantstep; checksum ";
+
+/// A plan with its mark.
+fn marked(text: &str) -> String {
+    format!("{MARK}{}\n{text}", Checksum::of(text.as_bytes()))
+}
+
+/// Whether a plan is as this program has written it.
+fn is_as_written(text: &str) -> bool {
+    let content = text.split_once('\n').map_or("", |(_, content)| content);
+    text == marked(content)
+}
 
 /// The text of the plan in a results folder.
 ///
 /// # Errors
 /// [`StoreError::NoPlan`] if there is none.
 pub fn read_plan(folder: &Path) -> Result<String, StoreError> {
-    fs::read_to_string(folder.join(PLAN)).map_err(|source| StoreError::NoPlan {
+    let text = files::read(&folder.join(PLAN)).and_then(|bytes| {
+        String::from_utf8(bytes).map_err(|error| std::io::Error::new(ErrorKind::InvalidData, error))
+    });
+    text.map_err(|source| StoreError::NoPlan {
         folder: folder.to_path_buf(),
         source,
     })
 }
 
 impl Store {
-    /// Opens the store of `folder` for the runs of `plan`, whose file is left there.
+    /// Opens the store of `folder` for the runs of `plan`, whose file is left there. Of several processes that open a new
+    /// folder at once with different settings, one gets it.
     ///
     /// # Errors
-    /// The folder cannot be used, or holds runs of another program or of other settings.
+    /// The folder cannot be used, holds runs or a plan of another program or of other settings, or a file of the user in
+    /// the place of the plan.
     pub fn open(folder: &Path, plan: &Plan, earlier: Earlier) -> Result<Self, StoreError> {
         prepare_folder(folder)?;
-        let store = Self::look(folder)?;
+        let path = folder.join(PLAN);
+        let before = match files::read(&path) {
+            Ok(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(source) => return Err(system(&path, source)),
+        };
+        let foreign = before.as_deref().is_some_and(|text| !is_as_written(text));
+        let not_ours = || StoreError::NotOurs { path: path.clone() };
+        if foreign && !folder.join("runs").join(MANIFEST).exists() {
+            return Err(not_ours());
+        }
+        let mut store = Self::look(folder)?;
         match earlier {
-            Earlier::Refused => store.check(folder, plan)?,
+            Earlier::Refused => store.claim(folder, plan)?,
             Earlier::SetAside => {
+                if let Some((_, owner)) = store.under_way()?.into_iter().next() {
+                    let folder = folder.to_path_buf();
+                    return Err(StoreError::Busy { folder, owner });
+                }
                 for (file, _) in store.files()? {
                     store.set_aside(&file)?;
                 }
+                if foreign {
+                    store.move_aside(&path)?;
+                }
+                store.write_manifest(plan)?;
             }
         }
-        let text = plan.document.resolved().unwrap_or_default();
-        write_atomically(&folder.join(PLAN), text.as_bytes())?;
-        let text = serde_json::json!(Manifest::of(plan)).to_string();
-        write_atomically(&store.folder.join(MANIFEST), text.as_bytes())?;
-        store.sweep_out();
+        if foreign && earlier == Earlier::Refused {
+            return Err(not_ours());
+        }
+        let text = marked(&plan.document.resolved().unwrap_or_default());
+        store.replaced = !foreign && before.is_some_and(|before| before != text);
+        write_atomically(&path, text.as_bytes())?;
+        store.sweep_out(folder);
         Ok(store)
     }
 
@@ -119,7 +187,7 @@ impl Store {
     pub fn join(folder: &Path, plan: &Plan) -> Result<Self, StoreError> {
         let store = Self::look(folder)?;
         store.check(folder, plan)?;
-        store.sweep_out();
+        store.sweep_out(folder);
         Ok(store)
     }
 
@@ -130,10 +198,39 @@ impl Store {
     pub fn look(folder: &Path) -> Result<Self, StoreError> {
         let runs = folder.join("runs");
         let leases = runs.join("leases");
+        fs::create_dir_all(&leases).map_err(|source| system(&leases, source))?;
         Ok(Self {
-            leases: Leases::open(&leases).map_err(|source| system(&leases, source))?,
+            leases: Leases::open(&leases).map_err(|source| StoreError::Thread { source })?,
             folder: runs,
+            replaced: false,
         })
+    }
+
+    /// Writes down what all runs of the store have in common. Who is first on a new folder has it.
+    fn claim(&self, folder: &Path, plan: &Plan) -> Result<(), StoreError> {
+        let path = self.folder.join(MANIFEST);
+        let write = || {
+            let mut file = temporary(&self.folder)?;
+            file.write_all(Manifest::of(plan).text().as_bytes())?;
+            file.as_file().sync_all()?;
+            file.persist_noclobber(&path).map_err(|error| error.error)
+        };
+        match write() {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                self.check(folder, plan)?;
+                self.write_manifest(plan)
+            }
+            Err(source) => Err(system(&path, source)),
+        }
+    }
+
+    fn write_manifest(&self, plan: &Plan) -> Result<(), StoreError> {
+        let text = Manifest::of(plan).text();
+        Ok(write_atomically(
+            &self.folder.join(MANIFEST),
+            text.as_bytes(),
+        )?)
     }
 
     /// Refuses to put runs of `plan` beside runs of another program or of other settings.
@@ -143,13 +240,14 @@ impl Store {
             return Ok(());
         };
         let mut found = differences(&before.settings, &now.settings);
-        if before.program != now.program {
+        // A folder without runs belongs to the settings that it was begun with, not to the program.
+        if before.program != now.program && !self.files()?.is_empty() {
             found.insert(
                 0,
                 format!("program: {} there, {} here", before.program, now.program),
             );
         }
-        if found.is_empty() || self.files()?.is_empty() {
+        if found.is_empty() {
             return Ok(());
         }
         Err(StoreError::Mixed {
@@ -159,32 +257,20 @@ impl Store {
     }
 
     fn manifest(&self) -> Option<Manifest> {
-        let text = fs::read(self.folder.join(MANIFEST)).ok()?;
+        let text = files::read(&self.folder.join(MANIFEST)).ok()?;
         serde_json::from_slice(&text).ok()
     }
 
     /// Removes what killed processes have left: unfinished files, and leases on runs that have ended.
-    fn sweep_out(&self) {
+    fn sweep_out(&self, folder: &Path) {
         let leases = self.folder.join("leases");
-        let entries = [&self.folder, &leases]
-            .map(fs::read_dir)
-            .into_iter()
-            .flatten()
-            .flatten();
-        for entry in entries.flatten() {
+        for folder in [folder, &self.folder, &leases] {
+            files::sweep_out(folder);
+        }
+        for entry in fs::read_dir(&leases).into_iter().flatten().flatten() {
             let path = entry.path();
-            let changed = entry.metadata().and_then(|data| data.modified()).ok();
-            let age = changed.and_then(|changed| SystemTime::now().duration_since(changed).ok());
-            let unfinished = entry
-                .file_name()
-                .to_string_lossy()
-                .starts_with(".giantstep-");
-            let leased = path
-                .file_stem()
-                .and_then(|name| name.to_str())
-                .and_then(RunId::parse);
-            let ended = path.starts_with(&leases) && leased.is_some_and(|id| self.has(&id));
-            if ended || unfinished && age.is_some_and(|age| age > LEFT_OVER) {
+            let stem = path.file_stem().and_then(|name| name.to_str());
+            if stem.and_then(RunId::parse).is_some_and(|id| self.has(&id)) {
                 // One that stays does no harm.
                 let _ = fs::remove_file(path);
             }
@@ -202,32 +288,53 @@ impl Store {
     }
 
     fn path(&self, id: &RunId) -> PathBuf {
-        self.folder.join(format!("{id}.run"))
+        self.folder.join(format!("{id}{RUN}"))
     }
 
     /// The weights of a run.
     pub fn weights(&self, id: &RunId) -> PathBuf {
-        self.folder.join(format!("{id}.safetensors"))
+        self.folder.join(format!("{id}{WEIGHTS}"))
     }
 
     /// Moves a file of the store to `aside/`, under a new name if that is taken.
     ///
     /// # Errors
     /// The system refused.
-    pub fn set_aside(&self, file: &str) -> Result<(), StoreError> {
+    fn set_aside(&self, file: &OsStr) -> Result<(), StoreError> {
+        self.move_aside(&self.folder.join(file))
+    }
+
+    fn move_aside(&self, from: &Path) -> Result<(), StoreError> {
         let aside = self.folder.join("aside");
         fs::create_dir_all(&aside).map_err(|source| system(&aside, source))?;
-        let free = (1..).map(|k| match k {
-            1 => aside.join(file),
-            k => aside.join(format!("{file}.{k}")),
+        let file = from.file_name().unwrap_or_default();
+        let free = (1..).map(|k| {
+            let mut name = file.to_owned();
+            if k > 1 {
+                name.push(format!(".{k}"));
+            }
+            aside.join(name)
         });
-        let from = self.folder.join(file);
         for to in free {
-            if !to.exists() {
-                return fs::rename(&from, &to).map_err(|source| system(&from, source));
+            if fs::symlink_metadata(&to).is_err() {
+                return match fs::rename(from, &to) {
+                    // Another process was faster.
+                    Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+                    moved => moved.map_err(|source| system(from, source)),
+                };
             }
         }
         Ok(())
+    }
+
+    /// Sets strays aside; runs among them will be computed again.
+    ///
+    /// # Errors
+    /// The system refused.
+    pub fn set_strays_aside(&self, strays: &[Stray]) -> Result<(), StoreError> {
+        strays
+            .iter()
+            .try_for_each(|stray| self.set_aside(&stray.name))
     }
 
     /// Sets a run aside, so that it will be computed again.
@@ -235,55 +342,104 @@ impl Store {
     /// # Errors
     /// The system refused.
     pub fn forget(&self, id: &RunId) -> Result<(), StoreError> {
-        self.set_aside(&format!("{id}.run"))
+        self.move_aside(&self.path(id))
     }
 
     /// Files of the store, by name, with the run that the name promises.
-    fn files(&self) -> Result<Vec<(String, Option<RunId>)>, StoreError> {
+    fn files(&self) -> Result<Vec<(OsString, Option<RunId>)>, StoreError> {
         let mut files = Vec::new();
         for entry in fs::read_dir(&self.folder).map_err(|source| system(&self.folder, source))? {
             let entry = entry.map_err(|source| system(&self.folder, source))?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let own = matches!(name.as_str(), "leases" | "aside" | MANIFEST)
-                || name.starts_with(".giantstep-");
+            let file = entry.file_name();
+            let name = file.to_string_lossy();
+            let own = matches!(&*name, "leases" | "aside" | MANIFEST) || is_unfinished(&name);
             if !own {
                 let id = name
-                    .strip_suffix(".run")
-                    .or_else(|| name.strip_suffix(".safetensors"));
-                files.push((name.clone(), id.and_then(RunId::parse)));
+                    .strip_suffix(RUN)
+                    .or_else(|| name.strip_suffix(WEIGHTS))
+                    .and_then(RunId::parse);
+                files.push((file, id));
             }
         }
         files.sort();
         Ok(files)
     }
 
-    /// How every sound run ended, and every damaged or foreign file.
+    /// What the files of the store hold: every run with its weights is read and compared with its checksum.
     ///
     /// # Errors
     /// The folder cannot be read.
-    pub fn survey(&self) -> Result<(BTreeMap<RunId, Ending>, Vec<Stray>), StoreError> {
-        let (mut sound, mut strays) = (BTreeMap::new(), Vec::new());
+    pub fn survey(&self) -> Result<Survey, StoreError> {
+        let mut survey = Survey::default();
         for (file, id) in self.files()? {
-            let reason = match (id, file.ends_with(".run")) {
-                (None, _) => Some("a file of that name does not belong here".to_owned()),
-                (Some(_), false) => None,
-                (Some(id), true) => match self.read(&id) {
-                    Ok(entry) => {
-                        sound.extend(entry.map(|entry| (id, entry.ending)));
-                        None
-                    }
-                    Err(error) => Some(error.to_string()),
-                },
+            let Some(id) = id else {
+                let reason = "a file of that name does not belong here";
+                survey.strays.push(Stray::new(&file, reason));
+                continue;
             };
-            strays.extend(reason.map(|reason| Stray { file, reason }));
+            // Weights are looked at with their run; without one they are left over, and written over.
+            if !file.to_string_lossy().ends_with(RUN) {
+                continue;
+            }
+            let stray = |reason: &dyn ToString| Stray::new(&file, reason.to_string());
+            match self.read(&id) {
+                Ok(None) => {}
+                Ok(Some(entry)) => match self.check_weights(&entry) {
+                    Ok(()) => drop(survey.sound.insert(id, entry.ending)),
+                    Err(WeightsError::Damaged) => {
+                        let reason = "its checksum is wrong: the file was damaged";
+                        let weights = format!("{id}{WEIGHTS}");
+                        survey.strays.push(Stray::new(weights.as_ref(), reason));
+                        survey.strays.push(stray(&"its weights were damaged"));
+                    }
+                    Err(WeightsError::Missing) => {
+                        survey.strays.push(stray(&"its weights are gone"))
+                    }
+                    Err(WeightsError::Unreadable(error)) => {
+                        let weights = format!("{id}{WEIGHTS}");
+                        survey.unreadable.push(Stray::new(weights.as_ref(), error));
+                    }
+                },
+                Err(EntryError::Read { source, .. }) if !is_no_file(&source) => {
+                    survey.unreadable.push(stray(&source));
+                }
+                Err(EntryError::Read { source, .. }) => survey.strays.push(stray(&source)),
+                Err(error) => survey.strays.push(stray(&error)),
+            }
         }
-        Ok((sound, strays))
+        Ok(survey)
     }
+
+    /// Compares the weights of a run with what its entry says of them.
+    fn check_weights(&self, entry: &Entry) -> Result<(), WeightsError> {
+        let Some(expected) = &entry.weights else {
+            return Ok(());
+        };
+        match files::read(&self.weights(&entry.id)) {
+            Ok(bytes) if Checksum::of(&bytes) == *expected => Ok(()),
+            Ok(_) => Err(WeightsError::Damaged),
+            Err(error) if error.kind() == ErrorKind::NotFound => Err(WeightsError::Missing),
+            Err(error) if is_no_file(&error) => Err(WeightsError::Damaged),
+            Err(error) => Err(WeightsError::Unreadable(error)),
+        }
+    }
+}
+
+/// What is wrong with the weights of a run.
+enum WeightsError {
+    Damaged,
+    Missing,
+    Unreadable(std::io::Error),
+}
+
+/// Whether [`files::read`] has refused what is no file.
+fn is_no_file(error: &std::io::Error) -> bool {
+    error.kind() == ErrorKind::InvalidInput
 }
 
 impl Keep for Store {
     fn has(&self, id: &RunId) -> bool {
-        self.path(id).exists()
+        fs::symlink_metadata(self.path(id)).is_ok()
     }
 
     fn lease(&self, id: &RunId) -> Result<Leased, StoreError> {
@@ -303,9 +459,11 @@ impl Keep for Store {
     }
 
     /// Weights first: who sees the run finds them.
-    fn keep(&self, entry: Entry, weights: Option<&Run>) -> Result<(), StoreError> {
+    fn keep(&self, mut entry: Entry, weights: Option<&Run>) -> Result<(), StoreError> {
         if let Some(run) = weights {
-            weights::write(&self.weights(&entry.id), run)?;
+            let bytes = weights::encode(run)?;
+            write_atomically(&self.weights(&entry.id), &bytes)?;
+            entry.weights = Some(Checksum::of(&bytes));
         }
         Ok(entry.write(&self.path(&entry.id))?)
     }

@@ -1,15 +1,13 @@
 //! The last weights of a run as safetensors: `W`, `a`, `W_star`, `M = W W*^T`, `Q = W W^T`, in f64.
 
-use std::path::Path;
-
 use giantstep::directions::Directions;
 use giantstep::faer::Mat;
 use giantstep::run::Run;
 
-use crate::files::{Entries, NamedMatrix, OutputError, write_matrices};
+use crate::files::{Entries, NamedMatrix, OutputError, encode_matrices};
 
-/// Writes the weights of `run`, whole or not at all.
-pub(super) fn write(path: &Path, run: &Run) -> Result<(), OutputError> {
+/// The weights of `run` as the bytes of their file.
+pub(super) fn encode(run: &Run) -> Result<Vec<u8>, OutputError> {
     let (first, target) = (&run.network.first, &run.target);
     let second = &run.network.second;
     let second = Directions::new(Mat::from_fn(1, second.len(), |_, j| second[j]));
@@ -33,7 +31,7 @@ pub(super) fn write(path: &Path, run: &Run) -> Result<(), OutputError> {
             entries: Entries::F64(entries),
         })
         .collect();
-    write_matrices(path, &matrices)
+    encode_matrices(&matrices)
 }
 
 fn row_major(matrix: &Directions) -> Vec<f64> {

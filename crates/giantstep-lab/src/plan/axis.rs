@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use toml::Value;
 
-use super::PlanError;
+use super::{MOST_POINTS, PlanError};
 
 /// One axis of a sweep; several axes are crossed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -93,6 +93,13 @@ impl Axis {
     pub fn len(&self) -> usize {
         self.positions.len()
     }
+
+    /// How many distinct values it gives to a key; 0 if it does not set it.
+    pub(super) fn values(&self, key: &str) -> usize {
+        let settings = self.positions.iter().flatten();
+        let of_key = settings.filter(|setting| setting.key == key);
+        of_key.map(|setting| setting.position).max().unwrap_or(0)
+    }
 }
 
 impl AxisSpec {
@@ -107,7 +114,7 @@ impl AxisSpec {
                     .iter()
                     .map(plain)
                     .collect::<Option<Vec<_>>>()
-                    .ok_or_else(|| fail("a value is null"))?;
+                    .ok_or_else(|| fail("a value is not finite"))?;
                 single(key, values)
             }
             (Some(key), None, Some(space), None, None) => {
@@ -117,7 +124,7 @@ impl AxisSpec {
                 single(
                     key,
                     space.numbers(step).ok_or_else(|| {
-                        fail("a space needs finite ends and a count of at least 2")
+                        fail("a space needs finite ends and a count of 2 to 10000")
                     })?,
                 )
             }
@@ -127,12 +134,15 @@ impl AxisSpec {
                 single(
                     key,
                     space.numbers(step).ok_or_else(|| {
-                        fail("a space needs finite ends and a count of at least 2")
+                        fail("a space needs finite ends and a count of 2 to 10000")
                     })?,
                 )
             }
             (Some(_), None, None, Some(_), None) => {
                 return Err(fail("a log space has positive ends"));
+            }
+            (None, None, None, None, Some(points)) if !alike(points) => {
+                return Err(fail("every table of zip sets the same keys"));
             }
             (None, None, None, None, Some(points)) => points
                 .iter()
@@ -140,7 +150,8 @@ impl AxisSpec {
                     point
                         .iter()
                         .map(|(key, value)| {
-                            let value = plain(value).ok_or_else(|| fail("a value is null"))?;
+                            let value =
+                                plain(value).ok_or_else(|| fail("a value is not finite"))?;
                             Ok::<_, PlanError>(Setting {
                                 key: key.clone(),
                                 value,
@@ -165,6 +176,12 @@ impl AxisSpec {
     }
 }
 
+/// Whether all tables have the same keys.
+fn alike(points: &[BTreeMap<String, serde_json::Value>]) -> bool {
+    let pairs = points.iter().zip(points.iter().skip(1));
+    pairs.into_iter().all(|(a, b)| a.keys().eq(b.keys()))
+}
+
 /// Numbers the distinct values of each key in order of appearance.
 fn ranked(mut positions: Vec<Vec<Setting>>) -> Vec<Vec<Setting>> {
     let mut seen: BTreeMap<String, Vec<Value>> = BTreeMap::new();
@@ -182,7 +199,7 @@ fn ranked(mut positions: Vec<Vec<Setting>>) -> Vec<Vec<Setting>> {
 impl Space {
     fn numbers(self, step: impl Fn(usize) -> f64) -> Option<Vec<Value>> {
         let sound = self.count >= 2
-            && self.count <= 100_000
+            && self.count <= MOST_POINTS
             && self.from.is_finite()
             && self.to.is_finite();
         sound.then(|| (0..self.count).map(|k| Value::Float(step(k))).collect())

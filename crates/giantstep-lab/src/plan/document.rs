@@ -1,5 +1,8 @@
 //! An experiment file with its overrides applied, before it is split into points.
 
+use std::collections::BTreeMap;
+
+use giantstep::metric::Metric;
 use giantstep::spec::{Checked, Spec};
 use schemars::{JsonSchema, Schema, schema_for};
 use serde::de::DeserializeOwned;
@@ -8,6 +11,7 @@ use toml::{Table, Value};
 
 use super::axis::{Axis, AxisSpec, Setting};
 use super::keys::check_keys;
+use super::wording::plain;
 use super::{FigureSpec, PlanError, Reference, Scale, SlopeSpec, Wanted};
 
 /// The keys of an experiment file besides those of [`Spec`].
@@ -28,7 +32,7 @@ struct Extras {
     #[serde(skip_serializing_if = "Option::is_none")]
     largest_batch: Option<u64>,
     /// Changes of `--quick`, as dotted keys.
-    quick: std::collections::BTreeMap<String, serde_json::Value>,
+    quick: BTreeMap<String, serde_json::Value>,
 }
 
 const EXTRAS: [&str; 7] = [
@@ -46,6 +50,8 @@ const EXTRAS: [&str; 7] = [
 pub struct Document {
     table: Table,
     extras: Extras,
+    /// Whether the axes may be others than those of the file.
+    reshaped: bool,
 }
 
 impl Document {
@@ -69,11 +75,21 @@ impl Document {
                 set(&mut table, &key, value)?;
             }
         }
+        let mut reshaped = scale == Scale::Quick;
         for text in overrides {
             let (key, value) = parse_override(text)?;
+            reshaped |= key.starts_with("sweep");
             set(&mut table, &key, value)?;
         }
-        check_keys(&table, &Self::schema())?;
+        check(&table)?;
+        if let Some(Value::Table(quick)) = table.get("quick") {
+            let mut quickly = table.clone();
+            for (key, value) in quick {
+                set(&mut quickly, key, value.clone())
+                    .and_then(|()| check(&quickly))
+                    .map_err(|error| PlanError::Quick(Box::new(error)))?;
+            }
+        }
         let mut own = Table::new();
         for key in EXTRAS {
             if let Some(value) = table.remove(key) {
@@ -81,7 +97,11 @@ impl Document {
             }
         }
         let extras = typed(Value::Table(own))?;
-        Ok(Self { table, extras })
+        Ok(Self {
+            table,
+            extras,
+            reshaped,
+        })
     }
 
     /// The JSON Schema of experiment files.
@@ -120,6 +140,56 @@ impl Document {
         self.extras.predictions
     }
 
+    /// Refuses references, slopes and figures that speak of what the plan does not have.
+    pub(super) fn check_beside(&self, axes: &[Axis]) -> Result<(), PlanError> {
+        let fail = |section: &str, index: usize, key: &str, message: String| PlanError::Value {
+            key: format!("{section}[{index}].{key}"),
+            message,
+        };
+        let place = |at: &BTreeMap<String, usize>| {
+            let wrong = at.iter().find(|(key, position)| {
+                let values = axes.iter().map(|axis| axis.values(key)).max().unwrap_or(0);
+                **position == 0 || **position > values
+            });
+            let (key, position) = wrong.filter(|_| !self.reshaped)?;
+            Some(format!(
+                "no axis of the sweep has {position} values of `{key}`"
+            ))
+        };
+        let metric = |name: &str| name.parse::<Metric>().err().map(|error| error.to_string());
+        for (index, reference) in self.extras.reference.iter().enumerate() {
+            if let Some(message) = metric(&reference.metric) {
+                return Err(fail("reference", index, "metric", message));
+            }
+            if let Some(message) = place(&reference.at) {
+                return Err(fail("reference", index, "at", message));
+            }
+        }
+        for (index, slope) in self.extras.slope.iter().enumerate() {
+            if let Some(message) = metric(&slope.metric) {
+                return Err(fail("slope", index, "metric", message));
+            }
+            if let Some(message) = place(&slope.at) {
+                return Err(fail("slope", index, "at", message));
+            }
+            let swept = || axes.iter().any(|axis| axis.values(&slope.x) > 0);
+            if !["n", "d", "p"].contains(&slope.x.as_str()) && !self.reshaped && !swept() {
+                let message = format!("`{}` is none of n, d, p and no swept key", slope.x);
+                return Err(fail("slope", index, "x", message));
+            }
+        }
+        for (index, figure) in self.extras.figure.iter().enumerate() {
+            if let FigureSpec::Curves(curves) = figure
+                && let Some((low, high)) = curves.y_range
+                && !(low < high && low.is_finite() && high.is_finite())
+            {
+                let message = format!("[{low}, {high}] does not rise between finite numbers");
+                return Err(fail("figure", index, "y_range", message));
+            }
+        }
+        Ok(())
+    }
+
     /// The published and predicted values.
     pub fn references(&self) -> &[Reference] {
         &self.extras.reference
@@ -150,7 +220,7 @@ impl Document {
         for setting in settings {
             set(&mut table, &setting.key, setting.value.clone())?;
         }
-        check_keys(&table, &Self::schema())?;
+        check(&table)?;
         let spec: Spec = typed(Value::Table(table))?;
         let checked = spec.check()?;
         Ok((spec, checked))
@@ -174,6 +244,29 @@ impl Document {
     }
 }
 
+/// Refuses unknown keys and values of a kind that no key has.
+fn check(table: &Table) -> Result<(), PlanError> {
+    table
+        .iter()
+        .try_for_each(|(key, value)| no_dates(key, value))?;
+    check_keys(table, &Document::schema())
+}
+
+/// TOML takes `1979-05-27` for a date, which is neither a number nor a formula.
+fn no_dates(key: &str, value: &Value) -> Result<(), PlanError> {
+    match value {
+        Value::Datetime(date) => Err(PlanError::Value {
+            key: key.to_owned(),
+            message: format!("{date} is a date; text and formulas stand in quotes"),
+        }),
+        Value::Table(table) => table
+            .iter()
+            .try_for_each(|(inner, value)| no_dates(&format!("{key}.{inner}"), value)),
+        Value::Array(list) => list.iter().try_for_each(|value| no_dates(key, value)),
+        _ => Ok(()),
+    }
+}
+
 fn unwritable(error: &impl ToString) -> PlanError {
     PlanError::Value {
         key: "experiment".to_owned(),
@@ -188,6 +281,12 @@ fn parse_override(text: &str) -> Result<(String, Value), PlanError> {
             text: text.to_owned(),
         });
     };
+    if text.contains(['\n', '\r']) {
+        return Err(PlanError::Value {
+            key: key.trim().to_owned(),
+            message: "a change is one key and one value on one line".to_owned(),
+        });
+    }
     let value = format!("value = {value}")
         .parse::<Table>()
         .ok()
@@ -225,6 +324,6 @@ fn typed<T: DeserializeOwned>(value: Value) -> Result<T, PlanError> {
             "." => "experiment".to_owned(),
             path => path.to_owned(),
         },
-        message: error.inner().to_string().trim().to_owned(),
+        message: plain(&error.inner().to_string()),
     })
 }

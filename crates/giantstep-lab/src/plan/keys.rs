@@ -7,7 +7,7 @@ use toml::{Table, Value};
 use super::PlanError;
 
 /// Compares the keys of a file with its schema, section by section.
-pub(super) fn check_keys(table: &Table, schema: &Schema) -> Result<(), PlanError> {
+pub(crate) fn check_keys(table: &Table, schema: &Schema) -> Result<(), PlanError> {
     let root = schema.as_value();
     walk(table, root, root, "")
 }

@@ -7,10 +7,11 @@ mod jobs;
 mod keys;
 mod reference;
 mod slope;
+mod wording;
 
 use std::path::PathBuf;
 
-use giantstep::spec::{Checked, Spec, SpecError};
+use giantstep::spec::{Checked, MOST_RUNS, Spec, SpecError};
 
 use crate::remedy::{Remedied, Remedy};
 
@@ -20,8 +21,10 @@ pub use figure::{
     AxisScale, Curves, FigureSpec, HeatSpec, Overlay, Plane, ScaleChoice, Spread, Statistic,
 };
 pub use jobs::{Job, Jobs, Machine, MemoryError};
+pub(crate) use keys::check_keys;
 pub use reference::{Reference, Wanted};
 pub use slope::{SlopeKind, SlopeSpec};
+pub(crate) use wording::plain;
 
 /// Why an experiment file was not accepted; nothing has been run.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +78,17 @@ pub enum PlanError {
         /// The refusal.
         source: Box<PlanError>,
     },
+    /// A change of the `[quick]` table is wrong.
+    #[error("[quick] {0}")]
+    Quick(Box<PlanError>),
+    /// Too many runs.
+    #[error("the points of the sweep and their seeds make {runs} runs, more than {limit}")]
+    TooManyRuns {
+        /// As asked for.
+        runs: u64,
+        /// At most.
+        limit: u64,
+    },
     /// Too many points.
     #[error("the sweep has {points} points, more than {limit}")]
     TooManyPoints {
@@ -95,8 +109,11 @@ impl Remedied for PlanError {
                 None => Remedy::LookUpKey,
             }),
             PlanError::Value { .. } => Some(Remedy::LookUpKey),
-            PlanError::Point { source, .. } => source.remedy(),
+            PlanError::Point { source, .. } | PlanError::Quick(source) => source.remedy(),
             PlanError::TooManyPoints { .. } => Some(Remedy::Other("shorten an axis".to_owned())),
+            PlanError::TooManyRuns { .. } => Some(Remedy::Other(
+                "shorten an axis, or give fewer seeds".to_owned(),
+            )),
             // Its message carries its remedy, which is about keys alone.
             PlanError::Spec(_) | PlanError::Syntax { .. } => None,
         }
@@ -150,7 +167,7 @@ impl Plan {
     ) -> Result<Self, PlanError> {
         let document = Document::read(text, origin, overrides, scale)?;
         let axes = document.axes()?;
-        let count = axes.iter().map(Axis::len).product::<usize>();
+        let count = axes.iter().map(Axis::len).fold(1, usize::saturating_mul);
         if count > MOST_POINTS {
             return Err(PlanError::TooManyPoints {
                 points: count,
@@ -190,6 +207,18 @@ impl Plan {
                 message: "leaves out every point; raise it".to_owned(),
             });
         }
+        let runs = points.iter().map(|point| {
+            let seeds = &point.checked.seeds;
+            seeds.end - seeds.start
+        });
+        let runs = runs.fold(0, u64::saturating_add);
+        if runs > MOST_RUNS {
+            return Err(PlanError::TooManyRuns {
+                runs,
+                limit: MOST_RUNS,
+            });
+        }
+        document.check_beside(&axes)?;
         Ok(Self { document, points })
     }
 }

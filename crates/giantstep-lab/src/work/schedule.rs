@@ -8,7 +8,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::session::{Event, Session, Task};
 use crate::plan::{Job, Machine};
-use crate::remedy::Remedied;
+use crate::remedy::{Remedied, Remedy};
 
 /// The threads of a pool could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -16,11 +16,15 @@ use crate::remedy::Remedied;
 pub struct WorkError {
     /// As asked for.
     threads: usize,
-    /// What the library said.
-    source: rayon::ThreadPoolBuildError,
+    /// What the library or the system said.
+    source: Box<dyn std::error::Error + Send + Sync>,
 }
 
-impl Remedied for WorkError {}
+impl Remedied for WorkError {
+    fn remedy(&self) -> Option<Remedy> {
+        Some(Remedy::AllowThreads)
+    }
+}
 
 /// The part of ideal speed that threads inside one run reach.
 const INSIDE: f64 = 0.9;
@@ -104,7 +108,10 @@ fn pool(threads: usize) -> Result<ThreadPool, WorkError> {
     ThreadPoolBuilder::new()
         .num_threads(threads)
         .build()
-        .map_err(|source| WorkError { threads, source })
+        .map_err(|source| WorkError {
+            threads,
+            source: source.into(),
+        })
 }
 
 /// Passes on what one run tells.
@@ -168,7 +175,7 @@ pub fn work(
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for pool in &pools {
-            scope.spawn(|| {
+            let worker = || {
                 while go_on() {
                     let Some(number) = split.side_by_side.get(next.fetch_add(1, Ordering::Relaxed))
                     else {
@@ -176,9 +183,19 @@ pub fn work(
                     };
                     pool.install(|| run(*number));
                 }
-            });
+            };
+            let begun = std::thread::Builder::new().spawn_scoped(scope, worker);
+            if let Err(error) = begun {
+                next.store(split.side_by_side.len(), Ordering::Relaxed);
+                return Err(error);
+            }
         }
-    });
+        Ok(())
+    })
+    .map_err(|source: std::io::Error| WorkError {
+        threads,
+        source: source.into(),
+    })?;
     drop(pools);
     if !split.one_by_one.is_empty() {
         let pool = pool(threads)?;

@@ -1,12 +1,11 @@
 //! One run, fenced: what does not fit into memory or fails in its code is told by its reason.
 
-use std::panic::AssertUnwindSafe;
-
 use giantstep::run::Run;
 use giantstep::setup::Setup;
 use giantstep::watch::Watch;
 
 use super::memory;
+use crate::fence::caught;
 use crate::plan::Job;
 use crate::words;
 
@@ -27,13 +26,5 @@ pub fn simulate(job: &Job<'_>, watch: Watch<'_>) -> Result<Run, String> {
         engine: job.cost.engine.into(),
         ..job.point.checked.setup.clone()
     };
-    let run = || giantstep::run(&setup, job.seed, &watch);
-    std::panic::catch_unwind(AssertUnwindSafe(run)).map_err(|panic| {
-        let text = panic.downcast_ref::<String>().cloned();
-        let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
-        format!(
-            "the program failed: {}; please report it",
-            text.unwrap_or_default()
-        )
-    })
+    caught(|| giantstep::run(&setup, job.seed, &watch))
 }

@@ -124,7 +124,14 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Problem::Character(c) => write!(f, "unexpected character `{c}`"),
-            Problem::Number(text) => write!(f, "`{text}` is not a number"),
+            // What is written like one is beyond the range.
+            Problem::Number(text) => match text.parse::<f64>() {
+                Ok(_) => write!(
+                    f,
+                    "`{text}` is beyond the numbers of double precision, 2.2e-308 to 1.8e308"
+                ),
+                Err(_) => write!(f, "`{text}` is not a number"),
+            },
             Problem::Name { name, .. } => write!(f, "unknown name `{name}`"),
             Problem::Bare(name) => write!(f, "the function `{name}` has no argument"),
             Problem::Arity { name, takes, given } => {

@@ -13,6 +13,9 @@ use crate::train::{BatchPlan, Lookahead, Loss, Protocol};
 /// The largest dimension: integers up to here are exact in double precision.
 const LARGEST_COUNT: f64 = 9_007_199_254_740_992.0;
 
+/// The most runs of one experiment file: they are listed before the first begins.
+pub const MOST_RUNS: u64 = 1_000_000;
+
 /// An experiment file that was rejected: which key, which value, why, and what to do.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("{key} = {value}: {reason}\n  help: {remedy}")]
@@ -100,6 +103,14 @@ impl Spec {
                 0,
                 "no seed, no run",
                 "give at least 1",
+            ));
+        }
+        if run.seeds > MOST_RUNS {
+            return Err(SpecError::new(
+                "run.seeds",
+                run.seeds,
+                format!("more than {MOST_RUNS} runs"),
+                "give fewer seeds; the next ones can be run from first_seed on",
             ));
         }
         let Some(last) = run.first_seed.checked_add(run.seeds) else {
@@ -354,16 +365,17 @@ impl Spec {
 
     fn check_test_samples(&self) -> Result<u64, SpecError> {
         let samples = self.evaluation.test_samples;
-        if samples == 0 || samples as f64 > LARGEST_COUNT {
-            let reason = "an error is measured on at least one sample";
-            return Err(SpecError::new(
-                "evaluation.test_samples",
-                samples,
-                reason,
-                "100000 is usual",
-            ));
-        }
-        Ok(samples)
+        let reason = match samples {
+            0 => "an error is measured on at least one sample",
+            many if many as f64 > LARGEST_COUNT => "more than 2^53 samples",
+            _ => return Ok(samples),
+        };
+        Err(SpecError::new(
+            "evaluation.test_samples",
+            samples,
+            reason,
+            "100000 is usual",
+        ))
     }
 }
 

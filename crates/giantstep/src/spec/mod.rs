@@ -8,7 +8,7 @@ mod check;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use check::{Checked, SpecError};
+pub use check::{Checked, MOST_RUNS, SpecError};
 
 use crate::batch::DirectionsLaw;
 use crate::experiment::{ReadoutBatch, ReadoutSchedule, Recording};
