@@ -14,6 +14,7 @@ use giantstep::activation::Activation;
 use giantstep::batch::{Purpose, Role, Stream};
 use giantstep::directions::Directions;
 use giantstep::expr::Link;
+use giantstep::faer::Mat;
 use giantstep::labels::{Labels, RemovedPart, Target};
 use giantstep::readout::{Features, Fitted, Intercept, Ridge, RidgeInfo, RidgeParams, fit};
 use giantstep::watch::Watch;
@@ -22,7 +23,7 @@ const RIDGES: [f64; 4] = [1e-3, 0.1, 1.0, 30.0];
 
 /// n samples in R^5, p neurons, a target of two directions.
 struct Problem {
-    engine: Explicit,
+    x: Mat<f64>,
     first: Directions,
     directions: Directions,
     target: Target,
@@ -38,7 +39,7 @@ impl Problem {
             matrix(&rows)
         };
         Self {
-            engine: Explicit { x: normals(0, n) },
+            x: normals(0, n),
             first: normals(1, p).into(),
             directions: normals(2, 2).into(),
             target: Target {
@@ -61,18 +62,18 @@ impl Problem {
             },
             removed: &RemovedPart::nothing(),
             id: ID,
-            rows: self.engine.x.nrows() as u64,
+            rows: self.x.nrows() as u64,
             watch: Watch::default(),
         };
         let params = RidgeParams { ridge, intercept };
-        fit(&params, features, &mut self.engine, &mut ()).expect("a readout")
+        fit(&params, features, &mut Explicit::default(), &mut self.x).expect("a readout")
     }
 
     /// Rows `relu(<w_i, x_v>) / sqrt p`, and labels.
     fn samples(&self) -> Vec<(Vec<f64>, f64)> {
         let dot = |u: &Directions, i: usize, v: usize| -> f64 {
             (0..5)
-                .map(|j| u.coordinates()[(i, j)] * self.engine.x[(v, j)])
+                .map(|j| u.coordinates()[(i, j)] * self.x[(v, j)])
                 .sum()
         };
         let p = self.first.rows();
@@ -81,7 +82,7 @@ impl Problem {
             let phi = (0..p).map(|i| dot(&self.first, i, v).max(0.0) / (p as f64).sqrt());
             (phi.collect(), 1.0 + z[0] + z[0] * z[1] / 3.0)
         };
-        (0..self.engine.x.nrows()).map(sample).collect()
+        (0..self.x.nrows()).map(sample).collect()
     }
 }
 
