@@ -233,6 +233,12 @@ fn overlaps_fluctuate_as_predicted() {
     let sd = mean(&overlaps).error * size.sqrt();
     let predicted = found.steps[1].fluctuation[(0, 0)];
     println!("{predicted} {sd}");
+    // Var(sigma' y z) = 3/2 - 1/4, and the step size squared over n/d is 4/3.
+    let exact = ((1.0 + 4.0 / 3.0 * 1.25) / dimension).sqrt();
+    assert!(
+        (predicted / exact - 1.0).abs() < 1e-9,
+        "{predicted} {exact}"
+    );
     assert!(
         (sd / predicted - 1.0).abs() < 3.0 / (2.0 * size).sqrt(),
         "{predicted} {sd}"

@@ -39,30 +39,6 @@ fn a_signal_beyond_the_series_is_not_passed_over_on_the_way() {
 }
 
 #[test]
-fn what_no_tried_transformation_shows_is_not_called_absent() {
-    // Degrees beyond a hundred: only the labels themselves are tried. They are uncorrelated with z, or with z^2, but
-    // grow with them (with the other sign) wherever |z| < 10: all of the variance of He_1(z), or He_2(z), is theirs.
-    for (order, link) in [(1, "z1^101 - 101*z1^99"), (2, "z1^102 - 5151/50*z1^100")] {
-        let report = report(link);
-        assert!(report.energies[order] < 1e-12 * report.variance, "{link}");
-        let chain = &report.staircase.reused[order - 1];
-        if chain.dims[0] == 0 {
-            assert_eq!(chain.status, Status::Undecided, "{link}");
-            assert!(
-                (chain.tolerance - 1.0).abs() < 0.1,
-                "{link}: {}",
-                chain.tolerance
-            );
-        }
-        let exponent = report.generative_exponent.unwrap();
-        assert!(
-            exponent.value == order as u32 || exponent.status == Status::Undecided,
-            "{link}: {exponent:?}"
-        );
-    }
-}
-
-#[test]
 fn scales_and_constants_change_no_staircase() {
     for link in [
         "relu(z1) + z1*z2",

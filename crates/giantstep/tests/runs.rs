@@ -1,11 +1,21 @@
 //! Whole runs against explicit matrices: `reference/runs.json` is made by an independent program from the data that it
 //! lists, for every law of the network, loss, removal, geometry, lookahead and kind of readout.
+//!
+//! Seen to catch: a spherical step without `1/|w|^2`, without its projection or without the norm; a projected one divided
+//! by `|w|^2`; either sign of lookahead, its gradient doubled, its train error; residuals exchanged; a switch at c instead
+//! of `c E y^2`, and one that goes back; a gradient without `1/sqrt p`, uphill; a uniform second layer on [0, 1], positive
+//! normals, signs exchanged, ones doubled, the width of the pairs instead of p; rows of the sphere that are not unit,
+//! gaussian ones that are; pairs repeated instead of mirrored, of equal signs; noise of the standard deviation `Delta`, the
+//! same for all batches; a mean or linear part that is not removed, or not added back; one batch too early; the readout of
+//! another batch; a ridge nine times too large, intercepts forgotten, the worst candidate, residuals for left-out ones;
+//! alignments without squares, angles of the transposed plane, groups of the other sign, a zero vector that has a cosine,
+//! pairs of one order, a neuron paired with itself, singular values of W.
 
 mod common;
 
 use common::explicit::{Explicit, Lines, matrix};
 use giantstep::faer::Mat;
-use giantstep::run::{Outcome, Run, run};
+use giantstep::run::{Outcome, Run, run_on};
 use giantstep::spec::Spec;
 use giantstep::watch::Watch;
 use serde::Deserialize;
@@ -61,13 +71,13 @@ impl Measured {
 }
 
 fn of(case: &Case) -> Run {
-    let mut engine: Explicit = serde_json::from_str(REFERENCE).expect("saved by runs.py");
+    let engine: Explicit = serde_json::from_str(REFERENCE).expect("saved by runs.py");
     let checked = case.spec.check().expect("an experiment");
-    run(
-        &checked.experiment,
-        &mut engine,
+    run_on(
+        &checked.setup.experiment,
+        engine,
         checked.seeds.start,
-        Watch::default(),
+        &Watch::default(),
     )
 }
 

@@ -1,4 +1,7 @@
-//! Predicted errors of readouts against published numbers, limits and simulations.
+//! Predicted errors of readouts against an independent program, limits and simulations.
+//!
+//! Seen to catch: label noise forgotten in the step, in the readout or in both; a mean that is not removed from the labels
+//! of the step; a bulk of variance 1; a spectrum without its atom; an intercept that keeps the mean of the labels.
 
 mod common;
 
@@ -257,4 +260,15 @@ fn a_readout_of_two_aligned_neurons_fits_a_linear_target_exactly() {
     assert!((kernels.untrained_error() - 2.125).abs() < 1e-4);
     let huge = kernels.ridge_error(1e9, Intercept::With).unwrap();
     assert!((huge - 1.0).abs() < 1e-6);
+    // An intercept takes the mean of z + 2; without one |z| stands for it and leaves 4 (1 - 2/pi).
+    let shifted = link("z1 + 2");
+    let setting = dynamics(&shifted, &relu);
+    let kernels = Kernels::of(&setting, &population, &overlap, &covariance).unwrap();
+    for (intercept, expected) in [
+        (Intercept::With, 0.0),
+        (Intercept::Without, 4.0 - 8.0 / std::f64::consts::PI),
+    ] {
+        let error = kernels.ridge_error(0.0, intercept).unwrap();
+        assert!((error - expected).abs() < 1e-3, "{intercept:?}: {error}");
+    }
 }
