@@ -56,13 +56,28 @@ def normals(data, count, bits):
     return cosines + sines
 
 
+def block(seed, tag, step, index):
+    """The first 64 bytes of a named stream."""
+    return chacha8(struct.pack("<4Q", seed, tag, step, index))
+
+
+def uniforms(data, count):
+    """Uniform on [0, 1): the first 53 bits of each word."""
+    return [(word >> 11) / 2**53 for word in struct.unpack(f"<{count}Q", data[: 8 * count])]
+
+
+def signs(data, count):
+    """+1 or -1 by the first bit of each word."""
+    return [-1.0 if word >> 63 else 1.0 for word in struct.unpack(f"<{count}Q", data[: 8 * count])]
+
+
 def main():
     # The test vector of the eSTREAM submission: ChaCha8, key of 256 zero bits.
     assert chacha8(bytes(32)).hex().startswith("3e00ef2f895f40d67f5bb8e81f09a5a1")
     streams = []
-    for seed, role, tag, step, block in STREAMS:
-        data = chacha8(struct.pack("<4Q", seed, tag, step, block))
-        stream = dict(seed=seed, role=role, step=step, block=block)
+    for seed, role, tag, step, index in STREAMS:
+        data = block(seed, tag, step, index)
+        stream = dict(seed=seed, role=role, step=step, block=index)
         streams.append(stream | dict(f32=normals(data, 16, 32), f64=normals(data, 8, 64)))
     Path(__file__).with_suffix(".json").write_text(json.dumps(streams, indent=1) + "\n")
 

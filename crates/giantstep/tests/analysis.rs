@@ -1,4 +1,6 @@
 //! What the analysis reports, case by case.
+//!
+//! Seen to catch: signals beyond the cut of the expansion that are not reported.
 
 use giantstep::activation::Activation;
 use giantstep::analysis::{AnalysisOptions, Answer, Report, Status, analyze};

@@ -110,9 +110,9 @@ impl Measured {
     }
 }
 
-fn setting(link: &str, activation: &str, protocol: Value, ridge: f64) -> Checked {
+fn setting(target: Value, activation: &str, protocol: Value, ridge: f64) -> Checked {
     experiment(json!({
-        "target": {"link": link},
+        "target": target,
         "network": {"width": "d", "activation": activation, "second_layer": "ones"},
         "protocol": protocol,
         "readout": {"ridge": ridge},
@@ -122,10 +122,16 @@ fn setting(link: &str, activation: &str, protocol: Value, ridge: f64) -> Checked
 
 #[test]
 fn random_features_have_the_error_of_gaussian_ones() {
-    for (link, activation) in [("sin(z1)", "tanh(x)"), ("z1 + z1*z2/2 + 1/2", "relu(x)")] {
+    for (target, activation) in [
+        (json!({"link": "sin(z1)"}), "tanh(x)"),
+        (
+            json!({"link": "z1 + z1*z2/2 + 1/2", "noise": 0.2}),
+            "relu(x)",
+        ),
+    ] {
         let ridge = 0.01;
         let protocol = json!({"dimension": 200, "steps": 0, "batch": "d", "step_size": 1});
-        let checked = setting(link, activation, protocol, ridge);
+        let checked = setting(target, activation, protocol, ridge);
         let models = [Conditional(Known::Nothing), Marginal(Known::Nothing)];
         let measured = Measured::new(&checked, 400, &models, 80);
         measured.model_agrees(0, 0.02);
@@ -146,7 +152,7 @@ fn random_features_have_the_error_of_gaussian_ones() {
 /// One step of `3 p` on `20 d` samples, a readout on `1.5 d`.
 fn one_step(link: &str, dimension: u64) -> Checked {
     let protocol = json!({"dimension": dimension, "steps": 1, "batch": "20*d", "step_size": "3*p"});
-    setting(link, "tanh(x)", protocol, 0.1)
+    setting(json!({"link": link}), "tanh(x)", protocol, 0.1)
 }
 
 #[test]

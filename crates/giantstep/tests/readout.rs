@@ -10,11 +10,8 @@
 
 mod common;
 
-use std::marker::PhantomData;
-
 use common::explicit::{Explicit, ID, activation, matrix};
 use giantstep::activation::Activation;
-use giantstep::batch::Engine;
 use giantstep::batch::{Purpose, Role, Stream};
 use giantstep::directions::Directions;
 use giantstep::evaluate::errors;
@@ -32,7 +29,7 @@ const RIDGES: [f64; 4] = [1e-3, 0.1, 1.0, 30.0];
 
 /// n samples in R^5, p neurons, a target of two directions.
 struct Problem {
-    engine: Explicit,
+    x: Mat<f64>,
     first: Directions,
     directions: Directions,
     target: Target,
@@ -48,10 +45,7 @@ impl Problem {
             matrix(&rows)
         };
         Self {
-            engine: Explicit {
-                x: normals(0, n),
-                precision: PhantomData,
-            },
+            x: normals(0, n),
             first: normals(1, p).into(),
             directions: normals(2, 2).into(),
             target: Target {
@@ -74,18 +68,24 @@ impl Problem {
             },
             removed: &RemovedPart::nothing(),
             id: ID,
-            rows: self.engine.x.nrows() as u64,
+            rows: self.x.nrows() as u64,
             watch: Watch::default(),
         };
         let params = RidgeParams { ridge, intercept };
-        fit(&params, features, &mut self.engine, &mut ()).expect("a readout")
+        fit(
+            &params,
+            features,
+            &mut Explicit::<f64>::default(),
+            &mut self.x,
+        )
+        .expect("a readout")
     }
 
     /// Rows `relu(<w_i, x_v>) / sqrt p`, and labels.
     fn samples(&self) -> Vec<(Vec<f64>, f64)> {
         let dot = |u: &Directions, i: usize, v: usize| -> f64 {
             (0..5)
-                .map(|j| u.coordinates()[(i, j)] * self.engine.x[(v, j)])
+                .map(|j| u.coordinates()[(i, j)] * self.x[(v, j)])
                 .sum()
         };
         let p = self.first.rows();
@@ -94,7 +94,7 @@ impl Problem {
             let phi = (0..p).map(|i| dot(&self.first, i, v).max(0.0) / (p as f64).sqrt());
             (phi.collect(), 1.0 + z[0] + z[0] * z[1] / 3.0)
         };
-        (0..self.engine.x.nrows()).map(sample).collect()
+        (0..self.x.nrows()).map(sample).collect()
     }
 }
 
@@ -292,18 +292,16 @@ struct Expected {
 fn found<T: Real>(case: &Case) -> (Vec<f64>, Vec<(f64, f64)>) {
     let mut numbers = Numbers((case.n * case.p + case.d) as u64);
     let first = numbers.matrix(case.p, case.d, 0.25).into();
-    let mut engine = |n| Explicit {
-        x: numbers.matrix(n, case.d, 1.0),
-        precision: PhantomData::<T>,
-    };
-    let (mut fitted, mut tested) = (engine(case.n), engine(case.tests));
+    let mut engine = Explicit::<T>::default();
+    let mut fitted = numbers.matrix(case.n, case.d, 1.0);
+    let mut tested = numbers.matrix(case.tests, case.d, 1.0);
     let target = Target {
         link: Link::parse("1 + z1 + z1*z2", None).expect("a link"),
         r: 2,
         noise: 0.0,
     };
     let activation = activation(&case.activation);
-    let directions = fitted.target(2);
+    let directions = Mat::identity(2, case.d).into();
     let nothing = RemovedPart::nothing();
     let features = |rows| Features {
         first: &first,
@@ -329,7 +327,7 @@ fn found<T: Real>(case: &Case) -> (Vec<f64>, Vec<(f64, f64)>) {
     };
     let mut fit = |ridge| {
         let params = RidgeParams { ridge, intercept };
-        fit(&params, features(case.n), &mut fitted, &mut ()).expect("a readout")
+        fit(&params, features(case.n), &mut engine, &mut fitted).expect("a readout")
     };
     let readouts: Vec<Readout> = match &ridges[..] {
         [_] => fit(Ridge::Values(ridges.clone())).0,
@@ -347,7 +345,7 @@ fn found<T: Real>(case: &Case) -> (Vec<f64>, Vec<(f64, f64)>) {
         Some(_) => fit(Ridge::LeaveOneOut(ridges)).1.leave_one_out,
         None => Vec::new(),
     };
-    let errors = errors(&readouts, features(case.tests), &mut tested, &mut ()).expect("errors");
+    let errors = errors(&readouts, features(case.tests), &mut engine, &mut tested).expect("errors");
     (errors.readouts, chosen)
 }
 

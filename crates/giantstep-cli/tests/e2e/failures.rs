@@ -238,6 +238,35 @@ fn bad_values_are_refused_with_key_value_and_remedy() {
             &["sweep[0]", "values, linear and log"],
         ),
         (
+            &["protocol.dimension=100.5"],
+            &["protocol.dimension = 100.5", "whole number", "100 or 101"],
+        ),
+        (
+            &[r#"sweep=[{key="protocol.batch",values=[40,"2*d"]}]"#],
+            &["protocol.batch = 40", "\"2*d\"", "same experiment"],
+        ),
+        (
+            &[r#"sweep=[{key="protocol.batch",log={from=10,to=12,count=5}}]"#],
+            &["same experiment", "lower the count"],
+        ),
+        (
+            &[r#"sweep=[{key="protocol.step_size",values=["p",6.0]}]"#],
+            &["same experiment", "leave one"],
+        ),
+        (
+            &[r#"sweep=[{key="protocol.batch",values=[30]},{key="protocol.batch",values=[40]}]"#],
+            &["`protocol.batch`", "later one", "leave one"],
+        ),
+        (
+            &[
+                r#"sweep=[{key="target.noise",linear={from=0,to=1,count=65536}},
+                    {key="protocol.step_size",linear={from=1,to=2,count=65536}},
+                    {key="protocol.batch",linear={from=1,to=90000,count=65536}},
+                    {key="protocol.dimension",linear={from=9,to=90000,count=65536}}]"#,
+            ],
+            &["18446744073709551616 points", "shorten an axis"],
+        ),
+        (
             &["protocol.dimension"],
             &["--set protocol.dimension", "no `=`", "key=value"],
         ),

@@ -54,28 +54,9 @@ impl RunId {
 /// The settings that the numbers of one run depend on, formulas evaluated: two files that ask for the same run in
 /// different words have the same.
 pub fn resolved(point: &Point, engine: EngineKind, seed: u64) -> Settings {
-    let mut settings = typed(&point.spec);
-    let experiment = &point.checked.setup.experiment;
-    let protocol = &experiment.protocol;
-    let mut set = |key: &str, value: Json| {
-        settings.insert(key.to_owned(), value);
-    };
-    set(
-        "target.link",
-        json!(experiment.target.link.expr().to_string()),
-    );
-    set("target.r", json!(experiment.target.r));
-    set("network.width", json!(experiment.network.width));
-    let activation = &experiment.network.activation;
-    set("network.activation", json!(activation.expr().to_string()));
-    set("protocol.dimension", json!(protocol.dimension));
-    set("protocol.batch", json!(protocol.batch));
-    set("protocol.step_size", json!(protocol.step_size));
-    if let Some(lookahead) = protocol.lookahead {
-        set("protocol.lookahead.radius", json!(lookahead.radius));
-    }
-    set("run.engine", json!(engine.name()));
-    set("run.seed", json!(seed));
+    let mut settings = typed(&point.evaluated());
+    settings.insert("run.engine".to_owned(), json!(engine.name()));
+    settings.insert("run.seed".to_owned(), json!(seed));
     settings
 }
 

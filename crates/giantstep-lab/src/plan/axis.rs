@@ -1,6 +1,6 @@
 //! Axes of a sweep.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use schemars::JsonSchema;
@@ -51,6 +51,7 @@ pub struct Setting {
     pub value: Value,
     /// Its place among the distinct values of the key on its axis, from 1.
     pub position: usize,
+    number: f64,
 }
 
 impl fmt::Display for Setting {
@@ -60,12 +61,17 @@ impl fmt::Display for Setting {
 }
 
 impl Setting {
-    /// A number for tables: the value itself, or the position on the axis for anything else.
+    /// What stands for it in tables: the value where all values of the key on its axis are numbers, else the position.
     pub fn number(&self) -> f64 {
-        match &self.value {
-            Value::Integer(number) => *number as f64,
-            Value::Float(number) => *number,
-            _ => self.position as f64,
+        self.number
+    }
+
+    fn new(key: &str, value: Value) -> Self {
+        Self {
+            key: key.to_owned(),
+            value,
+            position: 0,
+            number: f64::NAN,
         }
     }
 
@@ -100,7 +106,27 @@ impl Axis {
         let of_key = settings.filter(|setting| setting.key == key);
         of_key.map(|setting| setting.position).max().unwrap_or(0)
     }
+
+    /// The keys that it sets.
+    fn keys(&self) -> BTreeSet<&str> {
+        let settings = self.positions.iter().flatten();
+        settings.map(|setting| setting.key.as_str()).collect()
+    }
 }
+
+/// A key of two axes, or one of which the other is a part: the later axis would undo what the earlier has set.
+pub(super) fn set_twice(axes: &[Axis]) -> Option<(&str, &str)> {
+    let within = |a: &str, b: &str| a == b || a.starts_with(&format!("{b}."));
+    axes.iter().enumerate().find_map(|(index, axis)| {
+        let earlier = axes[..index].iter().flat_map(Axis::keys);
+        earlier
+            .flat_map(|a| axis.keys().into_iter().map(move |b| (a, b)))
+            .find(|(a, b)| within(a, b) || within(b, a))
+    })
+}
+
+/// The counts: numbers of a space over them are rounded.
+const COUNTS: [&str; 3] = ["protocol.dimension", "protocol.batch", "network.width"];
 
 impl AxisSpec {
     pub(super) fn resolve(&self, index: usize) -> Result<Axis, PlanError> {
@@ -123,7 +149,7 @@ impl AxisSpec {
                 };
                 single(
                     key,
-                    space.numbers(step).ok_or_else(|| {
+                    space.numbers(key, step).ok_or_else(|| {
                         fail("a space needs finite ends and a count of 2 to 10000")
                     })?,
                 )
@@ -133,7 +159,7 @@ impl AxisSpec {
                 let step = |k: usize| space.from * ratio.powf(k as f64 / (space.count - 1) as f64);
                 single(
                     key,
-                    space.numbers(step).ok_or_else(|| {
+                    space.numbers(key, step).ok_or_else(|| {
                         fail("a space needs finite ends and a count of 2 to 10000")
                     })?,
                 )
@@ -152,11 +178,7 @@ impl AxisSpec {
                         .map(|(key, value)| {
                             let value =
                                 plain(value).ok_or_else(|| fail("a value is not finite"))?;
-                            Ok::<_, PlanError>(Setting {
-                                key: key.clone(),
-                                value,
-                                position: 0,
-                            })
+                            Ok::<_, PlanError>(Setting::new(key, value))
                         })
                         .collect()
                 })
@@ -182,7 +204,7 @@ fn alike(points: &[BTreeMap<String, serde_json::Value>]) -> bool {
     pairs.into_iter().all(|(a, b)| a.keys().eq(b.keys()))
 }
 
-/// Numbers the distinct values of each key in order of appearance.
+/// Numbers the distinct values of each key in order of appearance, and finds what stands for them in tables.
 fn ranked(mut positions: Vec<Vec<Setting>>) -> Vec<Vec<Setting>> {
     let mut seen: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     for setting in positions.iter_mut().flatten() {
@@ -193,27 +215,38 @@ fn ranked(mut positions: Vec<Vec<Setting>>) -> Vec<Vec<Setting>> {
             known.len() - 1
         }) + 1;
     }
+    for setting in positions.iter_mut().flatten() {
+        let numbers: Option<Vec<f64>> = seen[&setting.key].iter().map(number).collect();
+        let position = setting.position;
+        setting.number = numbers.map_or(position as f64, |all| all[position - 1]);
+    }
     positions
 }
 
+fn number(value: &Value) -> Option<f64> {
+    match value {
+        Value::Integer(number) => Some(*number as f64),
+        Value::Float(number) => Some(*number),
+        _ => None,
+    }
+}
+
 impl Space {
-    fn numbers(self, step: impl Fn(usize) -> f64) -> Option<Vec<Value>> {
+    fn numbers(self, key: &str, step: impl Fn(usize) -> f64) -> Option<Vec<Value>> {
         let sound = self.count >= 2
             && self.count <= MOST_POINTS
             && self.from.is_finite()
             && self.to.is_finite();
-        sound.then(|| (0..self.count).map(|k| Value::Float(step(k))).collect())
+        let rounded = |k: usize| match COUNTS.contains(&key) {
+            true => step(k).round(),
+            false => step(k),
+        };
+        sound.then(|| (0..self.count).map(|k| Value::Float(rounded(k))).collect())
     }
 }
 
 fn single(key: &str, values: Vec<Value>) -> Vec<Vec<Setting>> {
-    let setting = |value| {
-        vec![Setting {
-            key: key.to_owned(),
-            value,
-            position: 0,
-        }]
-    };
+    let setting = |value| vec![Setting::new(key, value)];
     values.into_iter().map(setting).collect()
 }
 
@@ -230,4 +263,52 @@ pub(super) fn at(axes: &[Axis], index: usize) -> Vec<Setting> {
         rest /= axis.len();
     }
     settings.into_iter().rev().flatten().cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn axis(text: &str) -> Axis {
+        let spec: AxisSpec = toml::from_str(text).unwrap();
+        spec.resolve(0).unwrap()
+    }
+
+    fn numbers(axis: &Axis) -> Vec<f64> {
+        axis.positions.iter().map(|p| p[0].number).collect()
+    }
+
+    #[test]
+    fn a_number_beside_text_is_not_taken_for_a_position() {
+        let key = "key = \"protocol.step_size\"\n";
+        let mixed = axis(&format!("{key}values = [2, \"p\", 2, 0.5]"));
+        assert_eq!(numbers(&mixed), [1.0, 2.0, 1.0, 3.0]);
+        assert_eq!(
+            numbers(&axis(&format!("{key}values = [2, 0.5]"))),
+            [2.0, 0.5]
+        );
+    }
+
+    #[test]
+    fn spaces_over_counts_are_whole_numbers() {
+        let log = "log = { from = 10, to = 1000, count = 4 }";
+        let batch = axis(&format!("key = \"protocol.batch\"\n{log}"));
+        assert_eq!(numbers(&batch), [10.0, 46.0, 215.0, 1000.0]);
+        let rate = axis(&format!("key = \"protocol.step_size\"\n{log}"));
+        assert!((numbers(&rate)[1] - 46.415_888_336_127_78).abs() < 1e-12);
+    }
+
+    #[test]
+    fn axes_over_one_key_or_a_part_of_it_are_found() {
+        let of = |key: &str| axis(&format!("key = \"{key}\"\nvalues = [1]"));
+        let zip = axis("zip = [{ \"network.width\" = 3, \"protocol.loss\" = \"squared\" }]");
+        for (key, twice) in [
+            ("network.width", true),
+            ("protocol.loss.correlation_until", true),
+            ("protocol.losses", false),
+            ("network", true),
+        ] {
+            assert_eq!(set_twice(&[zip.clone(), of(key)]).is_some(), twice, "{key}");
+        }
+    }
 }

@@ -9,9 +9,10 @@ mod reference;
 mod slope;
 mod wording;
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
-use giantstep::spec::{Checked, MOST_RUNS, Spec, SpecError};
+use giantstep::spec::{Checked, MOST_RUNS, Quantity, Spec, SpecError};
 
 use crate::remedy::{Remedied, Remedy};
 
@@ -92,10 +93,28 @@ pub enum PlanError {
     /// Too many points.
     #[error("the sweep has {points} points, more than {limit}")]
     TooManyPoints {
-        /// As asked for.
-        points: usize,
+        /// As asked for; a float, which does not overflow.
+        points: f64,
         /// At most.
         limit: usize,
+    },
+    /// Two axes over one key.
+    #[error("sweep: an axis sets `{earlier}` and a later one `{later}`")]
+    SetTwice {
+        /// The key of the earlier axis.
+        earlier: String,
+        /// The key of the later one.
+        later: String,
+    },
+    /// Two points that are one experiment.
+    #[error(
+        "sweep: the points {first} and {second} are the same experiment: their draws are the same"
+    )]
+    EqualPoints {
+        /// The settings of the first.
+        first: String,
+        /// The settings of the second.
+        second: String,
     },
 }
 
@@ -113,6 +132,12 @@ impl Remedied for PlanError {
             PlanError::TooManyPoints { .. } => Some(Remedy::Other("shorten an axis".to_owned())),
             PlanError::TooManyRuns { .. } => Some(Remedy::Other(
                 "shorten an axis, or give fewer seeds".to_owned(),
+            )),
+            PlanError::SetTwice { .. } => Some(Remedy::Other(
+                "leave one of the axes out, or set both keys in one `zip`".to_owned(),
+            )),
+            PlanError::EqualPoints { .. } => Some(Remedy::Other(
+                "leave one of them out; in a space, widen the range or lower the count".to_owned(),
             )),
             // Its message carries its remedy, which is about keys alone.
             PlanError::Spec(_) | PlanError::Syntax { .. } => None,
@@ -139,6 +164,30 @@ impl Point {
         axes.filter(|setting| !own.contains(&setting.key.as_str()))
             .map(|setting| (setting.key.clone(), setting.number()))
             .collect()
+    }
+
+    /// The resolved file with its formulas evaluated and its expressions in one form: two files that ask for the same
+    /// in different words have the same.
+    pub fn evaluated(&self) -> Spec {
+        let mut spec = self.spec.clone();
+        let experiment = &self.checked.setup.experiment;
+        let (target, network) = (&experiment.target, &experiment.network);
+        let protocol = &experiment.protocol;
+        spec.target.link = target.link.expr().to_string();
+        spec.target.r = Some(target.r);
+        spec.network.width = Quantity::Number(network.width as f64);
+        spec.network.activation = network.activation.expr().to_string();
+        spec.protocol.dimension = Quantity::Number(protocol.dimension as f64);
+        spec.protocol.batch = Quantity::Number(protocol.batch as f64);
+        spec.protocol.step_size = Quantity::Number(protocol.step_size);
+        if let (Some(spec), Some(lookahead)) = (&mut spec.protocol.lookahead, protocol.lookahead) {
+            spec.radius = Quantity::Number(lookahead.radius);
+        }
+        spec
+    }
+
+    fn shown(&self) -> String {
+        shown(&self.settings)
     }
 }
 
@@ -167,13 +216,20 @@ impl Plan {
     ) -> Result<Self, PlanError> {
         let document = Document::read(text, origin, overrides, scale)?;
         let axes = document.axes()?;
-        let count = axes.iter().map(Axis::len).fold(1, usize::saturating_mul);
-        if count > MOST_POINTS {
+        if let Some((earlier, later)) = axis::set_twice(&axes) {
+            return Err(PlanError::SetTwice {
+                earlier: earlier.to_owned(),
+                later: later.to_owned(),
+            });
+        }
+        let points = axes.iter().map(|axis| axis.len() as f64).product::<f64>();
+        if points > MOST_POINTS as f64 {
             return Err(PlanError::TooManyPoints {
-                points: count,
+                points,
                 limit: MOST_POINTS,
             });
         }
+        let count = points as usize;
         let mut points = Vec::with_capacity(count);
         for index in 0..count {
             let settings = axis::at(&axes, index);
@@ -182,13 +238,8 @@ impl Plan {
                 (Ok(point), _) => point,
                 (Err(error), true) => return Err(error),
                 (Err(error), false) => {
-                    let point = settings
-                        .iter()
-                        .map(Setting::to_string)
-                        .collect::<Vec<_>>()
-                        .join(", ");
                     return Err(PlanError::Point {
-                        point,
+                        point: shown(&settings),
                         source: Box::new(error),
                     });
                 }
@@ -207,6 +258,7 @@ impl Plan {
                 message: "leaves out every point; raise it".to_owned(),
             });
         }
+        distinct(&points)?;
         let runs = points.iter().map(|point| {
             let seeds = &point.checked.seeds;
             seeds.end - seeds.start
@@ -221,6 +273,26 @@ impl Plan {
         document.check_beside(&axes)?;
         Ok(Self { document, points })
     }
+}
+
+fn shown(settings: &[Setting]) -> String {
+    let all: Vec<String> = settings.iter().map(Setting::to_string).collect();
+    all.join(", ")
+}
+
+/// No two points are the same experiment: their draws are the same, and a mean over both would take them for more.
+fn distinct(points: &[Point]) -> Result<(), PlanError> {
+    let mut seen = HashMap::new();
+    for point in points {
+        let words = serde_json::json!(point.evaluated()).to_string();
+        if let Some(first) = seen.insert(words, point) {
+            return Err(PlanError::EqualPoints {
+                first: Point::shown(first),
+                second: point.shown(),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// The size at which an experiment is run.

@@ -150,3 +150,48 @@ fn features(new: &[f64], found: &[f64], order: u32) -> Vec<f64> {
     }
     features
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is found of labels of one direction by a chain that has revealed nothing.
+    fn confirmed(value: &dyn Fn(&[f64]) -> f64, order: u32) -> Confirmed {
+        let nothing = FloatChain {
+            orders: Vec::new(),
+            subspaces: Vec::new(),
+            floors: Vec::new(),
+            shared_floors: Vec::new(),
+            hidden: Vec::new(),
+        };
+        let labels = Labels {
+            value,
+            r: 1,
+            effective: &[vec![1.0]],
+            symmetries: &[],
+            values: None,
+        };
+        labels.confirm(&nothing, order, 8, true)
+    }
+
+    #[test]
+    fn signals_that_a_chain_has_missed_are_reported() {
+        // z given y is y: all of its variance is hidden. y^2 tells He2(z) / sqrt 2, and of z nothing.
+        let linear = confirmed(&|z| z[0], 1);
+        assert!(
+            matches!(linear, Confirmed::Open { energy } if (energy - 1.0).abs() < 0.05),
+            "{linear:?}"
+        );
+        let even = |z: &[f64]| z[0] * z[0];
+        let first = confirmed(&even, 1);
+        assert!(
+            matches!(first, Confirmed::Sampled { tolerance } if tolerance < 0.01),
+            "{first:?}"
+        );
+        let second = confirmed(&even, 2);
+        assert!(
+            matches!(second, Confirmed::Open { energy } if (energy - 1.0).abs() < 0.1),
+            "{second:?}"
+        );
+    }
+}

@@ -403,9 +403,16 @@ fn value(key: &str, quantity: &Quantity, known: Known) -> Result<(f64, String), 
     }
 }
 
-/// A positive integer, rounded from the value of a number or formula.
+/// A positive integer: a whole number, or the value of a formula, rounded.
 fn count(key: &str, quantity: &Quantity, known: Known) -> Result<u64, SpecError> {
     let (number, shown) = value(key, quantity, known)?;
+    if let Quantity::Number(number) = quantity
+        && number.is_finite()
+        && number.fract() != 0.0
+    {
+        let remedy = format!("give {} or {}", number.floor(), number.ceil());
+        return Err(SpecError::new(key, shown, "is not a whole number", remedy));
+    }
     let rounded = number.round();
     if rounded < 1.0 || rounded.is_nan() {
         let reason = format!("is {number}, and must be at least 1");

@@ -48,7 +48,7 @@ pub struct Spec {
 
 /// A number, or a formula in the quantities that are known before it (`d`, then `p`, then `n`).
 ///
-/// Counts (d, p, n) are rounded to the nearest integer and lie in 1 to 2^53.
+/// Counts (d, p, n) lie in 1 to 2^53: whole numbers, or formulas, whose values are rounded to the nearest integer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(
     untagged,

@@ -286,7 +286,7 @@ impl Dynamics<'_> {
             };
             sampled |= averages.sampled;
             if let Loss::CorrelationUntil(fraction) = self.loss {
-                switched = averages.error < fraction * averages.label_power;
+                switched |= averages.error < fraction * averages.label_power;
             }
             state.untrained_error = averages.error;
             states.push(state.clone());

@@ -6,4 +6,4 @@ mod protocol;
 mod step;
 
 pub use protocol::{BatchPlan, Geometry, Lookahead, LookaheadKind, Loss, Protocol};
-pub use step::{Gradient, StepContext, advance, gradient};
+pub use step::{Gradient, Residual, StepContext, advance, gradient};

@@ -36,7 +36,7 @@ pub enum Loss {
     /// `-y f`: the residual is `y`.
     Correlation,
     /// Correlation loss until the mean square of `y - f` on the last batch was below this fraction of the mean
-    /// square of `y`; squared loss from the step after.
+    /// square of `y`; squared loss from the step after, for good.
     CorrelationUntil(f64),
 }
 

@@ -37,12 +37,16 @@ pub struct Gradient {
     pub train_error: f64,
     /// `(1/n) sum_v y_v^2` of the same labels.
     pub label_power: f64,
+    /// The residual that was followed.
+    pub residual: Residual,
 }
 
 /// The residual of the loss that is in force at a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Residual {
+pub enum Residual {
+    /// `y - f`, of the squared loss.
     Error,
+    /// `y`, of the correlation loss.
     Label,
 }
 
@@ -52,7 +56,8 @@ impl Loss {
         match (self, last) {
             (Loss::Squared, _) => Residual::Error,
             (Loss::CorrelationUntil(fraction), Some(seen))
-                if seen.train_error < fraction * seen.label_power =>
+                if seen.residual == Residual::Error
+                    || seen.train_error < fraction * seen.label_power =>
             {
                 Residual::Error
             }
@@ -118,6 +123,7 @@ pub fn gradient<E: Engine>(
         directions: swept.backward,
         train_error: swept.sums[0] * scale,
         label_power: swept.sums[1] * scale,
+        residual,
     })
 }
 

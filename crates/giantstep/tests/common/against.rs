@@ -103,7 +103,9 @@ pub fn overlay_of(
         println!("absent {absent:?}");
     }
     let mut failed = Vec::new();
+    let mut compared = 0;
     for p in predictions.present.iter().filter(|p| chosen(p)) {
+        compared += 1;
         let m = measured
             .get(&place(p))
             .unwrap_or_else(|| panic!("nothing measured beside {p:?}"));
@@ -121,6 +123,11 @@ pub fn overlay_of(
             failed.push((place(p), p.value, *m));
         }
     }
+    assert!(
+        compared > 0,
+        "nothing is predicted: {:?}",
+        predictions.absent
+    );
     assert!(failed.is_empty(), "{failed:#?}");
     predictions.present
 }

@@ -1,4 +1,4 @@
-//! An engine over a data matrix that is written down: what the library computes can be computed again by hand.
+//! An engine over data that are written down: what the library computes can be computed again by hand.
 
 use std::marker::PhantomData;
 
@@ -12,38 +12,66 @@ use giantstep::watch::{Interrupted, Watch};
 /// Rows of a panel: few, so that small data span several panels, the last one shorter.
 const ROWS: usize = 4;
 
-/// The one batch X (n x d) of this engine, whatever its name.
+/// Vectors as the lines of a file.
+pub type Lines = Vec<Vec<f64>>;
+
+/// Directions, first layers and batches that are taken as they are written.
+#[derive(Default, serde::Deserialize)]
 pub struct Explicit<T = f64> {
-    pub x: Mat<f64>,
+    /// N(0, 1) in place of the rows of the first layer.
+    pub first: Lines,
+    /// The target's directions.
+    pub target: Lines,
+    /// The batches of gradient steps.
+    pub training: Vec<Lines>,
+    /// The batches of readouts.
+    pub readout: Vec<Lines>,
+    /// The batches of tests.
+    pub test: Vec<Lines>,
+    /// The precision of the data path.
+    #[serde(skip)]
     pub precision: PhantomData<T>,
 }
 
 impl<T: Real> Engine for Explicit<T> {
     type Real = T;
-    type Batch = ();
+    type Batch = Mat<f64>;
 
     fn dimension(&self) -> u64 {
-        self.x.ncols() as u64
+        self.first[0].len() as u64
     }
 
     fn target(&mut self, r: usize) -> Directions {
-        Mat::identity(r, self.x.ncols()).into()
+        assert_eq!(r, self.target.len());
+        matrix(&self.target).into()
     }
 
-    fn gaussian(&mut self, _rows: usize) -> Directions {
-        unreachable!("weights are written down as well")
+    fn gaussian(&mut self, rows: usize) -> Directions {
+        let mut first = Directions::from(matrix(&self.first[..rows]));
+        let scale = 1.0 / (self.dimension() as f64).sqrt();
+        first.scale(|_| scale);
+        first
     }
 
-    fn open(&mut self, _id: BatchId, _rows: u64, _access: Access) {}
+    fn open(&mut self, id: BatchId, rows: u64, _access: Access) -> Mat<f64> {
+        let batches = match id.purpose {
+            Purpose::Training => &self.training,
+            Purpose::Readout => &self.readout,
+            Purpose::Test => &self.test,
+        };
+        let batch = &batches[id.index as usize];
+        assert_eq!(rows, batch.len() as u64);
+        matrix(batch)
+    }
 
     fn sweep(
         &mut self,
-        (): &mut (),
+        x: &mut Mat<f64>,
         sweep: Sweep<'_>,
         visit: &(dyn Fn(&mut Panel<'_, T>) + Sync),
         _watch: Watch<'_>,
     ) -> Result<Swept, Interrupted> {
-        let (n, d, k) = (self.x.nrows(), self.x.ncols(), sweep.coefficients);
+        let (n, d, k) = (x.nrows(), x.ncols(), sweep.coefficients);
         let along = sweep.directions.widened(d);
         let width = k.max(along.nrows());
         let mut backward = Mat::zeros(k, d);
@@ -53,7 +81,7 @@ impl<T: Real> Engine for Explicit<T> {
             let mut fields = vec![T::from_f64(0.0); rows * width];
             for i in 0..along.nrows() {
                 for v in 0..rows {
-                    let terms = (0..d).map(|j| along[(i, j)] * self.x[(first + v, j)]);
+                    let terms = (0..d).map(|j| along[(i, j)] * x[(first + v, j)]);
                     fields[i * rows + v] = T::from_f64(terms.sum());
                 }
             }
@@ -67,7 +95,7 @@ impl<T: Real> Engine for Explicit<T> {
             for (i, column) in fields.chunks(rows).take(k).enumerate() {
                 for (v, c) in column.iter().enumerate() {
                     for j in 0..d {
-                        backward[(i, j)] += c.to_f64() * self.x[(first + v, j)];
+                        backward[(i, j)] += c.to_f64() * x[(first + v, j)];
                     }
                 }
             }
@@ -81,7 +109,7 @@ impl<T: Real> Engine for Explicit<T> {
     fn keep_only(&mut self, _known: &mut [&mut Directions]) {}
 }
 
-/// The name of the batch.
+/// The name of a batch that has no noise: any will do.
 pub const ID: BatchId = BatchId {
     purpose: Purpose::Training,
     index: 0,

@@ -108,18 +108,19 @@ pub fn statistics(run: &Run) -> Vec<f64> {
     let (p, r) = (m.nrows(), m.ncols());
     let dot = |k: usize| (0..p).map(|i| second[i] * m[(i, k)]).sum::<f64>();
     let last = run.measurements.last().map_or(0, |m| m.step);
+    // What no step or no direction has is 0 on either engine; anything else that is not measured is a fault.
     let find = |metric: Metric, direction: Option<u32>| {
-        run.measurements
-            .iter()
-            .filter(|m| {
-                m.step == last
-                    && m.metric == metric
-                    && m.direction == direction
-                    && m.neuron.is_none()
-            })
-            .map(|m| m.value)
-            .next()
-            .unwrap_or(0.0)
+        let of_gradient = matches!(metric, Metric::GradientCosine | Metric::GradientAlignment);
+        let absent =
+            last == 0 && (of_gradient || metric == Metric::SingularValue) || r == 0 && of_gradient;
+        let found = run.measurements.iter().find(|m| {
+            m.step == last && m.metric == metric && m.direction == direction && m.neuron.is_none()
+        });
+        match found {
+            Some(measured) => measured.value,
+            None if absent => 0.0,
+            None => panic!("{metric:?} is not measured"),
+        }
     };
     let statistics = [
         m.squared_norm_l2(),

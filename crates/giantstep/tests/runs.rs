@@ -1,0 +1,140 @@
+//! Whole runs against explicit matrices: `reference/runs.json` is made by an independent program from the data that it
+//! lists, for every law of the network, loss, removal, geometry, lookahead and kind of readout.
+//!
+//! Seen to catch: a spherical step without `1/|w|^2`, without its projection or without the norm; a projected one divided
+//! by `|w|^2`; either sign of lookahead, its gradient doubled, its train error; residuals exchanged; a switch at c instead
+//! of `c E y^2`, and one that goes back; a gradient without `1/sqrt p`, uphill; a uniform second layer on [0, 1], positive
+//! normals, signs exchanged, ones doubled, the width of the pairs instead of p; rows of the sphere that are not unit,
+//! gaussian ones that are; pairs repeated instead of mirrored, of equal signs; noise of the standard deviation `Delta`, the
+//! same for all batches; a mean or linear part that is not removed, or not added back; one batch too early; the readout of
+//! another batch; a ridge nine times too large, intercepts forgotten, the worst candidate, residuals for left-out ones;
+//! alignments without squares, angles of the transposed plane, groups of the other sign, a zero vector that has a cosine,
+//! pairs of one order, a neuron paired with itself, singular values of W.
+
+mod common;
+
+use common::explicit::{Explicit, Lines, matrix};
+use giantstep::faer::Mat;
+use giantstep::run::{Outcome, Run, run_on};
+use giantstep::spec::Spec;
+use giantstep::watch::Watch;
+use serde::Deserialize;
+
+const REFERENCE: &str = include_str!("../../../reference/runs.json");
+
+#[derive(Deserialize)]
+struct Reference {
+    cases: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+#[allow(non_snake_case)]
+struct Case {
+    name: String,
+    spec: Spec,
+    a: Vec<f64>,
+    W: Lines,
+    measured: Vec<Measured>,
+}
+
+/// Step, metric, neuron, direction, rank, group, ridge.
+type Place = (
+    u32,
+    String,
+    Option<u32>,
+    Option<u32>,
+    Option<u32>,
+    Option<String>,
+    Option<f64>,
+);
+
+/// A place and its value.
+#[derive(Deserialize)]
+struct Measured(
+    u32,
+    String,
+    Option<u32>,
+    Option<u32>,
+    Option<u32>,
+    Option<String>,
+    Option<f64>,
+    f64,
+);
+
+impl Measured {
+    fn place(self) -> (Place, f64) {
+        (
+            (self.0, self.1, self.2, self.3, self.4, self.5, self.6),
+            self.7,
+        )
+    }
+}
+
+fn of(case: &Case) -> Run {
+    let engine: Explicit = serde_json::from_str(REFERENCE).expect("saved by runs.py");
+    let checked = case.spec.check().expect("an experiment");
+    run_on(
+        &checked.setup.experiment,
+        engine,
+        checked.seeds.start,
+        &Watch::default(),
+    )
+}
+
+fn assert_close(name: &str, found: &Mat<f64>, expected: &Mat<f64>) {
+    let distance = (found - expected).norm_max();
+    let scale = expected.norm_max();
+    assert!(
+        distance < 1e-11 * scale,
+        "{name}: off by {distance:.1e}, {found:?}"
+    );
+}
+
+#[test]
+fn runs_are_those_of_explicit_matrices() {
+    let reference: Reference = serde_json::from_str(REFERENCE).expect("saved by runs.py");
+    assert_eq!(reference.cases.len(), 19);
+    for case in reference.cases {
+        let run = of(&case);
+        let name = case.name;
+        assert_eq!(run.outcome, Outcome::Completed, "{name}");
+        let first = run.network.first.coordinates().to_owned();
+        let second = matrix(&[run.network.second]);
+        assert_close(&format!("{name}: a"), &second, &matrix(&[case.a]));
+        assert_close(&format!("{name}: W"), &first, &matrix(&case.W));
+        let mut found: Vec<(Place, f64)> = run
+            .measurements
+            .into_iter()
+            .map(|m| {
+                let group = m.group.map(|group| group.name().to_owned());
+                (
+                    (
+                        m.step,
+                        m.metric.name().to_owned(),
+                        m.neuron,
+                        m.direction,
+                        m.rank,
+                        group,
+                        m.ridge,
+                    ),
+                    m.value,
+                )
+            })
+            .collect();
+        for (place, expected) in case.measured.into_iter().map(Measured::place) {
+            let at = found.iter().position(|(other, _)| *other == place);
+            let at = at.unwrap_or_else(|| panic!("{name}: {place:?} is not measured"));
+            let (_, value) = found.swap_remove(at);
+            // Singular values come from a Gram matrix, exact to half the digits of the largest.
+            let tolerance = match place.1.as_str() {
+                "singular_value" => 1e-7,
+                _ => 1e-10,
+            };
+            assert!(
+                (value - expected).abs() < tolerance * expected.abs().max(1.0),
+                "{name}: {place:?} is {value}, not {expected}"
+            );
+        }
+        assert!(found.is_empty(), "{name}: measured besides: {found:?}");
+    }
+}
