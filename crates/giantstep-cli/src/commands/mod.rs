@@ -11,6 +11,7 @@ mod prepare;
 mod reproduce;
 mod run;
 mod schema;
+mod shell;
 mod submit;
 mod worker;
 
@@ -31,6 +32,7 @@ pub use predict::Predict;
 pub use prepare::Prepare;
 pub use reproduce::Reproduce;
 pub use run::RunArgs;
+pub use shell::{Completions, Man};
 pub use submit::Submit;
 pub use worker::Worker;
 
@@ -75,6 +77,10 @@ enum Command {
     Plot(Box<Plot>),
     /// Print the JSON Schema of experiment files.
     Schema,
+    /// Print a script that lets a shell complete commands and options.
+    Completions(Completions),
+    /// Write the manual pages.
+    Man(Man),
 }
 
 impl Cli {
@@ -97,6 +103,8 @@ impl Cli {
             Command::Bench(args) => args.execute(),
             Command::Plot(args) => args.execute(),
             Command::Schema => schema::execute(),
+            Command::Completions(args) => args.execute(),
+            Command::Man(args) => args.execute(),
         };
         let code = done.as_ref().err().map_or(0, Failed::code);
         if let Err(Failed::Work(message) | Failed::Input(message) | Failed::Unfinished(message)) =

@@ -11,6 +11,7 @@ mod failures;
 mod mpi;
 mod plot;
 mod predict;
+mod shell;
 #[cfg(target_os = "linux")]
 mod slurm;
 mod store;
