@@ -5,6 +5,7 @@ mod claims;
 #[cfg(target_os = "linux")]
 mod cluster;
 mod common;
+mod docs;
 mod experiments;
 mod failures;
 #[cfg(feature = "mpi")]
