@@ -11,6 +11,7 @@ mod prepare;
 mod reproduce;
 mod run;
 mod schema;
+mod shell;
 mod submit;
 mod worker;
 
@@ -33,6 +34,7 @@ pub use prepare::Prepare;
 pub use reproduce::Reproduce;
 pub use run::RunArgs;
 pub use schema::SchemaArgs;
+pub use shell::{Completions, Man};
 pub use submit::Submit;
 pub use worker::Worker;
 
@@ -77,6 +79,10 @@ enum Command {
     Plot(Box<Plot>),
     /// Print the JSON Schema of experiment files, or of claim files.
     Schema(SchemaArgs),
+    /// Print a script that lets a shell complete commands and options.
+    Completions(Completions),
+    /// Write the manual pages.
+    Man(Man),
 }
 
 impl Cli {
@@ -99,6 +105,8 @@ impl Cli {
             Command::Bench(args) => args.execute(),
             Command::Plot(args) => args.execute(),
             Command::Schema(args) => args.execute(),
+            Command::Completions(args) => args.execute(),
+            Command::Man(args) => args.execute(),
         };
         let code = done.as_ref().err().map_or(0, Failed::code);
         if let Err(Failed::Work(message) | Failed::Input(message) | Failed::Unfinished(message)) =

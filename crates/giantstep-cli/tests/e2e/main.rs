@@ -5,6 +5,7 @@ mod claims;
 #[cfg(target_os = "linux")]
 mod cluster;
 mod common;
+mod docs;
 #[cfg(target_os = "linux")]
 mod ends;
 mod experiments;
@@ -13,6 +14,7 @@ mod failures;
 mod mpi;
 mod plot;
 mod predict;
+mod shell;
 #[cfg(target_os = "linux")]
 mod slurm;
 mod store;
