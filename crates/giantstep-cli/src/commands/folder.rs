@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::print;
-use super::run::{FailureArgs, Place, finish, rate, remaining, set_strays_aside, tell};
+use super::run::{FailureArgs, Place, Shape, finish, rate, remaining, set_strays_aside, tell};
 use crate::failed::Failed;
 use crate::progress::Progress;
 use crate::signals::listen;
@@ -42,9 +42,8 @@ pub struct Retry {
     /// Failed runs are computed again too; their earlier results are set aside.
     #[arg(long)]
     failed: bool,
-    /// Print one JSON document instead of a table.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    shape: Shape,
     #[command(flatten)]
     failure: FailureArgs,
 }
@@ -54,9 +53,8 @@ pub struct Retry {
 pub struct Collect {
     /// A results folder.
     folder: PathBuf,
-    /// Print one JSON document instead of a table.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    shape: Shape,
 }
 
 /// The plan that a results folder was made for.
@@ -247,7 +245,7 @@ impl Retry {
             folder: self.folder,
             store,
         };
-        finish(&place, self.failure.on_failure(), self.json, &Alone)
+        finish(&place, self.failure.on_failure(), self.shape, &Alone)
     }
 }
 
@@ -276,6 +274,6 @@ impl Collect {
             found,
             took: start.elapsed(),
         };
-        tell(&report, &self.folder, self.json)
+        tell(&report, &self.folder, self.shape)
     }
 }

@@ -65,14 +65,24 @@ pub(super) fn scale(quick: bool) -> Scale {
 pub(super) struct Options {
     #[command(flatten)]
     pub(super) place: PlaceArgs,
-    /// Print one JSON document instead of a table.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    shape: Shape,
     /// Print the cost on each engine and which one is taken, and run nothing.
     #[arg(long)]
     explain: bool,
     #[command(flatten)]
     failure: FailureArgs,
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, Args)]
+pub(super) struct Shape {
+    /// Print one JSON document.
+    #[arg(long, conflicts_with = "rows")]
+    json: bool,
+    /// Print all means as a table, and every comparison.
+    #[arg(long)]
+    rows: bool,
 }
 
 /// Changes of an experiment, and where its results go.
@@ -140,7 +150,7 @@ pub(super) fn perform(
         return take_part(&jobs, ranks);
     }
     let place = together(ranks, options.place.open(jobs, scale))?;
-    together(ranks, finish(&place, on_failure, options.json, ranks))
+    together(ranks, finish(&place, on_failure, options.shape, ranks))
 }
 
 /// What a rank other than the first does: its part of every run.
@@ -207,7 +217,7 @@ impl PlaceArgs {
 pub(super) fn finish(
     place: &Place<'_>,
     on_failure: OnFailure,
-    json: bool,
+    shape: Shape,
     ranks: &dyn Ranks,
 ) -> Result<(), Failed> {
     let Place {
@@ -237,7 +247,7 @@ pub(super) fn finish(
         found: done.found,
         took,
     };
-    tell(&report, folder, json)?;
+    tell(&report, folder, shape)?;
     let unfinished = format!(
         "{} of {} runs completed, finished steps are in {}\n  help: the same command goes on from there",
         results.completed,
@@ -281,7 +291,7 @@ fn work_off(
 }
 
 /// Writes and prints a report; what was measured is printed even where it cannot be written.
-pub(super) fn tell(report: &Report<'_>, folder: &Path, json: bool) -> Result<(), Failed> {
+pub(super) fn tell(report: &Report<'_>, folder: &Path, shape: Shape) -> Result<(), Failed> {
     let written = report.write(folder);
     let (files, notes) = written.as_ref().map_or((&[][..], &[][..]), |written| {
         (&written.files, &written.notes)
@@ -289,11 +299,13 @@ pub(super) fn tell(report: &Report<'_>, folder: &Path, json: bool) -> Result<(),
     for note in notes {
         eprintln!("note: {note}");
     }
-    if json {
+    if shape.json {
         let json = report.json(files).map_err(Failed::work)?;
         print(&format!("{json:#}\n"))?;
-    } else {
+    } else if shape.rows {
         print(&render::report::text(report, files))?;
+    } else {
+        print(&render::summary::text(report, files))?;
     }
     written.map(drop).map_err(Failed::work)
 }

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use toml::Value;
 
-use super::PlanError;
+use super::{PlanError, names};
 
 /// One axis of a sweep; several axes are crossed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -108,14 +108,14 @@ impl AxisSpec {
                     .map(plain)
                     .collect::<Option<Vec<_>>>()
                     .ok_or_else(|| fail("a value is null"))?;
-                single(key, values)
+                single(names::full(key), values)
             }
             (Some(key), None, Some(space), None, None) => {
                 let step = |k: usize| {
                     space.from + (space.to - space.from) * k as f64 / (space.count - 1) as f64
                 };
                 single(
-                    key,
+                    names::full(key),
                     space.numbers(step).ok_or_else(|| {
                         fail("a space needs finite ends and a count of at least 2")
                     })?,
@@ -125,7 +125,7 @@ impl AxisSpec {
                 let ratio = space.to / space.from;
                 let step = |k: usize| space.from * ratio.powf(k as f64 / (space.count - 1) as f64);
                 single(
-                    key,
+                    names::full(key),
                     space.numbers(step).ok_or_else(|| {
                         fail("a space needs finite ends and a count of at least 2")
                     })?,
@@ -142,7 +142,7 @@ impl AxisSpec {
                         .map(|(key, value)| {
                             let value = plain(value).ok_or_else(|| fail("a value is null"))?;
                             Ok::<_, PlanError>(Setting {
-                                key: key.clone(),
+                                key: names::full(key).to_owned(),
                                 value,
                                 position: 0,
                             })

@@ -8,6 +8,7 @@ use toml::{Table, Value};
 
 use super::axis::{Axis, AxisSpec, Setting};
 use super::keys::check_keys;
+use super::names;
 use super::{FigureSpec, PlanError, Reference, Scale, SlopeSpec, Wanted};
 
 /// The keys of an experiment file besides those of [`Spec`].
@@ -62,16 +63,17 @@ impl Document {
                     origin: origin.to_owned(),
                     message: error.to_string(),
                 })?;
+        names::expand(&mut table);
         if scale == Scale::Quick
             && let Some(Value::Table(quick)) = table.get("quick").cloned()
         {
             for (key, value) in quick {
-                set(&mut table, &key, value)?;
+                set(&mut table, names::full(&key), value)?;
             }
         }
         for text in overrides {
             let (key, value) = parse_override(text)?;
-            set(&mut table, &key, value)?;
+            set(&mut table, names::full(&key), value)?;
         }
         check_keys(&table, &Self::schema())?;
         let mut own = Table::new();

@@ -5,6 +5,8 @@ mod document;
 mod figure;
 mod jobs;
 mod keys;
+mod listing;
+mod names;
 mod reference;
 mod slope;
 
@@ -20,6 +22,8 @@ pub use figure::{
     AxisScale, Curves, FigureSpec, HeatSpec, Overlay, Plane, ScaleChoice, Spread, Statistic,
 };
 pub use jobs::{Job, Jobs, Machine, MemoryError};
+pub use keys::UnknownKey;
+pub use listing::{Key, listing};
 pub use reference::{Reference, Wanted};
 pub use slope::{SlopeKind, SlopeSpec};
 
@@ -48,13 +52,11 @@ pub enum PlanError {
         /// As typed.
         text: String,
     },
-    /// A key that no experiment file has.
-    #[error("unknown key `{key}`")]
-    UnknownKey {
-        /// The dotted key.
-        key: String,
-        /// The nearest known key at that place.
-        nearest: Option<String>,
+    /// Keys that no experiment file has.
+    #[error("{}", told(unknown))]
+    UnknownKeys {
+        /// Each with what is probably meant.
+        unknown: Vec<UnknownKey>,
     },
     /// A value of the wrong kind.
     #[error("{key}: {message}")]
@@ -85,14 +87,29 @@ pub enum PlanError {
     },
 }
 
+/// A line for each unknown key; of several, each with what is meant.
+fn told(unknown: &[UnknownKey]) -> String {
+    let line = |unknown: &UnknownKey| match &unknown.meant {
+        Some(meant) => format!("unknown key `{}`: did you mean `{meant}`?", unknown.key),
+        None => format!("unknown key `{}`", unknown.key),
+    };
+    match unknown {
+        [only] => format!("unknown key `{}`", only.key),
+        several => several.iter().map(line).collect::<Vec<_>>().join("\n"),
+    }
+}
+
 impl Remedied for PlanError {
     fn remedy(&self) -> Option<Remedy> {
         match self {
             PlanError::Read { .. } => Some(Remedy::GiveExperiment),
             PlanError::Override { .. } => Some(Remedy::WriteChange),
-            PlanError::UnknownKey { nearest, .. } => Some(match nearest {
-                Some(name) => Remedy::Meant(name.clone()),
-                None => Remedy::LookUpKey,
+            PlanError::UnknownKeys { unknown } => Some(match &unknown[..] {
+                [UnknownKey { meant, .. }] => match meant {
+                    Some(name) => Remedy::Meant(name.clone()),
+                    None => Remedy::LookUpKey,
+                },
+                _ => Remedy::LookUpKey,
             }),
             PlanError::Value { .. } => Some(Remedy::LookUpKey),
             PlanError::Point { source, .. } => source.remedy(),
