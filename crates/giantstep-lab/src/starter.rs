@@ -163,7 +163,7 @@ mod tests {
         };
         let text = starter.text();
         let plan = Plan::read(&text, "starter", &[], Scale::Full).unwrap();
-        let protocol = &plan.points[0].checked.experiment.protocol;
+        let protocol = &plan.points[0].checked.setup.experiment.protocol;
         assert_eq!((protocol.batch, protocol.step_size), (4000, 128.0));
         let sweep = text.replace("# [[", "[[").replace("# key", "key");
         let sweep = sweep.replace("# values", "values");

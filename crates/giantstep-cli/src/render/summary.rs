@@ -234,9 +234,9 @@ fn closing(report: &Report<'_>, files: &[PathBuf]) -> String {
 /// The swept settings of a mean, in words.
 fn place_of(plan: &Plan, row: &Row) -> String {
     let point = plan.points.iter().find(|point| {
-        let protocol = &point.checked.experiment.protocol;
+        let protocol = &point.checked.setup.experiment.protocol;
         (protocol.batch as f64, protocol.dimension as f64) == (row.n, row.d)
-            && point.checked.experiment.network.width as u64 == row.p
+            && point.checked.setup.experiment.network.width as u64 == row.p
             && point.axes().iter().all(|axis| row.axes.contains(axis))
     });
     let settings = point.map_or(&[][..], |point| &point.settings);

@@ -36,7 +36,7 @@ const MOST_LINES: usize = 16;
 pub fn text(trial: &Trial<'_>) -> String {
     let mut text = wrapped(&trial.answer, 0);
     if let Some(point) = trial.plan.points.first() {
-        let experiment = &point.checked.experiment;
+        let experiment = &point.checked.setup.experiment;
         let protocol = &experiment.protocol;
         let seeds = point.checked.seeds.end - point.checked.seeds.start;
         let sizes = format!(
