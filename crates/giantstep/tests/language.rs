@@ -155,7 +155,11 @@ fn derivatives_of_activations_are_exact_or_almost_everywhere() {
         ("leaky_relu(x)", -1.0, 0.01),
         ("softplus(x)", 0.5, 1.0 / (1.0 + (-0.5_f64).exp())),
         // Phi(1) + phi(1).
-        ("gelu(x)", 1.0, 0.841_344_746_068_542_9 + 0.241_970_724_519_143_37),
+        (
+            "gelu(x)",
+            1.0,
+            0.841_344_746_068_542_9 + 0.241_970_724_519_143_37,
+        ),
         ("sinh(x)", 1.0, 1.0_f64.cosh()),
     ] {
         let activation = Activation::parse(text).unwrap();
