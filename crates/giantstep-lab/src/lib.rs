@@ -10,6 +10,7 @@
 //! - [`outlook`], [`compare`], [`slope`], [`cite`], [`report`]: theory beside measurements.
 //! - [`chart`]: figures of a table.
 //! - [`remedy`]: what a person can do about an error, as a value.
+//! - [`starter`]: a first experiment for a link.
 //! - [`claims`], [`experiments`]: the ledger of claims, and the experiments that come along.
 
 // Printing and ending the process belong to the command line.
@@ -34,6 +35,7 @@ pub mod remedy;
 pub mod report;
 pub mod results;
 pub mod slope;
+pub mod starter;
 pub mod table;
 pub mod words;
 pub mod work;

@@ -24,6 +24,23 @@ pub fn number(value: f64) -> String {
     }
 }
 
+/// A value with its standard error in its last two digits: `0.1845(28)`.
+pub fn uncertain(value: f64, error: f64) -> String {
+    let usable = error > 0.0 && error.is_finite() && value.is_finite();
+    if !usable || !(1e-9..1e4).contains(&error) {
+        return format!("{} ± {}", number(value), number(error));
+    }
+    // Two digits of the error stand at this many places.
+    let places = (1 - error.log10().floor() as i32).max(0);
+    let shown = (error * 10_f64.powi(places)).round();
+    // 0.0996 has 100 in its last digits at three places, and 10 at two.
+    let (places, shown) = match shown >= 100.0 && places > 0 {
+        true => (places - 1, (error * 10_f64.powi(places - 1)).round()),
+        false => (places, shown),
+    };
+    format!("{value:.0$}({shown})", places as usize)
+}
+
 /// A count in groups of three digits: `262 144`.
 pub fn count(value: u64) -> String {
     let digits = value.to_string();
@@ -71,6 +88,20 @@ pub fn bytes(value: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_error_stands_in_the_last_two_digits() {
+        for (value, error, text) in [
+            (0.184_51, 0.002_77, "0.1845(28)"),
+            (1.358, 0.0124, "1.358(12)"),
+            (12.3, 4.2, "12.3(42)"),
+            (0.5, 0.0999, "0.50(10)"),
+            (1234.0, 56.0, "1234(56)"),
+        ] {
+            assert_eq!(uncertain(value, error), text);
+        }
+        assert_eq!(uncertain(1.0, 0.0), "1 ± 0");
+    }
 
     #[test]
     fn numbers_read_as_people_write_them() {

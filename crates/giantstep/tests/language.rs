@@ -49,6 +49,16 @@ fn functions_have_their_values() {
         ("tanh(z1/4)", 0.462_117_157_260_009_73),
         ("erf(z1/4)", 0.520_499_877_813_046_5),
         ("sqrt(z1)", std::f64::consts::SQRT_2),
+        ("z1**3 + 2**z1", 12.0),
+        ("elu(z1) + elu(-z1)", 2.0 + (-2.0_f64).exp() - 1.0),
+        // Phi(2) = 0.977249868051820792800, from tables of the normal distribution.
+        ("gelu(z1)", 2.0 * 0.977_249_868_051_820_8),
+        ("silu(z1)", 2.0 / (1.0 + (-2.0_f64).exp())),
+        ("softplus(z1)", (1.0 + 2.0_f64.exp()).ln()),
+        ("softplus(-300*z1)", 0.0),
+        ("leaky_relu(z1) + leaky_relu(-z1)", 1.98),
+        ("cosh(z1) - sinh(z1)", (-2.0_f64).exp()),
+        ("cosh(z1)", 2.0_f64.cosh()),
     ] {
         assert!((value(text, &[2.0]) - expected).abs() < 1e-14, "{text}");
     }
@@ -73,6 +83,14 @@ fn errors_point_at_the_character() {
         ("exp(z1^2)", 1, "variance"),
         ("sqrt(z1)*0", 1, "finite"),
         ("é + z1", 1, ""),
+        ("H3(z1)", 1, "He3"),
+        ("z1 + z65", 6, "at most 64"),
+        ("gelu(z1, z2)", 1, "gelu(e)"),
+        (
+            "elu(elu(elu(elu(elu(elu(elu(elu(elu(elu(elu(elu(elu(elu(z1))))))))))))))",
+            13,
+            "simplify",
+        ),
     ] {
         let error = error(text);
         assert_eq!(error.column(), column, "{text}: {error}");
@@ -141,6 +159,17 @@ fn derivatives_of_activations_are_exact_or_almost_everywhere() {
         ("He4(x)", 1.0, -8.0),
         ("x^3/6", 2.0, 2.0),
         ("2^x", 0.0, 2.0f64.ln()),
+        ("elu(x)", -1.0, (-1.0_f64).exp()),
+        ("elu(x)", 1.0, 1.0),
+        ("leaky_relu(x)", -1.0, 0.01),
+        ("softplus(x)", 0.5, 1.0 / (1.0 + (-0.5_f64).exp())),
+        // Phi(1) + phi(1).
+        (
+            "gelu(x)",
+            1.0,
+            0.841_344_746_068_542_9 + 0.241_970_724_519_143_37,
+        ),
+        ("sinh(x)", 1.0, 1.0_f64.cosh()),
     ] {
         let activation = Activation::parse(text).unwrap();
         assert!((activation.derivative(x) - slope).abs() < 1e-13, "{text}");

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::print;
-use super::run::{FailureArgs, Place, finish, rate, remaining, set_strays_aside, tell};
+use super::run::{FailureArgs, Place, Shape, finish, rate, remaining, set_strays_aside, tell};
 use crate::failed::Failed;
 use crate::progress::Progress;
 use crate::signals::{Kept, listen};
@@ -40,9 +40,8 @@ pub struct Retry {
     /// Failed runs are computed again too; their earlier results are set aside.
     #[arg(long)]
     failed: bool,
-    /// Print one JSON document instead of a table.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    shape: Shape,
     #[command(flatten)]
     failure: FailureArgs,
 }
@@ -52,9 +51,8 @@ pub struct Retry {
 pub struct Collect {
     /// A results folder.
     folder: PathBuf,
-    /// Print one JSON document instead of a table.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    shape: Shape,
 }
 
 /// The plan that a results folder was made for.
@@ -263,7 +261,7 @@ impl Retry {
             folder: self.folder,
             store,
         };
-        finish(&place, self.failure.on_failure(), self.json, &Alone)
+        finish(&place, self.failure.on_failure(), self.shape, &Alone)
     }
 }
 
@@ -296,7 +294,7 @@ impl Collect {
             (wanted, &session),
             found,
             start,
-            self.json,
+            self.shape,
         )
     }
 }

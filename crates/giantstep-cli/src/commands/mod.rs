@@ -5,6 +5,8 @@ mod bench;
 mod cite;
 mod claims;
 mod folder;
+mod init;
+mod keys;
 mod plot;
 mod predict;
 mod prepare;
@@ -13,6 +15,7 @@ mod run;
 mod schema;
 mod shell;
 mod submit;
+mod r#try;
 mod worker;
 
 use std::process::ExitCode;
@@ -28,6 +31,8 @@ pub use bench::Bench;
 pub use cite::Cite;
 pub use claims::ClaimsArgs;
 pub use folder::{Collect, Retry, Status};
+pub use init::Init;
+pub use keys::Keys;
 pub use plot::Plot;
 pub use predict::Predict;
 pub use prepare::Prepare;
@@ -36,6 +41,7 @@ pub use run::RunArgs;
 pub use schema::SchemaArgs;
 pub use shell::{Completions, Man};
 pub use submit::Submit;
+pub use r#try::Try;
 pub use worker::Worker;
 
 /// A laboratory for how two-layer networks learn features in a few giant gradient steps.
@@ -44,11 +50,17 @@ pub use worker::Worker;
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Train a network on a link, without a file: cosines beside theory, a figure, a file to go on from.
+    Try(Box<Try>),
+    /// Write a commented experiment file for a link, at the sizes that matter for it.
+    Init(Init),
+    /// List the keys of an experiment file with their defaults and meanings.
+    Keys(Keys),
     /// Run an experiment file.
     Run(RunArgs),
     /// Tell what theory predicts of an experiment, without running it.
@@ -89,7 +101,13 @@ impl Cli {
     /// Does what was asked for: exit code 0 for success, 1 for work that did not complete, 2 for bad input, 75
     /// for a share of work that was asked to end and is to be started again.
     pub fn execute(self) -> ExitCode {
-        let done = match self.command {
+        let Some(command) = self.command else {
+            return ended(print(FIRST));
+        };
+        let done = match command {
+            Command::Try(args) => args.execute(),
+            Command::Init(args) => args.execute(),
+            Command::Keys(args) => args.execute(),
             Command::Run(args) => args.execute(),
             Command::Predict(args) => args.execute(),
             Command::Cite(args) => args.execute(),
@@ -108,15 +126,26 @@ impl Cli {
             Command::Completions(args) => args.execute(),
             Command::Man(args) => args.execute(),
         };
-        let code = done.as_ref().err().map_or(0, Failed::code);
-        if let Err(Failed::Work(message) | Failed::Input(message) | Failed::Unfinished(message)) =
-            done
-        {
-            note(format_args!("error: {}", short(&message)));
-        }
-        launch::leave();
-        ExitCode::from(code)
+        ended(done)
     }
+}
+
+/// What is printed where nothing was asked for.
+const FIRST: &str = "\
+giantstep try 'z1 + z1*z2'            # train a network on a link, beside theory
+giantstep analyze 'z1 + z1*z2'        # what giant steps can learn of it
+giantstep reproduce stairway --quick  # a published figure; `giantstep help` lists the rest
+";
+
+/// Tells of a failure and leaves the group of processes.
+fn ended(done: Result<(), Failed>) -> ExitCode {
+    let code = done.as_ref().err().map_or(0, Failed::code);
+    if let Err(Failed::Work(message) | Failed::Input(message) | Failed::Unfinished(message)) = done
+    {
+        note(format_args!("error: {}", short(&message)));
+    }
+    launch::leave();
+    ExitCode::from(code)
 }
 
 /// Prints to standard output; a reader that has gone away is no failure.

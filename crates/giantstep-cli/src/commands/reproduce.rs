@@ -33,7 +33,7 @@ pub struct Reproduce {
 impl Reproduce {
     pub(super) fn execute(mut self) -> Result<(), Failed> {
         if self.list {
-            return print(&match self.options.json {
+            return print(&match self.options.shape.json {
                 true => format!("{:#}\n", json!({ "experiments": titles() })),
                 false => list(),
             });

@@ -69,14 +69,24 @@ pub(super) fn scale(quick: bool) -> Scale {
 pub(super) struct Options {
     #[command(flatten)]
     pub(super) place: PlaceArgs,
-    /// Print one JSON document instead of a table.
-    #[arg(long)]
-    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) shape: Shape,
     /// Print the cost on each engine and which one is taken, and run nothing.
     #[arg(long)]
     explain: bool,
     #[command(flatten)]
     failure: FailureArgs,
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, Args)]
+pub(super) struct Shape {
+    /// Print one JSON document.
+    #[arg(long, conflicts_with = "rows")]
+    pub(super) json: bool,
+    /// Print all means as a table, and every comparison.
+    #[arg(long)]
+    rows: bool,
 }
 
 /// Changes of an experiment, and where its results go.
@@ -135,7 +145,7 @@ pub(super) fn perform(
     let jobs = together(ranks, plan.jobs(machine).map_err(Failed::input))?;
     if options.explain {
         return match ranks.rank() {
-            0 if options.json => print(&format!("{:#}\n", explained(&jobs))),
+            0 if options.shape.json => print(&format!("{:#}\n", explained(&jobs))),
             0 => print(&explanation(&jobs)),
             _ => Ok(()),
         };
@@ -145,7 +155,7 @@ pub(super) fn perform(
         return take_part(&jobs, ranks);
     }
     let place = together(ranks, options.place.open(jobs, scale))?;
-    together(ranks, finish(&place, on_failure, options.json, ranks))
+    together(ranks, finish(&place, on_failure, options.shape, ranks))
 }
 
 /// What a rank other than the first does: its part of every run.
@@ -218,7 +228,7 @@ impl PlaceArgs {
 pub(super) fn finish(
     place: &Place<'_>,
     on_failure: OnFailure,
-    json: bool,
+    shape: Shape,
     ranks: &dyn Ranks,
 ) -> Result<(), Failed> {
     let Place {
@@ -245,7 +255,7 @@ pub(super) fn finish(
         (jobs.plan.document.predictions(), &session),
         done.found,
         start,
-        json,
+        shape,
     )?;
     let dropped = match done.dropped.len() {
         0 => String::new(),
@@ -306,7 +316,7 @@ pub(super) fn tell(
     (wanted, session): (Wanted, &Session<'_>),
     found: usize,
     start: Instant,
-    json: bool,
+    shape: Shape,
 ) -> Result<(), Failed> {
     let Place {
         jobs,
@@ -335,9 +345,10 @@ pub(super) fn tell(
     for said in notes {
         note(format_args!("note: {said}"));
     }
-    let text = fenced(|| match json {
-        true => report.json(files).map(|json| format!("{json:#}\n")),
-        false => Ok(render::report::text(&report, files)),
+    let text = fenced(|| match shape {
+        Shape { json: true, .. } => report.json(files).map(|json| format!("{json:#}\n")),
+        Shape { rows: true, .. } => Ok(render::report::text(&report, files)),
+        _ => Ok(render::summary::text(&report, files)),
     });
     print(&text.map_err(Failed::work)?.map_err(Failed::work)?)?;
     written.map(drop).map_err(Failed::work)

@@ -3,6 +3,8 @@
 pub mod claims;
 pub mod compare;
 pub mod report;
+pub mod summary;
+pub mod trial;
 
 use comfy_table::{CellAlignment, Table, presets};
 
@@ -104,6 +106,25 @@ pub fn results(rows: &[Row]) -> String {
     let header: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
     let line = |i: usize| columns.iter().map(|(_, cells)| cells[i].clone()).collect();
     aligned(&header, (0..rows.len()).map(line))
+}
+
+/// Columns of a terminal.
+const WIDTH: usize = 80;
+
+/// Words in lines of at most 80 columns, each after so many blanks; ends with a line break.
+pub fn wrapped(words: &str, indent: usize) -> String {
+    let margin = " ".repeat(indent);
+    let mut lines: Vec<String> = Vec::new();
+    for word in words.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= WIDTH => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(format!("{margin}{word}")),
+        }
+    }
+    lines.iter().map(|line| format!("{line}\n")).collect()
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use toml::{Table, Value};
 
 use super::axis::{Axis, AxisSpec, Setting};
 use super::keys::check_keys;
+use super::names;
 use super::wording::plain;
 use super::{FigureSpec, PlanError, Reference, Scale, SlopeSpec, Wanted};
 
@@ -68,24 +69,25 @@ impl Document {
                     origin: origin.to_owned(),
                     message: error.to_string(),
                 })?;
+        names::expand(&mut table);
         if scale == Scale::Quick
             && let Some(Value::Table(quick)) = table.get("quick").cloned()
         {
             for (key, value) in quick {
-                set(&mut table, &key, value)?;
+                set(&mut table, names::full(&key), value)?;
             }
         }
         let mut reshaped = scale == Scale::Quick;
         for text in overrides {
             let (key, value) = parse_override(text)?;
             reshaped |= key.starts_with("sweep");
-            set(&mut table, &key, value)?;
+            set(&mut table, names::full(&key), value)?;
         }
         check(&table)?;
         if let Some(Value::Table(quick)) = table.get("quick") {
             let mut quickly = table.clone();
             for (key, value) in quick {
-                set(&mut quickly, key, value.clone())
+                set(&mut quickly, names::full(key), value.clone())
                     .and_then(|()| check(&quickly))
                     .map_err(|error| PlanError::Quick(Box::new(error)))?;
             }

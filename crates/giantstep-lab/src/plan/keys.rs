@@ -4,64 +4,102 @@ use schemars::Schema;
 use serde_json::Value as Json;
 use toml::{Table, Value};
 
-use super::PlanError;
+use super::{PlanError, names};
 
-/// Compares the keys of a file with its schema, section by section.
-pub(crate) fn check_keys(table: &Table, schema: &Schema) -> Result<(), PlanError> {
-    let root = schema.as_value();
-    walk(table, root, root, "")
+/// A key that no experiment file has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownKey {
+    /// The dotted key.
+    pub key: String,
+    /// The key that is probably meant.
+    pub meant: Option<String>,
 }
 
-fn walk(table: &Table, schema: &Json, root: &Json, path: &str) -> Result<(), PlanError> {
+/// Compares the keys of a file with its schema, section by section, and tells of all that are unknown.
+pub(crate) fn check_keys(table: &Table, schema: &Schema) -> Result<(), PlanError> {
+    let root = schema.as_value();
+    let mut unknown = Vec::new();
+    walk(table, root, root, "", &mut unknown);
+    match unknown.is_empty() {
+        true => Ok(()),
+        false => Err(PlanError::UnknownKeys { unknown }),
+    }
+}
+
+fn walk(table: &Table, schema: &Json, root: &Json, path: &str, unknown: &mut Vec<UnknownKey>) {
     let Some(properties) =
         object(schema, root).and_then(|found| found.get("properties")?.as_object())
     else {
-        return Ok(());
+        return;
     };
     for (key, value) in table {
-        let dotted = if path.is_empty() {
-            key.clone()
-        } else {
-            format!("{path}.{key}")
+        let dotted = match path {
+            "" => key.clone(),
+            path => format!("{path}.{key}"),
         };
         let Some(below) = properties.get(key) else {
-            let nearest = properties
-                .keys()
-                .map(|known| (strsim::damerau_levenshtein(known, key), known))
-                .filter(|(distance, known)| *distance <= known.len().div_ceil(2))
-                .min()
-                .map(|(_, known)| {
-                    if path.is_empty() {
-                        known.clone()
-                    } else {
-                        format!("{path}.{known}")
-                    }
-                });
-            return Err(PlanError::UnknownKey {
-                key: dotted,
-                nearest,
+            let here = properties.keys().map(|known| match path {
+                "" => known.clone(),
+                path => format!("{path}.{known}"),
             });
+            let meant = meant(&dotted, here.collect(), root);
+            unknown.push(UnknownKey { key: dotted, meant });
+            continue;
         };
         match value {
-            Value::Table(inner) => walk(inner, below, root, &dotted)?,
+            Value::Table(inner) => walk(inner, below, root, &dotted, unknown),
             Value::Array(list) => {
                 let Some(items) = below.get("items") else {
                     continue;
                 };
                 for (index, item) in list.iter().enumerate() {
                     if let Value::Table(inner) = item {
-                        walk(inner, items, root, &format!("{dotted}[{index}]"))?;
+                        walk(inner, items, root, &format!("{dotted}[{index}]"), unknown);
                     }
                 }
             }
             _ => {}
         }
     }
-    Ok(())
+}
+
+/// What is meant by an unknown key: what other programs call so, a key of that name in another section, or the nearest
+/// name in its place.
+fn meant(key: &str, here: Vec<String>, root: &Json) -> Option<String> {
+    let last = key.rsplit('.').next().unwrap_or(key);
+    let distance = |known: &String| {
+        let known = known.rsplit('.').next().unwrap_or(known);
+        (
+            strsim::damerau_levenshtein(known, last),
+            known.len().div_ceil(3),
+        )
+    };
+    let near = || {
+        let near = here.iter().map(|known| (distance(known), known));
+        let near = near.filter(|((distance, most), _)| distance <= most);
+        near.min().map(|(_, known)| known.clone())
+    };
+    names::meant(key)
+        .map(str::to_owned)
+        .or_else(|| elsewhere(last, root))
+        .or_else(near)
+}
+
+/// The key of this name in one of the sections.
+fn elsewhere(name: &str, root: &Json) -> Option<String> {
+    let sections = root.get("properties")?.as_object()?;
+    let mut found = sections.iter().filter(|(_, section)| {
+        let inside = object(section, root).and_then(|found| found.get("properties"));
+        inside.is_some_and(|inside| inside.get(name).is_some())
+    });
+    match (found.next(), found.next()) {
+        (Some((section, _)), None) => Some(format!("{section}.{name}")),
+        _ => None,
+    }
 }
 
 /// The one object schema behind references and `Option`; none for a choice of several.
-fn object<'a>(schema: &'a Json, root: &'a Json) -> Option<&'a Json> {
+pub(super) fn object<'a>(schema: &'a Json, root: &'a Json) -> Option<&'a Json> {
     if let Some(reference) = schema.get("$ref").and_then(Json::as_str) {
         return object(root.pointer(reference.strip_prefix('#')?)?, root);
     }

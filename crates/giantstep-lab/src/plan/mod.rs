@@ -5,6 +5,8 @@ mod document;
 mod figure;
 mod jobs;
 mod keys;
+mod listing;
+mod names;
 mod reference;
 mod slope;
 mod wording;
@@ -22,7 +24,9 @@ pub use figure::{
     AxisScale, Curves, FigureSpec, HeatSpec, Overlay, Plane, ScaleChoice, Spread, Statistic,
 };
 pub use jobs::{Job, Jobs, Machine, MemoryError};
+pub use keys::UnknownKey;
 pub(crate) use keys::check_keys;
+pub use listing::{Key, listing};
 pub use reference::{Reference, Wanted};
 pub use slope::{SlopeKind, SlopeSpec};
 pub(crate) use wording::plain;
@@ -52,13 +56,11 @@ pub enum PlanError {
         /// As typed.
         text: String,
     },
-    /// A key that no experiment file has.
-    #[error("unknown key `{key}`")]
-    UnknownKey {
-        /// The dotted key.
-        key: String,
-        /// The nearest known key at that place.
-        nearest: Option<String>,
+    /// Keys that no experiment file has.
+    #[error("{}", told(unknown))]
+    UnknownKeys {
+        /// Each with what is probably meant.
+        unknown: Vec<UnknownKey>,
     },
     /// A value of the wrong kind.
     #[error("{key}: {message}")]
@@ -118,14 +120,29 @@ pub enum PlanError {
     },
 }
 
+/// A line for each unknown key; of several, each with what is meant.
+fn told(unknown: &[UnknownKey]) -> String {
+    let line = |unknown: &UnknownKey| match &unknown.meant {
+        Some(meant) => format!("unknown key `{}`: did you mean `{meant}`?", unknown.key),
+        None => format!("unknown key `{}`", unknown.key),
+    };
+    match unknown {
+        [only] => format!("unknown key `{}`", only.key),
+        several => several.iter().map(line).collect::<Vec<_>>().join("\n"),
+    }
+}
+
 impl Remedied for PlanError {
     fn remedy(&self) -> Option<Remedy> {
         match self {
             PlanError::Read { .. } => Some(Remedy::GiveExperiment),
             PlanError::Override { .. } => Some(Remedy::WriteChange),
-            PlanError::UnknownKey { nearest, .. } => Some(match nearest {
-                Some(name) => Remedy::Meant(name.clone()),
-                None => Remedy::LookUpKey,
+            PlanError::UnknownKeys { unknown } => Some(match &unknown[..] {
+                [UnknownKey { meant, .. }] => match meant {
+                    Some(name) => Remedy::Meant(name.clone()),
+                    None => Remedy::LookUpKey,
+                },
+                _ => Remedy::LookUpKey,
             }),
             PlanError::Value { .. } => Some(Remedy::LookUpKey),
             PlanError::Point { source, .. } | PlanError::Quick(source) => source.remedy(),
@@ -302,4 +319,78 @@ pub enum Scale {
     Full,
     /// With the changes of its `[quick]` table.
     Quick,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = r#"
+        link = "z1"
+        p = 8
+        let.alpha = 1.5
+        [protocol]
+        d = 100
+        steps = 1
+        n = "d^alpha"
+        eta = "p"
+    "#;
+
+    fn plan(text: &str, overrides: &[&str]) -> Result<Plan, PlanError> {
+        let overrides: Vec<String> = overrides.iter().map(ToString::to_string).collect();
+        Plan::read(text, "file", &overrides, Scale::Full)
+    }
+
+    fn batches(overrides: &[&str]) -> Vec<u64> {
+        let plan = plan(FILE, overrides).unwrap();
+        let batch = |point: &Point| point.checked.setup.experiment.protocol.batch;
+        plan.points.iter().map(batch).collect()
+    }
+
+    #[test]
+    fn short_names_and_named_numbers_make_an_experiment() {
+        assert_eq!(batches(&[]), [1000]);
+        assert_eq!(batches(&["d=400", "let.alpha=1"]), [400]);
+        let sweep = r#"sweep=[{key="let.alpha",values=[1,2]},{key="d",values=[10,20]}]"#;
+        assert_eq!(batches(&[sweep]), [10, 20, 100, 400]);
+    }
+
+    #[test]
+    fn a_named_number_is_not_a_size_or_a_function() {
+        for name in [
+            "d", "n", "p", "pi", "relu", "max", "gelu", "He2", "a b", "2a",
+        ] {
+            let error = plan(FILE, &[&format!("let={{\"{name}\"=1}}")]).unwrap_err();
+            assert!(
+                error.to_string().contains(&format!("let.{name}")),
+                "{error}"
+            );
+        }
+        let error = plan(FILE, &["let.alpha=inf"]).unwrap_err();
+        assert!(error.to_string().contains("finite"), "{error}");
+    }
+
+    #[test]
+    fn all_unknown_keys_come_together_with_what_is_meant() {
+        let file = FILE.replace("steps = 1", "stepz = 1\nbatch_size = 3\nridge = 1\nfoo = 2");
+        let error = plan(&file, &[]).unwrap_err();
+        let PlanError::UnknownKeys { unknown } = &error else {
+            panic!("{error}");
+        };
+        let mut meant: Vec<(&str, Option<&str>)> = unknown
+            .iter()
+            .map(|unknown| (unknown.key.as_str(), unknown.meant.as_deref()))
+            .collect();
+        meant.sort_unstable();
+        assert_eq!(
+            meant,
+            [
+                ("protocol.batch_size", Some("protocol.batch")),
+                ("protocol.foo", None),
+                ("protocol.ridge", Some("readout.ridge")),
+                ("protocol.stepz", Some("protocol.steps")),
+            ]
+        );
+        assert_eq!(error.to_string().lines().count(), 4);
+    }
 }

@@ -13,6 +13,7 @@ mod link;
 mod parse;
 mod program;
 mod simplify;
+mod sugar;
 
 pub use ast::{Expr, Function, Operator};
 pub(crate) use check::parse_checked;

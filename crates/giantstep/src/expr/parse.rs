@@ -6,7 +6,7 @@ use num_bigint::BigInt;
 use num_rational::BigRational;
 use num_traits::{One, Pow, ToPrimitive};
 use winnow::ascii::{digit0, digit1, multispace0};
-use winnow::combinator::{alt, opt, preceded};
+use winnow::combinator::{alt, opt};
 use winnow::error::ContextError;
 use winnow::stream::{LocatingSlice, Location};
 use winnow::token::{any, one_of, take_while};
@@ -14,6 +14,7 @@ use winnow::{ModalResult, Parser};
 
 use super::ast::{Expr, Function, Operator};
 use super::error::{ExprError, Problem};
+use super::sugar::Sugar;
 use crate::nearest::nearest;
 
 /// The longest text, in bytes.
@@ -26,6 +27,8 @@ pub const MAX_DEGREE: u64 = 64;
 pub const MAX_HERMITE: u8 = 20;
 /// The most variables of a link.
 pub const MAX_VARIABLES: usize = 64;
+/// The most nodes of an expression whose functions are written out.
+const MAX_NODES: usize = 20_000;
 /// The largest decimal exponent of a typed number.
 const MAX_EXPONENT: i64 = 300;
 
@@ -74,7 +77,22 @@ impl Scope<'_> {
 
     fn unknown(self, name: &str) -> Problem {
         let mut known: Vec<String> = Function::ALL.iter().map(|f| f.name().to_owned()).collect();
+        known.extend(Sugar::ALL.iter().map(|sugar| sugar.name().to_owned()));
         known.extend(["min", "max", "pi", "He2", "He3"].map(str::to_owned));
+        let number = |prefix: &[char]| name.strip_prefix(prefix)?.parse::<usize>().ok();
+        if let Some(degree) = number(&['H', 'h']) {
+            let nearest = Some(format!("He{degree}"));
+            let (name, variables) = (name.to_owned(), self.described());
+            return Problem::Name {
+                name,
+                nearest,
+                variables,
+            };
+        }
+        let direction = number(&['z']).filter(|number| *number > MAX_VARIABLES);
+        if let (Scope::Link, Some(direction)) = (self, direction) {
+            return Problem::Directions(direction);
+        }
         match self {
             Scope::Link => known.extend((0..9).map(|k| self.name(k))),
             Scope::Activation => known.push("x".to_owned()),
@@ -170,6 +188,8 @@ fn tokens(text: &str) -> Spanned<Vec<(Token, Range<usize>)>> {
         }
         let start = input.current_token_start();
         let symbol = one_of(['+', '-', '*', '/', '^', '(', ')', ',']);
+        // Python's power, so that a formula can be carried over.
+        let power = "**".value('^');
         let token = alt((
             number.map(|text: &str| {
                 rational(text)
@@ -177,7 +197,7 @@ fn tokens(text: &str) -> Spanned<Vec<(Token, Range<usize>)>> {
                     .ok_or_else(|| Problem::Number(text.to_owned()))
             }),
             name.map(|text: &str| Ok(Token::Name(text.to_owned()))),
-            preceded((), symbol).map(|c| Ok(Token::Symbol(c))),
+            alt((power, symbol)).map(|c| Ok(Token::Symbol(c))),
             any.map(|c| Err(Problem::Character(c))),
         ))
         .parse_next(&mut input);
@@ -361,6 +381,7 @@ impl Parse<'_> {
         if !self.accept('(') {
             return Err((span, Problem::Bare(name.to_owned())));
         }
+        let inside = self.spans.len();
         let mut arguments = vec![self.sum(depth + 1)?];
         while self.accept(',') {
             arguments.push(self.sum(depth + 1)?);
@@ -371,6 +392,9 @@ impl Parse<'_> {
         let expr = match (callee, arguments.next(), arguments.next(), given) {
             (Callee::Function(function), Some(e), None, 1) => Expr::Apply(function, e),
             (Callee::Hermite(k), Some(e), None, 1) => Expr::Hermite(k, e),
+            (Callee::Sugar(sugar), Some(e), None, 1) => {
+                return self.written_out(sugar, &e, span, inside);
+            }
             (Callee::Operator(operator), Some(a), Some(b), 2) => Expr::Binary(operator, a, b),
             _ => {
                 return Err((
@@ -385,6 +409,30 @@ impl Parse<'_> {
         };
         self.node(span.start, expr)
     }
+
+    /// A function of `e` in other words; all of its nodes stand where the function is typed. `inside` is the number of
+    /// nodes before those of `e`.
+    fn written_out(
+        &mut self,
+        sugar: Sugar,
+        e: &Expr,
+        span: Range<usize>,
+        inside: usize,
+    ) -> Spanned<Expr> {
+        // It may hold `e` twice: nested ones grow exponentially.
+        if self.spans.len() - inside > MAX_NODES / 4 {
+            return Err((span, Problem::Depth));
+        }
+        let expr = sugar.of(e);
+        let mut nodes = 0;
+        expr.visit(&mut |_| nodes += 1);
+        self.spans.truncate(inside);
+        let end = self.tokens[..self.next].last();
+        let end = end.map_or(span.end, |(_, last)| last.end);
+        self.spans
+            .extend(std::iter::repeat_n(span.start..end, nodes));
+        Ok(expr)
+    }
 }
 
 /// What a name before a parenthesis stands for.
@@ -393,12 +441,16 @@ enum Callee {
     Function(Function),
     Operator(Operator),
     Hermite(u8),
+    Sugar(Sugar),
 }
 
 impl Callee {
     fn named(name: &str) -> Option<Self> {
         if let Some(function) = Function::ALL.into_iter().find(|f| f.name() == name) {
             return Some(Callee::Function(function));
+        }
+        if let Some(sugar) = Sugar::ALL.into_iter().find(|s| s.name() == name) {
+            return Some(Callee::Sugar(sugar));
         }
         match name {
             "min" => Some(Callee::Operator(Operator::Min)),
@@ -413,7 +465,7 @@ impl Callee {
 
     fn takes(self) -> usize {
         match self {
-            Callee::Function(_) | Callee::Hermite(_) => 1,
+            Callee::Function(_) | Callee::Hermite(_) | Callee::Sugar(_) => 1,
             Callee::Operator(_) => 2,
         }
     }

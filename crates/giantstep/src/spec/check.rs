@@ -56,18 +56,19 @@ pub struct Checked {
 
 /// Values of `d`, `n`, `p` that are known so far.
 #[derive(Debug, Clone, Copy, Default)]
-struct Known {
+struct Known<'a> {
+    /// Names of the file's own numbers.
+    named: &'a [(&'a str, f64)],
     d: Option<f64>,
     n: Option<f64>,
     p: Option<f64>,
 }
 
-impl Known {
-    fn names(self) -> Vec<(&'static str, f64)> {
-        [("d", self.d), ("n", self.n), ("p", self.p)]
-            .into_iter()
-            .filter_map(|(name, value)| value.map(|value| (name, value)))
-            .collect()
+impl<'a> Known<'a> {
+    fn names(self) -> Vec<(&'a str, f64)> {
+        let sizes = [("d", self.d), ("n", self.n), ("p", self.p)].into_iter();
+        let sizes = sizes.filter_map(|(name, value)| value.map(|value| (name, value)));
+        sizes.chain(self.named.iter().copied()).collect()
     }
 }
 
@@ -77,7 +78,11 @@ impl Spec {
     /// # Errors
     /// [`SpecError`] names the first key that is wrong, its value, the reason and the remedy.
     pub fn check(&self) -> Result<Checked, SpecError> {
-        let mut known = Known::default();
+        let named = self.check_named()?;
+        let mut known = Known {
+            named: &named,
+            ..Known::default()
+        };
         let protocol = &self.protocol;
         let dimension = count("protocol.dimension", &protocol.dimension, known)?;
         known.d = Some(dimension as f64);
@@ -232,7 +237,7 @@ impl Spec {
         &self,
         dimension: u64,
         batch: u64,
-        known: Known,
+        known: Known<'_>,
     ) -> Result<Protocol, SpecError> {
         let protocol = &self.protocol;
         if protocol.steps > 100_000 {
@@ -345,6 +350,31 @@ impl Spec {
         })
     }
 
+    /// The named numbers, whose names mean nothing else in a formula.
+    fn check_named(&self) -> Result<Vec<(&str, f64)>, SpecError> {
+        let named = self.named.iter();
+        named
+            .map(|(name, value)| {
+                let key = format!("let.{name}");
+                let means = |text: &str| Formula::parse(text, &[]).is_ok();
+                let calls = ["(1)", "(1, 1)"].map(|arguments| format!("{name}{arguments}"));
+                let taken = ["d", "n", "p", "t"].contains(&name.as_str())
+                    || means(name)
+                    || calls.iter().any(|call| means(call));
+                if taken || Formula::parse(name, &[name.as_str()]).is_err() {
+                    let reason = format!("`{name}` cannot be the name of a number");
+                    let remedy = "a name is made of letters and digits, and is neither a size nor a function";
+                    return Err(SpecError::new(&key, value, reason, remedy));
+                }
+                if !value.is_finite() {
+                    let remedy = "give a finite number";
+                    return Err(SpecError::new(&key, value, "is not finite", remedy));
+                }
+                Ok((name.as_str(), *value))
+            })
+            .collect()
+    }
+
     fn check_recording(&self) -> Result<Recording, SpecError> {
         let recording = self.evaluation.record;
         let (key, reason, remedy) = match recording {
@@ -384,7 +414,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// The value of a number or formula.
-fn value(key: &str, quantity: &Quantity, known: Known) -> Result<(f64, String), SpecError> {
+fn value(key: &str, quantity: &Quantity, known: Known<'_>) -> Result<(f64, String), SpecError> {
     match quantity {
         Quantity::Number(number) => Ok((*number, number.to_string())),
         Quantity::Formula(text) => {
@@ -404,7 +434,7 @@ fn value(key: &str, quantity: &Quantity, known: Known) -> Result<(f64, String), 
 }
 
 /// A positive integer: a whole number, or the value of a formula, rounded.
-fn count(key: &str, quantity: &Quantity, known: Known) -> Result<u64, SpecError> {
+fn count(key: &str, quantity: &Quantity, known: Known<'_>) -> Result<u64, SpecError> {
     let (number, shown) = value(key, quantity, known)?;
     if let Quantity::Number(number) = quantity
         && number.is_finite()
@@ -426,7 +456,7 @@ fn count(key: &str, quantity: &Quantity, known: Known) -> Result<u64, SpecError>
 }
 
 /// A finite positive number.
-fn positive(key: &str, quantity: &Quantity, known: Known) -> Result<f64, SpecError> {
+fn positive(key: &str, quantity: &Quantity, known: Known<'_>) -> Result<f64, SpecError> {
     let (number, shown) = value(key, quantity, known)?;
     if number > 0.0 && number.is_finite() {
         Ok(number)

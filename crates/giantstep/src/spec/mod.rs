@@ -5,6 +5,8 @@
 
 mod check;
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +31,9 @@ pub struct Spec {
     /// What the experiment shows, in a sentence.
     #[serde(default)]
     pub title: String,
+    /// Named numbers for formulas, such as `alpha = 1.5` for `batch = "d^alpha"`.
+    #[serde(default, rename = "let", skip_serializing_if = "BTreeMap::is_empty")]
+    pub named: BTreeMap<String, f64>,
     /// What is to be learnt.
     pub target: TargetSpec,
     /// The law of the network.

@@ -1,0 +1,134 @@
+//! `giantstep try LINK`: a network trained on a link without a file, beside what theory says.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use giantstep::ranks::Alone;
+use giantstep_lab::drive::{Manner, collect, drive};
+use giantstep_lab::files::{prepare_folder, save_figure, write_atomically};
+use giantstep_lab::keep::Memory;
+use giantstep_lab::outlook::Predicted;
+use giantstep_lab::plan::{Plan, Scale, Wanted};
+use giantstep_lab::report::rows;
+use giantstep_lab::starter::{Sizes, Starter, quantity};
+use giantstep_lab::work::Session;
+
+use super::init::look;
+use super::print;
+use crate::failed::Failed;
+use crate::launch::machine;
+use crate::progress::Progress;
+use crate::render::trial::{Trial, text};
+use crate::signals::{Kept, listen};
+
+/// `giantstep try LINK [--d D] [--n N] [--steps T] [--activation EXPR]`
+#[derive(Debug, Args)]
+pub struct Try {
+    /// A link such as "z1 + z1*z2".
+    link: String,
+    /// The input dimension.
+    #[arg(long, value_name = "D")]
+    d: Option<String>,
+    /// The batch, such as 4000 or 4d; by default 4 d^k with the k that the link asks for.
+    #[arg(long, value_name = "N")]
+    n: Option<String>,
+    /// The number of giant steps; by default as many as learn something.
+    #[arg(long, value_name = "T")]
+    steps: Option<u32>,
+    /// The activation of the student.
+    #[arg(long, default_value = "relu(x)")]
+    activation: String,
+    /// The width.
+    #[arg(long, value_name = "P", default_value = "64")]
+    p: String,
+    /// The step size, such as 2p.
+    #[arg(long, value_name = "ETA", default_value = "2p")]
+    eta: String,
+    /// The number of seeds.
+    #[arg(long, default_value_t = 4)]
+    seeds: u64,
+    /// The folder for the figure and the file to go on from.
+    #[arg(long, value_name = "DIR", default_value = "results/try")]
+    out: PathBuf,
+}
+
+impl Try {
+    pub(super) fn execute(self) -> Result<(), Failed> {
+        let report = look(&self.link, &self.activation)?;
+        let sizes = Sizes::of(&report);
+        let starter = Starter {
+            name: "try".to_owned(),
+            link: self.link,
+            activation: self.activation,
+            dimension: self
+                .d
+                .map_or_else(|| sizes.dimension.to_string(), |d| quantity(&d)),
+            batch: self.n.map_or_else(|| sizes.batch(), |n| quantity(&n)),
+            width: quantity(&self.p),
+            step_size: quantity(&self.eta),
+            steps: self.steps.unwrap_or(sizes.steps),
+            seeds: self.seeds,
+        };
+        let file = starter.text();
+        let plan = Plan::read(&file, "try.toml", &[], Scale::Full).map_err(Failed::input)?;
+        let jobs = plan.jobs(machine(&Alone)).map_err(Failed::input)?;
+        prepare_folder(&self.out).map_err(Failed::input)?;
+        let asked = listen(Kept::Nothing)?;
+        let progress = Progress::visible();
+        let session = Session {
+            machine: jobs.machine,
+            asked: &asked,
+            observer: &progress,
+            ranks: &Alone,
+        };
+        let keep = Memory::default();
+        let done = drive(&jobs, &keep, Manner::default(), &session).map_err(Failed::work)?;
+        let results = collect(&jobs, &keep, &done.dropped).map_err(Failed::work)?;
+        let predicted = Predicted::of(&plan, Wanted::Quick, &session);
+        drop(progress);
+        let rows = rows(&results);
+        let files = leave(&self.out, &file, &plan, &results.records, &predicted)?;
+        let engine = jobs.list.first().map(|job| job.cost.engine.name());
+        let trial = Trial {
+            answer: report.answer(),
+            plan: &plan,
+            engine: engine.unwrap_or_default(),
+            rows: &rows,
+            predicted: &predicted,
+            files: &files,
+        };
+        print(&text(&trial))?;
+        match results.failures.first() {
+            Some(failure) => Err(Failed::Work(format!(
+                "{} of {} runs did not complete; the first: seed {}: {}",
+                results.failures.len(),
+                results.planned,
+                failure.seed,
+                failure.reason
+            ))),
+            None if results.interrupted => Err(Failed::Work("interrupted".to_owned())),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Writes the figure and the file; returns the picture and the file.
+fn leave(
+    folder: &Path,
+    file: &str,
+    plan: &Plan,
+    records: &[giantstep_lab::table::Record],
+    predicted: &Predicted,
+) -> Result<Vec<PathBuf>, Failed> {
+    let mut files = Vec::new();
+    for (name, figure) in giantstep_lab::plot::figures(plan, records, predicted) {
+        if let Ok(figure) = figure {
+            let [_, png] = save_figure(&figure, folder, &name).map_err(Failed::work)?;
+            files.push(png);
+        }
+    }
+    let path = folder.join("try.toml");
+    write_atomically(&path, file.as_bytes()).map_err(Failed::work)?;
+    files.push(path);
+    Ok(files)
+}

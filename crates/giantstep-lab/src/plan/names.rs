@@ -1,0 +1,124 @@
+//! Other names of keys: short ones that are accepted, and those of other programs, which are answered.
+
+use toml::{Table, Value};
+
+/// Short names and the keys that they stand for.
+const SHORT: [(&str, &str); 11] = [
+    ("d", "protocol.dimension"),
+    ("n", "protocol.batch"),
+    ("T", "protocol.steps"),
+    ("eta", "protocol.step_size"),
+    ("lr", "protocol.step_size"),
+    ("p", "network.width"),
+    ("activation", "network.activation"),
+    ("link", "target.link"),
+    ("noise", "target.noise"),
+    ("ridge", "readout.ridge"),
+    ("seeds", "run.seeds"),
+];
+
+/// What other programs call a key, or what is no key here.
+const ELSEWHERE: [(&str, &str); 16] = [
+    ("batch_size", "protocol.batch"),
+    ("samples", "protocol.batch"),
+    ("n_samples", "protocol.batch"),
+    ("learning_rate", "protocol.step_size"),
+    ("dim", "protocol.dimension"),
+    ("input_dim", "protocol.dimension"),
+    ("epochs", "protocol.steps"),
+    ("iterations", "protocol.steps"),
+    ("hidden", "network.width"),
+    ("hidden_size", "network.width"),
+    ("neurons", "network.width"),
+    ("lambda", "readout.ridge"),
+    ("lam", "readout.ridge"),
+    ("alpha", "readout.ridge"),
+    ("seed", "run.first_seed"),
+    ("target", "target.link"),
+];
+
+/// The key that a dotted name stands for: itself, or that of a short name.
+pub(super) fn full(name: &str) -> &str {
+    key_of(name).unwrap_or(name)
+}
+
+/// The key that a short name stands for, alone or in its section.
+fn key_of(name: &str) -> Option<&'static str> {
+    let known = |(short, full): &&(&str, &'static str)| {
+        name == *short
+            || full.split_once('.').is_some_and(|(section, _)| {
+                name.strip_prefix(section) == Some(&format!(".{short}"))
+            })
+    };
+    SHORT.iter().find(known).map(|(_, full)| *full)
+}
+
+/// What somebody who writes this name means, by its last part.
+pub(super) fn meant(name: &str) -> Option<&'static str> {
+    let last = name.rsplit('.').next()?;
+    let mut all = SHORT.iter().chain(&ELSEWHERE);
+    all.find(|(other, _)| *other == last).map(|(_, full)| *full)
+}
+
+/// Short names of a file replaced by the keys that they stand for; a name that would set a key twice stays, to be refused.
+pub(super) fn expand(table: &mut Table) {
+    let mut moved: Vec<(Vec<String>, &'static str)> = Vec::new();
+    for (key, value) in table.iter() {
+        if let (Some(full), false) = (key_of(key), value.is_table()) {
+            moved.push((vec![key.clone()], full));
+        }
+        for inner in value.as_table().into_iter().flat_map(Table::keys) {
+            if let Some(full) = key_of(&format!("{key}.{inner}")) {
+                moved.push((vec![key.clone(), inner.clone()], full));
+            }
+        }
+    }
+    for (path, key) in moved {
+        let Some((section, name)) = key.split_once('.') else {
+            continue;
+        };
+        let there = table.get(section).and_then(Value::as_table);
+        if there.is_some_and(|section| section.contains_key(name)) {
+            continue;
+        }
+        let value = match &path[..] {
+            [key] => table.remove(key),
+            [outer, key] => table
+                .get_mut(outer)
+                .and_then(Value::as_table_mut)
+                .and_then(|outer| outer.remove(key)),
+            _ => None,
+        };
+        let section = table
+            .entry(section)
+            .or_insert_with(|| Value::Table(Table::new()));
+        if let (Some(value), Value::Table(section)) = (value, section) {
+            section.insert(name.to_owned(), value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_names_stand_for_their_keys_alone_and_in_their_section() {
+        for (short, key) in [
+            ("d", "protocol.dimension"),
+            ("protocol.d", "protocol.dimension"),
+            ("network.p", "network.width"),
+            ("network.d", "network.d"),
+            ("protocol.batch", "protocol.batch"),
+        ] {
+            assert_eq!(full(short), key);
+        }
+        let mut table: Table = "d = 10\n[protocol]\nn = \"2*d\"\nbatch = 5\nlr = 1"
+            .parse()
+            .unwrap();
+        expand(&mut table);
+        // What is set twice stays to be refused.
+        let expected = "[protocol]\nn = \"2*d\"\nbatch = 5\nstep_size = 1\ndimension = 10";
+        assert_eq!(table, expected.parse().unwrap());
+    }
+}
