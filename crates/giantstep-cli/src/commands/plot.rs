@@ -103,9 +103,6 @@ fn one_of<T: DeserializeOwned + Clone + Send + Sync + 'static>(
 impl Plot {
     pub(super) fn execute(self) -> Result<(), Failed> {
         let results = Results::open(&self.folder).map_err(Failed::input)?;
-        if let Some(note) = &results.note {
-            eprintln!("note: {note}");
-        }
         if self.list {
             return print(&list(&results).map_err(Failed::input)?);
         }
@@ -232,13 +229,14 @@ fn shell(word: &str) -> String {
 /// Metrics with what tells their rows apart, then columns with their values.
 fn list(results: &Results) -> Result<String, ChartError> {
     let records = results.records();
-    let columns = results.columns();
+    let mut columns = results.columns();
+    columns.retain(|name| !["point", "run"].contains(name));
     let read = |name: &&str| Column::read(name, results);
     let columns: Vec<Column> = columns.iter().map(read).collect::<Result<_, _>>()?;
     let mut lines = Vec::new();
     for metric in results.metrics() {
         let rows: Vec<usize> = (0..records.len())
-            .filter(|row| records[*row].metric == metric)
+            .filter(|row| records[*row].metric.name() == metric)
             .collect();
         let varies = |column: &&Column| column.values(results, &rows).len() > 1;
         let names: Vec<&str> = columns

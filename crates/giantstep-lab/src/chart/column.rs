@@ -3,6 +3,7 @@
 use giantstep::expr::Formula;
 
 use super::{ChartError, Results, typeset};
+use crate::table::SIZES;
 use crate::words;
 
 /// Half a count, less what keeps neighbouring counts apart.
@@ -35,10 +36,13 @@ impl Column {
     pub fn read(text: &str, results: &Results) -> Result<Self, ChartError> {
         let text = text.trim();
         let columns = results.columns();
-        let aliases = ["protocol.batch", "protocol.dimension", "network.width"];
+        let aliases = SIZES.into_iter().zip(["n", "d", "p"]);
         let plain = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
-        let source = if columns.contains(&text) || aliases.contains(&text) {
+        let alias = aliases.into_iter().find(|(key, _)| *key == text);
+        let source = if columns.contains(&text) {
             results.texts(text).map_or(Source::Named, Source::Texts)
+        } else if let Some((_, size)) = alias {
+            return Self::read(size, results);
         } else if let Some(key) = by_last_part(text, &columns) {
             return Self::read(key, results);
         } else if text.is_empty() || text.chars().all(plain) {
@@ -79,8 +83,8 @@ impl Column {
         let exact = |column: &str| results.value(row, column).unwrap_or(f64::NAN);
         let shifted = |dn: f64, dp: f64| {
             let value = |column: &str| match column {
-                "n" | "protocol.batch" => exact("n") + dn,
-                "p" | "network.width" => exact("p") + dp,
+                "n" => exact("n") + dn,
+                "p" => exact("p") + dp,
                 "exponent" => (exact("n") + dn).ln() / exact("d").ln(),
                 other => exact(other),
             };
@@ -119,6 +123,9 @@ impl Column {
             .collect();
         let number = match column.name.as_str() {
             "protocol.step_size" => "; `step_size` is its number",
+            "protocol.batch" => "; `n` is its number",
+            "protocol.lookahead.radius" => "; `radius` is its number",
+            "network.width" => "; `p` is its number",
             _ => "",
         };
         Err(ChartError::Text {
@@ -147,8 +154,11 @@ impl Column {
     /// A value as it is set in a legend or above a panel.
     pub(super) fn entry(&self, value: f64) -> String {
         match (&self.source, self.name.as_str()) {
-            (Source::Texts(_), "group") if value == 1.0 => "𝑎ᵢ > 0".to_owned(),
-            (Source::Texts(_), "group") => "𝑎ᵢ < 0".to_owned(),
+            (Source::Texts(_), "group") => match value as u8 {
+                1 => "𝑎ᵢ > 0".to_owned(),
+                2 => "𝑎ᵢ < 0".to_owned(),
+                _ => self.plain(value),
+            },
             (Source::Texts(_), _) => typeset::value(&self.plain(value)),
             (_, "step") if value == 1.0 => "1 step".to_owned(),
             (_, "step") => format!("{value} steps"),

@@ -198,7 +198,7 @@ impl Selection {
     fn rows(&self, results: &Results, columns: &[&Column]) -> Result<Vec<usize>, ChartError> {
         let records = results.records();
         let of_metric: Vec<usize> = (0..records.len())
-            .filter(|row| records[*row].metric == self.metric)
+            .filter(|row| records[*row].metric.name() == self.metric)
             .collect();
         if of_metric.is_empty() {
             return Err(ChartError::Unknown {

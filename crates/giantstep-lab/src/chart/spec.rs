@@ -1,8 +1,8 @@
 //! A heat map asked for by an experiment file.
 
 use super::{ChartError, Column, Filter, Heat, Results, Selection};
-use crate::plan::{HeatSpec, Plan, Spread, Statistic};
-use crate::table::Record;
+use crate::plan::{HeatSpec, Spread, Statistic};
+use crate::table::Table;
 use giantstep_figure::Figure;
 
 impl HeatSpec {
@@ -10,8 +10,8 @@ impl HeatSpec {
     ///
     /// # Errors
     /// [`ChartError`] if the rows do not make one.
-    pub fn figure(&self, plan: &Plan, records: &[Record]) -> Result<Figure, ChartError> {
-        self.draw(&Results::new(records.to_vec(), Some(plan)))
+    pub fn figure(&self, table: &Table) -> Result<Figure, ChartError> {
+        self.draw(&Results::new(table.clone()))
     }
 
     fn draw(&self, results: &Results) -> Result<Figure, ChartError> {

@@ -1,5 +1,6 @@
 //! A claim file: an experiment file with a `[claim]` section that says what must come out.
 
+use giantstep::metric::Metric;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
@@ -128,7 +129,7 @@ pub enum Control {
     /// Another direction.
     Along(Vec<f64>),
     /// Another metric.
-    Metric(String),
+    Metric(Metric),
     /// The opposite order: the sign of a difference.
     Reversed,
 }

@@ -8,6 +8,7 @@ mod keys;
 mod reference;
 mod slope;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use giantstep::spec::{Checked, Spec, SpecError};
@@ -114,16 +115,8 @@ pub struct Point {
     pub checked: Checked,
 }
 
-impl Point {
-    /// The columns of its swept keys in a result table; n, d and p have columns of their own.
-    pub fn axes(&self) -> Vec<(String, f64)> {
-        let own = ["protocol.dimension", "protocol.batch", "network.width"];
-        let axes = self.settings.iter();
-        axes.filter(|setting| !own.contains(&setting.key.as_str()))
-            .map(|setting| (setting.key.clone(), setting.number()))
-            .collect()
-    }
-}
+/// Points by the place of a value on its axis, from 1, such as `{ "target.link" = 1 }`.
+pub type At = BTreeMap<String, usize>;
 
 /// All that one invocation runs.
 #[derive(Debug, Clone)]
@@ -191,6 +184,17 @@ impl Plan {
             });
         }
         Ok(Self { document, points })
+    }
+
+    /// The numbers, from 1, of the points that have these settings.
+    pub fn points_at(&self, at: &At) -> Vec<u32> {
+        let has = |point: &Point, key: &String, position: usize| {
+            let mut settings = point.settings.iter();
+            settings.any(|setting| setting.key == *key && setting.position == position)
+        };
+        let here = |point: &Point| at.iter().all(|(key, position)| has(point, key, *position));
+        let numbered = (1..).zip(&self.points).filter(|(_, point)| here(point));
+        numbered.map(|(number, _)| number).collect()
     }
 }
 

@@ -5,19 +5,21 @@ use std::collections::BTreeMap;
 use giantstep::theory::{Effort, FloorKind, floors};
 
 use super::overlay::{overlay, theory_alone};
-use super::{View, appearance, axis_label, column_of, distinct};
+use super::{View, appearance, axis_label, distinct};
 use crate::outlook::Foretold;
 use crate::plan::{AxisScale, Curves, Statistic};
-use crate::table::{Record, aggregate};
+use crate::table::{Record, Table, aggregate};
+use giantstep::measurement::Signs;
 use giantstep_figure::{Axis, Colour, Geometry, Mark, Panel};
 
 impl Curves {
     pub(super) fn panel(&self, view: &View<'_>) -> Option<Panel> {
+        let table = view.table;
         let shown = |record: &Record| {
-            record.metric == self.y
+            record.metric.name() == self.y
                 && record.neuron.is_none()
                 && self.step.is_none_or(|step| record.step == step)
-                && (self.group.is_none() || record.group == self.group)
+                && (self.group.is_none() || record.group.map(Signs::name) == self.group.as_deref())
         };
         let measured: Vec<&Record> = view.records.iter().copied().filter(|r| shown(r)).collect();
         let foretold = view.foretold.iter().copied();
@@ -28,7 +30,7 @@ impl Curves {
             .copied()
             .chain(foretold.iter().map(|f| &f.record));
         let curves = match by {
-            Some(by) => distinct(places.filter_map(|record| column_of(record, by))),
+            Some(by) => distinct(places.filter_map(|record| table.number(record, by))),
             None => vec![f64::NAN],
         };
         let axis = |name: &str, scale| match scale {
@@ -39,19 +41,20 @@ impl Curves {
             .titled(&view.title);
         let mut drawn = 0;
         for (index, value) in curves.iter().enumerate() {
-            let here = |record: &Record| by.is_none_or(|by| column_of(record, by) == Some(*value));
-            let (colour, shape, label) = appearance(view.plan, by, *value, index, curves.len());
-            let at = |record: &Record| column_of(record, &self.x);
+            let here =
+                |record: &Record| by.is_none_or(|by| table.number(record, by) == Some(*value));
+            let (colour, shape, label) = appearance(table, by, *value, index, curves.len());
+            let at = |record: &Record| table.number(record, &self.x);
             let part = measured.iter().copied().filter(|r| here(r));
             let expected = foretold.iter().map(|f| &f.record).filter(|r| here(r));
             // Where theory has a value at every place, it is the curve and what was measured are the dots.
             let covered =
                 distinct(part.clone().filter_map(at)) == distinct(expected.filter_map(at));
             for series in self.series(part, |record| record) {
-                let series: Vec<Record> = series.into_iter().cloned().collect();
+                let series: Vec<Record> = series.into_iter().copied().collect();
                 let marks = match self.statistic {
-                    Statistic::Mean => self.means(&series),
-                    Statistic::Median => self.medians(&series),
+                    Statistic::Mean => self.means(table, &series),
+                    Statistic::Median => self.medians(table, &series),
                 };
                 drawn += marks.len();
                 for mark in marks {
@@ -69,8 +72,8 @@ impl Curves {
             let part = foretold.iter().copied().filter(|f| here(&f.record));
             for series in self.series(part, |foretold| &foretold.record) {
                 let marks = match view.records.is_empty() {
-                    true => theory_alone(&self.x, &series, &label, shape),
-                    false => overlay(&self.x, &series),
+                    true => theory_alone(table, &self.x, &series, &label, shape),
+                    false => overlay(table, &self.x, &series),
                 };
                 drawn += marks.len();
                 panel = panel.with_all(marks.into_iter().map(|mark| mark.coloured(colour)));
@@ -105,7 +108,7 @@ impl Curves {
             let key = (
                 unless("direction", place.direction.map(u64::from)),
                 unless("rank", place.rank.map(u64::from)),
-                place.group.clone(),
+                place.group,
                 unless("ridge", place.ridge.map(f64::to_bits)),
             );
             series.entry(key).or_default().push(item);
@@ -113,20 +116,23 @@ impl Curves {
         series.into_values().collect()
     }
 
-    fn means(&self, records: &[Record]) -> Vec<Mark> {
-        let mut points: Vec<(f64, f64, f64)> = aggregate(records)
+    fn means(&self, table: &Table, records: &[Record]) -> Vec<Mark> {
+        let mut points: Vec<(f64, f64, f64)> = aggregate(table, records)
             .iter()
             .filter_map(|row| {
                 let place = Record {
+                    point: row.point,
                     n: row.n,
                     d: row.d,
                     p: row.p,
                     step: row.step,
-                    axes: row.axes.clone(),
-                    ..Record::default()
+                    direction: row.direction,
+                    rank: row.rank,
+                    ridge: row.ridge,
+                    ..Record::new(row.metric, row.mean)
                 };
                 Some((
-                    column_of(&place, &self.x)?,
+                    table.number(&place, &self.x)?,
                     row.mean,
                     row.stderr.unwrap_or(0.0),
                 ))
@@ -142,16 +148,16 @@ impl Curves {
         }
     }
 
-    fn medians(&self, records: &[Record]) -> Vec<Mark> {
+    fn medians(&self, table: &Table, records: &[Record]) -> Vec<Mark> {
         let places = distinct(
             records
                 .iter()
-                .filter_map(|record| column_of(record, &self.x)),
+                .filter_map(|record| table.number(record, &self.x)),
         );
         let quartile = |x: f64, q: f64| {
             let mut values: Vec<f64> = records
                 .iter()
-                .filter(|r| column_of(r, &self.x) == Some(x))
+                .filter(|r| table.number(r, &self.x) == Some(x))
                 .map(|r| r.value)
                 .collect();
             values.sort_by(f64::total_cmp);

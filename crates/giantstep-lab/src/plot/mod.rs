@@ -7,35 +7,36 @@ mod plane;
 use crate::chart::ChartError;
 use crate::outlook::{Foretold, Predicted};
 use crate::plan::{AxisScale, Curves, FigureSpec, Overlay, Plan, Plane, Point, Setting, Statistic};
-use crate::table::Record;
+use crate::table::{Record, Table};
 use giantstep_figure::{Colour, Figure, Panel, Shape};
 
 /// The figures of a plan: those it asks for, or test errors and gradients as far as they were measured, with what was
 /// predicted beside it. Without records, the figures of theory alone.
 pub fn figures(
     plan: &Plan,
-    records: &[Record],
+    table: &Table,
     predicted: &Predicted,
 ) -> Vec<(String, Result<Figure, ChartError>)> {
     let asked = plan.document.figures();
-    let specs = match (asked.is_empty(), records.is_empty()) {
+    let specs = match (asked.is_empty(), table.records.is_empty()) {
         (false, _) => asked.to_vec(),
-        (true, false) => usual(plan, records),
-        (true, true) => usual(plan, &predicted.records()),
+        (true, false) => usual(plan, table),
+        (true, true) => usual(plan, &table.with(predicted.records())),
     };
     specs
         .iter()
-        .filter_map(|spec| draw(spec, plan, records, predicted))
+        .filter_map(|spec| draw(spec, plan, table, predicted))
         .collect()
 }
 
 /// What anyone would look at first.
-fn usual(plan: &Plan, records: &[Record]) -> Vec<FigureSpec> {
+fn usual(plan: &Plan, table: &Table) -> Vec<FigureSpec> {
+    let records = &table.records;
     let distinct = |column: &str| {
         distinct(
             records
                 .iter()
-                .filter_map(|record| column_of(record, column)),
+                .filter_map(|record| table.number(record, column)),
         )
     };
     let swept: Vec<&str> = plan.points.first().map_or(vec![], |point| {
@@ -62,7 +63,7 @@ fn usual(plan: &Plan, records: &[Record]) -> Vec<FigureSpec> {
     for metric in ["test_error", "weight_alignment"] {
         if records
             .iter()
-            .any(|record| record.metric == metric && record.neuron.is_none())
+            .any(|record| record.metric.name() == metric && record.neuron.is_none())
         {
             specs.push(FigureSpec::Curves(Curves {
                 name: metric.replace('_', "-"),
@@ -81,7 +82,9 @@ fn usual(plan: &Plan, records: &[Record]) -> Vec<FigureSpec> {
             }));
         }
     }
-    let planar = |record: &&Record| record.metric == "gradient_cosine" && record.neuron.is_some();
+    let planar = |record: &&Record| {
+        record.metric == giantstep::metric::Metric::GradientCosine && record.neuron.is_some()
+    };
     let steps = records
         .iter()
         .filter(planar)
@@ -111,26 +114,27 @@ struct View<'a> {
     foretold: Vec<&'a Foretold>,
     predicted: &'a Predicted,
     plan: &'a Plan,
+    table: &'a Table,
 }
 
 fn draw(
     spec: &FigureSpec,
     plan: &Plan,
-    records: &[Record],
+    table: &Table,
     predicted: &Predicted,
 ) -> Option<(String, Result<Figure, ChartError>)> {
     let (name, key, overlay) = match spec {
         FigureSpec::Heat(heat) => {
-            return Some((heat.name.clone(), heat.figure(plan, records)));
+            return Some((heat.name.clone(), heat.figure(table)));
         }
         FigureSpec::Curves(curves) => (&curves.name, curves.panels.as_deref(), curves.predictions),
         FigureSpec::Plane(plane) => (&plane.name, plane.panels.as_deref(), plane.predictions),
     };
-    let views = split(plan, records, predicted, key)
+    let views = split(plan, table, predicted, key)
         .into_iter()
         .map(|mut view| {
             // A figure of theory alone shows it whatever the file says of overlays.
-            if overlay == Overlay::Hidden && !records.is_empty() {
+            if overlay == Overlay::Hidden && !table.records.is_empty() {
                 view.foretold.clear();
             }
             view
@@ -155,7 +159,7 @@ fn draw(
 /// The records and predictions of each position on a swept key, with the value as a title.
 fn split<'a>(
     plan: &'a Plan,
-    records: &'a [Record],
+    table: &'a Table,
     predicted: &'a Predicted,
     key: Option<&str>,
 ) -> Vec<View<'a>> {
@@ -163,10 +167,11 @@ fn split<'a>(
         return vec![View {
             title: String::new(),
             point: plan.points.first(),
-            records: records.iter().collect(),
+            records: table.records.iter().collect(),
             foretold: predicted.foretold.iter().collect(),
             predicted,
             plan,
+            table,
         }];
     };
     let mut settings: Vec<(&Point, &Setting)> = Vec::new();
@@ -181,37 +186,23 @@ fn split<'a>(
     settings
         .into_iter()
         .map(|(point, setting)| {
-            let here = |record: &Record| column_of(record, key) == Some(setting.number());
+            let here = |record: &Record| {
+                let common = table.points.get(&record.point);
+                let mut settings = common.iter().flat_map(|common| common.settings.iter());
+                settings.any(|s| s.key == *key && s.position == setting.position)
+            };
             let foretold = predicted.foretold.iter();
             View {
                 title: setting.label(),
                 point: Some(point),
-                records: records.iter().filter(|record| here(record)).collect(),
+                records: table.records.iter().filter(|record| here(record)).collect(),
                 foretold: foretold.filter(|f| here(&f.record)).collect(),
                 predicted,
                 plan,
+                table,
             }
         })
         .collect()
-}
-
-/// A numeric column of a record by name.
-pub(crate) fn column_of(record: &Record, name: &str) -> Option<f64> {
-    match name {
-        "n" | "protocol.batch" => Some(record.n),
-        "d" | "protocol.dimension" => Some(record.d),
-        "p" | "network.width" => Some(record.p as f64),
-        "step" => Some(f64::from(record.step)),
-        "exponent" => Some(record.n.ln() / record.d.ln()),
-        "direction" => record.direction.map(f64::from),
-        "rank" => record.rank.map(f64::from),
-        "ridge" => record.ridge,
-        key => record
-            .axes
-            .iter()
-            .find(|(axis, _)| axis == key)
-            .map(|(_, value)| *value),
-    }
 }
 
 fn distinct(values: impl Iterator<Item = f64>) -> Vec<f64> {
@@ -233,7 +224,7 @@ fn axis_label(name: &str) -> String {
 
 /// Colour, shape and label of one curve.
 fn appearance(
-    plan: &Plan,
+    table: &Table,
     by: Option<&str>,
     value: f64,
     index: usize,
@@ -259,14 +250,10 @@ fn appearance(
             )
         }
         Some(by) => {
-            let named = plan
-                .points
-                .iter()
-                .flat_map(|point| &point.settings)
-                .find(|setting| setting.key == by && setting.number() == value)
-                .filter(|setting| setting.value.is_str());
+            let texts = table.texts(by).unwrap_or_default();
+            let named = texts.into_iter().find(|(number, _)| *number == value);
             let label = match named {
-                Some(setting) => setting.label(),
+                Some((_, text)) => text,
                 None => format!("{} = {}", axis_label(by), crate::words::number(value)),
             };
             (Colour::cycle(index), Shape::cycle(index), label)

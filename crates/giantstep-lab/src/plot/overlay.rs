@@ -2,8 +2,8 @@
 
 use giantstep::theory::Spread;
 
-use super::column_of;
 use crate::outlook::Foretold;
+use crate::table::Table;
 use giantstep_figure::{Mark, Shape};
 
 /// A prediction at its place on the x axis.
@@ -33,11 +33,11 @@ impl Place<'_> {
     }
 }
 
-fn places<'a>(x: &str, series: &[&'a Foretold]) -> Vec<Place<'a>> {
+fn places<'a>(table: &Table, x: &str, series: &[&'a Foretold]) -> Vec<Place<'a>> {
     let mut places: Vec<Place<'a>> = series
         .iter()
         .filter_map(|foretold| {
-            let x = column_of(&foretold.record, x)?;
+            let x = table.number(&foretold.record, x)?;
             Some(Place { x, foretold })
         })
         .collect();
@@ -47,8 +47,8 @@ fn places<'a>(x: &str, series: &[&'a Foretold]) -> Vec<Place<'a>> {
 
 /// A dashed line through the predictions, or a cross where there is one alone; laws over neurons with the band of
 /// their quartiles.
-pub(super) fn overlay(x: &str, series: &[&Foretold]) -> Vec<Mark> {
-    let places = places(x, series);
+pub(super) fn overlay(table: &Table, x: &str, series: &[&Foretold]) -> Vec<Mark> {
+    let places = places(table, x, series);
     let mut marks = Vec::new();
     if places.iter().all(Place::is_law) {
         marks.extend(band(&places, (0.25, 0.75)));
@@ -64,8 +64,14 @@ pub(super) fn overlay(x: &str, series: &[&Foretold]) -> Vec<Mark> {
 }
 
 /// The predictions as a curve of their own, with the bands of their quantiles or of one standard deviation.
-pub(super) fn theory_alone(x: &str, series: &[&Foretold], label: &str, shape: Shape) -> Vec<Mark> {
-    let places = places(x, series);
+pub(super) fn theory_alone(
+    table: &Table,
+    x: &str,
+    series: &[&Foretold],
+    label: &str,
+    shape: Shape,
+) -> Vec<Mark> {
+    let places = places(table, x, series);
     if places.is_empty() {
         return Vec::new();
     }

@@ -1,6 +1,7 @@
 //! Cosines of every neuron's gradient in the plane of the first two target directions.
 
 use giantstep::measurement::Signs;
+use giantstep::metric::Metric;
 use giantstep::theory::Prediction;
 
 use super::View;
@@ -10,7 +11,7 @@ use giantstep_figure::{Axis, Colour, Legend, Mark, Panel, Shape};
 
 impl Plane {
     pub(super) fn row(&self, view: &View<'_>) -> Vec<Panel> {
-        let is_cosine = |record: &Record| record.metric == "gradient_cosine";
+        let is_cosine = |record: &Record| record.metric == Metric::GradientCosine;
         let neurons = view.records.iter().copied();
         let neurons: Vec<&Record> = neurons
             .filter(|record| is_cosine(record) && record.neuron.is_some())
@@ -67,9 +68,7 @@ impl Plane {
             (Signs::Negative, Colour::VERMILION, "𝑎ᵢ < 0"),
         ] {
             let along = |direction: u32| -> Vec<f64> {
-                let members = neurons
-                    .iter()
-                    .filter(|r| r.group.as_deref() == Some(group.name()));
+                let members = neurons.iter().filter(|r| r.group == Some(group));
                 let members = members.filter(|r| r.direction == Some(direction));
                 members.map(|r| r.value).collect()
             };

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use giantstep_lab::table::write;
+use giantstep_lab::table::{Table, write};
 
 use super::{folder, plot};
 use crate::common::text;
@@ -138,6 +138,6 @@ fn a_table_that_is_absent_or_damaged_is_named_with_the_remedy() {
     let path = folder.path().join("results.parquet");
     std::fs::write(&path, "PAR1 torn").unwrap();
     answer(folder.path(), &["not a readable Parquet file", &collect]);
-    write(&path, &[]).unwrap();
+    write(&path, &Table::default()).unwrap();
     answer(folder.path(), &["has no rows", &collect]);
 }
