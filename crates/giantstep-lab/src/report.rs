@@ -6,13 +6,13 @@ use std::time::Duration;
 use giantstep::spec::SaveWeights;
 use serde_json::{Value as Json, json};
 
+use crate::chart::figures;
 use crate::compare::compare;
 use crate::drive::id;
 use crate::files::{OutputError, SaveError, copy_atomically, save_figure};
 use crate::keep::Store;
 use crate::outlook::Predicted;
 use crate::plan::{Jobs, Plan, PlanError, Reference};
-use crate::plot::figures;
 use crate::remedy::{Remedied, Remedy};
 use crate::results::Results;
 use crate::slope::slopes;

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::chart::Column;
 use crate::plan::{Plan, SlopeSpec};
 use crate::table::{Record, Table};
 
@@ -32,6 +33,7 @@ pub fn slopes(plan: &Plan, table: &Table) -> Vec<Slope> {
 
 fn fit(spec: &SlopeSpec, plan: &Plan, table: &Table) -> Option<Slope> {
     let wanted = plan.points_at(&spec.at);
+    let column = Column::on_axis(&spec.x, table).ok()?;
     let fits = |record: &&Record| {
         (record.metric, record.step) == (spec.metric, spec.step)
             && record.neuron.is_none()
@@ -39,7 +41,7 @@ fn fit(spec: &SlopeSpec, plan: &Plan, table: &Table) -> Option<Slope> {
             && wanted.contains(&record.point)
     };
     let place = |record: &Record| {
-        let x = table.number(record, &spec.x)?;
+        let x = column.value(table, record)?;
         Some((x.ln(), record.value.ln()))
     };
     let points: Vec<(f64, f64)> = table

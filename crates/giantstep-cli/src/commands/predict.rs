@@ -14,10 +14,10 @@ use crate::render::compare::{absent, status};
 use crate::render::{aligned, number};
 use crate::signals::listen;
 use giantstep::ranks::Alone;
+use giantstep_lab::chart::{check, figures};
 use giantstep_lab::files::{prepare_folder, save_figure};
 use giantstep_lab::outlook::{Foretold, Predicted};
 use giantstep_lab::plan::{Plan, PlanError, Point, Scale, Wanted};
-use giantstep_lab::plot::figures;
 use giantstep_lab::report::settings_in_words;
 use giantstep_lab::table::{SIZES, Table};
 use giantstep_lab::work::Session;
@@ -56,6 +56,7 @@ impl Predict {
         };
         let origin = self.file.display().to_string();
         let plan = Plan::read(&text, &origin, &self.overrides, scale).map_err(Failed::input)?;
+        check(&plan).map_err(Failed::input)?;
         let name = plan
             .points
             .first()

@@ -10,6 +10,7 @@ use giantstep::ranks::Ranks;
 
 use super::print;
 use crate::failed::Failed;
+use giantstep_lab::chart::check;
 use giantstep_lab::drive::{Done, Manner, OnFailure, attend, collect, dismiss, drive, id};
 use giantstep_lab::keep::{Earlier, Keep, RunId, Store};
 use giantstep_lab::outlook::Predicted;
@@ -171,7 +172,9 @@ pub(super) struct Place<'a> {
 impl PlaceArgs {
     /// Reads an experiment.
     pub(super) fn plan(&self, text: &str, origin: &str, scale: Scale) -> Result<Plan, Failed> {
-        Plan::read(text, origin, &self.overrides, scale).map_err(Failed::input)
+        let plan = Plan::read(text, origin, &self.overrides, scale).map_err(Failed::input)?;
+        check(&plan).map_err(Failed::input)?;
+        Ok(plan)
     }
 
     /// Puts a plan into the results folder; what cannot fit is refused before anything is touched.

@@ -16,11 +16,11 @@ use std::time::Instant;
 use serde::Serialize;
 
 use self::expected::Theory;
+use crate::chart::figures;
 use crate::drive::{Manner, collect, drive};
 use crate::keep::Memory;
 use crate::outlook::Predicted;
 use crate::plan::Point;
-use crate::plot::figures;
 use crate::report;
 use crate::results::{Failure, Results};
 use crate::table::{Record, Row};

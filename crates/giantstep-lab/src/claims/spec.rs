@@ -7,6 +7,7 @@ use toml::{Table, Value};
 use super::pick::Pick;
 use super::rule::Rule;
 use super::statistic::Statistic;
+use crate::chart::check;
 use crate::plan::{Plan, PlanError, Scale};
 use crate::remedy::{Remedied, Remedy};
 
@@ -228,6 +229,9 @@ impl Claim {
         table.insert("name".to_owned(), Value::String(name.to_owned()));
         let experiment = toml::to_string(&table).map_err(|e| section("file", e.to_string()))?;
         let plan = Plan::read(&experiment, name, &[], scale).map_err(of_plan)?;
+        if claim.measurement == Measurement::Training {
+            check(&plan).map_err(|error| section("experiment", error.to_string()))?;
+        }
         Ok(Self {
             name: name.to_owned(),
             section: claim,

@@ -18,7 +18,7 @@ use crate::remedy::{Remedied, Remedy};
 pub use axis::{Axis, AxisSpec, Setting};
 pub use document::Document;
 pub use figure::{
-    AxisScale, Curves, FigureSpec, HeatSpec, Overlay, Plane, ScaleChoice, Spread, Statistic,
+    Curves, FigureSpec, Heat, Last, Overlay, Plane, Rows, ScaleChoice, Spread, Statistic, Step,
 };
 pub use jobs::{Job, Jobs, Machine, MemoryError};
 pub use reference::{Reference, Wanted};

@@ -1,5 +1,8 @@
 //! Columns of a table by name, as numbers.
 
+use giantstep::measurement::Signs;
+use giantstep::metric::Metric;
+
 use super::{Record, Table};
 
 /// Columns that every table has, besides swept keys, metric and value; some are empty where they do not apply.
@@ -67,8 +70,17 @@ impl Table {
         }
     }
 
-    /// The values of a swept key that is text, as typed, with the number that stands for each; none for numbers.
+    /// The values of a column that is text, as typed, with the number that stands for each; none for numbers.
     pub fn texts(&self, key: &str) -> Option<Vec<(f64, String)>> {
+        if key == "group" {
+            let all = Signs::ONE.into_iter().chain(Signs::PAIRS);
+            return Some(
+                (1..)
+                    .map(f64::from)
+                    .zip(all.map(|signs| signs.to_string()))
+                    .collect(),
+            );
+        }
         let mut texts: Vec<(f64, String)> = Vec::new();
         let settings = self.points.values().flat_map(|point| point.settings.iter());
         for setting in settings.filter(|setting| setting.key == key) {
@@ -78,5 +90,36 @@ impl Table {
             }
         }
         (!texts.is_empty()).then_some(texts)
+    }
+
+    /// The metrics, in the order of the table.
+    pub fn metrics(&self) -> Vec<String> {
+        let mut metrics: Vec<Metric> = Vec::new();
+        for record in &self.records {
+            if !metrics.contains(&record.metric) {
+                metrics.push(record.metric);
+            }
+        }
+        metrics.iter().map(Metric::to_string).collect()
+    }
+
+    /// The columns that have a value in some row.
+    pub fn columns(&self) -> Vec<&str> {
+        let mut columns: Vec<&str> = NAMED.into_iter().chain(self.keys()).collect();
+        columns.retain(|name| {
+            self.records
+                .iter()
+                .any(|row| self.number(row, name).is_some())
+        });
+        columns
+    }
+
+    /// What distinguishes draws of different quantities: every column but the seed and those made of others.
+    pub fn identity(&self) -> Vec<&str> {
+        let named = NAMED.into_iter().filter(|name| !MADE.contains(name));
+        let keys = self.keys().into_iter();
+        named
+            .chain(keys.filter(|key| !SIZES.contains(key)))
+            .collect()
     }
 }

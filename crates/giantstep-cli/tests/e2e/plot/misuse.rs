@@ -34,13 +34,16 @@ fn every_misuse_is_answered_with_what_exists() {
         ),
         (
             vec!["--x", "target.link", "--y", "weight_alignment"],
-            &["`target.link` is text (z1, z1*z2)", "--by or --panels"],
+            &["`target.link` is text (z1, z1*z2)", "`by` or `panels`"],
         ),
         (
             vec!["--x", "protocol.step_size", "--y", "weight_alignment"],
             &["`step_size` is its number"],
         ),
-        (with(&["--where", "step"]), &["--where step: no `=`"]),
+        (
+            with(&["--where", "step"]),
+            &["the filter `step` has no `=`"],
+        ),
         (
             with(&["--where", "target.link=z3"]),
             &["`z3` is not a value of `target.link`", "it takes z1, z1*z2"],
@@ -63,7 +66,7 @@ fn every_misuse_is_answered_with_what_exists() {
             with(&["--step", "1"]),
             &[
                 "differ in target.link (z1, z1*z2) and protocol.step_size (p, 10*p)",
-                "--pool",
+                "`pool`",
             ],
         ),
         (
@@ -72,7 +75,7 @@ fn every_misuse_is_answered_with_what_exists() {
         ),
         (
             with(&["--statistic", "median", "--spread", "sd"]),
-            &["--spread quartiles or none"],
+            &["show quartiles or none"],
         ),
         (
             vec![
@@ -93,7 +96,7 @@ fn every_misuse_is_answered_with_what_exists() {
             ],
             &["step has values that are not positive (0)"],
         ),
-        (with(&["--name", "a/b"]), &["--name a/b", "--out"]),
+        (with(&["--name", "a/b"]), &["`a/b` is no name of a figure"]),
         (with(&["--level", "1"]), &["--value"]),
     ];
     for (arguments, expected) in cases {
