@@ -185,7 +185,6 @@ fn staircase() -> Figure {
     )
     .with(Mark::vertical(1.0).dotted().coloured(Colour::GREY))
     .with(Mark::text(1.5, 0.68, "𝑛 ~ 𝑑"))
-    .with(Mark::text(2.5, 0.43, "𝑛 ~ 𝑑²"))
-    .legend(Legend::Right);
+    .with(Mark::text(2.5, 0.43, "𝑛 ~ 𝑑²"));
     Figure::new([panel]).titled("Learning in steps")
 }

@@ -2,12 +2,21 @@
 
 use super::{Figure, Geometry};
 
+/// The most panels of a figure: as many as there are letters for them.
+pub const MOST_PANELS: usize = 26;
+
 /// Why a figure could not be drawn or saved.
 #[derive(Debug, thiserror::Error)]
 pub enum FigureError {
     /// Nothing to draw.
     #[error("a figure needs at least one panel and one column")]
     Empty,
+    /// More panels than anybody can read.
+    #[error("a figure of {panels} panels is too large: at most {MOST_PANELS} can be read")]
+    TooManyPanels {
+        /// As asked for.
+        panels: usize,
+    },
     /// Two columns of one mark differ in length.
     #[error(
         "panel {panel}, mark {mark}: `{column}` has {found} values where {expected} are needed"
@@ -55,6 +64,11 @@ pub enum FigureError {
 pub(super) fn check(figure: &Figure) -> Result<(), FigureError> {
     if figure.panels.is_empty() || figure.columns == 0 {
         return Err(FigureError::Empty);
+    }
+    if figure.panels.len() > MOST_PANELS {
+        return Err(FigureError::TooManyPanels {
+            panels: figure.panels.len(),
+        });
     }
     for (index, panel) in figure.panels.iter().enumerate() {
         for (name, axis) in [('x', &panel.x), ('y', &panel.y)] {

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use kuva::backend::svg::SvgBackend;
 use kuva::plot::annotations::TextAnnotation;
-use kuva::plot::legend::{LegendEntry, LegendPosition, LegendShape};
 use kuva::plot::{BandPlot, LinePlot, LineStyle, MarkerShape, ScatterPlot};
 use kuva::render::figure::{Figure as Grid, LabelConfig, LabelStyle};
 use kuva::render::layout::{Layout, TickFormat};
 use kuva::render::plots::Plot;
 
 use super::heat::{self, Map};
+use super::legend::Block;
 use super::scale::tick_label;
-use super::{Axis, Colour, Figure, Geometry, Legend, Mark, Panel, Scale, Shape, Style};
+use super::{Axis, Colour, Figure, Geometry, Mark, Panel, Scale, Shape, Style};
 
 /// SVG units (1/96 inch) in a centimetre.
 const CENTIMETRE: f64 = 96.0 / 2.54;
@@ -23,16 +23,19 @@ const LABEL: f64 = 11.0;
 const SMALL: f64 = 10.0;
 /// How far the label of the x axis is moved up towards its ticks.
 const X_LABEL_LIFT: f64 = 5.0;
-/// What the library leaves blank below a legend under the axes.
-const BELOW_LEGEND: f64 = 16.0;
+/// Markers of one panel from which on they are drawn smaller and translucent.
+const MANY: f64 = 1000.0;
 
 pub(super) fn svg(figure: &Figure) -> String {
     let columns = figure.columns.min(figure.panels.len());
     let rows = figure.panels.len().div_ceil(columns);
-    let drawn: Vec<_> = figure
-        .panels
+    let frames = figure.panels.iter().enumerate();
+    let frames: Vec<_> = frames
+        .map(|(number, panel)| Frame::new(number, panel))
+        .collect();
+    let drawn: Vec<_> = frames
         .iter()
-        .map(|panel| Drawn::new(panel, figure.panel_width))
+        .map(|frame| Drawn::new(frame, figure.panel_width))
         .collect();
     let mut grid = Grid::new(rows, columns).with_spacing(6.0).with_padding(2.0);
     for row in 0..rows {
@@ -52,9 +55,7 @@ pub(super) fn svg(figure: &Figure) -> String {
             .with_title_size(LABEL as u32 + 1);
     }
     if drawn.len() > 1 {
-        let letters: Vec<_> = (b'a'..=b'z')
-            .map(|letter| format!("({})", letter as char))
-            .collect();
+        let letters: Vec<_> = ('a'..='z').map(|letter| format!("({letter})")).collect();
         let letters = letters
             .iter()
             .take(drawn.len())
@@ -67,17 +68,20 @@ pub(super) fn svg(figure: &Figure) -> String {
         };
         grid = grid.with_labels_custom(letters, config);
     }
-    let last_row = drawn.iter().skip((rows - 1) * columns);
-    let blank = last_row
-        .map(|panel| panel.blank)
-        .fold(f64::INFINITY, f64::min);
     let (plots, layouts) = drawn
         .into_iter()
         .map(|panel| (panel.plots, panel.layout))
         .unzip();
     let mut scene = grid.with_plots(plots).with_layouts(layouts).render();
-    scene.height -= blank;
-    settle_names(&SvgBackend::new().render_scene(&scene))
+    let legend = Block::of(figure, scene.width);
+    let top = scene.height;
+    scene.height += legend.height();
+    legend.draw(&mut scene, top);
+    let svg = settle_names(&SvgBackend::new().render_scene(&scene));
+    let maps = frames
+        .iter()
+        .filter_map(|frame| Some((frame.number, frame.map()?)));
+    heat::place(svg, &maps.collect::<Vec<_>>())
 }
 
 /// The library numbers clipping areas through the life of the program. This names them after the figure
@@ -110,59 +114,24 @@ struct Drawn {
     layout: Layout,
     width: f64,
     height: f64,
-    /// Height of the empty strip at the bottom.
-    blank: f64,
 }
 
 impl Drawn {
-    fn new(panel: &Panel, width: f64) -> Self {
-        let frame = Frame::new(panel);
+    fn new(frame: &Frame<'_>, width: f64) -> Self {
+        let panel = frame.panel;
         let plots: Vec<Plot> = panel
             .marks
             .iter()
             .flat_map(|mark| frame.plots(mark))
             .collect();
-        let entries = legend_entries(panel);
-        let mut width = width * CENTIMETRE;
-        let mut height = width * if panel.equal_aspect { 0.92 } else { 0.68 };
-        let mut blank = 0.0;
+        let width = width * CENTIMETRE;
         let mut layout = frame.layout(Layout::auto_from_plots(&plots));
-        match panel.legend {
-            Legend::Hidden => layout.show_legend = false,
-            _ if entries.is_empty() => layout.show_legend = false,
-            Legend::Below => {
-                let longest = entries
-                    .iter()
-                    .map(|entry| entry.label.chars().count())
-                    .max()
-                    .unwrap_or(0);
-                let column = 0.6 * SMALL * longest as f64 + 38.0 * SHRINK;
-                let columns = ((0.8 * width / column) as usize).clamp(1, entries.len());
-                height += entries.len().div_ceil(columns) as f64 * 1.5 * SMALL + 30.0 * SHRINK;
-                blank = BELOW_LEGEND;
-                layout = layout
-                    .with_legend_position(LegendPosition::OutsideBottomColumns)
-                    .with_legend_col_limit(columns)
-                    .with_legend_entries(entries);
-            }
-            Legend::Right => {
-                let longest = entries
-                    .iter()
-                    .map(|entry| entry.label.chars().count())
-                    .max()
-                    .unwrap_or(0);
-                width += 0.6 * SMALL * longest as f64 + 40.0 * SHRINK;
-                layout = layout
-                    .with_legend_position(LegendPosition::OutsideRightTop)
-                    .with_legend_entries(entries);
-            }
-        }
+        layout.show_legend = false;
         Self {
             plots,
-            layout: layout.with_legend_box(false),
+            layout,
             width,
-            height,
-            blank,
+            height: width * if panel.equal_aspect { 0.92 } else { 0.68 },
         }
     }
 }
@@ -170,12 +139,14 @@ impl Drawn {
 /// The axes of a panel with their ranges settled.
 struct Frame<'a> {
     panel: &'a Panel,
+    /// The place of the panel in its figure.
+    number: usize,
     x: (f64, f64),
     y: (f64, f64),
 }
 
 impl<'a> Frame<'a> {
-    fn new(panel: &'a Panel) -> Self {
+    fn new(number: usize, panel: &'a Panel) -> Self {
         let cells = heat::ranges(panel);
         let range = |place: usize, axis: &Axis, values: fn(&Mark) -> Vec<f64>| {
             let fitted = || axis.scale.fit(panel.marks.iter().flat_map(values));
@@ -184,7 +155,36 @@ impl<'a> Frame<'a> {
                 .unwrap_or_else(fitted)
         };
         let (x, y) = (range(0, &panel.x, xs), range(1, &panel.y, ys));
-        Self { panel, x, y }
+        Self {
+            panel,
+            number,
+            x,
+            y,
+        }
+    }
+
+    /// The first heat map of the panel.
+    fn map(&self) -> Option<Map<'a>> {
+        self.panel
+            .marks
+            .iter()
+            .find_map(|mark| match &mark.geometry {
+                Geometry::Heat {
+                    x,
+                    y,
+                    values,
+                    scale,
+                    colours,
+                    ..
+                } => Some(Map {
+                    x: (x, &self.panel.x),
+                    y: (y, &self.panel.y),
+                    values,
+                    scale: *scale,
+                    colours: *colours,
+                }),
+                _ => None,
+            })
     }
 
     fn layout(&self, layout: Layout) -> Layout {
@@ -249,6 +249,22 @@ impl<'a> Frame<'a> {
             .with_y_tick_format(custom(tick_label(y.scale, self.y.0, self.y.1)))
     }
 
+    /// By what the size of markers is multiplied, and their opacity: many would smear into one another.
+    fn crowded(&self) -> (f64, f64) {
+        let count = |mark: &Mark| match &mark.geometry {
+            Geometry::Points { x, .. } => x.len(),
+            _ => 0,
+        };
+        let count = self.panel.marks.iter().map(count).sum::<usize>() as f64;
+        match count > MANY {
+            true => (
+                (MANY / count).powf(0.25).max(0.4),
+                (MANY / count).sqrt().max(0.2),
+            ),
+            false => (1.0, 1.0),
+        }
+    }
+
     /// The points that have a place in the panel.
     fn points(&self, x: &[f64], y: &[f64]) -> Vec<(f64, f64)> {
         let shown =
@@ -308,9 +324,11 @@ impl<'a> Frame<'a> {
                     let bar = self.points(&[x[i]; 2], &[low, ends[1]]);
                     plots.push(line(bar, Style::Solid).with_stroke_width(0.9).into());
                 }
+                let (smaller, opacity) = self.crowded();
                 let points = ScatterPlot::new()
                     .with_data(self.points(x, y))
-                    .with_size(*size);
+                    .with_size(size * smaller)
+                    .with_marker_opacity(opacity);
                 plots.push(
                     points
                         .with_color(colour.as_str())
@@ -332,24 +350,13 @@ impl<'a> Frame<'a> {
                 );
                 vec![band.with_color(colour).with_opacity(0.2).into()]
             }
-            Geometry::Heat {
-                x,
-                y,
-                values,
-                bar,
-                scale,
-                colours,
-                levels,
-            } => {
-                let map = Map {
-                    x: (x, &self.panel.x, self.x),
-                    y: (y, &self.panel.y, self.y),
-                    values,
-                    scale: *scale,
-                    colours: *colours,
+            Geometry::Heat { bar, levels, .. } => {
+                let Some(map) = self.map() else {
+                    return Vec::new();
                 };
-                let mut plots = map.plots(bar);
-                plots.extend(levels.iter().flat_map(|level| map.level(*level)));
+                let mut plots = map.plots(bar, self.number);
+                let levels = levels.iter().enumerate();
+                plots.extend(levels.flat_map(|(k, level)| map.level(*level, Colour::level(k))));
                 plots
             }
             Geometry::Text { .. } => Vec::new(),
@@ -410,62 +417,13 @@ fn ys(mark: &Mark) -> Vec<f64> {
     }
 }
 
-fn legend_entries(panel: &Panel) -> Vec<LegendEntry> {
-    let mut entries: Vec<LegendEntry> = Vec::new();
-    for mark in &panel.marks {
-        let Some(label) = mark.label.clone() else {
-            continue;
-        };
-        if entries.iter().any(|entry| entry.label == label) {
-            continue;
-        }
-        let (shape, dasharray) = match &mark.geometry {
-            Geometry::Points { shape, .. } => (LegendShape::Marker(marker(*shape)), None),
-            Geometry::Band { .. } => (LegendShape::Rect, None),
-            Geometry::Line { style, .. }
-            | Geometry::Staircase { style, .. }
-            | Geometry::Horizontal { style, .. }
-            | Geometry::Vertical { style, .. }
-            | Geometry::Slope { style, .. } => (LegendShape::Line, Some(swatch(*style))),
-            Geometry::Heat { .. } | Geometry::Text { .. } => continue,
-        };
-        let colour = match &mark.geometry {
-            Geometry::Band { .. } => faded(mark.colour),
-            _ => mark.colour,
-        };
-        entries.push(LegendEntry {
-            label,
-            color: colour.to_string(),
-            shape,
-            dasharray,
-        });
-    }
-    entries
-}
-
-/// The colour of a band on white.
-fn faded(Colour(red, green, blue): Colour) -> Colour {
-    let fade = |part: u8| 255 - (255 - part) / 5;
-    Colour(fade(red), fade(green), fade(blue))
-}
-
 fn dashes(style: Style) -> LineStyle {
     match style {
         Style::Solid => LineStyle::Solid,
         Style::Dashed => LineStyle::Custom("5 3".to_owned()),
         Style::Dotted => LineStyle::Custom("1.5 2.5".to_owned()),
+        Style::DashDotted => LineStyle::Custom("6 2.5 1.5 2.5".to_owned()),
     }
-}
-
-/// Dashes of a line in the legend. The library makes a sample as long as one period of its dashes: these are
-/// 10.6 units long and end with a dash.
-fn swatch(style: Style) -> String {
-    match style {
-        Style::Solid => "10.6 0",
-        Style::Dashed => "4 2.4 4 0.2",
-        Style::Dotted => "1.5 1.5 1.5 1.5 1.5 1.5 1.5 0.1",
-    }
-    .to_owned()
 }
 
 fn marker(shape: Shape) -> MarkerShape {

@@ -1,14 +1,18 @@
 //! Heat maps: cells that meet half-way between their values, on the scales of the axes.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use kuva::plot::{BandPlot, ColorMap, ContourPlot};
 use kuva::render::layout::{Layout, TickFormat};
 use kuva::render::plots::Plot;
+use kuva::render::render_utils::generate_ticks;
+use resvg::tiny_skia::{Pixmap, PremultipliedColorU8};
 
 use super::scale::tick_label;
 use super::{Axis, Colour, Geometry, Panel, Scale};
 
-/// By how much of the axis a cell reaches under the next one, so that no seam shows between them.
-const OVERLAP: f64 = 5e-3;
+/// The longest side of the image of the cells, where these are not of equal size, in pixels.
+const RASTER: usize = 2048;
 /// Into how many parts the square between four values is divided for a level line.
 const PARTS: u32 = 8;
 
@@ -62,8 +66,8 @@ pub(super) fn ranges(panel: &Panel) -> Option<[(f64, f64); 2]> {
 
 /// A heat map with the axes it is drawn on.
 pub(super) struct Map<'a> {
-    pub(super) x: (&'a [f64], &'a Axis, (f64, f64)),
-    pub(super) y: (&'a [f64], &'a Axis, (f64, f64)),
+    pub(super) x: (&'a [f64], &'a Axis),
+    pub(super) y: (&'a [f64], &'a Axis),
     pub(super) values: &'a [Vec<f64>],
     pub(super) scale: Scale,
     /// The values at both ends of the colour bar; those of the cells if absent.
@@ -71,9 +75,10 @@ pub(super) struct Map<'a> {
 }
 
 impl Map<'_> {
-    /// The coloured cells, grey ones where there is no value, and the colour bar; nothing if there are no values.
-    pub(super) fn plots(&self, bar: &str) -> Vec<Plot> {
-        let Some((low, high)) = self.range() else {
+    /// The colour bar and an area that stands for the cells until [`place`] puts their image there; nothing if there
+    /// are no values.
+    pub(super) fn plots(&self, bar: &str, number: usize) -> Vec<Plot> {
+        let (Some((low, high)), Some(_)) = (self.range(), self.image()) else {
             return Vec::new();
         };
         // The library has no colour bar by itself; a contour plot of one row is only its bar.
@@ -81,38 +86,57 @@ impl Map<'_> {
             .with_grid(vec![vec![low, high]], vec![0.0, 1.0], vec![0.0])
             .with_filled()
             .with_legend(bar);
-        let mut plots = vec![Plot::from(range.with_colormap(ColorMap::Viridis))];
-        let [across, up] = [self.x, self.y].map(|(centres, axis, range)| {
-            let over = |end: f64| {
-                let scale = axis.scale;
-                let length = scale.forward(range.1) - scale.forward(range.0);
-                scale.backward(scale.forward(end) + OVERLAP * length)
-            };
-            let cells = edges(centres, axis.scale).into_iter();
-            cells
-                .map(|(low, high)| (low, over(high).min(range.1)))
-                .collect::<Vec<_>>()
-        });
-        for j in self.order_y() {
-            for i in self.order_x() {
-                let value = self.values[j][i];
-                let colour = if self.scale.shows(value) {
-                    let share = (self.scale.forward(value) - low) / (high - low + f64::EPSILON);
-                    ColorMap::Viridis.map(share.clamp(0.0, 1.0))
-                } else {
-                    Colour::GREY.to_string()
-                };
-                let ((left, right), (bottom, top)) = (across[i], up[j]);
-                let cell = BandPlot::new([left, right], [bottom; 2], [top; 2]);
-                plots.push(cell.with_color(colour).with_opacity(1.0).into());
-            }
-        }
-        plots
+        let [x, y] = self.cells();
+        let (Some(x), Some(y)) = (ends(&x), ends(&y)) else {
+            return Vec::new();
+        };
+        let area = BandPlot::new([x.0, x.1], [y.0; 2], [y.1; 2]);
+        vec![
+            range.with_colormap(ColorMap::Viridis).into(),
+            area.with_color(stand_in(number)).with_opacity(1.0).into(),
+        ]
     }
 
-    /// Where the values cross a level, by linear interpolation in the coordinates of axes and colours: a black line
-    /// with a white edge, to be seen on every colour. Squares with a missing corner have none.
-    pub(super) fn level(&self, level: f64) -> Vec<Plot> {
+    /// The cells of both axes with a place on them, in their order.
+    fn cells(&self) -> [Vec<(f64, f64)>; 2] {
+        [(self.x, self.order_x()), (self.y, self.order_y())].map(|((centres, axis), order)| {
+            let shown: Vec<f64> = order.iter().map(|&i| centres[i]).collect();
+            edges(&shown, axis.scale)
+        })
+    }
+
+    /// The cells as an image: one pixel a cell if all are of one size, otherwise a raster on the scales of the axes.
+    fn image(&self) -> Option<Pixmap> {
+        let (low, high) = self.range()?;
+        let [across, up] = self.cells();
+        let columns = pixels(&across, self.x.1.scale);
+        let rows = pixels(&up, self.y.1.scale);
+        let (order_x, order_y) = (self.order_x(), self.order_y());
+        let mut image = Pixmap::new(columns.len() as u32, rows.len() as u32)?;
+        let mut colours = image.pixels_mut().iter_mut();
+        // An image begins above.
+        for &j in rows.iter().rev() {
+            for &i in &columns {
+                let value = self.values[order_y[j]][order_x[i]];
+                let Colour(red, green, blue) = match self.scale.shows(value) {
+                    true => {
+                        let share = (self.scale.forward(value) - low) / (high - low);
+                        let share = if share.is_finite() { share } else { 0.0 };
+                        let (red, green, blue) =
+                            ColorMap::Viridis.map_rgb(share.clamp(0.0, 1.0))?;
+                        Colour(red, green, blue)
+                    }
+                    false => Colour::GREY,
+                };
+                *colours.next()? = PremultipliedColorU8::from_rgba(red, green, blue, 255)?;
+            }
+        }
+        Some(image)
+    }
+
+    /// Where the values cross a level, by linear interpolation in the coordinates of axes and colours: a line
+    /// with an edge, to be seen on every colour. Squares with a missing corner have none.
+    pub(super) fn level(&self, level: f64, colour: Colour) -> Vec<Plot> {
         let level = self.scale.forward(level);
         let share = |k: u32| f64::from(k) / f64::from(PARTS);
         let mut squares: Vec<ContourPlot> = Vec::new();
@@ -140,8 +164,8 @@ impl Map<'_> {
                 let grid = (0..=PARTS)
                     .map(|j| (0..=PARTS).map(|i| inside(j, i)).collect())
                     .collect();
-                let x = (0..=PARTS).map(|k| between((self.x.0, self.x.1), column, k));
-                let y = (0..=PARTS).map(|k| between((self.y.0, self.y.1), row, k));
+                let x = (0..=PARTS).map(|k| between(self.x, column, k));
+                let y = (0..=PARTS).map(|k| between(self.y, row, k));
                 squares.push(
                     ContourPlot::new()
                         .with_grid(grid, x.collect(), y.collect())
@@ -156,12 +180,18 @@ impl Map<'_> {
             };
             squares.iter().map(line).collect::<Vec<_>>()
         };
-        let mut plots = drawn(Colour(255, 255, 255), 2.6);
-        plots.extend(drawn(Colour::BLACK, 1.2));
+        const WHITE: Colour = Colour(255, 255, 255);
+        let edge = if colour == WHITE {
+            Colour::BLACK
+        } else {
+            WHITE
+        };
+        let mut plots = drawn(edge, 2.6);
+        plots.extend(drawn(colour, 1.2));
         plots
     }
 
-    /// The ends of the colour bar, in its coordinate.
+    /// The ends of the colour bar, in its coordinate: ticks, so that both are labelled.
     fn range(&self) -> Option<(f64, f64)> {
         let shown = self
             .values
@@ -175,7 +205,7 @@ impl Map<'_> {
         let asked = self
             .colours
             .map(|(low, high)| (self.scale.forward(low), self.scale.forward(high)));
-        (low <= high).then(|| asked.unwrap_or((low, high)))
+        (low <= high).then(|| to_ticks(asked.unwrap_or((low, high)), self.scale))
     }
 
     /// The columns with a place on the axis, from left to right.
@@ -187,6 +217,113 @@ impl Map<'_> {
     fn order_y(&self) -> Vec<usize> {
         ordered(self.y.0, self.y.1.scale)
     }
+}
+
+/// A range that begins and ends at ticks of the library, or at powers of ten.
+fn to_ticks((mut low, mut high): (f64, f64), scale: Scale) -> (f64, f64) {
+    if scale == Scale::Log10 && high - low >= 1.0 {
+        return (low.floor(), high.ceil());
+    }
+    for _ in 0..4 {
+        let ticks = generate_ticks(low, high, 5);
+        let [first, second, ..] = ticks.as_slice() else {
+            break;
+        };
+        let step = second - first;
+        let wider = (
+            (low / step + 1e-9).floor() * step,
+            (high / step - 1e-9).ceil() * step,
+        );
+        if wider == (low, high) {
+            break;
+        }
+        (low, high) = wider;
+    }
+    (low, high)
+}
+
+/// The lowest and the highest end of cells.
+fn ends(cells: &[(f64, f64)]) -> Option<(f64, f64)> {
+    Some((cells.first()?.0, cells.last()?.1))
+}
+
+/// The cell of each pixel along one side.
+fn pixels(cells: &[(f64, f64)], scale: Scale) -> Vec<usize> {
+    let ends: Vec<(f64, f64)> = cells
+        .iter()
+        .map(|cell| (scale.forward(cell.0), scale.forward(cell.1)))
+        .collect();
+    let (Some(first), Some(last)) = (ends.first(), ends.last()) else {
+        return Vec::new();
+    };
+    let length = last.1 - first.0;
+    let equal = length / cells.len() as f64;
+    if ends
+        .iter()
+        .all(|end| (end.1 - end.0 - equal).abs() < 1e-3 * equal)
+    {
+        return (0..cells.len()).collect();
+    }
+    let count = RASTER.max(cells.len());
+    let place = |pixel: usize| first.0 + length * (pixel as f64 + 0.5) / count as f64;
+    let cell = |pixel: usize| {
+        ends.partition_point(|end| end.1 < place(pixel))
+            .min(cells.len() - 1)
+    };
+    (0..count).map(cell).collect()
+}
+
+/// The colour of the area that stands for the cells of a panel: one that no palette has.
+fn stand_in(number: usize) -> String {
+    format!("#fe01{number:02x}")
+}
+
+/// Puts the images of all heat maps where the areas that stand for them are.
+pub(super) fn place(svg: String, maps: &[(usize, Map<'_>)]) -> String {
+    let mut svg = svg;
+    for (number, map) in maps {
+        let Some(png) = map.image().and_then(|image| image.encode_png().ok()) else {
+            continue;
+        };
+        let fill = format!("fill=\"{}\"", stand_in(*number));
+        let Some(at) = svg.find(&fill) else { continue };
+        let (Some(start), Some(end)) = (svg[..at].rfind("<path"), svg[at..].find("/>")) else {
+            continue;
+        };
+        let Some([left, top, right, bottom]) = bounds(&svg[start..at]) else {
+            continue;
+        };
+        let image = format!(
+            "<image x=\"{left}\" y=\"{top}\" width=\"{:.2}\" height=\"{:.2}\" preserveAspectRatio=\"none\" \
+             image-rendering=\"optimizeSpeed\" style=\"image-rendering:pixelated\" href=\"data:image/png;base64,{}\"/>",
+            right - left,
+            bottom - top,
+            STANDARD.encode(png)
+        );
+        svg.replace_range(start..at + end + 2, &image);
+    }
+    svg
+}
+
+/// Left, top, right and bottom of the path of an element.
+fn bounds(element: &str) -> Option<[f64; 4]> {
+    let path = element.split("d=\"").nth(1)?.split('"').next()?;
+    let words = path.split(|c: char| c.is_whitespace() || c.is_ascii_alphabetic());
+    let numbers: Vec<f64> = words.filter_map(|word| word.parse().ok()).collect();
+    let side = |start: usize, better: fn(f64, f64) -> f64| {
+        numbers
+            .iter()
+            .skip(start)
+            .step_by(2)
+            .copied()
+            .reduce(better)
+    };
+    Some([
+        side(0, f64::min)?,
+        side(1, f64::min)?,
+        side(0, f64::max)?,
+        side(1, f64::max)?,
+    ])
 }
 
 fn ordered(centres: &[f64], scale: Scale) -> Vec<usize> {

@@ -93,6 +93,17 @@ pub(super) fn set_mathematics(svg: &str) -> String {
     out
 }
 
+/// A document without characters that XML forbids or that change how what follows is shown: in their place stands the
+/// replacement character.
+pub(super) fn printable(svg: &str) -> String {
+    let forbidden = |letter: char| match letter {
+        '\n' => false,
+        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{fffe}' | '\u{ffff}' => true,
+        letter => letter.is_control(),
+    };
+    svg.replace(forbidden, "\u{fffd}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

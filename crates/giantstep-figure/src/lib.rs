@@ -23,6 +23,7 @@ mod check;
 mod draw;
 mod heat;
 mod label;
+mod legend;
 mod mark;
 mod palette;
 mod png;
@@ -30,7 +31,7 @@ mod scale;
 
 use serde::Serialize;
 
-pub use check::FigureError;
+pub use check::{FigureError, MOST_PANELS};
 pub use label::{italic, mathtext};
 pub use mark::{Geometry, Mark, Shape, Style};
 pub use palette::Colour;
@@ -77,10 +78,10 @@ impl Figure {
     /// The figure as an SVG document. Text stays text, in DejaVu Sans or the next best family.
     ///
     /// # Errors
-    /// A mark whose columns differ in length, or a figure without panels.
+    /// A mark whose columns differ in length, or a figure without panels or with more than [`MOST_PANELS`].
     pub fn to_svg(&self) -> Result<String, FigureError> {
         check::check(self)?;
-        Ok(label::set_mathematics(&draw::svg(self)))
+        Ok(label::printable(&label::set_mathematics(&draw::svg(self))))
     }
 
     /// The figure as a PNG image at 300 dots per inch, drawn from the SVG with the fonts this program carries.
@@ -103,7 +104,7 @@ pub struct Panel {
     pub y: Axis,
     /// What is drawn, the first at the back.
     pub marks: Vec<Mark>,
-    /// Where the labels of the marks are explained.
+    /// Whether the labels of the marks are explained.
     pub legend: Legend,
     /// Whether one unit has the same length on both axes.
     pub equal_aspect: bool,
@@ -153,14 +154,12 @@ impl Panel {
     }
 }
 
-/// Where a legend stands. It never covers data.
+/// Whether the labels of a panel are explained. A legend never covers data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum Legend {
-    /// Below the axes, in as many columns as fit.
+    /// Below all panels of the figure, each label once.
     Below,
-    /// To the right of the axes, which makes the panel wider by what the legend needs.
-    Right,
-    /// Nowhere, for instance because the panel beside it has the same one.
+    /// Nowhere.
     Hidden,
 }
 

@@ -85,6 +85,8 @@ pub enum Style {
     Dashed,
     /// In dots.
     Dotted,
+    /// In dashes and dots.
+    DashDotted,
 }
 
 /// The shape of a point.

@@ -41,6 +41,17 @@ impl Colour {
         ALL[index % ALL.len()]
     }
 
+    /// The colour of the `index`-th level line of a heat map, told from viridis and from the others.
+    pub fn level(index: usize) -> Self {
+        const ALL: [Colour; 4] = [
+            Colour::BLACK,
+            Colour::VERMILION,
+            Colour::PURPLE,
+            Colour(255, 255, 255),
+        ];
+        ALL[index % ALL.len()]
+    }
+
     /// The `index`-th of `count` colours for series with an order: viridis from dark to light, without its
     /// lightest end.
     pub fn ramp(index: usize, count: usize) -> Self {

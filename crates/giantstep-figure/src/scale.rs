@@ -77,7 +77,7 @@ pub(super) fn tick_label(
 ) -> impl Fn(f64) -> String + Send + Sync + 'static {
     let plain = match scale {
         Scale::Linear => low.abs().max(high.abs()) < 1e5,
-        Scale::Log10 => low >= 0.009 && high <= 2000.0,
+        Scale::Log10 => low >= 0.0009 && high <= 20_000.0,
     };
     let only_powers = scale == Scale::Log10 && high.log10().floor() > low.log10().ceil();
     // The library asks for the labels of both ends of an axis too, which need not be round.

@@ -1,5 +1,7 @@
 //! Figures of every kind are drawn, with their words and all their marks, on a machine with or without fonts.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use giantstep_figure::{
     Axis, Colour, Figure, FigureError, Legend, Mark, Panel, Scale, Shape, missing_glyphs,
 };
@@ -25,6 +27,148 @@ fn panel(mark: Mark) -> Panel {
     Panel::new(Axis::linear("𝑥"), Axis::linear("𝑦"))
         .legend(Legend::Hidden)
         .with(mark)
+}
+
+/// The image of the cells of a heat map.
+fn cells_of(svg: &str) -> Pixmap {
+    let data = svg.split("base64,").nth(1).expect("an image");
+    let data = data.split('"').next().expect("its end");
+    Pixmap::decode_png(&STANDARD.decode(data).unwrap()).unwrap()
+}
+
+#[test]
+fn a_label_is_explained_once_in_a_figure_by_its_line_and_its_marker() {
+    let series = |colour| {
+        let line = Mark::line([0.0, 1.0], [0.0, 1.0]);
+        let points = Mark::points([0.0, 1.0], [0.0, 1.0]).shaped(Shape::Square);
+        [line, points].map(|mark| mark.coloured(colour).labelled("one label"))
+    };
+    let panel = |colour| {
+        Panel::new(Axis::linear(""), Axis::linear(""))
+            .with_all(series(colour))
+            .with(
+                Mark::line([0.0, 1.0], [0.5; 2])
+                    .dashed()
+                    .coloured(colour)
+                    .labelled("theory"),
+            )
+    };
+    let svg = Figure::new([panel(Colour::BLUE), panel(Colour::BLUE)])
+        .to_svg()
+        .unwrap();
+    assert_eq!((count(&svg, "one label"), count(&svg, "theory")), (1, 1));
+    // Below all panels: a solid and a dashed line as long as a sample, and a square.
+    let samples: Vec<&str> = svg
+        .split('<')
+        .filter(|element| element.contains("stroke-width=\"1.1\""))
+        .collect();
+    assert_eq!(samples.len(), 2, "{samples:?}");
+    assert_eq!(
+        samples
+            .iter()
+            .filter(|line| line.contains("dasharray"))
+            .count(),
+        1
+    );
+    // A label in two colours has a black sample.
+    let svg = Figure::new([panel(Colour::BLUE), panel(Colour::GREEN)])
+        .to_svg()
+        .unwrap();
+    let black = format!("stroke=\"{}\" stroke-width=\"1.1\"", Colour::BLACK);
+    assert_eq!(count(&svg, &black), 2);
+}
+
+#[test]
+fn a_colour_bar_is_labelled_at_both_ends() {
+    for (scale, low, high, ends) in [
+        (Scale::Linear, 0.0131, 0.943, ["0", "1"]),
+        (Scale::Linear, -3.3, 12.0, ["−5", "15"]),
+        (Scale::Log10, 3e-4, 0.2, ["10⁻⁴", "10⁰"]),
+    ] {
+        let heat = Mark::heat([1.0, 2.0], [1.0], vec![vec![low, high]], "bar", scale);
+        let svg = Figure::new([panel(heat)]).to_svg().unwrap();
+        let words: Vec<&str> = svg
+            .split('<')
+            .filter_map(|part| Some(part.split_once('>')?.1))
+            .collect();
+        // The labels of the bar follow those of the axes, which show 0.5 to 2.5 here.
+        for end in ends {
+            assert!(words.contains(&end), "{end} of {scale:?}: {words:?}");
+        }
+    }
+}
+
+#[test]
+fn a_million_cells_are_one_image() {
+    let places = || (0..1000).map(f64::from);
+    let values: Vec<Vec<f64>> = places()
+        .map(|y| places().map(|x| x + y).collect())
+        .collect();
+    let map = Mark::heat(places(), places(), values, "sum", Scale::Linear).with_levels([900.0]);
+    let figure = Figure::new([panel(map)]);
+    let svg = figure.to_svg().unwrap();
+    assert_eq!(count(&svg, "<image"), 1);
+    let image = cells_of(&svg);
+    assert_eq!((image.width(), image.height()), (1000, 1000));
+    // y grows upwards: the lightest cell is the last of the first line.
+    let light = |x, y| image.pixel(x, y).unwrap().green();
+    assert!(light(999, 0) > light(0, 0) && light(0, 0) > light(0, 999));
+    figure.to_png().unwrap();
+}
+
+#[test]
+fn many_markers_are_drawn_smaller_and_translucent() {
+    let cloud = |count: u32| {
+        let x = || (0..count).map(f64::from);
+        Figure::new([panel(Mark::points(x(), x()))])
+            .to_svg()
+            .unwrap()
+    };
+    assert!(!cloud(900).contains("opacity=\"0"));
+    assert!(
+        cloud(10_000).contains("opacity=\"0.3"),
+        "{}",
+        &cloud(10_000)[..3000]
+    );
+}
+
+#[test]
+fn too_many_panels_are_refused_with_the_limit() {
+    let all = vec![panel(Mark::horizontal(1.0)); 1000];
+    let error = Figure::new(all).in_columns(3).to_svg().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "a figure of 1000 panels is too large: at most 26 can be read"
+    );
+}
+
+#[test]
+fn control_characters_do_not_break_a_figure() {
+    let title = "a\u{0}b\u{1b}[31mc\u{7}d\re\u{202e}f & <g>";
+    let panel = panel(Mark::horizontal(1.0).labelled("x\u{1}y"))
+        .titled(title)
+        .legend(Legend::Below);
+    let figure = Figure::new([panel]).titled(title);
+    let svg = figure.to_svg().unwrap();
+    let bad = |letter: char| letter.is_control() && letter != '\n' || letter == '\u{202e}';
+    assert!(!svg.contains(bad));
+    Tree::from_str(&svg, &Options::default()).unwrap();
+    figure.to_png().unwrap();
+}
+
+#[test]
+fn level_lines_differ_in_colour() {
+    let values = vec![vec![0.0, 1.0, 2.0]; 2];
+    let map = Mark::heat([1.0, 2.0, 3.0], [1.0, 2.0], values, "", Scale::Linear);
+    let svg = Figure::new([panel(map.with_levels([0.5, 1.5]))])
+        .to_svg()
+        .unwrap();
+    for level in 0..2 {
+        assert!(
+            svg.contains(&format!("stroke=\"{}\"", Colour::level(level))),
+            "level {level}"
+        );
+    }
 }
 
 #[test]
@@ -129,11 +273,14 @@ fn every_mark_is_drawn() {
         Scale::Log10,
     ));
     let svg = Figure::new([heat]).to_svg().unwrap();
-    assert_eq!(
-        count(&svg, &Colour::GREY.to_string()),
-        1,
-        "the cell without a value is grey"
-    );
+    // Cells meet at 1.5 and 3 of 0.5 to 5: the one without a value is a third of one of two rows.
+    let image = cells_of(&svg);
+    let grey = image.pixels().iter().filter(|pixel| {
+        let Colour(red, green, blue) = Colour::GREY;
+        (pixel.red(), pixel.green(), pixel.blue()) == (red, green, blue)
+    });
+    let share = grey.count() as f64 / f64::from(image.width() * image.height());
+    assert!((share - 1.0 / 6.0).abs() < 1e-3, "{share}");
     assert!(words(&svg).contains("error"));
 }
 

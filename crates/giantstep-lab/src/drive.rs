@@ -294,10 +294,7 @@ pub fn collect(
     keep: &dyn Keep,
     dropped: &[(usize, Run)],
 ) -> Result<Results, DriveError> {
-    let mut results = Results {
-        planned: jobs.list.len(),
-        ..Results::default()
-    };
+    let mut results = Results::of(jobs.plan, jobs.list.len());
     for (number, job) in jobs.list.iter().enumerate() {
         let id = id(job);
         let entry = keep
@@ -309,9 +306,10 @@ pub fn collect(
                 Ending::Completed => None,
                 Ending::Failed(reason) => Some((FailureKind::Failed, reason)),
             };
-            results.keep(job, entry.records, reason);
+            results.keep(number, job, entry.records, reason);
         } else if let Some((_, run)) = half {
-            results.keep(job, records(job, &run.measurements), failure(&run.outcome));
+            let measured = records(job, &run.measurements);
+            results.keep(number, job, measured, failure(&run.outcome));
         }
     }
     results.interrupted =

@@ -8,7 +8,7 @@
 //! - [`keep`]: where ended runs are kept: [`keep::Memory`], or the [`keep::Store`] of a results folder.
 //! - [`results`], [`table`]: every number measured, as one tidy table.
 //! - [`outlook`], [`compare`], [`slope`], [`cite`], [`report`]: theory beside measurements.
-//! - [`chart`]: figures of a table.
+//! - [`chart`]: figures of a table, and what a plan asks for and cannot give.
 //! - [`remedy`]: what a person can do about an error, as a value.
 //! - [`starter`]: a first experiment for a link.
 //! - [`claims`], [`experiments`]: the ledger of claims, and the experiments that come along.
@@ -29,7 +29,6 @@ pub mod keep;
 pub mod mpi;
 pub mod outlook;
 pub mod plan;
-pub mod plot;
 mod process;
 pub mod remedy;
 pub mod report;

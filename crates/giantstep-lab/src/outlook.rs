@@ -45,22 +45,18 @@ pub struct Foretold {
 }
 
 impl Foretold {
-    fn new(point: &Point, prediction: &Prediction) -> Self {
+    fn new(index: usize, point: &Point, prediction: &Prediction) -> Self {
         let experiment = &point.checked.setup.experiment;
         let record = Record {
-            seed: 0,
+            point: index as u32 + 1,
             n: experiment.protocol.batch as f64,
             d: experiment.protocol.dimension as f64,
             p: experiment.network.width as u64,
             step: prediction.step,
-            metric: prediction.metric.to_string(),
-            neuron: None,
             direction: prediction.direction,
-            rank: None,
-            group: prediction.group.map(|group| group.to_string()),
+            group: prediction.group,
             ridge: prediction.ridge,
-            value: prediction.value,
-            axes: point.axes(),
+            ..Record::new(prediction.metric, prediction.value)
         };
         Self {
             record,
@@ -71,18 +67,11 @@ impl Foretold {
     /// Whether this is the prediction of a measured mean.
     pub fn is_of(&self, row: &Row) -> bool {
         let record = &self.record;
-        let axes = |axes: &[(String, f64)]| {
-            let mut axes = axes.to_vec();
-            axes.sort_by(|a, b| a.0.cmp(&b.0));
-            axes
-        };
-        (record.n, record.d, record.p, record.step) == (row.n, row.d, row.p, row.step)
-            && record.metric == row.metric
-            && (record.direction, record.ridge) == (row.direction, row.ridge)
-            && record.group == row.group
+        (record.point, record.step, record.metric) == (row.point, row.step, row.metric)
+            && (record.direction, record.group) == (row.direction, row.group)
+            && record.ridge == row.ridge
             && row.neuron.is_none()
             && row.rank.is_none()
-            && axes(&record.axes) == axes(&row.axes)
     }
 }
 
@@ -119,9 +108,10 @@ impl Predicted {
         let foretold = points
             .iter()
             .zip(&outlooks)
-            .flat_map(|(point, outlook)| {
+            .enumerate()
+            .flat_map(|(index, (point, outlook))| {
                 let present = outlook.predictions.present.iter();
-                present.map(move |prediction| Foretold::new(point, prediction))
+                present.map(move |prediction| Foretold::new(index, point, prediction))
             })
             .collect();
         Self {
@@ -134,8 +124,10 @@ impl Predicted {
 
     /// The predictions as records.
     pub fn records(&self) -> Vec<Record> {
-        let records = self.foretold.iter().map(|foretold| foretold.record.clone());
-        records.collect()
+        self.foretold
+            .iter()
+            .map(|foretold| foretold.record)
+            .collect()
     }
 
     /// One object a point: its predictions, what has none, and floors.

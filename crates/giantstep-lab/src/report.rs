@@ -6,6 +6,7 @@ use std::time::Duration;
 use giantstep::spec::SaveWeights;
 use serde_json::{Value as Json, json};
 
+use crate::chart::figures;
 use crate::compare::compare;
 use crate::drive::id;
 use crate::fence::fenced;
@@ -13,11 +14,10 @@ use crate::files::{OutputError, SaveError, copy_atomically, save_figure};
 use crate::keep::Store;
 use crate::outlook::Predicted;
 use crate::plan::{Jobs, Plan, PlanError, Reference};
-use crate::plot::figures;
 use crate::remedy::{Remedied, Remedy};
 use crate::results::Results;
 use crate::slope::slopes;
-use crate::table::{self, Row, TableError, aggregate};
+use crate::table::{self, Row, SIZES, Table, TableError, aggregate};
 
 /// Why results could not be written; results in memory are still printed.
 #[derive(Debug, thiserror::Error)]
@@ -62,39 +62,22 @@ pub struct Comparison {
 }
 
 /// Means over seeds, without the rows of single neurons (those are in the Parquet table).
-pub fn rows(results: &Results) -> Vec<Row> {
-    let few: Vec<_> = results
-        .records
-        .iter()
-        .filter(|record| record.neuron.is_none())
-        .cloned()
-        .collect();
-    aggregate(&few)
+pub fn rows(table: &Table) -> Vec<Row> {
+    let records = table.records.iter();
+    aggregate(table, records.filter(|record| record.neuron.is_none()))
 }
 
 /// The references of a plan beside what was measured.
 pub fn comparisons(plan: &Plan, rows: &[Row]) -> Vec<Comparison> {
-    let fits = |reference: &Reference, row: &Row| {
-        let at = reference.at.iter().all(|(key, position)| {
-            plan.points
-                .iter()
-                .flat_map(|point| &point.settings)
-                .any(|setting| {
-                    let axis = row.axes.iter().find(|(axis, _)| axis == key);
-                    setting.key == *key
-                        && setting.position == *position
-                        && axis.is_some_and(|(_, v)| *v == setting.number())
-                })
-        });
-        row.metric == reference.metric
-            && row.step == reference.step
-            && reference.n.is_none_or(|n| n == row.n)
-            && reference.direction == row.direction
-            && reference.group == row.group
-            && at
-    };
     let compare = |reference: &Reference| {
-        let row = rows.iter().find(|row| fits(reference, row));
+        let points = plan.points_at(&reference.at);
+        let fits = |row: &&Row| {
+            points.contains(&row.point)
+                && (row.metric, row.step) == (reference.metric, reference.step)
+                && reference.n.is_none_or(|n| n == row.n)
+                && (row.direction, row.group) == (reference.direction, reference.group)
+        };
+        let row = rows.iter().find(fits);
         Comparison {
             reference: reference.clone(),
             measured: row.map(|row| row.mean),
@@ -122,7 +105,7 @@ const TABLE: &str = "results.parquet";
 /// # Errors
 /// [`ReportError`] if the file cannot be written.
 pub fn write_table(folder: &Path, results: &Results) -> Result<(), ReportError> {
-    Ok(table::write(&folder.join(TABLE), &results.records)?)
+    Ok(table::write(&folder.join(TABLE), &results.table)?)
 }
 
 /// All that is told of a plan that was worked off.
@@ -165,7 +148,7 @@ impl Report<'_> {
             }
         }
         let mut notes = Vec::new();
-        let drawn = fenced(|| figures(jobs.plan, &results.records, predicted));
+        let drawn = fenced(|| figures(jobs.plan, &results.table, predicted));
         let drawn = drawn.unwrap_or_else(|reason| {
             notes.push(format!("no figure is drawn: {reason}"));
             Vec::new()
@@ -199,7 +182,7 @@ impl Report<'_> {
             took,
             ..
         } = self;
-        let rows = rows(results);
+        let rows = rows(&results.table);
         let config: toml::Table = jobs.plan.document.resolved()?.parse().unwrap_or_default();
         let plan = jobs.plan;
         let points: Vec<Json> = plan
@@ -233,7 +216,7 @@ impl Report<'_> {
             "references": comparisons(plan, &rows),
             "predictions": predicted.json(),
             "compared": compare(predicted, &rows),
-            "slopes": slopes(plan, &results.records),
+            "slopes": slopes(plan, &results.table),
             "failures": results.failures,
             "runs": { "planned": results.planned, "completed": results.completed, "found": found },
             "interrupted": results.interrupted,
@@ -243,22 +226,18 @@ impl Report<'_> {
     }
 }
 
-/// What the numbers on an axis of text stand for; empty if there is none.
+/// What the places of a swept text stand for; empty if there is none.
 pub fn settings_in_words(plan: &Plan) -> String {
-    let mut lines: Vec<String> = Vec::new();
-    for setting in plan.points.iter().flat_map(|point| &point.settings) {
-        let counted = matches!(
-            setting.key.as_str(),
-            "protocol.batch" | "protocol.dimension" | "network.width"
-        );
-        let line = format!("{} {}: {}", setting.key, setting.position, setting.label());
-        if setting.value.is_str() && !counted && !lines.contains(&line) {
-            lines.push(line);
-        }
-    }
+    let table = Table::of(plan);
+    let keys = table.keys().into_iter();
+    let lines = keys.filter(|key| !SIZES.contains(key)).flat_map(|key| {
+        let texts = table.texts(key).unwrap_or_default().into_iter();
+        texts.map(move |(place, text)| format!("{key} {place}: {text}\n"))
+    });
+    let lines: String = lines.collect();
     if lines.is_empty() {
-        String::new()
+        lines
     } else {
-        lines.join("\n") + "\n\n"
+        lines + "\n"
     }
 }

@@ -4,7 +4,8 @@ use giantstep::measurement::Measurement;
 use giantstep::run::Outcome;
 
 use crate::plan::Job;
-use crate::table::Record;
+use crate::plan::Plan;
+use crate::table::{Record, Table};
 
 /// One run that did not complete.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -33,7 +34,7 @@ pub enum FailureKind {
 #[derive(Debug, Default)]
 pub struct Results {
     /// Every number measured, by point, seed and step.
-    pub records: Vec<Record>,
+    pub table: Table,
     /// Runs that did not complete; their finished steps are among the records.
     pub failures: Vec<Failure>,
     /// Whether the end was asked for before all runs were done.
@@ -45,19 +46,30 @@ pub struct Results {
 }
 
 impl Results {
-    /// Adds a run that has ended, with the reason if it did not complete; columns of the sweep are those of its point.
+    /// Of a plan of so many runs, before any has ended.
+    pub fn of(plan: &Plan, planned: usize) -> Self {
+        Self {
+            table: Table::of(plan),
+            planned,
+            ..Self::default()
+        }
+    }
+
+    /// Adds the run of this place in the list of jobs, which has ended, with the reason if it did not complete.
     pub fn keep(
         &mut self,
+        number: usize,
         job: &Job<'_>,
         records: Vec<Record>,
         reason: Option<(FailureKind, String)>,
     ) {
-        let axes = job.point.axes();
-        self.records
-            .extend(records.into_iter().map(|record| Record {
-                axes: axes.clone(),
-                ..record
-            }));
+        let (point, run) = (job.index as u32 + 1, number as u32 + 1);
+        let placed = records.into_iter().map(|record| Record {
+            point,
+            run,
+            ..record
+        });
+        self.table.records.extend(placed);
         match reason {
             None => self.completed += 1,
             Some((kind, reason)) => self.failures.push(Failure {
@@ -103,7 +115,7 @@ pub fn failure(outcome: &Outcome) -> Option<(FailureKind, String)> {
     Some((kind, reason))
 }
 
-/// What a run has measured as rows of a table, without the columns of a sweep.
+/// What a run has measured as rows of a table, without its place in a plan.
 pub fn records(job: &Job<'_>, measurements: &[Measurement]) -> Vec<Record> {
     let experiment = &job.point.checked.setup.experiment;
     let records = measurements.iter().map(|measured| Record {
@@ -112,14 +124,12 @@ pub fn records(job: &Job<'_>, measurements: &[Measurement]) -> Vec<Record> {
         d: experiment.protocol.dimension as f64,
         p: experiment.network.width as u64,
         step: measured.step,
-        metric: measured.metric.to_string(),
         neuron: measured.neuron,
         direction: measured.direction,
         rank: measured.rank,
-        group: measured.group.map(|group| group.to_string()),
+        group: measured.group,
         ridge: measured.ridge,
-        value: measured.value,
-        axes: Vec::new(),
+        ..Record::new(measured.metric, measured.value)
     });
     records.collect()
 }

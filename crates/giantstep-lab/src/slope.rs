@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
+use crate::chart::Column;
 use crate::plan::{Plan, SlopeSpec};
-use crate::plot::column_of;
-use crate::table::Record;
+use crate::table::{Record, Table};
 
 /// A fitted exponent.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -23,36 +23,32 @@ pub struct Slope {
 }
 
 /// Fits the exponents that a plan asks for; those with fewer than three places on x are left out.
-pub fn slopes(plan: &Plan, records: &[Record]) -> Vec<Slope> {
+pub fn slopes(plan: &Plan, table: &Table) -> Vec<Slope> {
     plan.document
         .slopes()
         .iter()
-        .filter_map(|spec| fit(spec, plan, records))
+        .filter_map(|spec| fit(spec, plan, table))
         .collect()
 }
 
-fn fit(spec: &SlopeSpec, plan: &Plan, records: &[Record]) -> Option<Slope> {
-    let wanted: Vec<(&String, f64)> = spec
-        .at
+fn fit(spec: &SlopeSpec, plan: &Plan, table: &Table) -> Option<Slope> {
+    let wanted = plan.points_at(&spec.at);
+    let column = Column::on_axis(&spec.x, table).ok()?;
+    let fits = |record: &&Record| {
+        (record.metric, record.step) == (spec.metric, spec.step)
+            && record.neuron.is_none()
+            && record.value > 0.0
+            && wanted.contains(&record.point)
+    };
+    let place = |record: &Record| {
+        let x = column.value(table, record)?;
+        Some((x.ln(), record.value.ln()))
+    };
+    let points: Vec<(f64, f64)> = table
+        .records
         .iter()
-        .map(|(key, position)| {
-            let mut settings = plan.points.iter().flat_map(|point| &point.settings);
-            let setting =
-                settings.find(|setting| setting.key == *key && setting.position == *position)?;
-            Some((key, setting.number()))
-        })
-        .collect::<Option<_>>()?;
-    let points: Vec<(f64, f64)> = records
-        .iter()
-        .filter(|r| {
-            r.metric == spec.metric && r.step == spec.step && r.neuron.is_none() && r.value > 0.0
-        })
-        .filter(|r| {
-            wanted
-                .iter()
-                .all(|(key, number)| column_of(r, key) == Some(*number))
-        })
-        .filter_map(|r| Some((column_of(r, &spec.x)?.ln(), r.value.ln())))
+        .filter(fits)
+        .filter_map(place)
         .collect();
     let line = least_squares(&points)?;
     Some(Slope {

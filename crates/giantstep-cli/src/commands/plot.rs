@@ -4,19 +4,31 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::folder::plan_of;
 use super::print;
 use crate::failed::Failed;
+use crate::launch::machine;
 use crate::note::note;
+use crate::progress::Progress;
 use crate::render::aligned;
+use crate::signals::{Kept, listen};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use giantstep_lab::chart::{ChartError, Column, Curves, Drawing, Filter, Heat, Results, Selection};
+use giantstep::measurement::Signs;
+use giantstep::metric::Metric;
+use giantstep::ranks::Alone;
+use giantstep_lab::chart::{ChartError, Column, Data, check_name, draw, open};
 use giantstep_lab::files::prepare_folder;
-use giantstep_lab::plan::{ScaleChoice, Spread, Statistic};
+use giantstep_lab::outlook::Predicted;
+use giantstep_lab::plan::{
+    Curves, FigureSpec, Heat, Overlay, Plan, Plane, ScaleChoice, Spread, Statistic, Step, Wanted,
+};
+use giantstep_lab::table::Table;
+use giantstep_lab::work::Session;
 use serde::de::DeserializeOwned;
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error, StringDeserializer};
 
-/// `giantstep plot DIR --x COLUMN --y METRIC [--by COLUMN]`, or `--x COLUMN --y COLUMN --value METRIC`
+/// `giantstep plot DIR --x COLUMN --y METRIC [--by COLUMN]`, `--x COLUMN --y COLUMN --value METRIC`, or `--steps STEP,STEP`
 #[derive(Debug, Args)]
 pub struct Plot {
     /// A results folder with a results.parquet.
@@ -26,19 +38,25 @@ pub struct Plot {
     #[arg(long)]
     list: bool,
     /// What varies along x: a column or a formula in columns, such as n/d^2.
-    #[arg(long, value_name = "COLUMN", required_unless_present = "list")]
+    #[arg(long, value_name = "COLUMN", required_unless_present_any = ["list", "steps"])]
     x: Option<String>,
     /// The metric; with --value, what varies along y.
     #[arg(
         long,
         value_name = "METRIC",
-        required_unless_present = "list",
+        required_unless_present_any = ["list", "steps"],
         allow_hyphen_values = true
     )]
     y: Option<String>,
     /// A heat map of this metric over the columns --x and --y.
     #[arg(long, value_name = "METRIC", conflicts_with = "by")]
     value: Option<String>,
+    /// Neurons in the plane of directions 1 and 2 at these steps, such as 1,2.
+    #[arg(long, value_delimiter = ',', conflicts_with_all = ["x", "y", "value", "by"])]
+    steps: Vec<u32>,
+    /// The n near which neurons are shown; the largest if absent.
+    #[arg(long, requires = "steps")]
+    n: Option<f64>,
     /// One curve for each value of this column.
     #[arg(long, value_name = "COLUMN")]
     by: Option<String>,
@@ -48,15 +66,15 @@ pub struct Plot {
     /// Only rows with COLUMN=VALUE, COLUMN<=VALUE or COLUMN>=VALUE; may be repeated.
     #[arg(long = "where", value_name = "COLUMN=VALUE")]
     filters: Vec<String>,
-    /// Only this step.
+    /// Only this step, or "last".
     #[arg(long)]
-    step: Option<u32>,
+    step: Option<Step>,
     /// Only this target direction.
     #[arg(long)]
     direction: Option<u32>,
     /// Only neurons of this sign of the second layer, + or -.
-    #[arg(long, value_name = "SIGN", allow_hyphen_values = true)]
-    group: Option<String>,
+    #[arg(long, value_name = "SIGN", allow_hyphen_values = true, value_parser = one_of::<Signs>(SIGNS))]
+    group: Option<Signs>,
     /// Only this ridge.
     #[arg(long)]
     ridge: Option<f64>,
@@ -69,6 +87,15 @@ pub struct Plot {
     /// What is shown of their differences: by default stderr of a mean, quartiles about a median.
     #[arg(long, value_parser = one_of::<Spread>(&["stderr", "sd", "quartiles", "none"]))]
     spread: Option<Spread>,
+    /// The smallest and largest y shown, such as 0,1.
+    #[arg(long, value_delimiter = ',', num_args = 2, value_names = ["LOW", "HIGH"], allow_negative_numbers = true)]
+    y_range: Option<Vec<f64>>,
+    /// Draw the error of the best polynomial of this degree; may be repeated.
+    #[arg(long, value_name = "DEGREE", conflicts_with = "value")]
+    kernel_degree: Vec<usize>,
+    /// Whether what theory predicts is computed and drawn.
+    #[arg(long, value_parser = one_of::<Overlay>(&["hidden", "shown"]), default_value = "hidden")]
+    predictions: Overlay,
     /// The scale of x.
     #[arg(long, value_parser = one_of::<ScaleChoice>(SCALES), default_value = "auto")]
     x_scale: ScaleChoice,
@@ -90,6 +117,7 @@ pub struct Plot {
 }
 
 const SCALES: &[&str] = &["auto", "linear", "log"];
+const SIGNS: &[&str] = &["+", "-", "++", "+-", "--"];
 
 /// Understands one of these names as the choice that experiment files call by it.
 fn one_of<T: DeserializeOwned + Clone + Send + Sync + 'static>(
@@ -103,15 +131,20 @@ fn one_of<T: DeserializeOwned + Clone + Send + Sync + 'static>(
 
 impl Plot {
     pub(super) fn execute(self) -> Result<(), Failed> {
-        let results = Results::open(&self.folder).map_err(Failed::input)?;
-        if let Some(said) = &results.note {
-            note(format_args!("note: {said}"));
-        }
+        let table = open(&self.folder).map_err(Failed::input)?;
         if self.list {
-            return print(&list(&results).map_err(Failed::input)?);
+            return print(&list(&table).map_err(Failed::input)?);
         }
-        let stem = self.stem()?;
-        let drawing = self.draw(&results).map_err(Failed::input)?;
+        let spec = self.spec(&table)?;
+        check_name(spec.name()).map_err(Failed::input)?;
+        let needed = self.predictions == Overlay::Shown || !self.kernel_degree.is_empty();
+        let plan = match needed {
+            true => Some(plan_of(&self.folder)?),
+            false => None,
+        };
+        let predicted = self.predicted(plan.as_ref())?;
+        let data = Data::new(&table, &predicted, plan.as_ref());
+        let drawing = draw(&spec, &data, &self.command()).map_err(Failed::input)?;
         if drawing.left_out > 0 {
             let rows = drawing.left_out;
             note(format_args!(
@@ -120,88 +153,101 @@ impl Plot {
         }
         let folder = self.out.as_deref().unwrap_or(&self.folder);
         prepare_folder(folder).map_err(Failed::input)?;
-        let paths = drawing.save(folder, &stem).map_err(Failed::work)?;
+        let paths = drawing.save(folder, spec.name()).map_err(Failed::work)?;
         let lines: Vec<String> = paths
             .iter()
             .map(|path| path.display().to_string())
             .collect();
+        let things = match spec {
+            FigureSpec::Heat(_) => "cells",
+            FigureSpec::Curves(_) => "points",
+            FigureSpec::Plane(_) => "neurons",
+        };
         print(&format!(
-            "{} {}\n{}\n",
+            "{} {things}\n{}\n",
             drawing.points,
-            if self.value.is_some() {
-                "cells"
-            } else {
-                "points"
-            },
             lines.join("\n")
         ))
     }
 
-    fn draw(&self, results: &Results) -> Result<Drawing, ChartError> {
-        let (x, y) = (self.x.as_deref(), self.y.as_deref());
-        let (x, y) = (x.unwrap_or_default(), y.unwrap_or_default());
-        let selection = Selection {
-            metric: self.value.as_deref().unwrap_or(y).to_owned(),
-            filters: self.all_filters()?,
-            pool: self.pool.clone(),
+    fn predicted(&self, plan: Option<&Plan>) -> Result<Predicted, Failed> {
+        let (Overlay::Shown, Some(plan)) = (self.predictions, plan) else {
+            return Ok(Predicted::default());
         };
-        let spread = self.statistic.spread(self.spread)?;
-        let optional = |name: &Option<String>| {
-            let name = name.as_deref();
-            name.map(|name| Column::read(name, results)).transpose()
+        let wanted = match plan.document.predictions() {
+            Wanted::None => Wanted::Quick,
+            wanted => wanted,
         };
-        let panels = optional(&self.panels)?;
-        let title = self.command();
-        if self.value.is_none() {
-            let curves = Curves {
-                selection,
-                x: Column::on_axis(x, results)?,
-                by: optional(&self.by)?,
-                panels,
+        let asked = listen(Kept::Nothing)?;
+        let session = Session {
+            machine: machine(&Alone),
+            asked: &asked,
+            observer: &Progress::visible(),
+            ranks: &Alone,
+        };
+        Ok(Predicted::of(plan, wanted, &session))
+    }
+
+    /// The figure in the keys of an experiment file.
+    fn spec(&self, table: &Table) -> Result<FigureSpec, Failed> {
+        let name = self.name.clone().unwrap_or_else(|| self.usual_name());
+        if !self.steps.is_empty() {
+            return Ok(FigureSpec::Plane(Plane {
+                name,
+                steps: self.steps.clone(),
+                panels: self.panels.clone(),
+                filters: self.filters.clone(),
+                n: self.n,
+                predictions: self.predictions,
+            }));
+        }
+        let (x, y) = (
+            self.x.clone().unwrap_or_default(),
+            self.y.clone().unwrap_or_default(),
+        );
+        let Some(value) = &self.value else {
+            return Ok(FigureSpec::Curves(Curves {
+                by: self.by.clone(),
+                panels: self.panels.clone(),
+                filters: self.filters.clone(),
+                step: self.step,
+                direction: self.direction,
+                group: self.group,
+                ridge: self.ridge,
+                pool: self.pool.clone(),
                 statistic: self.statistic,
-                spread,
+                spread: self.spread,
                 x_scale: self.x_scale,
                 y_scale: self.y_scale,
-            };
-            return curves.draw(results, &title);
-        }
-        let heat = Heat {
-            selection,
-            axes: [Column::on_axis(x, results)?, Column::on_axis(y, results)?],
-            panels,
+                y_range: self.y_range.as_deref().map(|range| (range[0], range[1])),
+                kernel_degrees: self.kernel_degree.clone(),
+                predictions: self.predictions,
+                ..Curves::new(&name, &x, metric(&y, table)?)
+            }));
+        };
+        Ok(FigureSpec::Heat(Heat {
+            name,
+            x,
+            y,
+            value: metric(value, table)?,
+            panels: self.panels.clone(),
+            filters: self.filters.clone(),
+            step: self.step,
+            direction: self.direction,
+            group: self.group,
+            ridge: self.ridge,
+            pool: self.pool.clone(),
             statistic: self.statistic,
-            spread,
-            scales: [self.x_scale, self.y_scale],
+            spread: self.spread,
+            x_scale: self.x_scale,
+            y_scale: self.y_scale,
             value_scale: self.value_scale,
             levels: self.level.clone(),
-        };
-        heat.draw(results, &title)
+        }))
     }
 
-    fn all_filters(&self) -> Result<Vec<Filter>, ChartError> {
-        let mut filters: Vec<Filter> = Vec::new();
-        filters.extend(self.step.map(|step| Filter::equal("step", step)));
-        filters.extend(self.direction.map(|k| Filter::equal("direction", k)));
-        filters.extend(self.group.as_ref().map(|sign| Filter::equal("group", sign)));
-        filters.extend(self.ridge.map(|ridge| Filter::equal("ridge", ridge)));
-        for text in &self.filters {
-            filters.push(Filter::read(text)?);
-        }
-        Ok(filters)
-    }
-
-    /// The name of the files: letters, digits and what joins them.
-    fn stem(&self) -> Result<String, Failed> {
-        if let Some(name) = &self.name {
-            let sound = |c: char| c.is_alphanumeric() || "-_.".contains(c);
-            return if !name.is_empty() && !name.starts_with('.') && name.chars().all(sound) {
-                Ok(name.clone())
-            } else {
-                Err(Failed::Input(format!(
-                    "--name {name}: a name has letters, digits, -, _ and .\n  help: give the folder with --out"
-                )))
-            };
-        }
+    /// A name made of what is drawn.
+    fn usual_name(&self) -> String {
         let words = |text: &Option<String>| {
             let text = text.as_deref().unwrap_or_default();
             let parts = text.split(|c: char| !c.is_alphanumeric() && c != '.');
@@ -209,10 +255,11 @@ impl Plot {
             parts.join("-")
         };
         let (x, y) = (words(&self.x), words(&self.y));
-        Ok(match &self.value {
-            Some(_) => format!("{}-over-{x}-and-{y}", words(&self.value)),
-            None => format!("{y}-against-{x}"),
-        })
+        match (&self.value, self.steps.is_empty()) {
+            (_, false) => "gradients".to_owned(),
+            (Some(_), _) => format!("{}-over-{x}-and-{y}", words(&self.value)),
+            (None, _) => format!("{y}-against-{x}"),
+        }
     }
 
     /// The command as it would be typed, for the script beside the figure.
@@ -232,32 +279,46 @@ fn shell(word: &str) -> String {
     }
 }
 
+/// A metric by name; an unknown one is answered with those of the table.
+fn metric(name: &str, table: &Table) -> Result<Metric, Failed> {
+    name.parse().map_err(|_| {
+        Failed::input(ChartError::Unknown {
+            kind: "metric",
+            name: name.to_owned(),
+            known: table.metrics(),
+        })
+    })
+}
+
 /// Metrics with what tells their rows apart, then columns with their values.
-fn list(results: &Results) -> Result<String, ChartError> {
-    let records = results.records();
-    let columns = results.columns();
-    let read = |name: &&str| Column::read(name, results);
+fn list(table: &Table) -> Result<String, ChartError> {
+    let mut columns = table.columns();
+    columns.retain(|name| !["point", "run"].contains(name));
+    let read = |name: &&str| Column::read(name, table);
     let columns: Vec<Column> = columns.iter().map(read).collect::<Result<_, _>>()?;
     let mut lines = Vec::new();
-    for metric in results.metrics() {
-        let rows: Vec<usize> = (0..records.len())
-            .filter(|row| records[*row].metric == metric)
-            .collect();
-        let varies = |column: &&Column| column.values(results, &rows).len() > 1;
-        let names: Vec<&str> = columns
-            .iter()
-            .filter(varies)
-            .map(|column| column.name.as_str())
-            .collect();
-        lines.push(vec![metric, rows.len().to_string(), names.join(", ")]);
+    for metric in table.metrics() {
+        let rows = || {
+            table
+                .records
+                .iter()
+                .filter(|record| record.metric.name() == metric)
+        };
+        let varies = |column: &&Column| column.values(table, rows()).len() > 1;
+        let names = columns.iter().filter(varies);
+        let names: Vec<&str> = names.map(|column| column.name.as_str()).collect();
+        lines.push(vec![
+            metric.clone(),
+            rows().count().to_string(),
+            names.join(", "),
+        ]);
     }
     let metrics = aligned(&["metric", "rows", "varies with"], lines);
-    let all: Vec<usize> = (0..records.len()).collect();
     let width = columns.iter().map(|column| column.name.len()).max();
     let width = width.unwrap_or(0).max("column".len());
     let mut list = format!("{metrics}\n{:width$}  values\n", "column");
     for column in &columns {
-        let values = column.listed(results, &all);
+        let values = column.listed(table, table.records.iter());
         list += &format!("{:width$}  {values}\n", column.name);
     }
     Ok(list)

@@ -15,13 +15,13 @@ use crate::render::compare::{absent, status};
 use crate::render::{aligned, number};
 use crate::signals::{Kept, listen};
 use giantstep::ranks::Alone;
+use giantstep_lab::chart::{check, figures};
 use giantstep_lab::fence::fenced;
 use giantstep_lab::files::{prepare_folder, save_figure};
 use giantstep_lab::outlook::{Foretold, Predicted};
 use giantstep_lab::plan::{Plan, PlanError, Point, Scale, Wanted};
-use giantstep_lab::plot::figures;
 use giantstep_lab::report::settings_in_words;
-use giantstep_lab::table::Record;
+use giantstep_lab::table::{SIZES, Table};
 use giantstep_lab::work::Session;
 
 /// `giantstep predict FILE [--set key=value ...] [--out DIR] [--json]`
@@ -58,6 +58,7 @@ impl Predict {
         };
         let origin = self.file.display().to_string();
         let plan = Plan::read(&text, &origin, &self.overrides, scale).map_err(Failed::input)?;
+        check(&plan).map_err(Failed::input)?;
         let name = plan
             .points
             .first()
@@ -81,7 +82,8 @@ impl Predict {
         };
         let predicted = fenced(|| Predicted::of(&plan, wanted, &session)).map_err(Failed::work)?;
         let mut files = Vec::new();
-        let drawn = fenced(|| figures(&plan, &[], &predicted)).map_err(Failed::work)?;
+        let drawn =
+            fenced(|| figures(&plan, &Table::of(&plan), &predicted)).map_err(Failed::work)?;
         for (name, figure) in drawn {
             match figure {
                 Ok(figure) => {
@@ -131,6 +133,9 @@ fn tables(plan: &Plan, predicted: &Predicted, files: &[PathBuf]) -> String {
         .title()
         .map_or(String::new(), |title| format!("{title}\n\n"));
     text.push_str(&settings_in_words(plan));
+    let table = Table::of(plan);
+    let mut keys = table.keys();
+    keys.retain(|key| !SIZES.contains(key));
     let mut grounds = Vec::new();
     let lines = predicted.foretold.iter().map(|foretold| {
         let prediction = &foretold.prediction;
@@ -140,10 +145,10 @@ fn tables(plan: &Plan, predicted: &Predicted, files: &[PathBuf]) -> String {
             prediction.regime,
         );
         let ground = ground(&mut grounds, of);
-        line(foretold, ground)
+        line(&table, &keys, foretold, ground)
     });
     let lines: Vec<Vec<String>> = lines.collect();
-    text.push_str(&aligned_without_empty(&header(&predicted.foretold), lines));
+    text.push_str(&aligned_without_empty(&header(&keys), lines));
     let bounds = floors(plan, predicted, &mut grounds);
     let mut numbered = String::new();
     for (index, (status, source, regime)) in grounds.iter().enumerate() {
@@ -176,13 +181,7 @@ fn ground(known: &mut Vec<Ground>, new: Ground) -> usize {
     }) + 1
 }
 
-fn header(foretold: &[Foretold]) -> Vec<String> {
-    let axes = foretold
-        .first()
-        .map(|f| &f.record.axes)
-        .into_iter()
-        .flatten();
-    let before = ["n", "d", "p"].map(str::to_owned).into_iter();
+fn header(keys: &[&str]) -> Vec<String> {
     let after = [
         "step",
         "metric",
@@ -194,20 +193,23 @@ fn header(foretold: &[Foretold]) -> Vec<String> {
         "spread",
         "grounds",
     ];
-    before
-        .chain(axes.map(|(key, _)| key.clone()))
-        .chain(after.map(str::to_owned))
-        .collect()
+    let names = ["n", "d", "p"].iter().chain(keys).chain(&after);
+    names.map(|name| (*name).to_owned()).collect()
 }
 
-fn line(foretold: &Foretold, ground: usize) -> Vec<String> {
+fn line(table: &Table, keys: &[&str], foretold: &Foretold, ground: usize) -> Vec<String> {
     let Foretold { record, prediction } = foretold;
-    let mut cells = place(record);
+    let place = |column: &&str| table.number(record, column).map(number);
+    let places = ["n", "d", "p"].iter().chain(keys).map(place);
+    let mut cells: Vec<String> = places.map(Option::unwrap_or_default).collect();
     cells.extend([
         record.step.to_string(),
-        record.metric.clone(),
+        record.metric.to_string(),
         record.direction.map(|k| k.to_string()).unwrap_or_default(),
-        record.group.clone().unwrap_or_default(),
+        record
+            .group
+            .map(|group| group.to_string())
+            .unwrap_or_default(),
         record.ridge.map(number).unwrap_or_default(),
         number(record.value),
         prediction.standard_error.map(number).unwrap_or_default(),
@@ -215,12 +217,6 @@ fn line(foretold: &Foretold, ground: usize) -> Vec<String> {
         format!("{} [{ground}]", status(prediction.status)),
     ]);
     cells
-}
-
-fn place(record: &Record) -> Vec<String> {
-    let sizes = [record.n, record.d, record.p as f64].map(number);
-    let axes = record.axes.iter().map(|(_, value)| number(*value));
-    sizes.into_iter().chain(axes).collect()
 }
 
 /// `± 0.01` for one standard deviation over seeds, `0.1 .. 0.9` for the 5 and 95 % quantiles over neurons.

@@ -12,6 +12,7 @@ use serde_json::{Value as Json, json};
 
 use super::print;
 use crate::failed::Failed;
+use giantstep_lab::chart::check;
 use giantstep_lab::drive::{Done, Manner, OnFailure, attend, collect, dismiss, drive, id};
 use giantstep_lab::fence::fenced;
 use giantstep_lab::keep::{Earlier, Keep, RunId, Store};
@@ -186,7 +187,9 @@ pub(super) struct Place<'a> {
 impl PlaceArgs {
     /// Reads an experiment.
     pub(super) fn plan(&self, text: &str, origin: &str, scale: Scale) -> Result<Plan, Failed> {
-        Plan::read(text, origin, &self.overrides, scale).map_err(Failed::input)
+        let plan = Plan::read(text, origin, &self.overrides, scale).map_err(Failed::input)?;
+        check(&plan).map_err(Failed::input)?;
+        Ok(plan)
     }
 
     /// Puts a plan into the results folder; what cannot fit is refused before anything is touched.

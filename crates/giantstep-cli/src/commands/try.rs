@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use giantstep::ranks::Alone;
+use giantstep_lab::chart::figures;
 use giantstep_lab::drive::{Manner, collect, drive};
 use giantstep_lab::files::{prepare_folder, save_figure, write_atomically};
 use giantstep_lab::keep::Memory;
@@ -11,6 +12,7 @@ use giantstep_lab::outlook::Predicted;
 use giantstep_lab::plan::{Plan, Scale, Wanted};
 use giantstep_lab::report::rows;
 use giantstep_lab::starter::{Sizes, Starter, quantity};
+use giantstep_lab::table::Table;
 use giantstep_lab::work::Session;
 
 use super::init::look;
@@ -86,8 +88,8 @@ impl Try {
         let results = collect(&jobs, &keep, &done.dropped).map_err(Failed::work)?;
         let predicted = Predicted::of(&plan, Wanted::Quick, &session);
         drop(progress);
-        let rows = rows(&results);
-        let files = leave(&self.out, &file, &plan, &results.records, &predicted)?;
+        let rows = rows(&results.table);
+        let files = leave(&self.out, &file, &plan, &results.table, &predicted)?;
         let engine = jobs.list.first().map(|job| job.cost.engine.name());
         let trial = Trial {
             answer: report.answer(),
@@ -117,11 +119,11 @@ fn leave(
     folder: &Path,
     file: &str,
     plan: &Plan,
-    records: &[giantstep_lab::table::Record],
+    table: &Table,
     predicted: &Predicted,
 ) -> Result<Vec<PathBuf>, Failed> {
     let mut files = Vec::new();
-    for (name, figure) in giantstep_lab::plot::figures(plan, records, predicted) {
+    for (name, figure) in figures(plan, table, predicted) {
         if let Ok(figure) = figure {
             let [_, png] = save_figure(&figure, folder, &name).map_err(Failed::work)?;
             files.push(png);

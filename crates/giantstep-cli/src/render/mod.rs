@@ -8,7 +8,7 @@ pub mod trial;
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use giantstep_lab::table::Row;
+use giantstep_lab::table::{Row, SIZES};
 pub use giantstep_lab::words::{bytes, count, number, seconds};
 
 /// A table without lines, numbers to the right: a header, then rows. Ends with a line break; no line ends
@@ -51,18 +51,18 @@ pub fn results(rows: &[Row]) -> String {
         ("d", rows.iter().map(|row| number(row.d)).collect()),
         ("p", rows.iter().map(|row| row.p.to_string()).collect()),
     ];
-    let mut axes: Vec<&str> = Vec::new();
-    for (name, _) in rows.iter().flat_map(|row| &row.axes) {
-        if !axes.contains(&name.as_str()) {
-            axes.push(name);
+    let mut keys: Vec<&str> = Vec::new();
+    for setting in rows.iter().flat_map(|row| row.settings.iter()) {
+        let key = setting.key.as_str();
+        if !SIZES.contains(&key) && !keys.contains(&key) {
+            keys.push(key);
         }
     }
-    for axis in axes {
+    for axis in keys {
         let value = |row: &Row| {
-            row.axes
-                .iter()
-                .find(|(name, _)| name == axis)
-                .map(|(_, value)| number(*value))
+            let mut settings = row.settings.iter();
+            let setting = settings.find(|setting| setting.key == axis);
+            setting.map(|setting| number(setting.number()))
         };
         columns.push((
             axis,
@@ -80,7 +80,7 @@ pub fn results(rows: &[Row]) -> String {
         ),
         (
             "metric",
-            rows.iter().map(|row| row.metric.clone()).collect(),
+            rows.iter().map(|row| row.metric.to_string()).collect(),
         ),
         ("neuron", rows.iter().map(|row| index(row.neuron)).collect()),
         (
@@ -91,7 +91,7 @@ pub fn results(rows: &[Row]) -> String {
         (
             "group",
             rows.iter()
-                .map(|row| row.group.clone().unwrap_or_default())
+                .map(|row| row.group.map(|group| group.to_string()).unwrap_or_default())
                 .collect(),
         ),
         ("ridge", rows.iter().map(|row| real(row.ridge)).collect()),
@@ -130,25 +130,26 @@ pub fn wrapped(words: &str, indent: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use giantstep_lab::table::{Record, aggregate};
+    use giantstep::metric::Metric;
+    use giantstep_lab::table::{Record, Table, aggregate};
 
     #[test]
     fn a_result_table_is_aligned_and_shows_only_columns_with_content() {
-        let record = |seed, n, value| Record {
+        let record = |point, seed, n, value| Record {
+            point,
             seed,
             n,
             d: 512.0,
             p: 1024,
             step: 1,
-            metric: "test_error".into(),
-            value,
-            ..Record::default()
+            ..Record::new(Metric::TestError, value)
         };
-        let rows = aggregate(&[
-            record(1, 3326.0, 0.33),
-            record(2, 3326.0, 0.35),
-            record(1, 262_144.0, 0.077),
-        ]);
+        let records = [
+            record(1, 1, 3326.0, 0.33),
+            record(1, 2, 3326.0, 0.35),
+            record(2, 1, 262_144.0, 0.077),
+        ];
+        let rows = aggregate(&Table::default(), &records);
         let expected = [
             "      n    d     p  step  metric       mean  stderr  draws",
             "  3 326  512  1024     1  test_error   0.34    0.01      2",

@@ -23,7 +23,7 @@ pub fn text(report: &Report<'_>, files: &[PathBuf]) -> String {
         ..
     } = report;
     let plan = jobs.plan;
-    let rows = rows(results);
+    let rows = rows(&results.table);
     let shown: Vec<Row> = rows
         .iter()
         .filter(|row| row.rank.is_none_or(|rank| rank <= 3))
@@ -50,7 +50,7 @@ pub fn text(report: &Report<'_>, files: &[PathBuf]) -> String {
     if !theory.is_empty() {
         text.push_str(&format!("\n{theory}"));
     }
-    let slopes = slopes(plan, &results.records);
+    let slopes = slopes(plan, &results.table);
     if !slopes.is_empty() {
         text.push_str(&format!("\n{}", fitted(plan, &slopes)));
     }
@@ -97,7 +97,7 @@ fn fitted(plan: &Plan, slopes: &[Slope]) -> String {
             SlopeKind::AtMost => "≤ ",
         };
         vec![
-            spec.metric.clone(),
+            spec.metric.to_string(),
             spec.x.clone(),
             at.join(", "),
             format!("{} to {}", number(slope.range.0), number(slope.range.1)),
@@ -139,14 +139,17 @@ fn compared(comparisons: &[Comparison]) -> String {
             Some(false) => "OUTSIDE",
         };
         vec![
-            reference.metric.clone(),
+            reference.metric.to_string(),
             at.join(", "),
             reference.step.to_string(),
             reference
                 .direction
                 .map(|k| k.to_string())
                 .unwrap_or_default(),
-            reference.group.clone().unwrap_or_default(),
+            reference
+                .group
+                .map(|group| group.to_string())
+                .unwrap_or_default(),
             format!(
                 "{} ± {}",
                 number(reference.value),

@@ -24,9 +24,9 @@ const PLACE: usize = 44;
 /// The screen: at most 25 lines of 80 columns, unless runs have failed.
 pub fn text(report: &Report<'_>, files: &[PathBuf]) -> String {
     let plan = report.jobs.plan;
-    let rows = rows(report.results);
+    let rows = rows(&report.results.table);
     let published = comparisons(plan, &rows);
-    let exponents = slopes(plan, &report.results.records);
+    let exponents = slopes(plan, &report.results.table);
     let mut parts = vec![plan.document.title().map(|title| wrapped(title, 0))];
     if published.is_empty() && exponents.is_empty() {
         parts.push(Some(means(plan, &rows)));
@@ -233,12 +233,8 @@ fn closing(report: &Report<'_>, files: &[PathBuf]) -> String {
 
 /// The swept settings of a mean, in words.
 fn place_of(plan: &Plan, row: &Row) -> String {
-    let point = plan.points.iter().find(|point| {
-        let protocol = &point.checked.setup.experiment.protocol;
-        (protocol.batch as f64, protocol.dimension as f64) == (row.n, row.d)
-            && point.checked.setup.experiment.network.width as u64 == row.p
-            && point.axes().iter().all(|axis| row.axes.contains(axis))
-    });
+    let index = row.point as usize;
+    let point = index.checked_sub(1).and_then(|index| plan.points.get(index));
     let settings = point.map_or(&[][..], |point| &point.settings);
     let words: Vec<String> = settings
         .iter()

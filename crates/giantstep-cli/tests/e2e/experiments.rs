@@ -197,17 +197,14 @@ fn every_experiment_file_can_be_reproduced_by_name() {
 /// What distinguishes a row of the result besides its statistics.
 fn place(record: &Record) -> String {
     format!(
-        "{} {} {} {} {} {:?} {:?} {:?} {:?} {:?}",
-        record.n,
-        record.d,
-        record.p,
+        "{} {} {} {:?} {:?} {:?} {:?}",
+        record.point,
         record.step,
         record.metric,
         record.direction,
         record.rank,
         record.group,
-        record.ridge,
-        record.axes
+        record.ridge
     )
 }
 
@@ -258,21 +255,35 @@ fn json_rows_are_the_means_of_the_table() {
                 .map(|value| value as u32)
         };
         let record = Record {
-            n: number("n"),
-            d: number("d"),
-            p: number("p") as u64,
+            point: number("point") as u32,
             step: number("step") as u32,
-            metric: row["metric"].as_str().expect("a name").to_owned(),
             direction: index("direction"),
             rank: index("rank"),
-            group: row.get("group").and_then(Json::as_str).map(str::to_owned),
+            group: row
+                .get("group")
+                .map(|group| serde_json::from_value(group.clone()).expect("signs")),
             ridge: row.get("ridge").and_then(Json::as_f64),
-            axes: vec![(
-                "protocol.step_size".to_owned(),
-                number("protocol.step_size"),
-            )],
-            ..Record::default()
+            ..Record::new(
+                row["metric"]
+                    .as_str()
+                    .expect("a name")
+                    .parse()
+                    .expect("a metric"),
+                0.0,
+            )
         };
+        // A row says what was typed at its point, and the numbers that it came to.
+        let point = &document["points"][record.point as usize - 1];
+        for key in ["n", "d", "p", "step_size"] {
+            assert_eq!(row[key].as_f64(), point[key].as_f64(), "{key} of {row}");
+        }
+        let typed = |key: &str| match &row[key] {
+            Json::String(text) => text.clone(),
+            number => number.to_string(),
+        };
+        for key in ["protocol.batch", "protocol.step_size"] {
+            assert_eq!(typed(key), point["settings"][key], "{key} of {row}");
+        }
         let values = &draws[&place(&record)];
         let n = values.len() as f64;
         let mean = values.iter().sum::<f64>() / n;

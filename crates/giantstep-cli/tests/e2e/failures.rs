@@ -731,3 +731,36 @@ fn processes_that_cannot_share_are_refused_once() {
         assert!(!toy.path("out").exists());
     }
 }
+
+#[test]
+fn a_figure_that_cannot_come_is_refused_before_anything_runs() {
+    for (figure, message) in [
+        (
+            r#"figure=[{kind="curves",name="f",x="step",y="train_errr"}]"#,
+            "did you mean `train_error`?",
+        ),
+        (
+            r#"figure=[{kind="curves",name="f",x="stp",y="train_error"}]"#,
+            "did you mean `step`?",
+        ),
+        (
+            r#"figure=[{kind="curves",name="f",x="step",y="weight_cosine"}]"#,
+            "direction (1, 2)",
+        ),
+        (
+            r#"figure=[{kind="curves",name="../f",x="step",y="train_error"}]"#,
+            "`../f` is no name of a figure",
+        ),
+        (
+            r#"reference=[{metric="norm",step=9,value=1.0,tolerance=1.0,source="x"}]"#,
+            "no step `9`",
+        ),
+    ] {
+        let toy = Toy::new(TOY);
+        let output = toy.run(&[figure], &[]);
+        let answer = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{figure}: {answer}");
+        assert!(answer.contains(message), "{figure}: {answer}");
+        assert!(!toy.path("out").exists(), "{figure}");
+    }
+}

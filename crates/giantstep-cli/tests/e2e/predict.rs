@@ -130,7 +130,7 @@ fn a_wrong_prediction_is_seen() {
     let session = Session::alone(MACHINE.cores, &asked);
     drive(&jobs, &keep, Manner::default(), &session).expect("runs");
     let results = collect(&jobs, &keep, &[]).expect("results");
-    let rows = rows(&results);
+    let rows = rows(&results.table);
     let mut predicted = Predicted::of(&plan, Wanted::Quick, &session);
     let apart = |predicted: &Predicted| -> Vec<String> {
         compare(predicted, &rows)
@@ -151,7 +151,9 @@ fn a_wrong_prediction_is_seen() {
     let planted = predicted
         .foretold
         .iter_mut()
-        .find(|f| f.record.metric == "weight_alignment" && f.record.step == 1)
+        .find(|f| {
+            f.record.metric == giantstep::metric::Metric::WeightAlignment && f.record.step == 1
+        })
         .expect("a prediction");
     planted.prediction.value *= 1.1;
     assert_eq!(apart(&predicted), ["weight_alignment at step 1"]);

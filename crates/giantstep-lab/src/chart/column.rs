@@ -2,7 +2,8 @@
 
 use giantstep::expr::Formula;
 
-use super::{ChartError, Results, typeset};
+use super::{ChartError, typeset};
+use crate::table::{Record, SIZES, Table};
 use crate::words;
 
 /// Half a count, less what keeps neighbouring counts apart.
@@ -32,15 +33,18 @@ impl Column {
     ///
     /// # Errors
     /// [`ChartError::Unknown`] with what exists, or [`ChartError::Formula`] with the place.
-    pub fn read(text: &str, results: &Results) -> Result<Self, ChartError> {
+    pub fn read(text: &str, table: &Table) -> Result<Self, ChartError> {
         let text = text.trim();
-        let columns = results.columns();
-        let aliases = ["protocol.batch", "protocol.dimension", "network.width"];
+        let columns = table.columns();
+        let aliases = SIZES.into_iter().zip(["n", "d", "p"]);
         let plain = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
-        let source = if columns.contains(&text) || aliases.contains(&text) {
-            results.texts(text).map_or(Source::Named, Source::Texts)
+        let alias = aliases.into_iter().find(|(key, _)| *key == text);
+        let source = if columns.contains(&text) {
+            table.texts(text).map_or(Source::Named, Source::Texts)
+        } else if let Some((_, size)) = alias {
+            return Self::read(size, table);
         } else if let Some(key) = by_last_part(text, &columns) {
-            return Self::read(key, results);
+            return Self::read(key, table);
         } else if text.is_empty() || text.chars().all(plain) {
             return Err(ChartError::Unknown {
                 kind: "column",
@@ -48,7 +52,7 @@ impl Column {
                 known: columns.into_iter().map(str::to_owned).collect(),
             });
         } else {
-            formula(text, results, &columns)?
+            formula(text, table, &columns)?
         };
         let label = match &source {
             Source::Formula(..) => typeset::formula(text),
@@ -62,11 +66,11 @@ impl Column {
     }
 
     /// The value of a row; the position of a text; none where the column does not apply or is not finite.
-    pub(super) fn value(&self, results: &Results, row: usize) -> Option<f64> {
+    pub fn value(&self, table: &Table, record: &Record) -> Option<f64> {
         let value = match &self.source {
-            Source::Named | Source::Texts(_) => results.value(row, &self.name),
+            Source::Named | Source::Texts(_) => table.number(record, &self.name),
             Source::Formula(formula, columns) => {
-                let value = |column: &String| results.value(row, column).unwrap_or(f64::NAN);
+                let value = |column: &String| table.number(record, column).unwrap_or(f64::NAN);
                 Some(formula.eval(&columns.iter().map(value).collect::<Vec<_>>()))
             }
         };
@@ -75,12 +79,12 @@ impl Column {
 
     /// Between which values a row's value lies if n and p were rounded to whole numbers: a formula of exact n and p
     /// has one value.
-    pub(super) fn rounding(&self, results: &Results, row: usize) -> Option<(f64, f64)> {
-        let exact = |column: &str| results.value(row, column).unwrap_or(f64::NAN);
+    pub(super) fn rounding(&self, table: &Table, record: &Record) -> Option<(f64, f64)> {
+        let exact = |column: &str| table.number(record, column).unwrap_or(f64::NAN);
         let shifted = |dn: f64, dp: f64| {
             let value = |column: &str| match column {
-                "n" | "protocol.batch" => exact("n") + dn,
-                "p" | "network.width" => exact("p") + dp,
+                "n" => exact("n") + dn,
+                "p" => exact("p") + dp,
                 "exponent" => (exact("n") + dn).ln() / exact("d").ln(),
                 other => exact(other),
             };
@@ -107,8 +111,8 @@ impl Column {
     ///
     /// # Errors
     /// As [`Column::read`]; or the column holds text ([`ChartError::Text`]).
-    pub fn on_axis(text: &str, results: &Results) -> Result<Self, ChartError> {
-        let column = Self::read(text, results)?;
+    pub fn on_axis(text: &str, table: &Table) -> Result<Self, ChartError> {
+        let column = Self::read(text, table)?;
         let Source::Texts(texts) = &column.source else {
             return Ok(column);
         };
@@ -118,14 +122,32 @@ impl Column {
             .map(|(_, text)| text.as_str())
             .collect();
         let number = match column.name.as_str() {
-            "protocol.step_size" => "; `step_size` is its number",
-            _ => "",
+            "protocol.step_size" => Some("step_size"),
+            "protocol.lookahead.radius" => Some("radius"),
+            "protocol.batch" => Some("n"),
+            "protocol.dimension" => Some("d"),
+            "network.width" => Some("p"),
+            _ => None,
         };
         Err(ChartError::Text {
             values: shown.join(", "),
             number,
             column: column.name,
         })
+    }
+
+    /// Whether the values are counted: whole numbers close together.
+    pub(super) fn is_counted(&self) -> bool {
+        [
+            "step",
+            "direction",
+            "rank",
+            "neuron",
+            "seed",
+            "point",
+            "run",
+        ]
+        .contains(&self.name.as_str())
     }
 
     /// Whether the values are texts, which have no order.
@@ -147,9 +169,13 @@ impl Column {
     /// A value as it is set in a legend or above a panel.
     pub(super) fn entry(&self, value: f64) -> String {
         match (&self.source, self.name.as_str()) {
-            (Source::Texts(_), "group") if value == 1.0 => "𝑎ᵢ > 0".to_owned(),
-            (Source::Texts(_), "group") => "𝑎ᵢ < 0".to_owned(),
+            (Source::Texts(_), "group") => match value as u8 {
+                1 => "𝑎ᵢ > 0".to_owned(),
+                2 => "𝑎ᵢ < 0".to_owned(),
+                _ => self.plain(value),
+            },
             (Source::Texts(_), _) => typeset::value(&self.plain(value)),
+            (_, "step") if value == 0.0 => "random features".to_owned(),
             (_, "step") if value == 1.0 => "1 step".to_owned(),
             (_, "step") => format!("{value} steps"),
             (_, "direction" | "rank" | "neuron" | "seed") => format!("{} {value}", self.label),
@@ -174,11 +200,8 @@ impl Column {
     }
 
     /// The distinct values of some rows, increasing.
-    pub fn values(&self, results: &Results, rows: &[usize]) -> Vec<f64> {
-        let mut values: Vec<f64> = rows
-            .iter()
-            .filter_map(|row| self.value(results, *row))
-            .collect();
+    pub fn values<'a>(&self, table: &Table, rows: impl Iterator<Item = &'a Record>) -> Vec<f64> {
+        let mut values: Vec<f64> = rows.filter_map(|row| self.value(table, row)).collect();
         values.sort_by(f64::total_cmp);
         values.dedup();
         values
@@ -194,9 +217,9 @@ impl Column {
     }
 
     /// The distinct values of some rows for a message: the first ones if they are many.
-    pub fn listed(&self, results: &Results, rows: &[usize]) -> String {
+    pub fn listed<'a>(&self, table: &Table, rows: impl Iterator<Item = &'a Record>) -> String {
         let mut shown: Vec<String> = self
-            .values(results, rows)
+            .values(table, rows)
             .into_iter()
             .map(|value| self.shown(value))
             .collect();
@@ -237,13 +260,13 @@ fn by_last_part<'a>(text: &str, columns: &[&'a str]) -> Option<&'a str> {
     }
 }
 
-fn formula(text: &str, results: &Results, columns: &[&str]) -> Result<Source, ChartError> {
+fn formula(text: &str, table: &Table, columns: &[&str]) -> Result<Source, ChartError> {
     // Names of the language have no dots: `protocol.step_size` is called `protocol_step_size` inside.
     let mut inside = text.to_owned();
     let mut names: Vec<(String, String)> = Vec::new();
     for column in columns
         .iter()
-        .filter(|column| results.texts(column).is_none())
+        .filter(|column| table.texts(column).is_none())
     {
         let name = column.replace('.', "_");
         inside = inside.replace(column, &name);
@@ -253,7 +276,7 @@ fn formula(text: &str, results: &Results, columns: &[&str]) -> Result<Source, Ch
         if let Some((_, last)) = column.rsplit_once('.')
             && by_last_part(last, columns) == Some(column)
             && !columns.contains(&last)
-            && results.texts(column).is_none()
+            && table.texts(column).is_none()
         {
             names.push((last.to_owned(), (*column).to_owned()));
         }

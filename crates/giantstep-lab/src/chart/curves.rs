@@ -1,34 +1,17 @@
 //! Curves: a metric against a column, one curve for each value of another.
 
-use serde_json::json;
+use std::collections::BTreeMap;
 
-use super::select::Point;
+use serde_json::{Value as Json, json};
+
+use super::select::{Point, Selection};
+use super::theory::{Place, bands, beside};
 use super::{
-    ChartError, Column, Drawing, Results, Selection, Summary, axis, quoted, script, typeset,
+    ChartError, Column, Data, Drawing, Summary, axis, distinct, named, optional, panel_values,
+    plain_axis, quoted, refuse_on_log, script, typeset,
 };
-use crate::plan::{ScaleChoice, Spread, Statistic};
-use giantstep_figure::{Colour, Figure, Mark, Panel, Scale, Shape, mathtext};
-
-/// A metric against a column, one curve for each value of another column.
-#[derive(Debug, Clone)]
-pub struct Curves {
-    /// The rows.
-    pub selection: Selection,
-    /// What varies along x.
-    pub x: Column,
-    /// What distinguishes the curves.
-    pub by: Option<Column>,
-    /// What distinguishes the panels.
-    pub panels: Option<Column>,
-    /// What stands for the draws of a point.
-    pub statistic: Statistic,
-    /// What is shown of their differences.
-    pub spread: Spread,
-    /// The scale of x.
-    pub x_scale: ScaleChoice,
-    /// The scale of y; `Auto` is linear.
-    pub y_scale: ScaleChoice,
-}
+use crate::plan::{Curves, Overlay, Spread};
+use giantstep_figure::{Colour, Figure, Mark, Panel, Scale, Shape, Style, mathtext};
 
 /// A point with its curve, its panel and its summary.
 struct Dot {
@@ -36,9 +19,11 @@ struct Dot {
     by: Option<f64>,
     x: f64,
     summary: Summary,
+    /// Its first row.
+    row: usize,
 }
 
-/// How one curve looks.
+/// How one curve looks: the same in every panel.
 struct Look {
     by: Option<f64>,
     /// Its name in the data.
@@ -48,203 +33,344 @@ struct Look {
     shape: Shape,
 }
 
+/// What a figure is made of.
+struct Parts<'a> {
+    spec: &'a Curves,
+    data: &'a Data<'a>,
+    x: Column,
+    by: Option<Column>,
+    panels: Option<Column>,
+    spread: Spread,
+    dots: Vec<Dot>,
+    /// Predictions with their panel and their curve.
+    theory: BTreeMap<(Key, Key), Vec<Place<'a>>>,
+    looks: Vec<Look>,
+    x_scale: Scale,
+    y_scale: Scale,
+}
+
+/// A value or none, to be looked up.
+type Key = Option<u64>;
+
+fn key(value: Option<f64>) -> Key {
+    value.map(f64::to_bits)
+}
+
 impl Curves {
-    /// Draws the figure. `title` is the command that does so again.
-    ///
-    /// # Errors
-    /// [`ChartError`] if the rows do not make a figure.
-    pub fn draw(&self, results: &Results, title: &str) -> Result<Drawing, ChartError> {
-        let columns: Vec<&Column> = [self.panels.as_ref(), self.by.as_ref(), Some(&self.x)]
+    /// Draws the figure. `title` is what does so again.
+    pub(super) fn draw(&self, data: &Data<'_>, title: &str) -> Result<Drawing, ChartError> {
+        let table = &*data.table;
+        let read = |name: &Option<String>| {
+            let name = name.as_deref();
+            name.map(|name| Column::read(name, table)).transpose()
+        };
+        let (x, by, panels) = (
+            Column::on_axis(&self.x, table)?,
+            read(&self.by)?,
+            read(&self.panels)?,
+        );
+        let columns: Vec<&Column> = [panels.as_ref(), by.as_ref(), Some(&x)]
             .into_iter()
             .flatten()
             .collect();
-        let found = self.selection.points(results, &columns)?;
-        let dots: Vec<Dot> = found.points.iter().map(|point| self.dot(point)).collect();
-        let xs = sorted(dots.iter().map(|dot| dot.x));
-        let x_scale = self.x_scale.settle(&xs);
-        let y_scale = match self.y_scale {
-            ScaleChoice::Auto => Scale::Linear,
-            asked => asked.settle(&[]),
+        let spread = self.statistic.spread(self.spread)?;
+        let selection = Selection::read(self.y, &self.rows())?;
+        let found = selection.points(table, &table.records, &columns)?;
+        let place = |point: &Point| {
+            let mut at = point.at.iter().copied();
+            let panel = panels.as_ref().and_then(|_| at.next());
+            let by = by.as_ref().and_then(|_| at.next());
+            (panel, by, at.next().unwrap_or(f64::NAN))
         };
-        let centres = || dots.iter().map(|dot| dot.summary.centre);
-        for (scale, what, values) in [
-            (x_scale, &self.x.name, xs),
-            (y_scale, &self.selection.metric, centres().collect()),
-        ] {
-            let refused = values.iter().find(|value| **value <= 0.0);
-            if let (Scale::Log10, Some(value)) = (scale, refused) {
-                let (what, value) = (what.clone(), *value);
-                return Err(ChartError::NotPositive { what, value });
+        let dot = |point: &Point| {
+            let (panel, by, x) = place(point);
+            Dot {
+                panel,
+                by,
+                x,
+                summary: Summary::of(&point.draws, self.statistic, spread),
+                row: point.rows[0],
             }
-        }
-        let looks = self.looks(&dots);
-        let label = typeset::name(&self.selection.metric);
-        // A band that reaches zero on a logarithmic axis ends at the lowest thing shown.
-        let ends = dots.iter().filter_map(|dot| dot.summary.ends);
-        let lowest = centres()
-            .chain(ends.map(|ends| ends.0))
-            .filter(|value| *value > 0.0)
-            .fold(f64::INFINITY, f64::min);
-        let floor = match y_scale {
-            Scale::Log10 => lowest,
-            Scale::Linear => f64::NEG_INFINITY,
         };
-        let panels = distinct(dots.iter().map(|dot| dot.panel));
+        let dots: Vec<Dot> = found.points.iter().map(dot).collect();
+        let mut theory: BTreeMap<(Key, Key), Vec<Place<'_>>> = BTreeMap::new();
+        let foretold = match (self.predictions, self.pool.is_empty()) {
+            (Overlay::Shown, true) => selection.points(table, &data.foretold, &columns).ok(),
+            _ if data.alone => selection.points(table, &data.foretold, &columns).ok(),
+            _ => None,
+        };
+        for point in foretold.iter().flat_map(|found| &found.points) {
+            let (panel, by, x) = place(point);
+            let foretold = &data.predicted.foretold[point.rows[0]];
+            let places = theory.entry((key(panel), key(by))).or_default();
+            places.push(Place { x, foretold });
+        }
+        let mut xs: Vec<f64> = dots.iter().map(|dot| dot.x).collect();
+        xs.sort_by(f64::total_cmp);
+        xs.dedup();
+        let (x_scale, y_scale) = (self.x_scale.settle(&xs), self.y_scale.of_values());
+        let centres: Vec<f64> = dots.iter().map(|dot| dot.summary.centre).collect();
+        refuse_on_log(x_scale, &x.name, &xs)?;
+        refuse_on_log(y_scale, self.y.name(), &centres)?;
+        let looks = looks(by.as_ref(), &dots);
+        let parts = Parts {
+            spec: self,
+            data,
+            x,
+            by,
+            panels,
+            spread,
+            dots,
+            theory,
+            looks,
+            x_scale,
+            y_scale,
+        };
+        parts.drawing(found.left_out, title)
+    }
+
+    /// Refuses a range of y without an inside.
+    pub(super) fn check_range(&self) -> Result<(), ChartError> {
+        let Some((low, high)) = self.y_range else {
+            return Ok(());
+        };
+        let positive = self.y_scale.of_values() == Scale::Linear || low > 0.0;
+        match low < high && (high - low).is_finite() && positive {
+            true => Ok(()),
+            false => Err(ChartError::Range {
+                key: "y_range",
+                low,
+                high,
+            }),
+        }
+    }
+}
+
+/// One look for each value of the column of curves: a ramp where they have an order.
+fn looks(by: Option<&Column>, dots: &[Dot]) -> Vec<Look> {
+    let values = distinct(dots.iter().map(|dot| dot.by));
+    let steps = by.is_some_and(|by| by.name == "step");
+    let ordered = steps || values.len() > 2 && by.is_some_and(|by| !by.is_text());
+    let initial = steps && values.first() == Some(&Some(0.0));
+    let look = |(index, value): (usize, &Option<f64>)| {
+        let [plain, label] = named(by, *value);
+        let colour = match (initial, ordered) {
+            // The network before its first step is no step among others.
+            (true, _) if index == 0 => Colour::VERMILION,
+            (true, _) => Colour::ramp(index - 1, values.len() - 1),
+            (false, true) => Colour::ramp(index, values.len()),
+            (false, false) => Colour::cycle(index),
+        };
+        Look {
+            by: *value,
+            plain,
+            label,
+            colour,
+            shape: Shape::cycle(index),
+        }
+    };
+    values.iter().enumerate().map(look).collect()
+}
+
+impl Parts<'_> {
+    fn drawing(self, left_out: usize, title: &str) -> Result<Drawing, ChartError> {
+        self.spec.check_range()?;
+        let values = self.dots.iter().map(|dot| dot.panel);
+        let panels = panel_values(self.panels.as_ref(), values)?;
+        let label = typeset::name(self.spec.y.name());
+        let mut y = plain_axis(&label, self.y_scale);
+        if let Some((low, high)) = self.spec.y_range {
+            y = y.from_to(low, high);
+        }
         let drawn = panels.iter().map(|panel| {
-            let title = self.title(*panel);
-            let empty = Panel::new(axis(&self.x.label, x_scale), axis(&label, y_scale));
-            let marks = looks.iter().flat_map(|look| {
-                let part: Vec<&Dot> = dots
-                    .iter()
-                    .filter(|dot| dot.panel == *panel && dot.by == look.by)
-                    .collect();
-                self.marks(&part, look, floor)
+            let [_, title] = named(self.panels.as_ref(), *panel);
+            let marks = self.looks.iter().flat_map(|look| self.marks(*panel, look));
+            let floors = self.floors(*panel).into_iter();
+            let floors = floors.map(|(value, label, style)| {
+                Mark::horizontal(value)
+                    .styled(style)
+                    .coloured(Colour::GREY)
+                    .labelled(label)
             });
-            empty.titled(title).with_all(marks)
+            let empty = Panel::new(axis(&self.x, self.x_scale), y.clone()).titled(title);
+            empty.with_all(marks).with_all(floors)
         });
         let figure = Figure::new(drawn).in_columns(panels.len().clamp(1, 3));
-        let settings = json!({
-            "x": { "label": mathtext(&self.x.label), "scale": script::scale(x_scale) },
-            "y": { "label": mathtext(&label), "scale": script::scale(y_scale) },
+        Ok(Drawing {
+            figure,
+            data: self.csv(),
+            script: script::curves(title, &self.settings(&panels, &label)),
+            points: self.dots.len(),
+            left_out,
+        })
+    }
+
+    fn of(&self, panel: Option<f64>, look: &Look) -> Vec<&Dot> {
+        let here = |dot: &&Dot| key(dot.panel) == key(panel) && key(dot.by) == key(look.by);
+        self.dots.iter().filter(here).collect()
+    }
+
+    fn foretold(&self, panel: Option<f64>, look: &Look) -> &[Place<'_>] {
+        let places = self.theory.get(&(key(panel), key(look.by)));
+        places.map_or(&[], Vec::as_slice)
+    }
+
+    /// The lowest value that a band may reach on a logarithmic axis: the lowest thing shown.
+    fn floor(&self) -> f64 {
+        let summaries = || self.dots.iter().map(|dot| dot.summary);
+        let ends = summaries().filter_map(|summary| summary.ends);
+        let values = summaries()
+            .map(|summary| summary.centre)
+            .chain(ends.map(|ends| ends.0));
+        match self.y_scale {
+            Scale::Log10 => values
+                .filter(|value| *value > 0.0)
+                .fold(f64::INFINITY, f64::min),
+            Scale::Linear => f64::NEG_INFINITY,
+        }
+    }
+
+    /// One curve: its band, line and markers, then theory, which is the line where it has a value at every place.
+    fn marks(&self, panel: Option<f64>, look: &Look) -> Vec<Mark> {
+        let dots = self.of(panel, look);
+        let theory = self.foretold(panel, look);
+        let (x, y) = (
+            dots.iter().map(|dot| dot.x),
+            dots.iter().map(|dot| dot.summary.centre),
+        );
+        let has_theory = |dot: &&Dot| theory.iter().any(|place| place.x == dot.x);
+        let covered = !self.data.alone && dots.len() > 1 && dots.iter().all(has_theory);
+        let banded = matches!(self.spread, Spread::Sd | Spread::Quartiles);
+        let mut marks = Vec::new();
+        if self.data.alone {
+            marks.extend(bands(theory));
+        } else if banded && dots.len() > 1 {
+            let floor = self.floor();
+            // A single draw has no width.
+            let ends = || {
+                dots.iter().map(|dot| {
+                    let centre = dot.summary.centre;
+                    dot.summary.ends.unwrap_or((centre, centre))
+                })
+            };
+            let low = ends().map(|ends| ends.0.max(floor));
+            marks.push(Mark::band(x.clone(), low, ends().map(|ends| ends.1)));
+        }
+        let labelled = |mark: Mark| match look.label.is_empty() {
+            true => mark,
+            false => mark.labelled(look.label.clone()),
+        };
+        if dots.len() > 1 && !covered {
+            marks.push(labelled(Mark::line(x.clone(), y.clone())));
+        }
+        let mut points = Mark::points(x, y).shaped(look.shape);
+        if self.spread == Spread::Stderr || (banded && dots.len() == 1) {
+            let half = |dot: &&Dot| {
+                dot.summary
+                    .ends
+                    .map_or(0.0, |(low, high)| (high - low) / 2.0)
+            };
+            points = points.with_errors(dots.iter().map(half));
+        }
+        if !dots.is_empty() {
+            marks.push(labelled(points));
+        }
+        let mut marks: Vec<Mark> = marks
+            .into_iter()
+            .map(|mark| mark.coloured(look.colour))
+            .collect();
+        if !self.data.alone {
+            marks.extend(beside(theory, look.colour));
+        }
+        marks
+    }
+
+    /// Kernel floors of a panel, each with its own dashes.
+    fn floors(&self, panel: Option<f64>) -> Vec<(f64, String, Style)> {
+        let first = self.dots.iter().find(|dot| key(dot.panel) == key(panel));
+        let point = first.map_or(0, |dot| self.data.table.records[dot.row].point);
+        let styles = [Style::Dashed, Style::Dotted, Style::DashDotted]
+            .into_iter()
+            .cycle();
+        let degrees = self.spec.kernel_degrees.iter().zip(styles);
+        let floor = |(degree, style): (&usize, Style)| {
+            let label = match degree {
+                1 => "linear kernel".to_owned(),
+                degree => format!("kernel of degree {degree}"),
+            };
+            Some((self.data.kernel_floor(point, *degree)?, label, style))
+        };
+        degrees.filter_map(floor).collect()
+    }
+
+    /// What the script beside the figure needs.
+    fn settings(&self, panels: &[Option<f64>], label: &str) -> Json {
+        let range = self.spec.y_range.map_or(json!([]), |range| json!(range));
+        let panel = |value: &Option<f64>| {
+            let [plain, title] = named(self.panels.as_ref(), *value);
+            json!([plain, mathtext(&title)])
+        };
+        let curve = |look: &Look| {
+            let (colour, marker) = (look.colour.to_string(), script::marker(look.shape));
+            json!([look.plain, mathtext(&look.label), colour, marker])
+        };
+        let floors = panels.iter().flat_map(|panel| {
+            let [plain, _] = named(self.panels.as_ref(), *panel);
+            let floors = self.floors(*panel).into_iter();
+            floors.map(move |(value, label, style)| {
+                json!([plain, label, value, script::dashes(style)])
+            })
+        });
+        json!({
+            "x": { "label": mathtext(&self.x.label), "scale": script::scale(self.x_scale) },
+            "y": { "label": mathtext(label), "scale": script::scale(self.y_scale), "range": range },
             "spread": match self.spread {
                 Spread::Stderr => "bars",
                 Spread::Sd | Spread::Quartiles => "band",
                 Spread::None => "none",
             },
-            "panels": panels
-                .iter()
-                .map(|panel| json!([self.panel_name(*panel), mathtext(&self.title(*panel))]))
-                .collect::<Vec<_>>(),
-            "curves": looks
-                .iter()
-                .map(|look| {
-                    let (colour, marker) = (look.colour.to_string(), script::marker(look.shape));
-                    json!([look.plain, mathtext(&look.label), colour, marker])
-                })
-                .collect::<Vec<_>>(),
-        });
-        Ok(Drawing {
-            figure,
-            data: self.data(&dots),
-            script: script::curves(title, &settings),
-            points: dots.len(),
-            left_out: found.left_out,
+            "panels": panels.iter().map(panel).collect::<Vec<_>>(),
+            "curves": self.looks.iter().map(curve).collect::<Vec<_>>(),
+            "floors": floors.collect::<Vec<_>>(),
         })
     }
 
-    fn dot(&self, point: &Point) -> Dot {
-        let mut at = point.at.iter().copied();
-        let panel = self.panels.as_ref().and_then(|_| at.next());
-        let by = self.by.as_ref().and_then(|_| at.next());
-        Dot {
-            panel,
-            by,
-            x: at.next().unwrap_or(f64::NAN),
-            summary: Summary::of(&point.draws, self.statistic, self.spread),
-        }
-    }
-
-    fn looks(&self, dots: &[Dot]) -> Vec<Look> {
-        let values = distinct(dots.iter().map(|dot| dot.by));
-        let ordered = values.len() > 2 && self.by.as_ref().is_some_and(|by| !by.is_text());
-        let look = |(index, by): (usize, &Option<f64>)| {
-            let named = self.by.as_ref().zip(*by);
-            Look {
-                by: *by,
-                plain: named.map_or_else(String::new, |(column, value)| column.plain(value)),
-                label: named.map_or_else(String::new, |(column, value)| column.entry(value)),
-                colour: if ordered {
-                    Colour::ramp(index, values.len())
-                } else {
-                    Colour::cycle(index)
-                },
-                shape: Shape::cycle(index),
-            }
-        };
-        values.iter().enumerate().map(look).collect()
-    }
-
-    fn marks(&self, dots: &[&Dot], look: &Look, floor: f64) -> Vec<Mark> {
-        let mut marks = Vec::new();
-        let (x, y) = (
-            dots.iter().map(|dot| dot.x),
-            dots.iter().map(|dot| dot.summary.centre),
-        );
-        let ends = || dots.iter().map(|dot| dot.summary.ends);
-        let banded = matches!(self.spread, Spread::Sd | Spread::Quartiles);
-        if banded && dots.len() > 1 {
-            // A single draw has no width.
-            let end = |low: bool| {
-                dots.iter().map(move |dot| {
-                    let centre = (dot.summary.centre, dot.summary.centre);
-                    let ends = dot.summary.ends.unwrap_or(centre);
-                    if low { ends.0.max(floor) } else { ends.1 }
-                })
-            };
-            marks.push(Mark::band(x.clone(), end(true), end(false)));
-        }
-        if dots.len() > 1 {
-            marks.push(Mark::line(x.clone(), y.clone()));
-        }
-        let mut points = Mark::points(x, y).shaped(look.shape);
-        if self.spread == Spread::Stderr || (banded && dots.len() == 1) {
-            points = points
-                .with_errors(ends().map(|ends| ends.map_or(0.0, |(low, high)| (high - low) / 2.0)));
-        }
-        if !look.label.is_empty() {
-            points = points.labelled(look.label.clone());
-        }
-        marks.push(points);
-        marks
-            .into_iter()
-            .map(|mark| mark.coloured(look.colour))
-            .collect()
-    }
-
-    fn panel_name(&self, value: Option<f64>) -> String {
-        let named = self.panels.as_ref().zip(value);
-        named.map_or_else(String::new, |(column, value)| column.plain(value))
-    }
-
-    fn title(&self, value: Option<f64>) -> String {
-        let named = self.panels.as_ref().zip(value);
-        named.map_or_else(String::new, |(column, value)| column.entry(value))
-    }
-
-    fn data(&self, dots: &[Dot]) -> String {
+    /// Points, then predictions, which have no draws.
+    fn csv(&self) -> String {
         let mut data = "panel,by,x,y,low,high,draws\n".to_owned();
-        for dot in dots {
-            let by = self.by.as_ref().zip(dot.by);
-            let by = by.map_or_else(String::new, |(column, value)| column.plain(value));
-            let ends = dot.summary.ends;
-            let end =
-                |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
+        let mut line = |panel: Option<f64>,
+                        by: Option<f64>,
+                        x: f64,
+                        y: f64,
+                        ends: Option<(f64, f64)>,
+                        draws: usize| {
+            let [panel, _] = named(self.panels.as_ref(), panel);
+            let [by, _] = named(self.by.as_ref(), by);
+            let (low, high) = (optional(ends.map(|e| e.0)), optional(ends.map(|e| e.1)));
             data += &format!(
-                "{},{},{},{},{},{},{}\n",
-                quoted(&self.panel_name(dot.panel)),
-                quoted(&by),
-                dot.x,
-                dot.summary.centre,
-                end(ends.map(|ends| ends.0)),
-                end(ends.map(|ends| ends.1)),
-                dot.summary.draws
+                "{},{},{x},{y},{low},{high},{draws}\n",
+                quoted(&panel),
+                quoted(&by)
             );
+        };
+        for dot in self.dots.iter().filter(|_| !self.data.alone) {
+            let summary = dot.summary;
+            line(
+                dot.panel,
+                dot.by,
+                dot.x,
+                summary.centre,
+                summary.ends,
+                summary.draws,
+            );
+        }
+        for ((panel, by), places) in &self.theory {
+            for place in places {
+                let ends = place.range((0.25, 0.75));
+                let value = |key: &Key| key.map(f64::from_bits);
+                line(value(panel), value(by), place.x, place.y(), ends, 0);
+            }
         }
         data
     }
-}
-
-fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values.dedup();
-    values
-}
-
-/// The distinct values, increasing; one absent value where there is no column.
-pub(super) fn distinct(values: impl Iterator<Item = Option<f64>>) -> Vec<Option<f64>> {
-    let mut values: Vec<Option<f64>> = values.collect();
-    values.sort_by(|a, b| a.unwrap_or(f64::NAN).total_cmp(&b.unwrap_or(f64::NAN)));
-    values.dedup();
-    values
 }

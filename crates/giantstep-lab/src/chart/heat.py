@@ -54,7 +54,7 @@ for axes, (panel, title) in zip(places.flat, FIGURE["panels"]):
     colours = axes.pcolormesh(
         edges(xs, x_scale), edges(ys, y_scale), cells, norm=norm(*FIGURE["value"]["range"]), cmap="viridis"
     )
-    for level in FIGURE["levels"]["at"]:
+    for level, colour, _ in FIGURE["levels"]:
         forward = SCALES[scale][0]
         drawn = contourpy.contour_generator(
             SCALES[x_scale][0](np.array(xs)), SCALES[y_scale][0](np.array(ys)), forward(cells)
@@ -63,12 +63,13 @@ for axes, (panel, title) in zip(places.flat, FIGURE["panels"]):
             axes.plot(
                 SCALES[x_scale][1](line[:, 0]),
                 SCALES[y_scale][1](line[:, 1]),
-                color="black",
+                color=colour,
                 linewidth=1,
                 path_effects=[effects.withStroke(linewidth=2.2, foreground="white")],
             )
-    if FIGURE["levels"]["at"]:
-        axes.plot([], [], color="black", linewidth=1, label=FIGURE["levels"]["label"])
+    for _, colour, label in FIGURE["levels"]:
+        axes.plot([], [], color=colour, linewidth=1, label=label)
+    if FIGURE["levels"]:
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.22))
     axes.set_xlabel(FIGURE["x"]["label"])
     axes.set_ylabel(FIGURE["y"]["label"])

@@ -1,36 +1,18 @@
 //! Heat maps and phase diagrams: the mean of a metric over two columns.
 
+use std::collections::HashMap;
+
 use serde_json::json;
 
-use super::curves::distinct;
-use super::select::Point;
+use super::select::{Point, Selection};
 use super::{
-    ChartError, Column, Drawing, Results, Selection, Summary, axis, quoted, script, typeset,
+    ChartError, Column, Data, Drawing, Summary, axis, distinct, named, optional, panel_values,
+    quoted, refuse_on_log, script, typeset,
 };
-use crate::plan::{ScaleChoice, Spread, Statistic};
+use crate::plan::Heat;
+use crate::table::{Record, Table};
 use crate::words;
-use giantstep_figure::{Colour, Figure, Mark, Panel, Scale, mathtext};
-
-/// The mean or median of a metric over two columns, as coloured cells.
-#[derive(Debug, Clone)]
-pub struct Heat {
-    /// The rows.
-    pub selection: Selection,
-    /// The columns along x and y.
-    pub axes: [Column; 2],
-    /// What distinguishes the panels; they share their colours.
-    pub panels: Option<Column>,
-    /// What stands for the draws of a cell.
-    pub statistic: Statistic,
-    /// What of their differences goes into the data.
-    pub spread: Spread,
-    /// The scales of x and y.
-    pub scales: [ScaleChoice; 2],
-    /// The scale of the colours; `Auto` is linear.
-    pub value_scale: ScaleChoice,
-    /// Values whose level lines are drawn.
-    pub levels: Vec<f64>,
-}
+use giantstep_figure::{Colour, Figure, Mark, Panel, mathtext};
 
 /// A cell with its panel and its summary.
 struct Cell {
@@ -40,58 +22,67 @@ struct Cell {
 }
 
 impl Heat {
-    /// Draws the figure. `title` is the command that does so again.
-    ///
-    /// # Errors
-    /// [`ChartError`] if the rows do not make a figure.
-    pub fn draw(&self, results: &Results, title: &str) -> Result<Drawing, ChartError> {
-        let columns: Vec<&Column> = self.panels.iter().chain(&self.axes).collect();
-        let found = self.selection.points(results, &columns)?;
-        let cells = self.cells(results, &found.points);
+    /// Draws the figure. `title` is what does so again.
+    pub(super) fn draw(&self, data: &Data<'_>, title: &str) -> Result<Drawing, ChartError> {
+        let table = &*data.table;
+        let panels = self.panels.as_deref();
+        let panels = panels.map(|name| Column::read(name, table)).transpose()?;
+        let axes = [
+            Column::on_axis(&self.x, table)?,
+            Column::on_axis(&self.y, table)?,
+        ];
+        let spread = self.statistic.spread(self.spread)?;
+        let columns: Vec<&Column> = panels.iter().chain(&axes).collect();
+        let selection = Selection::read(self.value, &self.rows())?;
+        let found = selection.points(table, &table.records, &columns)?;
+        let summary = |point: &Point| Summary::of(&point.draws, self.statistic, spread);
+        let grid = Grid {
+            axes: &axes,
+            panels: panels.as_ref(),
+            summary: &summary,
+        };
+        let cells = grid.cells(table, &table.records, &found.points);
         let values = [0, 1].map(|axis| {
             let values = distinct(cells.iter().map(|cell| Some(cell.at[axis])));
             values.into_iter().flatten().collect::<Vec<f64>>()
         });
-        let scales = [0, 1].map(|axis| self.scales[axis].settle(&values[axis]));
-        let value_scale = match self.value_scale {
-            ScaleChoice::Auto => Scale::Linear,
-            asked => asked.settle(&[]),
-        };
-        let finite: Vec<f64> = cells
-            .iter()
-            .map(|cell| cell.summary.centre)
-            .filter(|value| value.is_finite())
-            .collect();
-        let names = [
-            &self.axes[0].name,
-            &self.axes[1].name,
-            &self.selection.metric,
+        let scales = [
+            self.x_scale.settle(&values[0]),
+            self.y_scale.settle(&values[1]),
         ];
-        let sets = [&values[0], &values[1], &finite];
-        for ((what, values), scale) in
-            names
-                .into_iter()
-                .zip(sets)
-                .zip([scales[0], scales[1], value_scale])
-        {
-            let refused = values.iter().find(|value| **value <= 0.0);
-            if let (Scale::Log10, Some(value)) = (scale, refused) {
-                let (what, value) = (what.clone(), *value);
-                return Err(ChartError::NotPositive { what, value });
-            }
-        }
+        let value_scale = self.value_scale.of_values();
+        let centres = cells.iter().map(|cell| cell.summary.centre);
+        let finite: Vec<f64> = centres.filter(|value| value.is_finite()).collect();
+        refuse_on_log(scales[0], &axes[0].name, &values[0])?;
+        refuse_on_log(scales[1], &axes[1].name, &values[1])?;
+        refuse_on_log(value_scale, self.value.name(), &finite)?;
         let low = finite.iter().copied().fold(f64::INFINITY, f64::min);
         let high = finite.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let label = typeset::name(&self.selection.metric);
-        let numbers: Vec<String> = self.levels.iter().map(|l| words::number(*l)).collect();
-        let levels = format!("{label} = {}", numbers.join(", "));
-        let panels = distinct(cells.iter().map(|cell| cell.panel));
-        let drawn = panels.iter().map(|panel| {
+        let label = typeset::name(self.value.name());
+        let levels = self.levels.iter().enumerate().map(|(index, level)| {
+            let words = format!("{label} = {}", words::number(*level));
+            json!([level, Colour::level(index).to_string(), mathtext(&words)])
+        });
+        let shown = panel_values(panels.as_ref(), cells.iter().map(|cell| cell.panel))?;
+        let place = |panel: Option<f64>, x: f64, y: f64| {
+            (panel.map(f64::to_bits), x.to_bits(), y.to_bits())
+        };
+        let known: HashMap<_, f64> = cells
+            .iter()
+            .map(|cell| {
+                (
+                    place(cell.panel, cell.at[0], cell.at[1]),
+                    cell.summary.centre,
+                )
+            })
+            .collect();
+        let drawn = shown.iter().map(|panel| {
             let rows = values[1].iter().map(|y| {
                 let cell = |x: &f64| {
-                    let here = |cell: &&Cell| cell.panel == *panel && cell.at == [*x, *y];
-                    let found = cells.iter().find(here);
-                    found.map_or(f64::NAN, |cell| cell.summary.centre)
+                    known
+                        .get(&place(*panel, *x, *y))
+                        .copied()
+                        .unwrap_or(f64::NAN)
                 };
                 values[0].iter().map(cell).collect()
             });
@@ -103,23 +94,16 @@ impl Heat {
             } else {
                 map
             };
-            let frame = Panel::new(
-                axis(&self.axes[0].label, scales[0]),
-                axis(&self.axes[1].label, scales[1]),
-            );
-            let panel = frame.titled(self.title(*panel)).with(map);
-            match self.levels.as_slice() {
-                [] => panel,
-                levels => {
-                    let numbers: Vec<String> =
-                        levels.iter().map(|level| words::number(*level)).collect();
-                    let entry = Mark::line([], []).coloured(Colour::BLACK);
-                    panel.with(entry.labelled(format!("{label} = {}", numbers.join(", "))))
-                }
-            }
+            let [_, heading] = named(panels.as_ref(), *panel);
+            let frame = Panel::new(axis(&axes[0], scales[0]), axis(&axes[1], scales[1]));
+            let entries = self.levels.iter().enumerate().map(|(index, level)| {
+                let entry = Mark::line([], []).coloured(Colour::level(index));
+                entry.labelled(format!("{label} = {}", words::number(*level)))
+            });
+            frame.titled(heading).with(map).with_all(entries)
         });
-        let figure = Figure::new(drawn).in_columns(panels.len().clamp(1, 3));
-        let side = |axis: usize| json!({ "label": mathtext(&self.axes[axis].label), "scale": script::scale(scales[axis]) });
+        let figure = Figure::new(drawn).in_columns(shown.len().clamp(1, 3));
+        let side = |axis: usize| json!({ "label": mathtext(&axes[axis].label), "scale": script::scale(scales[axis]) });
         let settings = json!({
             "x": side(0),
             "y": side(1),
@@ -128,30 +112,42 @@ impl Heat {
                 "scale": script::scale(value_scale),
                 "range": [low, high],
             },
-            "levels": { "at": self.levels, "label": mathtext(&levels) },
-            "panels": panels
+            "levels": levels.collect::<Vec<_>>(),
+            "panels": shown
                 .iter()
-                .map(|panel| json!([self.panel_name(*panel), mathtext(&self.title(*panel))]))
+                .map(|panel| {
+                    let [plain, title] = named(panels.as_ref(), *panel);
+                    json!([plain, mathtext(&title)])
+                })
                 .collect::<Vec<_>>(),
         });
         Ok(Drawing {
             figure,
-            data: self.data(&cells),
+            data: csv(panels.as_ref(), &cells),
             script: script::heat(title, &settings),
             points: cells.len(),
             left_out: found.left_out,
         })
     }
+}
 
+/// How points become cells.
+struct Grid<'a> {
+    axes: &'a [Column; 2],
+    panels: Option<&'a Column>,
+    summary: &'a dyn Fn(&Point) -> Summary,
+}
+
+impl Grid<'_> {
     /// The cells with their places on a common grid. Counts are whole numbers: places that differ only because n
     /// and p were rounded (log n / log d for n near `d^1.5`) are one place, at the mean of theirs; unless that
     /// would put two points into one cell.
-    fn cells(&self, results: &Results, points: &[Point]) -> Vec<Cell> {
+    fn cells(&self, table: &Table, records: &[Record], points: &[Point]) -> Vec<Cell> {
         let first = usize::from(self.panels.is_some());
         let grid = [0, 1].map(|axis| {
             let places = points.iter().map(|point| {
                 let at = point.at[first + axis];
-                let rounded = self.axes[axis].rounding(results, point.rows[0]);
+                let rounded = self.axes[axis].rounding(table, &records[point.rows[0]]);
                 let (low, high) = rounded.unwrap_or((at, at));
                 (low, at, high)
             });
@@ -160,13 +156,16 @@ impl Heat {
         let cells = |merge: bool| -> Vec<Cell> {
             let settled = |axis: usize, point: &Point| {
                 let value = point.at[first + axis];
-                let class = grid[axis].iter().find(|class| class.0.contains(&value));
+                // Classes and their members increase.
+                let below =
+                    |class: &(Vec<f64>, f64)| class.0.last().is_some_and(|last| *last < value);
+                let class = grid[axis].get(grid[axis].partition_point(below));
                 class.filter(|_| merge).map_or(value, |class| class.1)
             };
             let cell = |point: &Point| Cell {
-                panel: self.panels.as_ref().map(|_| point.at[0]),
+                panel: self.panels.map(|_| point.at[0]),
                 at: [settled(0, point), settled(1, point)],
-                summary: Summary::of(&point.draws, self.statistic, self.spread),
+                summary: (self.summary)(point),
             };
             let mut cells: Vec<Cell> = points.iter().map(cell).collect();
             let key = |cell: &Cell| (cell.panel.unwrap_or(0.0), cell.at[1], cell.at[0]);
@@ -190,36 +189,25 @@ impl Heat {
             cells(false)
         }
     }
+}
 
-    fn panel_name(&self, value: Option<f64>) -> String {
-        let named = self.panels.as_ref().zip(value);
-        named.map_or_else(String::new, |(column, value)| column.plain(value))
+fn csv(panels: Option<&Column>, cells: &[Cell]) -> String {
+    let mut data = "panel,x,y,value,low,high,draws\n".to_owned();
+    for cell in cells {
+        let [panel, _] = named(panels, cell.panel);
+        let ends = cell.summary.ends;
+        data += &format!(
+            "{},{},{},{},{},{},{}\n",
+            quoted(&panel),
+            cell.at[0],
+            cell.at[1],
+            cell.summary.centre,
+            optional(ends.map(|ends| ends.0)),
+            optional(ends.map(|ends| ends.1)),
+            cell.summary.draws
+        );
     }
-
-    fn title(&self, value: Option<f64>) -> String {
-        let named = self.panels.as_ref().zip(value);
-        named.map_or_else(String::new, |(column, value)| column.entry(value))
-    }
-
-    fn data(&self, cells: &[Cell]) -> String {
-        let mut data = "panel,x,y,value,low,high,draws\n".to_owned();
-        for cell in cells {
-            let ends = cell.summary.ends;
-            let end =
-                |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
-            data += &format!(
-                "{},{},{},{},{},{},{}\n",
-                quoted(&self.panel_name(cell.panel)),
-                cell.at[0],
-                cell.at[1],
-                cell.summary.centre,
-                end(ends.map(|ends| ends.0)),
-                end(ends.map(|ends| ends.1)),
-                cell.summary.draws
-            );
-        }
-        data
-    }
+    data
 }
 
 /// Classes of places (lower end, value, upper end) whose ranges overlap, with the mean value of each class.

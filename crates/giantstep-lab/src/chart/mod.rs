@@ -1,35 +1,73 @@
-//! Figures of a results folder as asked for on the command line: curves and heat maps of any columns.
+//! Figures of a table: curves and heat maps of any columns, and neurons in the plane of the target.
 //!
-//! [`Results`] is the table with its columns, [`Column`] one of them or a formula, [`Selection`] says which rows and
-//! what is averaged; [`Curves`] and [`Heat`] make a [`Drawing`]: figure, data, and a script for matplotlib.
+//! One code draws what `[[figure]]` of an experiment file and what a person at a results folder asks for, in the same keys
+//! ([`FigureSpec`]): [`draw`] makes a [`Drawing`] (figure, data, and a script for matplotlib), [`figures`] all of a plan,
+//! and [`check`] refuses what a plan cannot give before anything runs.
 
+mod check;
 mod column;
 mod curves;
+mod data;
 mod error;
 mod heat;
-mod results;
+mod plane;
 mod script;
 mod select;
-mod spec;
 mod staircase;
 mod summary;
+mod theory;
 mod typeset;
+mod usual;
 
 use std::path::{Path, PathBuf};
 
+pub use check::{check, check_name};
 pub use column::Column;
-pub use curves::Curves;
+pub use data::{Data, open};
 pub use error::ChartError;
-pub use heat::Heat;
-pub use results::Results;
-pub use select::{Filter, Selection};
 pub use staircase::staircase;
 pub use summary::Summary;
 
-use giantstep_figure::{Axis, Figure, Scale};
+use giantstep_figure::{Axis, Figure, MOST_PANELS, Scale};
 
 use crate::files::{save_figure, write_atomically};
-use crate::plan::ScaleChoice;
+use crate::outlook::Predicted;
+use crate::plan::{FigureSpec, Plan, ScaleChoice};
+use crate::table::Table;
+
+/// Draws a figure. `title` is what does so again, for the head of the script.
+///
+/// # Errors
+/// [`ChartError`] if the rows do not make the figure.
+pub fn draw(spec: &FigureSpec, data: &Data<'_>, title: &str) -> Result<Drawing, ChartError> {
+    match spec {
+        FigureSpec::Curves(curves) => curves.draw(data, title),
+        FigureSpec::Heat(heat) => heat.draw(data, title),
+        FigureSpec::Plane(plane) => plane.draw(data, title),
+    }
+}
+
+/// The figures of a plan by name: those it asks for, or what anyone would look at first, with what was predicted beside
+/// it. Without rows, the figures of theory alone.
+pub fn figures(
+    plan: &Plan,
+    table: &Table,
+    predicted: &Predicted,
+) -> Vec<(String, Result<Figure, ChartError>)> {
+    let data = Data::new(table, predicted, Some(plan));
+    let specs = match plan.document.figures() {
+        [] => usual::usual(plan, &data),
+        asked => asked.to_vec(),
+    };
+    let drawn = specs.iter().map(|spec| {
+        let drawing = draw(spec, &data, spec.name());
+        (
+            spec.name().to_owned(),
+            drawing.map(|drawing| drawing.figure),
+        )
+    });
+    drawn.collect()
+}
 
 impl ScaleChoice {
     /// The scale for these values, which are distinct and increasing.
@@ -48,6 +86,14 @@ impl ScaleChoice {
             }
         }
     }
+
+    /// The scale of what is measured: `Auto` is linear.
+    fn of_values(self) -> Scale {
+        match self {
+            ScaleChoice::Log => Scale::Log10,
+            ScaleChoice::Linear | ScaleChoice::Auto => Scale::Linear,
+        }
+    }
 }
 
 /// The relative spread of the gaps between increasing values: 0 where they are equal.
@@ -58,11 +104,64 @@ fn unevenness(values: &[f64]) -> f64 {
     (squares / gaps.len() as f64).sqrt() / mean
 }
 
-fn axis(label: &str, scale: Scale) -> Axis {
+/// The axis of a column; ticks of what is counted stand at whole numbers.
+fn axis(column: &Column, scale: Scale) -> Axis {
+    let axis = plain_axis(&column.label, scale);
+    match column.is_counted() {
+        true => axis.whole(),
+        false => axis,
+    }
+}
+
+fn plain_axis(label: &str, scale: Scale) -> Axis {
     match scale {
         Scale::Linear => Axis::linear(label),
         Scale::Log10 => Axis::log10(label),
     }
+}
+
+/// Refuses values that a logarithmic scale cannot show.
+fn refuse_on_log(scale: Scale, what: &str, values: &[f64]) -> Result<(), ChartError> {
+    let refused = values.iter().find(|value| **value <= 0.0);
+    match (scale, refused) {
+        (Scale::Log10, Some(value)) => Err(ChartError::NotPositive {
+            what: what.to_owned(),
+            value: *value,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// The values of the panels, increasing; one absent value where there is no column.
+fn panel_values(
+    column: Option<&Column>,
+    values: impl Iterator<Item = Option<f64>>,
+) -> Result<Vec<Option<f64>>, ChartError> {
+    let values = distinct(values);
+    match column {
+        Some(column) if values.len() > MOST_PANELS => Err(ChartError::Panels {
+            column: column.name.clone(),
+            count: values.len(),
+        }),
+        _ => Ok(values),
+    }
+}
+
+/// The distinct values, increasing; one absent value where there is no column.
+fn distinct(values: impl Iterator<Item = Option<f64>>) -> Vec<Option<f64>> {
+    let mut values: Vec<Option<f64>> = values.collect();
+    values.sort_by(|a, b| a.unwrap_or(f64::NAN).total_cmp(&b.unwrap_or(f64::NAN)));
+    values.dedup();
+    values
+}
+
+/// A value of an optional column in words: as typed, and as set in a figure.
+fn named(column: Option<&Column>, value: Option<f64>) -> [String; 2] {
+    column
+        .zip(value)
+        .map_or_else(Default::default, |(column, value)| {
+            [column.plain(value), column.entry(value)]
+        })
 }
 
 /// A figure with everything that stands beside it.
@@ -98,25 +197,17 @@ impl Drawing {
 
 /// A field of a CSV file.
 fn quoted(text: &str) -> String {
-    if text.contains([',', '"', '\n']) {
+    if text.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", text.replace('"', "\"\""))
     } else {
         text.to_owned()
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_scale_follows_the_spacing_of_the_values() {
-        let settled = |values: &[f64]| ScaleChoice::Auto.settle(values);
-        assert_eq!(settled(&[32.0, 64.0, 128.0, 256.0]), Scale::Log10);
-        assert_eq!(settled(&[100.0, 316.0, 1000.0]), Scale::Log10);
-        assert_eq!(settled(&[0.5, 1.0, 1.5, 2.0]), Scale::Linear);
-        assert_eq!(settled(&[0.0, 1.0, 10.0]), Scale::Linear);
-        assert_eq!(settled(&[1.0, 100.0]), Scale::Linear);
-        assert_eq!(ScaleChoice::Log.settle(&[1.0]), Scale::Log10);
-    }
+/// A number of a CSV file; empty for none.
+fn optional(value: Option<f64>) -> String {
+    value.map_or_else(String::new, |value| value.to_string())
 }
+
+#[cfg(test)]
+mod tests;

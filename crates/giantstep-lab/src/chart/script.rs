@@ -2,9 +2,10 @@
 
 use serde_json::Value as Json;
 
-use giantstep_figure::{Scale, Shape};
+use giantstep_figure::{Scale, Shape, Style};
 
 const CURVES: &str = include_str!("curves.py");
+const PLANE: &str = include_str!("plane.py");
 const HEAT: &str = include_str!("heat.py");
 
 /// A script that draws curves.
@@ -17,8 +18,14 @@ pub(super) fn heat(title: &str, settings: &Json) -> String {
     script(title, settings, HEAT)
 }
 
+/// A script that draws neurons in the plane of the target.
+pub(super) fn plane(title: &str, settings: &Json) -> String {
+    script(title, settings, PLANE)
+}
+
 /// Settings have texts, numbers, lists and tables only: JSON is then Python. One line a key and one a curve.
 fn script(title: &str, settings: &Json, body: &str) -> String {
+    let title = title.replace(|letter: char| letter.is_control(), " ");
     let title = title.replace('\\', "\\\\").replace('"', "\\\"");
     let mut figure = "FIGURE = {\n".to_owned();
     for (key, value) in settings.as_object().into_iter().flatten() {
@@ -55,5 +62,15 @@ pub(super) fn marker(shape: Shape) -> &'static str {
         Shape::Triangle => "^",
         Shape::Diamond => "D",
         Shape::Cross => "x",
+    }
+}
+
+/// matplotlib's name of a style of lines.
+pub(super) fn dashes(style: Style) -> &'static str {
+    match style {
+        Style::Solid => "-",
+        Style::Dashed => "--",
+        Style::Dotted => ":",
+        Style::DashDotted => "-.",
     }
 }

@@ -1,13 +1,17 @@
 //! Which rows a figure is made of, and which of them are draws of one point.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
-use super::{ChartError, Column, Results};
+use giantstep::metric::Metric;
+
+use super::{ChartError, Column};
+use crate::plan::{Rows, Step};
+use crate::table::{Record, Table};
 
 /// A condition on a column, as typed: `step=1`, `n>=1000`, `target.link=z1*z2`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Filter {
+pub(super) struct Filter {
     column: String,
     relation: Relation,
     value: String,
@@ -22,7 +26,7 @@ enum Relation {
 
 impl Filter {
     /// Rows in which a column has this value.
-    pub fn equal(column: &str, value: impl ToString) -> Self {
+    pub(super) fn equal(column: &str, value: impl ToString) -> Self {
         Self {
             column: column.to_owned(),
             relation: Relation::Equal,
@@ -34,7 +38,7 @@ impl Filter {
     ///
     /// # Errors
     /// [`ChartError::Filter`] without one of these signs.
-    pub fn read(text: &str) -> Result<Self, ChartError> {
+    pub(super) fn read(text: &str) -> Result<Self, ChartError> {
         let fail = || ChartError::Filter {
             text: text.to_owned(),
         };
@@ -53,12 +57,12 @@ impl Filter {
 
     /// Whether a row passes. A number also equals what tables show of it, and what it would be if counts were not
     /// rounded to whole numbers.
-    fn accepts(&self, column: &Column, results: &Results, row: usize, wanted: f64) -> bool {
-        let Some(value) = column.value(results, row) else {
+    fn accepts(&self, column: &Column, table: &Table, record: &Record, wanted: f64) -> bool {
+        let Some(value) = column.value(table, record) else {
             return false;
         };
         let close = (value - wanted).abs() <= 1e-9 * value.abs().max(wanted.abs());
-        let rounded = column.rounding(results, row);
+        let rounded = column.rounding(table, record);
         let equal = close
             || column.shown(value) == self.value
             || rounded.is_some_and(|(low, high)| low < wanted && wanted < high);
@@ -69,14 +73,14 @@ impl Filter {
         }
     }
 
-    fn keep(
+    fn keep<'a>(
         &self,
-        results: &Results,
-        metric: &str,
-        rows: &[usize],
-    ) -> Result<Vec<usize>, ChartError> {
-        let column = Column::read(&self.column, results)?;
-        let known = || column.listed(results, rows);
+        table: &Table,
+        metric: Metric,
+        rows: Vec<Placed<'a>>,
+    ) -> Result<Vec<Placed<'a>>, ChartError> {
+        let column = Column::read(&self.column, table)?;
+        let known = || column.listed(table, rows.iter().map(|row| row.1));
         let wanted = column
             .number(&self.value)
             .ok_or_else(|| ChartError::FilterValue {
@@ -85,18 +89,17 @@ impl Filter {
                 value: self.value.clone(),
                 known: known(),
             })?;
-        let passes = |row: &usize| self.accepts(&column, results, *row, wanted);
-        let kept: Vec<usize> = rows.iter().copied().filter(passes).collect();
-        if kept.is_empty() {
+        let passes = |row: &Placed<'_>| self.accepts(&column, table, row.1, wanted);
+        if !rows.iter().any(passes) {
             return Err(ChartError::Emptied {
                 filter: self.to_string(),
                 rows: rows.len(),
-                metric: metric.to_owned(),
+                metric,
                 column: self.column.clone(),
                 known: known(),
             });
         }
-        Ok(kept)
+        Ok(rows.into_iter().filter(passes).collect())
     }
 }
 
@@ -111,15 +114,20 @@ impl fmt::Display for Filter {
     }
 }
 
+/// A row with its place among all.
+type Placed<'a> = (usize, &'a Record);
+
 /// Which rows a figure is made of.
-#[derive(Debug, Clone, Default)]
-pub struct Selection {
+#[derive(Debug, Clone)]
+pub(super) struct Selection {
     /// The metric.
-    pub metric: String,
+    pub(super) metric: Metric,
     /// All of these hold.
-    pub filters: Vec<Filter>,
+    filters: Vec<Filter>,
+    /// Whether only the last step of each point is taken.
+    last_step: bool,
     /// Columns over whose values each seed is averaged before anything else.
-    pub pool: Vec<String>,
+    pub(super) pool: Vec<String>,
 }
 
 /// The draws of one point: one number for each seed.
@@ -140,6 +148,29 @@ pub(super) struct Points {
 }
 
 impl Selection {
+    /// Reads which rows are asked for.
+    ///
+    /// # Errors
+    /// [`ChartError::Filter`] for a filter without a relation.
+    pub(super) fn read(metric: Metric, asked: &Rows<'_>) -> Result<Self, ChartError> {
+        let mut filters: Vec<Filter> = Vec::new();
+        if let Some(Step::At(step)) = asked.step {
+            filters.push(Filter::equal("step", step));
+        }
+        filters.extend(asked.direction.map(|k| Filter::equal("direction", k)));
+        filters.extend(asked.group.map(|signs| Filter::equal("group", signs)));
+        filters.extend(asked.ridge.map(|ridge| Filter::equal("ridge", ridge)));
+        for text in asked.filters {
+            filters.push(Filter::read(text)?);
+        }
+        Ok(Self {
+            metric,
+            filters,
+            last_step: asked.step == Some(Step::LAST),
+            pool: asked.pool.to_vec(),
+        })
+    }
+
     /// Chooses rows and collects them into points by the values of these columns, in increasing order.
     ///
     /// Rows of single neurons are taken only if a filter, a column or the pool speaks of neurons, or if the metric
@@ -147,17 +178,29 @@ impl Selection {
     /// quantity: they are refused.
     pub(super) fn points(
         &self,
-        results: &Results,
+        table: &Table,
+        records: &[Record],
         columns: &[&Column],
     ) -> Result<Points, ChartError> {
-        let mut rows = self.rows(results, columns)?;
+        let mut rows = self.rows(table, records, columns)?;
         for filter in &self.filters {
-            rows = filter.keep(results, &self.metric, &rows)?;
+            rows = filter.keep(table, self.metric, rows)?;
+        }
+        if self.last_step {
+            let mut last: HashMap<u32, u32> = HashMap::new();
+            for (_, record) in &rows {
+                let step = last.entry(record.point).or_default();
+                *step = record.step.max(*step);
+            }
+            rows.retain(|(_, record)| last.get(&record.point) == Some(&record.step));
         }
         for column in columns {
-            if rows.iter().all(|row| column.value(results, *row).is_none()) {
+            if rows
+                .iter()
+                .all(|(_, record)| column.value(table, record).is_none())
+            {
                 return Err(ChartError::NoValue {
-                    metric: self.metric.clone(),
+                    metric: self.metric,
                     column: column.name.clone(),
                 });
             }
@@ -165,10 +208,10 @@ impl Selection {
         let mut places: HashMap<Vec<u64>, usize> = HashMap::new();
         let mut points: Vec<Point> = Vec::new();
         let mut left_out = 0;
-        for row in rows {
+        for (row, record) in rows {
             let at: Option<Vec<f64>> = columns
                 .iter()
-                .map(|column| column.value(results, row))
+                .map(|column| column.value(table, record))
                 .collect();
             let Some(at) = at else {
                 left_out += 1;
@@ -182,9 +225,9 @@ impl Selection {
             }
             points[place].rows.push(row);
         }
-        self.refuse_mixtures(results, &points)?;
+        self.refuse_mixtures(table, records, &points)?;
         for point in &mut points {
-            point.draws = by_seed(results, &point.rows);
+            point.draws = by_seed(records, &point.rows);
         }
         points.sort_by(|a, b| {
             let pairs = a.at.iter().zip(&b.at);
@@ -195,79 +238,110 @@ impl Selection {
     }
 
     /// The rows of the metric.
-    fn rows(&self, results: &Results, columns: &[&Column]) -> Result<Vec<usize>, ChartError> {
-        let records = results.records();
-        let of_metric: Vec<usize> = (0..records.len())
-            .filter(|row| records[*row].metric == self.metric)
+    fn rows<'a>(
+        &self,
+        table: &Table,
+        records: &'a [Record],
+        columns: &[&Column],
+    ) -> Result<Vec<Placed<'a>>, ChartError> {
+        let placed = records.iter().enumerate();
+        let mut rows: Vec<Placed<'a>> = placed
+            .filter(|(_, record)| record.metric == self.metric)
             .collect();
-        if of_metric.is_empty() {
+        if rows.is_empty() {
             return Err(ChartError::Unknown {
                 kind: "metric",
-                name: self.metric.clone(),
-                known: results.metrics(),
+                name: self.metric.to_string(),
+                known: table.metrics(),
             });
         }
         let speaks = columns.iter().any(|column| column.name == "neuron")
             || self.filters.iter().any(|filter| filter.column == "neuron")
             || self.pool.iter().any(|column| column == "neuron");
-        let means = |row: &usize| records[*row].neuron.is_none();
-        if speaks || !of_metric.iter().any(means) {
-            return Ok(of_metric
-                .into_iter()
-                .filter(|row| !speaks || !means(row))
-                .collect());
+        let means = |row: &Placed<'_>| row.1.neuron.is_none();
+        if speaks || rows.iter().any(means) {
+            rows.retain(|row| means(row) != speaks);
         }
-        Ok(of_metric.into_iter().filter(means).collect())
+        Ok(rows)
+    }
+
+    /// The rows that are asked for.
+    pub(super) fn chosen<'a>(
+        &self,
+        table: &Table,
+        records: &'a [Record],
+    ) -> Result<Vec<&'a Record>, ChartError> {
+        let mut rows = self.rows(table, records, &[])?;
+        for filter in &self.filters {
+            rows = filter.keep(table, self.metric, rows)?;
+        }
+        Ok(rows.into_iter().map(|(_, record)| record).collect())
+    }
+
+    /// Refuses rows that differ in more than their seed and the pooled columns.
+    pub(super) fn refuse(&self, table: &Table, rows: &[&Record]) -> Result<(), ChartError> {
+        let records: Vec<Record> = rows.iter().map(|record| **record).collect();
+        let all = Point {
+            at: Vec::new(),
+            rows: (0..records.len()).collect(),
+            draws: Vec::new(),
+        };
+        self.refuse_mixtures(table, &records, &[all])
     }
 
     /// Refuses points whose rows differ in more than their seed and the pooled columns.
-    fn refuse_mixtures(&self, results: &Results, points: &[Point]) -> Result<(), ChartError> {
-        let pooled: Vec<Column> = self
-            .pool
-            .iter()
-            .map(|name| Column::read(name, results))
-            .collect::<Result<_, _>>()?;
-        let differing: Vec<Column> = results
-            .identity()
-            .filter(|name| !pooled.iter().any(|column| column.name == *name))
-            .filter(|name| {
-                points.iter().any(|point| {
-                    let mut values = point.rows.iter().map(|row| results.value(*row, name));
-                    let first = values.next().flatten();
-                    values.any(|value| value != first)
-                })
+    fn refuse_mixtures(
+        &self,
+        table: &Table,
+        records: &[Record],
+        points: &[Point],
+    ) -> Result<(), ChartError> {
+        let pooled = self.pool.iter().map(|name| Column::read(name, table));
+        let pooled: Vec<Column> = pooled.collect::<Result<_, _>>()?;
+        let differs = |name: &&str| {
+            points.iter().any(|point| {
+                let mut values = point
+                    .rows
+                    .iter()
+                    .map(|row| table.number(&records[*row], name));
+                let first = values.next().flatten();
+                values.any(|value| value != first)
             })
-            .map(|name| Column::read(name, results))
-            .collect::<Result<_, _>>()?;
+        };
+        let unpooled = table.identity().into_iter();
+        let unpooled = unpooled.filter(|name| !pooled.iter().any(|column| column.name == *name));
+        let differing = unpooled
+            .filter(differs)
+            .map(|name| Column::read(name, table));
+        let differing: Vec<Column> = differing.collect::<Result<_, _>>()?;
         let Some(first) = differing.first() else {
             return Ok(());
         };
-        let rows: Vec<usize> = points
-            .iter()
-            .flat_map(|point| &point.rows)
-            .copied()
-            .collect();
+        let rows = || {
+            points
+                .iter()
+                .flat_map(|point| &point.rows)
+                .map(|row| &records[*row])
+        };
         let listed =
-            |column: &Column| format!("{} ({})", column.name, column.listed(results, &rows));
-        let one = first.values(results, &rows).first().copied();
+            |column: &Column| format!("{} ({})", column.name, column.listed(table, rows()));
+        let one = first.values(table, rows()).first().copied();
         Err(ChartError::Mixed {
             columns: differing.iter().map(listed).collect(),
-            first: first.name.clone(),
+            names: differing.iter().map(|column| column.name.clone()).collect(),
             value: one.map(|value| first.plain(value)).unwrap_or_default(),
         })
     }
 }
 
 /// The mean over the rows of each seed: rows of one run are no independent draws.
-fn by_seed(results: &Results, rows: &[usize]) -> Vec<f64> {
-    let mut seeds: std::collections::BTreeMap<u64, (f64, f64)> = std::collections::BTreeMap::new();
+fn by_seed(records: &[Record], rows: &[usize]) -> Vec<f64> {
+    let mut seeds: BTreeMap<u64, (f64, f64)> = BTreeMap::new();
     for row in rows {
-        let record = &results.records()[*row];
+        let record = &records[*row];
         let sum = seeds.entry(record.seed).or_default();
         *sum = (sum.0 + record.value, sum.1 + 1.0);
     }
-    seeds
-        .into_values()
-        .map(|(sum, count)| sum / count)
-        .collect()
+    let sums = seeds.into_values();
+    sums.map(|(sum, count)| sum / count).collect()
 }

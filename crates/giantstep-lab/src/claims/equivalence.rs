@@ -26,17 +26,14 @@ pub(super) fn equivalence(jobs: &Jobs<'_>, stop: &AtomicBool) -> Results {
         Precision::F64 => errors::<f64>(&job.point.checked, job.seed, stop),
     };
     let measured: Vec<_> = jobs.list.par_iter().map(one).collect();
-    let mut results = Results {
-        planned: jobs.list.len(),
-        ..Results::default()
-    };
-    for (job, found) in jobs.list.iter().zip(measured) {
+    let mut results = Results::of(jobs.plan, jobs.list.len());
+    for (number, (job, found)) in jobs.list.iter().zip(measured).enumerate() {
         match found {
-            Ok(measurements) => results.keep(job, records(job, &measurements), None),
+            Ok(measurements) => results.keep(number, job, records(job, &measurements), None),
             Err(EquivalenceError::Interrupted(_)) => results.interrupted = true,
             Err(error) => {
                 let reason = (FailureKind::Failed, error.to_string());
-                results.keep(job, Vec::new(), Some(reason));
+                results.keep(number, job, Vec::new(), Some(reason));
             }
         }
     }

@@ -5,10 +5,9 @@ use std::collections::HashMap;
 
 use giantstep::analysis::{AnalysisOptions, Report, analyze};
 use giantstep::expr::Formula;
-use giantstep::measurement::Signs;
 use giantstep::theory::{Predictions, predict};
 
-use super::pick::{Pick, title_number};
+use super::pick::{Pick, titled};
 use super::spec::{Expected, Number, Source};
 use super::statistic::Statistic;
 use crate::plan::{Plan, Point};
@@ -75,18 +74,22 @@ impl<'a> Theory<'a> {
 
     /// The point of the largest sizes at a title.
     fn point(&self, of: &Pick) -> Result<usize, String> {
-        let wanted = of.at.as_deref().map(|title| title_number(self.plan, title));
+        let wanted = of.at.as_deref().map(|title| titled(self.plan, title));
         let wanted = wanted.transpose()?;
-        let fits = |point: &Point| {
-            let mut settings = point.settings.iter();
-            wanted.is_none_or(|n| settings.any(|s| s.key == "title" && s.number() == n))
+        let fits = |index: usize| {
+            let number = index as u32 + 1;
+            wanted
+                .as_ref()
+                .is_none_or(|points| points.contains(&number))
         };
         let size = |point: &Point| {
             let protocol = &point.checked.setup.experiment.protocol;
             (protocol.dimension, protocol.batch)
         };
         let points = self.plan.points.iter().enumerate();
-        let largest = points.filter(|(_, p)| fits(p)).max_by_key(|(_, p)| size(p));
+        let largest = points
+            .filter(|(index, _)| fits(*index))
+            .max_by_key(|(_, p)| size(p));
         largest
             .map(|(index, _)| index)
             .ok_or_else(|| "no point of this title".to_owned())
@@ -112,15 +115,15 @@ impl<'a> Theory<'a> {
         let step = of.step.unwrap_or(experiment.protocol.steps);
         let here = |direction: Option<u32>| {
             let found = all.present.iter().find(|prediction| {
-                prediction.metric.name() == of.metric
+                prediction.metric == of.metric
                     && prediction.step == step
                     && prediction.direction == direction
-                    && prediction.group.map(Signs::name) == of.group.as_deref()
+                    && prediction.group == of.group
             });
             found.map(|prediction| prediction.value).ok_or_else(|| {
                 let absent = all.absent.iter();
                 let reason = absent
-                    .filter(|a| a.metrics.iter().any(|metric| metric.name() == of.metric))
+                    .filter(|a| a.metrics.contains(&of.metric))
                     .map(|a| a.reason.as_str())
                     .next();
                 let reason = reason.unwrap_or("is it measured, and its group and direction given?");

@@ -16,11 +16,11 @@ use std::time::Instant;
 use serde::Serialize;
 
 use self::expected::Theory;
+use crate::chart::figures;
 use crate::drive::{Manner, collect, drive};
 use crate::keep::Memory;
 use crate::outlook::Predicted;
 use crate::plan::Point;
-use crate::plot::figures;
 use crate::report;
 use crate::results::{Failure, Results};
 use crate::table::{Record, Row};
@@ -177,11 +177,8 @@ pub fn measure(claim: &Claim, session: &Session<'_>) -> Result<Entry, ClaimError
         .map(decide)
         .collect::<Result<Vec<_>, _>>()?;
     let worst = checks.iter().map(|check| check.verdict).max();
-    let shown = Results {
-        records: shown(claim, &results.records),
-        ..Results::default()
-    };
-    let drawn = figures(&claim.plan, &shown.records, &Predicted::default());
+    let shown = results.table.with(shown(claim, &results.table.records));
+    let drawn = figures(&claim.plan, &shown, &Predicted::default());
     let drawn = drawn.into_iter().map(|(_, figure)| {
         let figure = figure.map_err(|error| error.to_string())?;
         figure.to_svg().map_err(|error| error.to_string())
@@ -209,12 +206,12 @@ fn shown(claim: &Claim, records: &[Record]) -> Vec<Record> {
     }
     // The records of a run follow each other, in the order of its steps.
     records
-        .chunk_by(|a, b| (a.seed, a.n) == (b.seed, b.n) && a.step <= b.step)
+        .chunk_by(|a, b| a.run == b.run)
         .flat_map(|run| {
             let last = run.iter().map(|record| record.step).max();
             run.iter().filter(move |record| Some(record.step) == last)
         })
-        .cloned()
+        .copied()
         .collect()
 }
 
@@ -226,8 +223,9 @@ fn decide(
     theory: &Theory<'_>,
 ) -> Result<Checked, String> {
     let (statistic, of) = (&check.statistic, &check.of);
-    let estimate =
-        |statistic: &Statistic, of: &Pick| statistic.estimate(of, &claim.plan, &results.records);
+    let estimate = |statistic: &Statistic, of: &Pick| {
+        statistic.estimate(of, &claim.plan, &results.table.records)
+    };
     let measured = estimate(statistic, of)?;
     let predicted = theory.value(&check.predicted, statistic, of)?;
     let margin = theory.number(&check.margin, of)?;
@@ -263,7 +261,7 @@ fn decide(
         }
         Counter::Control(Control::Metric(metric)) => {
             let other = Pick {
-                metric: metric.clone(),
+                metric: *metric,
                 ..of.clone()
             };
             (

@@ -1,11 +1,12 @@
 //! Which number of each run a check is about.
 
 use giantstep::faer::{Mat, Side};
+use giantstep::measurement::Signs;
+use giantstep::metric::Metric;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::plan::Plan;
-use crate::plot::column_of;
+use crate::plan::{Plan, Point};
 use crate::table::Record;
 
 /// One number of each run.
@@ -13,7 +14,7 @@ use crate::table::Record;
 #[serde(deny_unknown_fields)]
 pub struct Pick {
     /// The metric.
-    pub metric: String,
+    pub metric: Metric,
     /// The step; the last if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<u32>,
@@ -22,7 +23,7 @@ pub struct Pick {
     pub at: Option<String>,
     /// The sign of the second layer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub group: Option<String>,
+    pub group: Option<Signs>,
     /// A vector in the coordinates of the target: its direction, not its length, counts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub along: Vec<f64>,
@@ -62,10 +63,6 @@ pub(super) struct Sizes {
 }
 
 impl Sizes {
-    fn key(self) -> [u64; 3] {
-        [self.d, self.n, self.p].map(f64::to_bits)
-    }
-
     pub(super) fn order(&self, other: &Self) -> std::cmp::Ordering {
         let by_n = || self.n.total_cmp(&other.n);
         let by_p = || self.p.total_cmp(&other.p);
@@ -84,45 +81,46 @@ pub(super) struct Draw {
 impl Pick {
     /// One number for each run.
     pub(super) fn draws(&self, plan: &Plan, records: &[Record]) -> Result<Vec<Draw>, String> {
-        let wanted = self.at.as_deref().map(|title| title_number(plan, title));
+        let wanted = self.at.as_deref().map(|title| titled(plan, title));
         let wanted = wanted.transpose()?;
         let fits = |record: &&Record| {
             record.metric == self.metric
-                && wanted.is_none_or(|number| column_of(record, "title") == Some(number))
+                && wanted
+                    .as_ref()
+                    .is_none_or(|points| points.contains(&record.point))
                 && record.neuron.is_some() == (self.neurons != Reduce::Recorded)
                 && (self.group.is_none() || record.group == self.group)
                 && record.rank == self.rank
         };
         let chosen: Vec<&Record> = records.iter().filter(fits).collect();
-        let mut runs: Vec<(u64, Sizes, u32, Vec<&Record>)> = Vec::new();
+        let mut runs: Vec<(&Record, Vec<&Record>)> = Vec::new();
         for record in chosen {
             if self.step.is_some_and(|step| record.step != step) {
                 continue;
             }
-            let sizes = Sizes {
-                d: record.d,
-                n: record.n,
-                p: record.p as f64,
-            };
-            let same = |run: &&mut (u64, Sizes, u32, Vec<&Record>)| {
-                run.0 == record.seed && run.1.key() == sizes.key()
-            };
             // The records of a run follow each other.
-            match runs.last_mut().filter(same) {
-                Some(run) if run.2 < record.step => {
-                    *run = (record.seed, sizes, record.step, vec![record]);
-                }
-                Some(run) => run.3.push(record),
-                None => runs.push((record.seed, sizes, record.step, vec![record])),
+            match runs.last_mut().filter(|(first, _)| first.run == record.run) {
+                Some(run) if run.0.step < record.step => *run = (record, vec![record]),
+                Some(run) => run.1.push(record),
+                None => runs.push((record, vec![record])),
             }
         }
         if runs.is_empty() {
             return Err(format!("nothing was measured of {}", self.describe()));
         }
         runs.into_iter()
-            .map(|(seed, sizes, _, values)| {
+            .map(|(first, values)| {
+                let sizes = Sizes {
+                    d: first.d,
+                    n: first.n,
+                    p: first.p as f64,
+                };
                 let value = self.reduce(&values)?;
-                Ok(Draw { seed, sizes, value })
+                Ok(Draw {
+                    seed: first.seed,
+                    sizes,
+                    value,
+                })
             })
             .collect()
     }
@@ -188,7 +186,7 @@ impl Pick {
 
     pub(super) fn describe(&self) -> String {
         let mut text = match self.neurons {
-            Reduce::Recorded => self.metric.clone(),
+            Reduce::Recorded => self.metric.to_string(),
             Reduce::MeanSquare => format!("squared {}", self.metric),
             Reduce::PairSum => format!("sum over mirrored neurons of {}", self.metric),
             Reduce::SecondShare => format!("second share of {}", self.metric),
@@ -229,10 +227,16 @@ fn by_direction(records: &[&Record], r: usize) -> Vec<Vec<f64>> {
     values
 }
 
-/// The number that stands for a title in the table.
-pub(super) fn title_number(plan: &Plan, title: &str) -> Result<f64, String> {
-    let mut settings = plan.points.iter().flat_map(|point| &point.settings);
-    let found = settings.find(|setting| setting.key == "title" && setting.label() == title);
-    let found = found.ok_or_else(|| format!("no point has the title \"{title}\""))?;
-    Ok(found.number())
+/// The numbers, from 1, of the points of a title.
+pub(super) fn titled(plan: &Plan, title: &str) -> Result<Vec<u32>, String> {
+    let here = |point: &Point| {
+        let mut settings = point.settings.iter();
+        settings.any(|setting| setting.key == "title" && setting.label() == title)
+    };
+    let points = (1..).zip(&plan.points).filter(|(_, point)| here(point));
+    let points: Vec<u32> = points.map(|(number, _)| number).collect();
+    match points.is_empty() {
+        true => Err(format!("no point has the title \"{title}\"")),
+        false => Ok(points),
+    }
 }

@@ -1,5 +1,6 @@
 //! A claim file: an experiment file with a `[claim]` section that says what must come out.
 
+use giantstep::metric::Metric;
 use schemars::{JsonSchema, Schema, schema_for};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -8,6 +9,7 @@ use toml::{Table, Value};
 use super::pick::Pick;
 use super::rule::Rule;
 use super::statistic::Statistic;
+use crate::chart::check;
 use crate::plan::{Document, Plan, PlanError, Scale, check_keys, plain};
 use crate::remedy::{Remedied, Remedy};
 
@@ -130,7 +132,7 @@ pub enum Control {
     /// Another direction.
     Along(Vec<f64>),
     /// Another metric.
-    Metric(String),
+    Metric(Metric),
     /// The opposite order: the sign of a difference.
     Reversed,
 }
@@ -256,6 +258,9 @@ impl Claim {
         table.insert("name".to_owned(), Value::String(name.to_owned()));
         let experiment = toml::to_string(&table).map_err(|e| section("file", e.to_string()))?;
         let plan = Plan::read(&experiment, name, &[], scale).map_err(of_plan)?;
+        if claim.measurement == Measurement::Training {
+            check(&plan).map_err(|error| section("experiment", error.to_string()))?;
+        }
         Ok(Self {
             name: name.to_owned(),
             section: claim,

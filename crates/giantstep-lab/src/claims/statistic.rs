@@ -193,6 +193,7 @@ mod tests {
     use super::super::pick::Reduce;
     use super::*;
     use crate::plan::Scale;
+    use giantstep::metric::Metric;
 
     const PLAN: &str = "target.link = \"z1\"\nnetwork.width = 2\nprotocol = { dimension = 9, steps = 1, batch = 9, \
                         step_size = 1 }";
@@ -202,9 +203,9 @@ mod tests {
         statistic.estimate(&of, &plan, records)
     }
 
-    fn pick(metric: &str) -> Pick {
+    fn pick(metric: Metric) -> Pick {
         Pick {
-            metric: metric.to_owned(),
+            metric,
             step: None,
             at: None,
             group: None,
@@ -214,15 +215,15 @@ mod tests {
         }
     }
 
-    fn record(seed: u64, (d, n): (f64, f64), step: u32, metric: &str, value: f64) -> Record {
+    fn record(seed: u64, (d, n): (f64, f64), step: u32, metric: Metric, value: f64) -> Record {
         Record {
             seed,
             d,
             n,
             step,
-            metric: metric.to_owned(),
-            value,
-            ..Record::default()
+            // No two runs of these tests share n and seed.
+            run: (10.0 * n) as u32 * 16 + seed as u32,
+            ..Record::new(metric, value)
         }
     }
 
@@ -230,16 +231,16 @@ mod tests {
     fn the_mean_is_that_of_the_last_step_at_the_largest_size() {
         let mut records = Vec::new();
         for (seed, value) in [(0, 1.0), (1, 2.0), (2, 6.0)] {
-            records.push(record(seed, (9.0, 9.0), 0, "a", 50.0));
-            records.push(record(seed, (9.0, 9.0), 1, "a", 60.0));
-            records.push(record(seed, (9.0, 12.0), 0, "a", 70.0));
-            records.push(record(seed, (9.0, 12.0), 1, "a", value));
+            records.push(record(seed, (9.0, 9.0), 0, Metric::Norm, 50.0));
+            records.push(record(seed, (9.0, 9.0), 1, Metric::Norm, 60.0));
+            records.push(record(seed, (9.0, 12.0), 0, Metric::Norm, 70.0));
+            records.push(record(seed, (9.0, 12.0), 1, Metric::Norm, value));
         }
-        let found = estimate(Statistic::Mean, pick("a"), &records).unwrap();
+        let found = estimate(Statistic::Mean, pick(Metric::Norm), &records).unwrap();
         // Variance 7, three draws.
         assert_eq!((found.value, found.draws), (3.0, 3));
         assert!((found.stderr - (7.0_f64 / 3.0).sqrt()).abs() < 1e-12);
-        assert!(estimate(Statistic::Mean, pick("b"), &records).is_err());
+        assert!(estimate(Statistic::Mean, pick(Metric::TestError), &records).is_err());
     }
 
     #[test]
@@ -247,14 +248,30 @@ mod tests {
         let mut records = Vec::new();
         for seed in 0..4 {
             let base = 2.0 + seed as f64;
-            records.push(record(seed, (9.0, 9.0), 1, "a", 3.0 * base));
+            records.push(record(seed, (9.0, 9.0), 1, Metric::Norm, 3.0 * base));
         }
         for seed in 0..4 {
-            records.push(record(seed, (9.0, 9.0), 1, "b", 2.0 + seed as f64));
+            records.push(record(
+                seed,
+                (9.0, 9.0),
+                1,
+                Metric::TestError,
+                2.0 + seed as f64,
+            ));
         }
-        let over = estimate(Statistic::Over(pick("b")), pick("a"), &records).unwrap();
+        let over = estimate(
+            Statistic::Over(pick(Metric::TestError)),
+            pick(Metric::Norm),
+            &records,
+        )
+        .unwrap();
         assert_eq!((over.value, over.stderr), (3.0, 0.0));
-        let minus = estimate(Statistic::Minus(pick("b")), pick("a"), &records).unwrap();
+        let minus = estimate(
+            Statistic::Minus(pick(Metric::TestError)),
+            pick(Metric::Norm),
+            &records,
+        )
+        .unwrap();
         assert_eq!(minus.value, 7.0);
         // Twice the deviations of 2, 3, 4, 5.
         assert!((minus.stderr - 2.0 * (5.0_f64 / 3.0 / 4.0).sqrt()).abs() < 1e-12);
@@ -266,15 +283,30 @@ mod tests {
         for d in [10.0, 20.0, 80.0] {
             for k in [0.1, 0.3, 1.0, 5.0] {
                 let n = k * d * d;
-                let curve = record(0, (d, n), 1, "curve", 1.0 - (n / (d * d)).ln());
-                records.extend([curve, record(0, (d, n), 1, "power", 7.0 * d.powf(-1.5))]);
+                let curve = record(0, (d, n), 1, Metric::TrainError, 1.0 - (n / (d * d)).ln());
+                records.extend([
+                    curve,
+                    record(0, (d, n), 1, Metric::Norm, 7.0 * d.powf(-1.5)),
+                ]);
             }
         }
-        let power = estimate(Statistic::Exponent("d".to_owned()), pick("power"), &records);
+        let power = estimate(
+            Statistic::Exponent("d".to_owned()),
+            pick(Metric::Norm),
+            &records,
+        );
         assert!((power.unwrap().value + 1.5).abs() < 1e-12);
-        let threshold = estimate(Statistic::Threshold(0.2), pick("curve"), &records);
+        let threshold = estimate(
+            Statistic::Threshold(0.2),
+            pick(Metric::TrainError),
+            &records,
+        );
         assert!((threshold.unwrap().value - 2.0).abs() < 1e-12);
-        let never = estimate(Statistic::Threshold(9.0), pick("curve"), &records);
+        let never = estimate(
+            Statistic::Threshold(9.0),
+            pick(Metric::TrainError),
+            &records,
+        );
         assert!(never.unwrap_err().contains("never crosses"));
     }
 
@@ -287,7 +319,7 @@ mod tests {
                 records.push(Record {
                     neuron: Some(i),
                     direction: Some(k),
-                    ..record(0, (9.0, 9.0), 1, "v", value)
+                    ..record(0, (9.0, 9.0), 1, Metric::Overlap, value)
                 });
             }
         }
@@ -296,7 +328,7 @@ mod tests {
             let pick = Pick {
                 neurons,
                 along,
-                ..pick("v")
+                ..pick(Metric::Overlap)
             };
             estimate(Statistic::Mean, pick, &records).map(|found| found.value)
         };

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::identity::{RunId, Settings};
 use crate::files::{self, write_atomically};
-use crate::table::{self, Record, TableError};
+use crate::table::{self, Record, Table, TableError};
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -102,7 +102,11 @@ impl Entry {
         };
         let mut body = serde_json::json!(head).to_string().into_bytes();
         body.push(b'\n');
-        body.extend(table::encode(&self.records)?);
+        let table = Table {
+            records: self.records.clone(),
+            ..Table::default()
+        };
+        body.extend(table::encode(&table)?);
         let mut bytes = Checksum::of(&body).0.into_bytes();
         bytes.push(b'\n');
         bytes.extend(body);
@@ -135,7 +139,7 @@ impl Entry {
             settings: head.settings,
             ending: head.ending,
             weights: head.weights,
-            records: table::decode(numbers.to_vec(), path)?,
+            records: table::decode(numbers.to_vec(), path)?.records,
         })
     }
 }
@@ -152,17 +156,16 @@ fn line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use giantstep::metric::Metric;
 
     fn entry() -> Entry {
-        let record = |step, metric: &str, value| Record {
+        let record = |step, metric, value| Record {
             seed: 3,
             n: 40.0,
             d: 20.0,
             p: 6,
             step,
-            metric: metric.to_owned(),
-            value,
-            ..Record::default()
+            ..Record::new(metric, value)
         };
         // A fraction whose shortest decimal form is long: settings are read back, never hashed again.
         let settings: Settings = [("protocol.step_size".to_owned(), (0.1 + 0.2).into())].into();
@@ -171,7 +174,10 @@ mod tests {
             settings,
             ending: Ending::Failed("step 2: neuron 1 is no longer finite".to_owned()),
             weights: Some(Checksum::of(b"weights")),
-            records: vec![record(0, "norm", 1.0), record(1, "test_error", 0.1 + 0.2)],
+            records: vec![
+                record(0, Metric::Norm, 1.0),
+                record(1, Metric::TestError, 0.1 + 0.2),
+            ],
         }
     }
 

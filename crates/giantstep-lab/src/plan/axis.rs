@@ -51,7 +51,6 @@ pub struct Setting {
     pub value: Value,
     /// Its place among the distinct values of the key on its axis, from 1.
     pub position: usize,
-    number: f64,
 }
 
 impl fmt::Display for Setting {
@@ -61,17 +60,20 @@ impl fmt::Display for Setting {
 }
 
 impl Setting {
-    /// What stands for it in tables: the value where all values of the key on its axis are numbers, else the position.
+    /// A number that stands for it: the value, or the position on the axis for anything else.
     pub fn number(&self) -> f64 {
-        self.number
+        match &self.value {
+            Value::Integer(number) => *number as f64,
+            Value::Float(number) => *number,
+            _ => self.position as f64,
+        }
     }
 
-    fn new(key: &str, value: Value) -> Self {
+    pub(crate) fn new(key: &str, value: Value) -> Self {
         Self {
             key: key.to_owned(),
             value,
             position: 0,
-            number: f64::NAN,
         }
     }
 
@@ -98,13 +100,6 @@ impl Axis {
     )]
     pub fn len(&self) -> usize {
         self.positions.len()
-    }
-
-    /// How many distinct values it gives to a key; 0 if it does not set it.
-    pub(super) fn values(&self, key: &str) -> usize {
-        let settings = self.positions.iter().flatten();
-        let of_key = settings.filter(|setting| setting.key == key);
-        of_key.map(|setting| setting.position).max().unwrap_or(0)
     }
 
     /// The keys that it sets.
@@ -204,7 +199,7 @@ fn alike(points: &[BTreeMap<String, serde_json::Value>]) -> bool {
     pairs.into_iter().all(|(a, b)| a.keys().eq(b.keys()))
 }
 
-/// Numbers the distinct values of each key in order of appearance, and finds what stands for them in tables.
+/// Numbers the distinct values of each key in order of appearance.
 fn ranked(mut positions: Vec<Vec<Setting>>) -> Vec<Vec<Setting>> {
     let mut seen: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     for setting in positions.iter_mut().flatten() {
@@ -215,20 +210,7 @@ fn ranked(mut positions: Vec<Vec<Setting>>) -> Vec<Vec<Setting>> {
             known.len() - 1
         }) + 1;
     }
-    for setting in positions.iter_mut().flatten() {
-        let numbers: Option<Vec<f64>> = seen[&setting.key].iter().map(number).collect();
-        let position = setting.position;
-        setting.number = numbers.map_or(position as f64, |all| all[position - 1]);
-    }
     positions
-}
-
-fn number(value: &Value) -> Option<f64> {
-    match value {
-        Value::Integer(number) => Some(*number as f64),
-        Value::Float(number) => Some(*number),
-        _ => None,
-    }
 }
 
 impl Space {
@@ -275,18 +257,7 @@ mod tests {
     }
 
     fn numbers(axis: &Axis) -> Vec<f64> {
-        axis.positions.iter().map(|p| p[0].number).collect()
-    }
-
-    #[test]
-    fn a_number_beside_text_is_not_taken_for_a_position() {
-        let key = "key = \"protocol.step_size\"\n";
-        let mixed = axis(&format!("{key}values = [2, \"p\", 2, 0.5]"));
-        assert_eq!(numbers(&mixed), [1.0, 2.0, 1.0, 3.0]);
-        assert_eq!(
-            numbers(&axis(&format!("{key}values = [2, 0.5]"))),
-            [2.0, 0.5]
-        );
+        axis.positions.iter().map(|p| p[0].number()).collect()
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use giantstep::metric::Metric;
 use giantstep::spec::{Checked, Spec};
 use schemars::{JsonSchema, Schema, schema_for};
 use serde::de::DeserializeOwned;
@@ -51,8 +50,6 @@ const EXTRAS: [&str; 7] = [
 pub struct Document {
     table: Table,
     extras: Extras,
-    /// Whether the axes may be others than those of the file.
-    reshaped: bool,
 }
 
 impl Document {
@@ -77,10 +74,8 @@ impl Document {
                 set(&mut table, names::full(&key), value)?;
             }
         }
-        let mut reshaped = scale == Scale::Quick;
         for text in overrides {
             let (key, value) = parse_override(text)?;
-            reshaped |= key.starts_with("sweep");
             set(&mut table, names::full(&key), value)?;
         }
         check(&table)?;
@@ -99,11 +94,7 @@ impl Document {
             }
         }
         let extras = typed(Value::Table(own))?;
-        Ok(Self {
-            table,
-            extras,
-            reshaped,
-        })
+        Ok(Self { table, extras })
     }
 
     /// The JSON Schema of experiment files.
@@ -140,56 +131,6 @@ impl Document {
     /// The predictions wanted beside the results.
     pub fn predictions(&self) -> Wanted {
         self.extras.predictions
-    }
-
-    /// Refuses references, slopes and figures that speak of what the plan does not have.
-    pub(super) fn check_beside(&self, axes: &[Axis]) -> Result<(), PlanError> {
-        let fail = |section: &str, index: usize, key: &str, message: String| PlanError::Value {
-            key: format!("{section}[{index}].{key}"),
-            message,
-        };
-        let place = |at: &BTreeMap<String, usize>| {
-            let wrong = at.iter().find(|(key, position)| {
-                let values = axes.iter().map(|axis| axis.values(key)).max().unwrap_or(0);
-                **position == 0 || **position > values
-            });
-            let (key, position) = wrong.filter(|_| !self.reshaped)?;
-            Some(format!(
-                "no axis of the sweep has {position} values of `{key}`"
-            ))
-        };
-        let metric = |name: &str| name.parse::<Metric>().err().map(|error| error.to_string());
-        for (index, reference) in self.extras.reference.iter().enumerate() {
-            if let Some(message) = metric(&reference.metric) {
-                return Err(fail("reference", index, "metric", message));
-            }
-            if let Some(message) = place(&reference.at) {
-                return Err(fail("reference", index, "at", message));
-            }
-        }
-        for (index, slope) in self.extras.slope.iter().enumerate() {
-            if let Some(message) = metric(&slope.metric) {
-                return Err(fail("slope", index, "metric", message));
-            }
-            if let Some(message) = place(&slope.at) {
-                return Err(fail("slope", index, "at", message));
-            }
-            let swept = || axes.iter().any(|axis| axis.values(&slope.x) > 0);
-            if !["n", "d", "p"].contains(&slope.x.as_str()) && !self.reshaped && !swept() {
-                let message = format!("`{}` is none of n, d, p and no swept key", slope.x);
-                return Err(fail("slope", index, "x", message));
-            }
-        }
-        for (index, figure) in self.extras.figure.iter().enumerate() {
-            if let FigureSpec::Curves(curves) = figure
-                && let Some((low, high)) = curves.y_range
-                && !(low < high && low.is_finite() && high.is_finite())
-            {
-                let message = format!("[{low}, {high}] does not rise between finite numbers");
-                return Err(fail("figure", index, "y_range", message));
-            }
-        }
-        Ok(())
     }
 
     /// The published and predicted values.

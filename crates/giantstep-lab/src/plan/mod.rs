@@ -11,7 +11,7 @@ mod reference;
 mod slope;
 mod wording;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
 use giantstep::spec::{Checked, MOST_RUNS, Quantity, Spec, SpecError};
@@ -21,7 +21,7 @@ use crate::remedy::{Remedied, Remedy};
 pub use axis::{Axis, AxisSpec, Setting};
 pub use document::Document;
 pub use figure::{
-    AxisScale, Curves, FigureSpec, HeatSpec, Overlay, Plane, ScaleChoice, Spread, Statistic,
+    Curves, FigureSpec, Heat, Last, Overlay, Plane, Rows, ScaleChoice, Spread, Statistic, Step,
 };
 pub use jobs::{Job, Jobs, Machine, MemoryError};
 pub use keys::UnknownKey;
@@ -174,15 +174,6 @@ pub struct Point {
 }
 
 impl Point {
-    /// The columns of its swept keys in a result table; n, d and p have columns of their own.
-    pub fn axes(&self) -> Vec<(String, f64)> {
-        let own = ["protocol.dimension", "protocol.batch", "network.width"];
-        let axes = self.settings.iter();
-        axes.filter(|setting| !own.contains(&setting.key.as_str()))
-            .map(|setting| (setting.key.clone(), setting.number()))
-            .collect()
-    }
-
     /// The resolved file with its formulas evaluated and its expressions in one form: two files that ask for the same
     /// in different words have the same.
     pub fn evaluated(&self) -> Spec {
@@ -207,6 +198,9 @@ impl Point {
         shown(&self.settings)
     }
 }
+
+/// Points by the place of a value on its axis, from 1, such as `{ "target.link" = 1 }`.
+pub type At = BTreeMap<String, usize>;
 
 /// All that one invocation runs.
 #[derive(Debug, Clone)]
@@ -287,8 +281,18 @@ impl Plan {
                 limit: MOST_RUNS,
             });
         }
-        document.check_beside(&axes)?;
         Ok(Self { document, points })
+    }
+
+    /// The numbers, from 1, of the points that have these settings.
+    pub fn points_at(&self, at: &At) -> Vec<u32> {
+        let has = |point: &Point, key: &String, position: usize| {
+            let mut settings = point.settings.iter();
+            settings.any(|setting| setting.key == *key && setting.position == position)
+        };
+        let here = |point: &Point| at.iter().all(|(key, position)| has(point, key, *position));
+        let numbered = (1..).zip(&self.points).filter(|(_, point)| here(point));
+        numbered.map(|(number, _)| number).collect()
     }
 }
 

@@ -1,14 +1,18 @@
 //! What stands beside the results: published values and predictions.
 
+use giantstep::measurement::Signs;
+use giantstep::metric::Metric;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use super::At;
 
 /// A published or predicted value, shown beside the measured one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reference {
     /// The metric.
-    pub metric: String,
+    pub metric: Metric,
     /// The step.
     pub step: u32,
     /// The value.
@@ -23,10 +27,10 @@ pub struct Reference {
     pub direction: Option<u32>,
     /// The sign of the second layer, for a metric that has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub group: Option<String>,
+    pub group: Option<Signs>,
     /// The point by its swept settings, such as `{ "target.link" = 1 }`: the position on that axis, from 1.
-    #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
-    pub at: std::collections::BTreeMap<String, usize>,
+    #[serde(default, skip_serializing_if = "At::is_empty")]
+    pub at: At,
     /// Where it is from.
     pub source: String,
 }

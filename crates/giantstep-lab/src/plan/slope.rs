@@ -1,21 +1,24 @@
 //! Exponents that an experiment file asks for.
 
+use giantstep::metric::Metric;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use super::At;
 
 /// An exponent to be fitted: `log metric = slope log x + const` over all draws of all points.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SlopeSpec {
     /// The metric; only positive values count.
-    pub metric: String,
+    pub metric: Metric,
     /// The step.
     pub step: u32,
-    /// What varies: `n`, `d`, `p` or a swept key.
+    /// What varies: a column or a formula in columns, such as `n/d^2`.
     pub x: String,
     /// Which points, such as `{ title = 2 }`: the place of the value on its axis, from 1.
-    #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
-    pub at: std::collections::BTreeMap<String, usize>,
+    #[serde(default, skip_serializing_if = "At::is_empty")]
+    pub at: At,
     /// The predicted exponent, or the bound.
     pub predicted: f64,
     /// Whether the prediction is the exponent itself or a bound from above.

@@ -1,22 +1,35 @@
-//! The tidy result table: one [`Record`] for each number measured, kept in one Parquet file.
+//! The tidy result table: one [`Record`] for each number measured, beside what every row of a point has in common.
 //!
-//! [`write()`] and [`read()`] are inverse to each other; [`aggregate()`] turns draws into means. pandas, Polars and
-//! DuckDB open the file directly: integers are unsigned, names are strings, what does not apply is null.
+//! A [`Table`] knows the swept keys of each point as they were typed and the numbers they came to. It is handed on as
+//! Arrow ([`Table::batches`]) and kept as one Parquet file ([`write()`], [`read()`]), which pandas, Polars and DuckDB open
+//! directly: names are strings, counts are unsigned, what does not apply is null. [`aggregate()`] turns draws into means.
 
 mod aggregate;
-mod parquet;
+mod arrow;
+mod columns;
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use crate::files::OutputError;
+use giantstep::measurement::Signs;
+use giantstep::metric::Metric;
+
+use crate::files::{OutputError, write_atomically};
+use crate::plan::{Plan, Setting};
 use crate::remedy::Remedied;
 
-pub use self::parquet::{decode, encode, read, write};
+pub use self::arrow::{decode, encode};
 pub use aggregate::{Row, aggregate};
+pub use columns::{MADE, NAMED, SIZES};
 
 /// One number measured in one run.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Record {
+    /// Number of the point in its plan, from 1; 0 for a run by itself.
+    pub point: u32,
+    /// Number of the run in its plan, from 1; 0 for a run by itself.
+    pub run: u32,
     /// Seed of the run.
     pub seed: u64,
     /// Samples in a batch.
@@ -27,22 +40,135 @@ pub struct Record {
     pub p: u64,
     /// Steps taken; 0 is before the first.
     pub step: u32,
-    /// What was measured, for instance `test_error`.
-    pub metric: String,
+    /// What was measured.
+    pub metric: Metric,
     /// Which neuron, where the metric has one value for each.
     pub neuron: Option<u32>,
     /// Which target direction.
     pub direction: Option<u32>,
     /// Which place in an ordered list, for instance of singular values.
     pub rank: Option<u32>,
-    /// Which group of neurons, for instance `+` or `-`.
-    pub group: Option<String>,
+    /// Which group of neurons.
+    pub group: Option<Signs>,
     /// Penalty of the readout.
     pub ridge: Option<f64>,
     /// The number.
     pub value: f64,
-    /// Names and values of further sweep axes, one column each. A name is none of the fields above.
-    pub axes: Vec<(String, f64)>,
+}
+
+impl Record {
+    /// A number with no place yet.
+    pub fn new(metric: Metric, value: f64) -> Self {
+        Self {
+            point: 0,
+            run: 0,
+            seed: 0,
+            n: 0.0,
+            d: 0.0,
+            p: 0,
+            step: 0,
+            metric,
+            neuron: None,
+            direction: None,
+            rank: None,
+            group: None,
+            ridge: None,
+            value,
+        }
+    }
+}
+
+/// What the rows of one point have in common besides n, d and p.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Common {
+    /// The step size as the number it came to.
+    pub step_size: f64,
+    /// The radius of a lookahead as the number it came to.
+    pub radius: Option<f64>,
+    /// Swept keys with their values as typed. The values of a key are all numbers, or all text.
+    pub settings: Arc<[Setting]>,
+}
+
+/// The numbers of a plan, or of one run by itself.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Table {
+    /// By the number of the point; empty for a run by itself.
+    pub points: BTreeMap<u32, Common>,
+    /// The rows, by run and step.
+    pub records: Vec<Record>,
+}
+
+impl Table {
+    /// The points of a plan, without rows.
+    pub fn of(plan: &Plan) -> Self {
+        let settings = plan.points.iter().flat_map(|point| &point.settings);
+        let is_number = |setting: &Setting| setting.value.is_integer() || setting.value.is_float();
+        let texts: Vec<&str> = settings
+            .filter(|setting| !is_number(setting))
+            .map(|setting| setting.key.as_str())
+            .collect();
+        let typed = |setting: &Setting| match texts.contains(&setting.key.as_str()) {
+            true => Setting {
+                value: toml::Value::String(setting.label()),
+                ..setting.clone()
+            },
+            false => setting.clone(),
+        };
+        let points = plan.points.iter().map(|point| {
+            let protocol = &point.checked.setup.experiment.protocol;
+            let mut settings: Vec<Setting> = Vec::new();
+            for setting in &point.settings {
+                // Of two axes that set one key the later one holds.
+                settings.retain(|earlier| earlier.key != setting.key);
+                settings.push(typed(setting));
+            }
+            Common {
+                step_size: protocol.step_size,
+                radius: protocol.lookahead.map(|lookahead| lookahead.radius),
+                settings: settings.into(),
+            }
+        });
+        Self {
+            points: (1..).zip(points).collect(),
+            records: Vec::new(),
+        }
+    }
+
+    /// The same points with other rows.
+    pub fn with(&self, records: Vec<Record>) -> Self {
+        Self {
+            points: self.points.clone(),
+            records,
+        }
+    }
+}
+
+/// Writes a table to one Parquet file, atomically.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write(path: &Path, table: &Table) -> Result<(), TableError> {
+    Ok(write_atomically(path, &encode(table)?)?)
+}
+
+/// Reads the file of a whole plan that [`write()`] has written.
+///
+/// # Errors
+/// The file is not there, damaged, or not such a table.
+pub fn read(path: &Path) -> Result<Table, TableError> {
+    let bytes = std::fs::read(path).map_err(|source| TableError::Read {
+        path: path.to_path_buf(),
+        source,
+    })?;
+    let table = decode(bytes, path)?;
+    if table.records.iter().any(|record| record.point == 0) {
+        return Err(TableError::Foreign {
+            path: path.to_path_buf(),
+            column: "point".to_owned(),
+            expected: "the number of the point of each row",
+        });
+    }
+    Ok(table)
 }
 
 impl Remedied for TableError {}
@@ -50,12 +176,6 @@ impl Remedied for TableError {}
 /// Why a table could not be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum TableError {
-    /// An axis has the name of a column that every table has, or has it twice in one record.
-    #[error("the sweep axis `{name}` cannot be a column of the result table: the name is taken")]
-    AxisName {
-        /// The name.
-        name: String,
-    },
     /// The file could not be opened or read.
     #[error("cannot read `{path}`: {source}")]
     Read {
@@ -72,8 +192,10 @@ pub enum TableError {
         /// What the library said.
         source: ::parquet::errors::ParquetError,
     },
-    /// A column is missing or of another type: the file is another program's.
-    #[error("`{path}` is not a result table: column `{column}` should hold {expected}")]
+    /// A column is missing or of another type: the file is another program's, or of an older version.
+    #[error(
+        "`{path}` is not a result table of this version: column `{column}` should hold {expected}"
+    )]
     Foreign {
         /// The file.
         path: PathBuf,
@@ -88,4 +210,28 @@ pub enum TableError {
     /// The file could not be written.
     #[error(transparent)]
     Output(#[from] OutputError),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Scale;
+
+    #[test]
+    fn a_number_beside_text_is_not_taken_for_a_position() {
+        let file = |values: &str| {
+            format!(
+                "link = \"z1\"\nd = 9\nn = 20\np = 4\nT = 1\n\
+                 [[sweep]]\nkey = \"protocol.step_size\"\nvalues = {values}"
+            )
+        };
+        let numbers = |values: &str| -> Vec<f64> {
+            let plan = Plan::read(&file(values), "file", &[], Scale::Full).unwrap();
+            let table = Table::of(&plan);
+            let number = |common: &Common| common.settings[0].number();
+            table.points.values().map(number).collect()
+        };
+        assert_eq!(numbers("[2, \"p\", 0.5]"), [1.0, 2.0, 3.0]);
+        assert_eq!(numbers("[2, 0.5]"), [2.0, 0.5]);
+    }
 }

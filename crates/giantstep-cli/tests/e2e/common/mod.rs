@@ -69,7 +69,9 @@ impl Toy {
     }
 
     pub fn records(&self) -> Vec<Record> {
-        read(&self.path("out/results.parquet")).expect("a table")
+        read(&self.path("out/results.parquet"))
+            .expect("a table")
+            .records
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use giantstep_lab::table::write;
+use giantstep_lab::table::{Table, write};
 
 use super::{folder, plot};
 use crate::common::text;
@@ -34,13 +34,16 @@ fn every_misuse_is_answered_with_what_exists() {
         ),
         (
             vec!["--x", "target.link", "--y", "weight_alignment"],
-            &["`target.link` is text (z1, z1*z2)", "--by or --panels"],
+            &["`target.link` is text (z1, z1*z2)", "`by` or `panels`"],
         ),
         (
             vec!["--x", "protocol.step_size", "--y", "weight_alignment"],
             &["`step_size` is its number"],
         ),
-        (with(&["--where", "step"]), &["--where step: no `=`"]),
+        (
+            with(&["--where", "step"]),
+            &["the filter `step` has no `=`"],
+        ),
         (
             with(&["--where", "target.link=z3"]),
             &["`z3` is not a value of `target.link`", "it takes z1, z1*z2"],
@@ -63,7 +66,7 @@ fn every_misuse_is_answered_with_what_exists() {
             with(&["--step", "1"]),
             &[
                 "differ in target.link (z1, z1*z2) and protocol.step_size (p, 10*p)",
-                "--pool",
+                "`pool`",
             ],
         ),
         (
@@ -72,7 +75,7 @@ fn every_misuse_is_answered_with_what_exists() {
         ),
         (
             with(&["--statistic", "median", "--spread", "sd"]),
-            &["--spread quartiles or none"],
+            &["show quartiles or none"],
         ),
         (
             vec![
@@ -93,7 +96,7 @@ fn every_misuse_is_answered_with_what_exists() {
             ],
             &["step has values that are not positive (0)"],
         ),
-        (with(&["--name", "a/b"]), &["--name a/b", "--out"]),
+        (with(&["--name", "a/b"]), &["`a/b` is no name of a figure"]),
         (with(&["--level", "1"]), &["--value"]),
     ];
     for (arguments, expected) in cases {
@@ -138,6 +141,6 @@ fn a_table_that_is_absent_or_damaged_is_named_with_the_remedy() {
     let path = folder.path().join("results.parquet");
     std::fs::write(&path, "PAR1 torn").unwrap();
     answer(folder.path(), &["not a readable Parquet file", &collect]);
-    write(&path, &[]).unwrap();
+    write(&path, &Table::default()).unwrap();
     answer(folder.path(), &["has no rows", &collect]);
 }

@@ -10,7 +10,10 @@ use std::path::Path;
 use std::process::Output;
 
 use crate::common::{giantstep, text};
-use giantstep_lab::table::{Record, write};
+use giantstep::measurement::Signs;
+use giantstep::metric::Metric;
+use giantstep_lab::plan::{Plan, Scale};
+use giantstep_lab::table::{Common, Record, Table, write};
 use tempfile::TempDir;
 
 /// Draws about a base: mean 1, median 0, quartiles -1 and 1, variance 70/4.
@@ -51,35 +54,34 @@ fn base(link: f64, size: f64, n: f64, d: f64, step: u32) -> f64 {
 fn folder() -> TempDir {
     let mut records = Vec::new();
     for (seed, draw) in DRAWS.into_iter().enumerate() {
-        for (link, size, d, ratio, step) in points() {
+        for (place, (link, size, d, ratio, step)) in points().enumerate() {
             let n = ratio * d;
             let mut record = Record {
+                // Each point has two steps.
+                point: 1 + place as u32 / 2,
                 seed: seed as u64,
                 n,
                 d,
                 p: 4,
                 step,
-                metric: "weight_alignment".to_owned(),
-                value: base(link, size, n, d, step) + draw,
-                axes: vec![
-                    ("target.link".to_owned(), link),
-                    ("protocol.step_size".to_owned(), size),
-                ],
-                ..Record::default()
+                ..Record::new(Metric::WeightAlignment, base(link, size, n, d, step) + draw)
             };
-            records.push(record.clone());
-            record.metric = "weight_cosine".to_owned();
-            for (direction, group, sign) in [(1, "+", 1.0), (1, "-", -1.0), (2, "+", 1.0)] {
+            records.push(record);
+            record.metric = Metric::WeightCosine;
+            let (plus, minus) = (Signs::Positive, Signs::Negative);
+            for (direction, group, sign) in [(1, plus, 1.0), (1, minus, -1.0), (2, plus, 1.0)] {
                 // The two signs differ by 6 in every seed: their mean over a seed is the draw itself.
                 record.value = draw + 3.0 * sign;
                 record.direction = Some(direction);
-                record.group = Some(group.to_owned());
-                records.push(record.clone());
+                record.group = Some(group);
+                records.push(record);
             }
         }
     }
     let folder = tempfile::tempdir().unwrap();
-    write(&folder.path().join("results.parquet"), &records).unwrap();
+    let plan = Plan::read(EXPERIMENT, "synthetic", &[], Scale::Full).unwrap();
+    let table = Table::of(&plan).with(records);
+    write(&folder.path().join("results.parquet"), &table).unwrap();
     std::fs::write(folder.path().join("experiment.toml"), EXPERIMENT).unwrap();
     folder
 }
@@ -206,20 +208,26 @@ fn rows_of_one_seed_are_averaged_before_they_count_as_a_draw() {
 #[test]
 fn places_that_differ_by_the_rounding_of_n_alone_share_a_column() {
     let folder = tempfile::tempdir().unwrap();
-    let mut records = Vec::new();
+    let mut table = Table::default();
     for d in [10.0_f64, 33.0, 100.0] {
         for exponent in [1.0, 1.25, 1.5] {
-            records.push(Record {
+            let point = table.points.len() as u32 + 1;
+            let common = Common {
+                step_size: 1.0,
+                radius: None,
+                settings: [].into(),
+            };
+            table.points.insert(point, common);
+            table.records.push(Record {
+                point,
                 n: d.powf(exponent).round(),
                 d,
                 p: 2,
-                metric: "test_error".to_owned(),
-                value: exponent + d,
-                ..Record::default()
+                ..Record::new(Metric::TestError, exponent + d)
             });
         }
     }
-    write(&folder.path().join("results.parquet"), &records).unwrap();
+    write(&folder.path().join("results.parquet"), &table).unwrap();
     let asked = [
         "--x",
         "exponent",
@@ -231,12 +239,7 @@ fn places_that_differ_by_the_rounding_of_n_alone_share_a_column() {
         "f",
     ];
     let output = plot(folder.path(), &asked);
-    assert!(output.status.success());
-    let note = text(&output.stderr);
-    assert!(
-        note.starts_with("note: ") && note.contains("experiment.toml"),
-        "{note}"
-    );
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), ""));
     let data = std::fs::read_to_string(folder.path().join("f.csv")).unwrap();
     let mut columns: Vec<f64> = data
         .lines()
@@ -253,7 +256,7 @@ fn places_that_differ_by_the_rounding_of_n_alone_share_a_column() {
 }
 
 #[test]
-fn texts_of_a_sweep_are_read_from_the_experiment_file() {
+fn texts_of_a_sweep_are_those_of_the_table() {
     let folder = folder();
     let asked = [
         "--x",
