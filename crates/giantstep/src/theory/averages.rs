@@ -8,9 +8,10 @@ use faer::Mat;
 
 use crate::batch::{Role, Stream};
 use crate::reduce::tree_sum;
+use crate::theory::dynamics::{Dynamics, Effort};
 use crate::theory::expectation::{Shape, Sigma, Smoothed, link_values};
+use crate::theory::fields::Fields;
 use crate::theory::population::{ClassMatrix, Population};
-use crate::theory::recursion::{Dynamics, Effort, RecursionError, Step};
 use crate::theory::sampler::{Moments, Sampler};
 use crate::theory::shared::Shared;
 
@@ -18,38 +19,6 @@ use crate::theory::shared::Shared;
 pub(super) enum Residual {
     Error,
     Label,
-}
-
-/// The law of the fields of a state.
-#[derive(Debug)]
-pub(super) struct Fields {
-    pub(super) overlap: Mat<f64>,
-    /// `Q_perp`.
-    pub(super) orthogonal: ClassMatrix,
-}
-
-/// How negative a relative eigenvalue may be by rounding.
-const PHYSICAL: f64 = 1e-7;
-
-impl Fields {
-    pub(super) fn of(
-        population: &Population,
-        state: &Step,
-        step: u32,
-    ) -> Result<Self, RecursionError> {
-        let mut orthogonal = state.covariance.clone();
-        orthogonal.cross -= &state.overlap * state.overlap.transpose();
-        let eigenvalue = orthogonal
-            .least_eigenvalue(population)
-            .ok_or(RecursionError::NotFinite { step })?;
-        if eigenvalue < -PHYSICAL {
-            return Err(RecursionError::Unphysical { step, eigenvalue });
-        }
-        Ok(Self {
-            overlap: state.overlap.clone(),
-            orthogonal,
-        })
-    }
 }
 
 /// The averages that one step needs.

@@ -10,9 +10,9 @@ use faer::{Mat, Side};
 use crate::activation::Activation;
 use crate::expr::{Expr, Function};
 use crate::readout::Intercept;
+use crate::theory::dynamics::Dynamics;
 use crate::theory::expectation::{Shape, Sigma, link_values};
 use crate::theory::population::{ClassMatrix, Population};
-use crate::theory::recursion::Dynamics;
 
 /// `E[sigma(u) sigma(v)]` for centred Gaussian `(u, v)` with variances `q_u`, `q_v` and covariance `q_uv`.
 ///

@@ -2,7 +2,8 @@
 
 use faer::Mat;
 
-use crate::theory::averages::{Averages, Fields, Residual, Task};
+use crate::theory::averages::{Averages, Residual, Task};
+use crate::theory::fields::Fields;
 use crate::theory::population::{Class, ClassMatrix, Population};
 
 impl Task<'_> {

@@ -13,7 +13,9 @@
 mod averages;
 pub mod bounded_width;
 pub(crate) mod conditional;
+mod dynamics;
 pub(crate) mod expectation;
+mod fields;
 pub mod given_weights;
 mod mirrored;
 pub mod one_step;

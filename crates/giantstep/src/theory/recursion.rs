@@ -16,156 +16,16 @@
 //! one cost for any width.
 
 use faer::Mat;
-use serde::Serialize;
 
-use crate::activation::Activation;
-use crate::expr::Link;
-use crate::theory::averages::{Averages, Fields, Residual, Task};
+use crate::theory::averages::{Averages, Residual, Task};
 use crate::theory::bounded_width::Kernels;
 use crate::theory::expectation::{Shape, Sigma, link_values};
+use crate::theory::fields::Fields;
 use crate::theory::population::{ClassMatrix, Population};
 use crate::theory::shared::Shared;
 use crate::train::{Geometry, Loss};
 
-/// What may be spent on the expectations of a prediction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Effort {
-    /// Quadrature alone: about a second.
-    Integrated,
-    /// Samples where quadrature does not reach: up to a minute.
-    Sampled,
-}
-
-/// Why there is no limit.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum RecursionError {
-    /// The state is no covariance of Gaussian fields.
-    #[error(
-        "step {step}: Q - M M^T has the eigenvalue {eigenvalue:.3e} times its largest: no Gaussian fields have this covariance"
-    )]
-    Unphysical {
-        /// The number of steps taken.
-        step: u32,
-        /// The least eigenvalue over the largest.
-        eigenvalue: f64,
-    },
-    /// A number of the state ceased to be finite.
-    #[error("step {step}: the state is not finite")]
-    NotFinite {
-        /// The number of steps taken.
-        step: u32,
-    },
-    /// Quadrature does not reach the averages of a state, and samples were not asked for.
-    #[error(
-        "after step {step} quadrature does not reach the averages over fields: they have to be sampled"
-    )]
-    Sampled {
-        /// The number of steps taken.
-        step: u32,
-    },
-}
-
-impl RecursionError {
-    /// The number of steps taken before the failure.
-    pub fn step(&self) -> u32 {
-        match self {
-            RecursionError::Unphysical { step, .. }
-            | RecursionError::NotFinite { step }
-            | RecursionError::Sampled { step } => *step,
-        }
-    }
-}
-
-/// What drives the recursion besides the network.
-#[derive(Debug, Clone)]
-pub struct Dynamics<'a> {
-    /// The link g.
-    pub link: &'a Link,
-    /// The variance of the label noise.
-    pub noise: f64,
-    /// What is subtracted from the labels during training.
-    pub removed_mean: f64,
-    /// The activation.
-    pub activation: &'a Activation,
-    /// The step size `eta~ = eta / p`.
-    pub rate: f64,
-    /// `alpha = n / d`; infinite for `n >> d`.
-    pub samples: f64,
-    /// The dimension d, for fluctuations of order `1/sqrt d`; infinite for none.
-    pub dimension: f64,
-    /// The loss.
-    pub loss: Loss,
-    /// What happens to rows besides the step.
-    pub geometry: Geometry,
-}
-
-/// The limit after some number of steps; one row for each class of neurons.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Step {
-    /// Overlaps M with the target directions, `K x r`.
-    pub overlap: Mat<f64>,
-    /// The covariance Q.
-    pub covariance: ClassMatrix,
-    /// Overlaps of the gradient that led here with the target directions, `K x r`; zero at the start.
-    pub gradient: Mat<f64>,
-    /// Norms of the gradient that led here.
-    pub gradient_norm: Vec<f64>,
-    /// `E (y - f)^2` with the frozen second layer.
-    pub untrained_error: f64,
-    /// One standard deviation of an entry of M of one neuron, at this d: the initial overlap and the sampling
-    /// noise of every gradient, each to leading order. THEORY.md (32).
-    pub fluctuation: Mat<f64>,
-}
-
-impl Step {
-    /// `|Pi* w|^2 / |w|^2` of class c.
-    pub fn alignment(&self, c: usize) -> f64 {
-        let r = self.overlap.ncols();
-        (0..r).map(|k| self.cosine(c, k).powi(2)).sum()
-    }
-
-    /// The cosine of a neuron of class c with direction k.
-    pub fn cosine(&self, c: usize, k: usize) -> f64 {
-        self.overlap[(c, k)] / self.norm(c)
-    }
-
-    /// The norm of a neuron of class c.
-    pub fn norm(&self, c: usize) -> f64 {
-        self.covariance.diagonal(c).sqrt()
-    }
-
-    /// The cosine of the gradient of a neuron of class c with direction k.
-    pub fn gradient_cosine(&self, c: usize, k: usize) -> f64 {
-        self.gradient[(c, k)] / self.gradient_norm[c]
-    }
-
-    fn numbers(&mut self) -> Vec<&mut f64> {
-        let mut numbers = vec![&mut self.untrained_error];
-        numbers.extend(self.gradient_norm.iter_mut());
-        for matrix in [
-            &mut self.overlap,
-            &mut self.covariance.own,
-            &mut self.covariance.cross,
-            &mut self.gradient,
-            &mut self.fluctuation,
-        ] {
-            for column in matrix.as_mut().col_iter_mut() {
-                numbers.extend(column.iter_mut());
-            }
-        }
-        numbers
-    }
-}
-
-/// The limit after 0, 1, ..., T steps.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Trajectory {
-    /// The states.
-    pub steps: Vec<Step>,
-    /// Their standard errors, entry by entry, where expectations were sampled.
-    pub standard_errors: Option<Vec<Step>>,
-}
+pub use super::dynamics::{Dynamics, Effort, RecursionError, Step, Trajectory};
 
 /// Independent repetitions that give the standard error of sampled expectations.
 const REPETITIONS: u64 = 8;

@@ -3,8 +3,8 @@
 use faer::{Mat, Side};
 
 use crate::batch::Stream;
-use crate::theory::averages::Fields;
 use crate::theory::expectation::spread_normals;
+use crate::theory::fields::Fields;
 use crate::theory::population::{ClassMatrix, Population};
 use crate::theory::shared::combine;
 

@@ -4,8 +4,8 @@ use faer::{Mat, Side};
 
 use crate::expr::Link;
 use crate::gauss::Rule;
-use crate::theory::averages::Fields;
 use crate::theory::expectation::{Points, Shape, exact_up_to, link_values, panels, trapezoid};
+use crate::theory::fields::Fields;
 
 /// The variables that neurons share: the target's fields and the common parts of `lambda_perp`.
 pub(super) struct Shared {
