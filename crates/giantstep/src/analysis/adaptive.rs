@@ -1,6 +1,6 @@
 //! Integrals over a line by panels that are split until their halves agree with the whole.
 
-use super::quadrature::Estimate;
+use super::estimate::Estimate;
 
 /// The order of the Gauss-Legendre rule on a panel.
 pub const ORDER: usize = 14;

@@ -1,7 +1,10 @@
 //! The conditional means of a link that is no polynomial, and with them its floors.
 
-use super::numeric::{Approximate, MOST_NESTED, Numeric, SAMPLES, at_points, better};
-use super::quadrature::{Columns, Estimate, Integrand};
+use super::estimate::Approximate;
+use super::estimate::Estimate;
+
+use super::numeric::{MOST_NESTED, Numeric, SAMPLES, at_points, better};
+use super::quadrature::{Columns, Integrand};
 use super::rules::exponents;
 use super::sampled;
 use super::span::{dot, residual, singular_directions, squared_norm};

@@ -1,16 +1,16 @@
 //! What follows from the heat transform alone, exactly or in floating point: leaps, chains, floors.
 
+use super::estimate::Approximate;
+use super::seen::LARGEST_EXPONENT;
+
 use super::chain::{Chain, Heat, Margin, Signals, coordinate_leap};
 use super::heat::{energies, gradients};
-use super::numeric::{Approximate, Numeric};
+use super::numeric::Numeric;
 use super::polynomial::{Monomial, Polynomial};
 use super::seen::seen;
 use super::span::{Span, dot, squared_norm};
 use super::symmetry::{Symmetry, fixed_dimension};
 use super::visible::Visible;
-
-/// The largest batch exponent of the staircase, and the largest feature exponent of the floors.
-pub const LARGEST_EXPONENT: u32 = 3;
 
 /// A chain with its bases made orthonormal.
 #[derive(Debug, Clone)]

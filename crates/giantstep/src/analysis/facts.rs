@@ -1,14 +1,17 @@
 //! The facts of a link: exact algebra where it is a polynomial, otherwise quadrature.
 
+use super::estimate::Approximate;
+use super::seen::LARGEST_EXPONENT;
+
 use num_rational::BigRational;
 
 use super::budget::Clock;
-use super::core::{Core, FloatChain, LARGEST_EXPONENT, Moments, core};
+use super::core::{Core, FloatChain, Moments, core};
 use super::generative::{Generative, generative, powers};
 use super::heat::{energies, gradients, heat_transform};
 use super::labels::Labels;
 use super::levels::finite_values;
-use super::numeric::{self, Approximate, Numeric};
+use super::numeric::{self, Numeric};
 use super::polynomial::{Monomial, Polynomial};
 use super::report::{Series, Status, Tensor};
 use super::sampled::SplitMix;

@@ -1,9 +1,10 @@
 //! The level sets of a link of one direction, and of one that is made of jumps.
 
+use super::estimate::Approximate;
+
 use num_rational::BigRational;
 
 use super::adaptive::{ORDER, Rules, adaptive};
-use super::numeric::Approximate;
 use crate::expr::{Expr, Function, Operator, Program};
 use crate::gauss::{Zeros, density, legendre, zeros_of_one};
 use std::num::NonZeroUsize;

@@ -15,6 +15,7 @@ mod consistency;
 mod convert;
 mod core;
 mod direction;
+mod estimate;
 mod facts;
 mod generative;
 mod glossary;
@@ -48,9 +49,9 @@ pub use report::{
     Verdict, WeakRecovery, WideFloor,
 };
 
-use self::core::LARGEST_EXPONENT;
 use self::facts::{Facts, facts};
 use self::polynomial::MOST_VARIABLES;
+use self::seen::LARGEST_EXPONENT;
 use std::sync::atomic::AtomicBool;
 
 use self::budget::Clock;

@@ -1,6 +1,8 @@
 //! Integrals over three and more directions, one axis in the other.
 
-use super::quadrature::{Estimate, Integrand};
+use super::estimate::Estimate;
+
+use super::quadrature::Integrand;
 use super::rules::{Rule, Tables};
 use crate::gauss::{density, normalised_hermite};
 

@@ -1,8 +1,11 @@
 //! Hermite coefficients and variance of a link that is no polynomial.
 
+use super::estimate::Approximate;
+use super::estimate::Estimate;
+
 use super::budget::Clock;
 use super::polynomial::{Monomial, Polynomial};
-use super::quadrature::{Columns, Estimate, Integrand};
+use super::quadrature::{Columns, Integrand};
 use super::rules::exponents;
 use super::sampled;
 use super::span::squared_norm;
@@ -24,15 +27,6 @@ pub const SAMPLES: usize = 1 << 15;
 /// The degree to which Hermite coefficients in r variables are computed: less for more variables.
 pub fn degree(r: usize) -> u32 {
     [24, 24, 18, 12, 9, 8, 7, 6, 5][r.min(8)]
-}
-
-/// A number and a bound on its error.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Approximate {
-    /// The number.
-    pub value: f64,
-    /// The bound.
-    pub error: f64,
 }
 
 /// A link less its constant terms, as a sum of products of blocks, with the integrals over blocks remembered.

@@ -3,6 +3,8 @@
 //! Over one and two directions the panels are split until their halves agree ([`super::adaptive`]), between all
 //! zeros of the kinks; over more, rules of growing order are compared ([`super::nested`]).
 
+use super::estimate::Estimate;
+
 use std::cell::Cell;
 use std::num::NonZeroUsize;
 
@@ -41,15 +43,6 @@ pub struct Integrand<'a> {
     pub(super) clock: Clock<'a>,
     /// The largest part of a line on which kinks could not be told from none, weighted by the density.
     blurred: Cell<f64>,
-}
-
-/// Hermite coefficients, or energies, with the error of the largest.
-#[derive(Debug, Clone)]
-pub struct Estimate {
-    /// The numbers.
-    pub values: Vec<f64>,
-    /// A bound on the error of each, from two resolutions.
-    pub error: f64,
 }
 
 impl<'a> Integrand<'a> {

@@ -1,6 +1,7 @@
 //! Randomised quasi-Monte-Carlo: the fallback for kinked functions of many directions at once.
 
-use super::numeric::Approximate;
+use super::estimate::Approximate;
+
 use crate::gauss::{golden_ratios, normal_quantile};
 
 /// The number of independent randomisations, from whose spread the error is estimated.

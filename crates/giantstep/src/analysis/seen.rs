@@ -1,10 +1,12 @@
 //! The chains of a link for students of one activation: those of the degrees that it sees.
 
 use super::chain::{Chain, Heat, Margin, Signals};
-use super::core::LARGEST_EXPONENT;
 use super::polynomial::Polynomial;
 use super::span::Span;
 use super::visible::{Sight, Visible};
+
+/// The largest batch exponent of the staircase, and the largest feature exponent of the floors.
+pub const LARGEST_EXPONENT: u32 = 3;
 
 /// What steps with fresh batches learn with one activation.
 pub struct Seen<C> {

@@ -1,0 +1,19 @@
+//! Numbers with bounds on their errors.
+
+/// A number and a bound on its error.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Approximate {
+    /// The number.
+    pub value: f64,
+    /// The bound.
+    pub error: f64,
+}
+
+/// Hermite coefficients, or energies, with the error of the largest.
+#[derive(Debug, Clone)]
+pub struct Estimate {
+    /// The numbers.
+    pub values: Vec<f64>,
+    /// A bound on the error of each, from two resolutions.
+    pub error: f64,
+}
