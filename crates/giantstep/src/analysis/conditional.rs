@@ -2,7 +2,6 @@
 
 use super::estimate::Approximate;
 use super::estimate::Estimate;
-
 use super::numeric::{MOST_NESTED, Numeric, SAMPLES, at_points, better};
 use super::quadrature::{Columns, Integrand};
 use super::rules::exponents;

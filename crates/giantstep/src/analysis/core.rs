@@ -1,12 +1,11 @@
 //! What follows from the heat transform alone, exactly or in floating point: leaps, chains, floors.
 
-use super::estimate::Approximate;
-use super::seen::LARGEST_EXPONENT;
-
 use super::chain::{Chain, Heat, Margin, Signals, coordinate_leap};
+use super::estimate::Approximate;
 use super::heat::{energies, gradients};
 use super::numeric::Numeric;
 use super::polynomial::{Monomial, Polynomial};
+use super::seen::LARGEST_EXPONENT;
 use super::seen::seen;
 use super::span::{Span, dot, squared_norm};
 use super::symmetry::{Symmetry, fixed_dimension};

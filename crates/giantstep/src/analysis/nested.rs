@@ -1,7 +1,6 @@
 //! Integrals over three and more directions, one axis in the other.
 
 use super::estimate::Estimate;
-
 use super::quadrature::Integrand;
 use super::rules::{Rule, Tables};
 use crate::gauss::{density, normalised_hermite};

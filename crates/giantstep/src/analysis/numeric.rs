@@ -1,9 +1,8 @@
 //! Hermite coefficients and variance of a link that is no polynomial.
 
+use super::budget::Clock;
 use super::estimate::Approximate;
 use super::estimate::Estimate;
-
-use super::budget::Clock;
 use super::polynomial::{Monomial, Polynomial};
 use super::quadrature::{Columns, Integrand};
 use super::rules::exponents;

@@ -1,7 +1,6 @@
 //! The weak-recovery threshold alpha_c of approximate message passing.
 
 use super::estimate::Approximate;
-
 use super::levels::{finite_values, second_order_energy};
 use super::sampled::normals;
 use super::span::dot;
