@@ -111,7 +111,9 @@ impl Starter {
         line("[network]");
         line(&format!("width = {}", value(&self.width)));
         line(&format!("activation = {}", string(&self.activation)));
-        line("pairing = \"symmetric\"      # mirrored neurons: the output is 0 at the start");
+        line(
+            "pairing = \"independent\"    # \"symmetric\": mirrored neurons, the output is 0 at the start",
+        );
         line("");
         line("[protocol]");
         line(&format!("dimension = {}", value(&self.dimension)));

@@ -13,7 +13,7 @@ fn report(text: &str) -> Report {
 fn report_in(text: &str, r: Option<usize>) -> Report {
     let link = Link::parse(text, r).unwrap_or_else(|e| panic!("{text}: {e:?}"));
     let activation = Activation::parse("exp(-(x - 1)^2)").unwrap();
-    analyze(&link, &activation, AnalysisOptions::default()).unwrap()
+    analyze(&link, &activation, AnalysisOptions::patient()).unwrap()
 }
 
 fn close(found: f64, expected: f64, tolerance: f64, what: &str) {
@@ -77,7 +77,7 @@ fn an_activation_without_the_leading_coefficient_is_flagged() {
     let link = Link::parse("He3(z1)", None).unwrap();
     let with = |activation: &str| {
         let activation = Activation::parse(activation).unwrap();
-        analyze(&link, &activation, AnalysisOptions::default()).unwrap()
+        analyze(&link, &activation, AnalysisOptions::patient()).unwrap()
     };
     let relu = with("relu(x)").activation;
     assert!(relu.vanishing.contains(&3) && !relu.warnings.is_empty());
@@ -224,7 +224,7 @@ fn hermite_tensors_are_listed_on_request() {
         let link = Link::parse(text, None).unwrap();
         let options = AnalysisOptions {
             tensors: most,
-            ..AnalysisOptions::default()
+            ..AnalysisOptions::patient()
         };
         let relu = Activation::parse("relu(x)").unwrap();
         analyze(&link, &relu, options).unwrap().tensors

@@ -12,7 +12,7 @@ fn report(link: &str, activation: &str) -> Report {
     let activation = Activation::parse(activation).unwrap();
     let options = AnalysisOptions {
         sampled: false,
-        ..AnalysisOptions::default()
+        ..AnalysisOptions::patient()
     };
     analyze(&link, &activation, options).unwrap()
 }

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 fn quick(text: &str, r: usize) -> Report {
     let options = AnalysisOptions {
         sampled: false,
-        ..AnalysisOptions::default()
+        ..AnalysisOptions::patient()
     };
     let link = Link::parse(text, Some(r)).unwrap_or_else(|e| panic!("{text}: {e:?}"));
     analyze(

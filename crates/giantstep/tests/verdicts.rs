@@ -77,7 +77,7 @@ fn report(case: Case) -> Report {
     let activation = Activation::parse(case.activation).unwrap();
     let options = AnalysisOptions {
         sampled: false,
-        ..AnalysisOptions::default()
+        ..AnalysisOptions::patient()
     };
     analyze(&link, &activation, options).unwrap()
 }

@@ -153,7 +153,7 @@ impl<'a> Theory<'a> {
         }
         let options = AnalysisOptions {
             sampled: false,
-            ..AnalysisOptions::default()
+            ..AnalysisOptions::patient()
         };
         let report = analyze(link, activation, options).map_err(|e| e.to_string())?;
         let mut reports = self.reports.borrow_mut();

@@ -78,6 +78,18 @@ pub struct AnalysisOptions {
 /// The largest order to which Hermite tensors are listed.
 pub const LARGEST_TENSOR: u32 = 24;
 
+impl AnalysisOptions {
+    /// The defaults with an hour of time: for results that must not depend on how busy the machine is.
+    pub fn patient() -> Self {
+        Self {
+            budget: Budget {
+                time: std::time::Duration::from_secs(3600),
+            },
+            ..Self::default()
+        }
+    }
+}
+
 impl Default for AnalysisOptions {
     fn default() -> Self {
         Self {

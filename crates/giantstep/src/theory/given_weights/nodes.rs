@@ -122,12 +122,14 @@ mod tests {
             for k in 0..sharpness.len() {
                 assert!((mean(&|_| 1.0) - 1.0).abs() < 1e-12);
                 assert!(mean(&|x| x[k]).abs() < 1e-12);
-                assert!((mean(&|x| x[k] * x[k]) - 1.0).abs() < 1e-6);
+                // Points lighter than 1e-8 are left out: of three directions that takes 2.2e-5 of the variance, and 2.4e-3
+                // of the eighth moment (summed by an independent program).
+                assert!((mean(&|x| x[k] * x[k]) - 1.0).abs() < 3e-5);
                 let expected = (-0.5f64).exp();
                 assert!((mean(&|x| x[k].cos()) - expected).abs() < 2e-3);
                 // Polynomials need tails, which spread points lack.
                 if sharpness.len() < 4 {
-                    assert!((mean(&|x| x[k].powi(8)) / 105.0 - 1.0).abs() < 2e-3);
+                    assert!((mean(&|x| x[k].powi(8)) / 105.0 - 1.0).abs() < 3e-3);
                 }
             }
         }
