@@ -326,6 +326,7 @@ fn exactly_the_directions_that_the_activation_sees_are_learnt() {
     // The last direction is there, and weak: well above 1/d in higher dimension.
     let higher = Protocol {
         dimension: 40_000.0,
+        rate: 4.0,
         seeds: 8,
         ..HIGH
     };
