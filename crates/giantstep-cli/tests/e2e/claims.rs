@@ -134,8 +134,8 @@ fn what_is_wrong_in_a_claim_is_named() {
         );
     }
     let (output, _toy) = claims(&FILE.replace("weight_alignment", "weight_alinment"), &[]);
-    assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stderr).contains("nothing was measured of weight_alinment"));
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("weight_alinment"));
 }
 
 #[test]

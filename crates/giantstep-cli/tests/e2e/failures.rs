@@ -136,7 +136,7 @@ fn bad_values_are_refused_with_key_value_and_remedy() {
             &[
                 r#"sweep=[{key="a",linear={from=1,to=2,count=8192}},{key="b",linear={from=1,to=2,count=8192}},{key="c",linear={from=1,to=2,count=8192}},{key="d",linear={from=1,to=2,count=8192}},{key="e",linear={from=1,to=2,count=4096}}]"#,
             ],
-            &["18446744073709551615 points", "shorten"],
+            &["18446744073709552000 points", "shorten"],
         ),
         (
             &["evaluation.test_samples=9223372036854775807"],

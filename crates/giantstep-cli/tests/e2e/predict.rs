@@ -96,7 +96,7 @@ fn every_experiment_file_is_predicted_without_a_hole() {
 fn theory_stands_in_the_figure_unless_it_is_hidden() {
     let drawn = |text: &str, overrides: &[&str]| {
         let toy = Toy::new(text);
-        let output = toy.run(overrides, &[]);
+        let output = toy.run(overrides, &["--rows"]);
         assert_eq!(
             output.status.code(),
             Some(0),
@@ -212,7 +212,7 @@ fn results_name_what_has_no_prediction_and_why() {
     let toy = Toy::new(TOY);
     let output = toy.run(
         &["protocol.remove_below=2", "network.pairing=symmetric"],
-        &[],
+        &["--rows"],
     );
     let shown = text(&output.stdout);
     assert!(

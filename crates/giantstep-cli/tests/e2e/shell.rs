@@ -25,6 +25,8 @@ fn commands() -> Vec<(String, Vec<String>)> {
             let words = help.split([' ', '\n', '[', ']', ',']);
             let options = words
                 .filter_map(|word| word.strip_prefix("--"))
+                // Without the value of an example.
+                .filter_map(|word| word.split('=').next())
                 .filter(|word| !word.is_empty());
             (name.to_owned(), options.map(str::to_owned).collect())
         })
