@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::common::{TOY, Toy, giantstep, text};
+use crate::common::{TOY, Toy, text};
 
 /// `mpirun` with `ranks` processes of this program on one thread each.
 fn mpirun(ranks: usize, toy: &Toy, overrides: &[&str]) -> Command {
