@@ -138,10 +138,11 @@ impl Remedied for PlanError {
             PlanError::Read { .. } => Some(Remedy::GiveExperiment),
             PlanError::Override { .. } => Some(Remedy::WriteChange),
             PlanError::UnknownKeys { unknown } => Some(match &unknown[..] {
-                [UnknownKey { meant, .. }] => match meant {
-                    Some(name) => Remedy::Meant(name.clone()),
-                    None => Remedy::LookUpKey,
-                },
+                [
+                    UnknownKey {
+                        meant: Some(name), ..
+                    },
+                ] => Remedy::Meant(name.clone()),
                 _ => Remedy::LookUpKey,
             }),
             PlanError::Value { .. } => Some(Remedy::LookUpKey),

@@ -176,7 +176,7 @@ impl Visible {
         there
             && match self.parity() {
                 Some(1) => degree as usize % 2 == power % 2,
-                Some(_) => degree % 2 == 0,
+                Some(_) => degree.is_multiple_of(2),
                 None => true,
             }
     }
