@@ -119,7 +119,7 @@ impl Equivalence<'_> {
     /// Trains, then fits and tests a readout on each feature model: one [`Errors`] for each ridge.
     ///
     /// All models see the same inputs, so that their errors differ by less than each fluctuates over seeds. The
-    /// network's errors are those of [`run`] with a fresh readout batch of the same size.
+    /// network's errors are those of [`crate::run()`] with a fresh readout batch of the same size.
     /// Cost beside the steps: `O((n + n_test) p (d + p))` flops for each model, 150 activations a point of its tables
     /// and, with directions, a link on up to 4096 points a sample; `O(min(p, d)^2 max(p, d))` for singular vectors.
     /// Regime: `n, p = Theta(d)`, steps on `Theta(d)` samples. THEORY.md (34) to (36).
