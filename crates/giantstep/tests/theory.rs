@@ -302,21 +302,25 @@ fn recursion_agrees_with_an_independent_program() {
 }
 
 #[test]
-fn a_switched_loss_is_the_squared_one_from_there_on() {
-    // E (y - f)^2 is 6.16 and 5.29 before the first two steps, and E y^2 = 6.
+fn a_switched_loss_is_the_squared_one_from_the_step_after() {
+    // E (y - f)^2 is 6.16 before the first step and 5.29 before the second, and E y^2 = 6.
     let (link, relu) = (link("z1 + z2 + z1^2 - z2^2"), activation("relu(x)"));
     let population = Population::of_weights(&FOUR, Pairing::Independent);
     let with = |loss| Dynamics {
         loss,
         ..dynamics(&link, &relu)
     };
+    let before = with(Loss::Correlation).run(&population, 2).unwrap().steps;
     for (fraction, after) in [(0.95, Loss::Squared), (0.8, Loss::Correlation)] {
         let until = with(Loss::CorrelationUntil(fraction));
-        let found = until.run(&population, 2).unwrap().steps;
-        let first = with(Loss::Correlation).run(&population, 1).unwrap().steps;
-        let start = (first[1].overlap.clone(), first[1].covariance.clone());
-        let second = with(after).run_from(&population, start, 1).unwrap().steps;
-        for (found, expected) in [(&found[1], &first[1]), (&found[2], &second[1])] {
+        let found = until.run(&population, 3).unwrap().steps;
+        let start = (before[2].overlap.clone(), before[2].covariance.clone());
+        let third = with(after).run_from(&population, start, 1).unwrap().steps;
+        for (found, expected) in [
+            (&found[1], &before[1]),
+            (&found[2], &before[2]),
+            (&found[3], &third[1]),
+        ] {
             let distance = (&found.overlap - &expected.overlap).norm_max();
             assert!(distance < 1e-9, "{fraction}: {distance:.1e}");
         }

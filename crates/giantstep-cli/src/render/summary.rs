@@ -234,7 +234,9 @@ fn closing(report: &Report<'_>, files: &[PathBuf]) -> String {
 /// The swept settings of a mean, in words.
 fn place_of(plan: &Plan, row: &Row) -> String {
     let index = row.point as usize;
-    let point = index.checked_sub(1).and_then(|index| plan.points.get(index));
+    let point = index
+        .checked_sub(1)
+        .and_then(|index| plan.points.get(index));
     let settings = point.map_or(&[][..], |point| &point.settings);
     let words: Vec<String> = settings
         .iter()
