@@ -247,28 +247,24 @@ fn kernels_have_their_closed_forms() {
 }
 
 #[test]
-fn a_readout_of_two_aligned_neurons_fits_a_linear_target_exactly() {
-    // w = +-w*: relu(z) - relu(-z) = z.
-    let (z, relu) = (link("z1"), activation("relu(x)"));
+fn a_readout_of_two_aligned_neurons_fits_an_affine_target_exactly() {
+    // w = +-w*: relu(z) - relu(-z) = z, and an intercept for the 2.
+    let (target, relu) = (link("z1 + 2"), activation("relu(x)"));
     let population = Population::of_weights(&[1.0, 2.0], Pairing::Independent);
     let overlap = Mat::from_fn(2, 1, |c, _| if c == 0 { 1.0 } else { -1.0 });
     let covariance = ClassMatrix::of_neurons(&overlap * overlap.transpose());
-    let kernels = Kernels::of(&dynamics(&z, &relu), &population, &overlap, &covariance).unwrap();
-    let error = kernels.ridge_error(0.0, Intercept::Without).unwrap();
-    assert!(error.abs() < 1e-4, "{error}");
-    // f = (relu(z) + 2 relu(-z))/2 leaves E (z - f)^2 = 1/2 (1/2)^2 + 1/2 2^2.
-    assert!((kernels.untrained_error() - 2.125).abs() < 1e-4);
-    let huge = kernels.ridge_error(1e9, Intercept::With).unwrap();
-    assert!((huge - 1.0).abs() < 1e-6);
-    // An intercept takes the mean of z + 2; without one |z| stands for it and leaves 4 (1 - 2/pi).
-    let shifted = link("z1 + 2");
-    let setting = dynamics(&shifted, &relu);
+    let setting = dynamics(&target, &relu);
     let kernels = Kernels::of(&setting, &population, &overlap, &covariance).unwrap();
-    for (intercept, expected) in [
-        (Intercept::With, 0.0),
-        (Intercept::Without, 4.0 - 8.0 / std::f64::consts::PI),
-    ] {
+    let pi = std::f64::consts::PI;
+    // Without one, |z| = relu(z) + relu(-z) stands for the 2 and leaves 4 (1 - 2/pi).
+    for (intercept, expected) in [(Intercept::With, 0.0), (Intercept::Without, 4.0 - 8.0 / pi)] {
         let error = kernels.ridge_error(0.0, intercept).unwrap();
         assert!((error - expected).abs() < 1e-3, "{intercept:?}: {error}");
     }
+    // f = (relu(z) + 2 relu(-z))/2, of mean 3/2 / sqrt(2 pi): E (z - f)^2 = 1/2 (1/2)^2 + 1/2 2^2.
+    let untrained = 2.125 + 4.0 - 6.0 / (2.0 * pi).sqrt();
+    let found = kernels.untrained_error();
+    assert!((found - untrained).abs() < 1e-3, "{found} {untrained}");
+    let huge = kernels.ridge_error(1e9, Intercept::With).unwrap();
+    assert!((huge - 1.0).abs() < 1e-6, "{huge}");
 }
