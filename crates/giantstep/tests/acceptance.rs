@@ -1,12 +1,10 @@
 //! The values that this project accepted for its predictions before it had code, from independent simulations and
 //! programs; each with the standard error it came with.
 
-mod common;
-
 use std::sync::atomic::AtomicBool;
 
-use common::against::{agrees, mean, measured, simulate};
-use common::experiment;
+use crate::common::against::{agrees, mean, measured, simulate};
+use crate::common::experiment;
 use giantstep::activation::Activation;
 use giantstep::expr::Link;
 use giantstep::labels::Target;

@@ -4,9 +4,7 @@
 //! Seen to catch, besides those two: Bartlett factors with d - q degrees of freedom in every row, a ledger that
 //! forgets along what it was contracted.
 
-mod common;
-
-use common::{
+use crate::common::{
     STATISTICS, direct, experiment, in_law, kolmogorov_smirnov, run_quietly, sample, statistics,
 };
 use giantstep::batch::{Access, BatchId, Engine, InLaw, Panel, Sweep, Swept};

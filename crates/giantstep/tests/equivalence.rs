@@ -4,9 +4,7 @@
 //!
 //! Seen to catch: a `mu*` that forgets the linear part, slopes of the labels counted as noise, the second singular
 //! direction for the first, one length for all neurons.
-mod common;
-
-use common::{direct, experiment};
+use crate::common::{direct, experiment};
 use giantstep::batch::{Direct, DirectionsLaw};
 use giantstep::equivalence::Gaussian::{Conditional, Marginal};
 use giantstep::equivalence::{Equivalence, EquivalenceError, Errors, Gaussian, Known};

@@ -2,9 +2,7 @@
 //! fitted on the same weights.
 //!
 //! Agreement with readouts means three standard errors of their ratio over seeds.
-mod common;
-
-use common::experiment;
+use crate::common::experiment;
 use giantstep::activation::Activation;
 use giantstep::batch::{Access, BatchId, Direct, DirectionsLaw, Engine, Purpose};
 use giantstep::directions::Directions;
@@ -182,7 +180,7 @@ fn agree(name: &str, changes: Value, samples: f64, seeds: u64, resolution: f64) 
         "readout": {"after": "never"},
         "evaluation": {"metrics": []},
     });
-    common::merge(&mut base, changes);
+    crate::common::merge(&mut base, changes);
     let pairs = both(&experiment(base), samples, seeds);
     let ratios: Vec<f64> = pairs
         .iter()

@@ -5,12 +5,10 @@
 //! forgets along what it was contracted or projects once, a compacted frame without its last vector, the neuron
 //! before the one that diverged, a finished step that an interruption loses.
 
-mod common;
-
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use common::{bits, experiment, merge};
+use crate::common::{bits, experiment, merge};
 use giantstep::batch::{
     Access, BatchId, Direct, DirectionsLaw, Engine, EngineKind, InLaw, Panel, Purpose, Sweep, Swept,
 };
@@ -265,7 +263,7 @@ fn overlaps_move_by_the_gradients_that_are_reported_over_fifty_steps() {
             "readout": {"after": "never"},
             "evaluation": {"metrics": ["neurons"]},
         });
-        common::merge(&mut spec, changes.clone());
+        crate::common::merge(&mut spec, changes.clone());
         let experiment = experiment(spec).setup.experiment;
         let eta = experiment.protocol.step_size;
         for run in [
@@ -325,7 +323,7 @@ fn overlaps_move_by_the_gradients_that_are_reported_over_fifty_steps() {
 fn runs_complete_at_every_edge() {
     let width = |p: u32, more: Value| {
         let mut spec = json!({"network": {"width": p}});
-        common::merge(&mut spec, more);
+        crate::common::merge(&mut spec, more);
         spec
     };
     for changes in [
@@ -358,8 +356,8 @@ fn runs_complete_at_every_edge() {
             json!({"protocol": {"remove_below": 2}}),
         ] {
             let mut spec = json!({"protocol": {"steps": 3, "step_size": 1}});
-            common::merge(&mut spec, changes.clone());
-            common::merge(&mut spec, plan);
+            crate::common::merge(&mut spec, changes.clone());
+            crate::common::merge(&mut spec, plan);
             let experiment = experiment(spec.clone()).setup.experiment;
             let steps = experiment.protocol.steps;
             for run in [

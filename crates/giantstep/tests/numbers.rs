@@ -1,18 +1,16 @@
 //! The numbers version: [`giantstep::NUMBERS`] beside the numbers that runs give.
 //!
 //! The rule: where a change moves any number here by more than rounding, raise `NUMBERS` by one and write the values
-//! anew, in the same commit, with `NEW_NUMBERS=1 cargo test --release -p giantstep --test numbers`. Kept runs of the
+//! anew, in the same commit, with `NEW_NUMBERS=1 cargo test --release -p giantstep numbers::`. Kept runs of the
 //! earlier version are then refused beside new ones. What leaves all numbers alone leaves the version alone.
 //!
 //! Seen to catch: a value moved by a hundredth, values of another version, values written anew under the same version.
-
-mod common;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
-use common::{experiment, merge};
+use crate::common::{experiment, merge};
 use giantstep::{Outcome, Watch, run};
 use serde_json::{Value, json};
 

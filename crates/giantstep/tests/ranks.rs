@@ -3,13 +3,11 @@
 //! Seen to catch: a tree that depends on the number of ranks, a held block that draws the stream of its place on its rank,
 //! triangles that are not exchanged, a flag to stop that only its own rank sees (which hangs).
 
-mod common;
-
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use common::{bits, large};
+use crate::common::{bits, large};
 use giantstep::batch::{Direct, DirectionsLaw, InLaw};
 use giantstep::experiment::Experiment;
 use giantstep::ranks::{Alone, Ranks};

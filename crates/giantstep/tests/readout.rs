@@ -8,9 +8,7 @@
     reason = "linear algebra reads best by indices"
 )]
 
-mod common;
-
-use common::explicit::{Explicit, ID, activation, matrix};
+use crate::common::explicit::{Explicit, ID, activation, matrix};
 use giantstep::activation::Activation;
 use giantstep::batch::{Purpose, Role, Stream};
 use giantstep::directions::Directions;

@@ -2,9 +2,7 @@
 //!
 //! Seen to catch: leaves of a sum whose size follows the number of threads, a stream that forgets its step or seed.
 
-mod common;
-
-use common::{bits, large, run_quietly};
+use crate::common::{bits, large, run_quietly};
 use giantstep::batch::{Direct, DirectionsLaw, Engine, InLaw, Purpose, Role, Stream};
 use giantstep::experiment::Experiment;
 use giantstep::real::Real;

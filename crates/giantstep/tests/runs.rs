@@ -11,9 +11,7 @@
 //! alignments without squares, angles of the transposed plane, groups of the other sign, a zero vector that has a cosine,
 //! pairs of one order, a neuron paired with itself, singular values of W.
 
-mod common;
-
-use common::explicit::{Explicit, Lines, matrix};
+use crate::common::explicit::{Explicit, Lines, matrix};
 use giantstep::faer::Mat;
 use giantstep::run::{Outcome, Run, run_on};
 use giantstep::spec::Spec;

@@ -1,14 +1,12 @@
 //! The errors of readouts after every step of the staircase figure, at its width and dimension: four runs beside four
 //! other networks, within three standard errors of both.
 //!
-//! `BATCHES="d d^1.5" cargo test --release -p giantstep --test stairway -- --nocapture` prints any of its columns.
+//! `BATCHES="d d^1.5" cargo test --release -p giantstep stairway:: -- --nocapture` prints any of its columns.
 //! Seen to catch: V without the means of the features (12 % low at n = d), too few points kappa (9 % high at n = d^1.8).
-mod common;
-
 use std::sync::atomic::AtomicBool;
 
-use common::against::{Mean, mean};
-use common::experiment;
+use crate::common::against::{Mean, mean};
+use crate::common::experiment;
 use giantstep::batch::{Direct, DirectionsLaw};
 use giantstep::metric::Metric;
 use giantstep::run::run_on;

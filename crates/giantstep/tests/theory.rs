@@ -7,12 +7,10 @@
 //! left out; `l!` for `(l - 1)!`; label noise missing in readouts or floors; floors of one response with all coefficients.
 //! Not seen to catch: the moves along the neuron of (30), which the simulation does not resolve.
 
-mod common;
-
 use std::sync::atomic::AtomicBool;
 
-use common::against::{agrees, measured, overlay, overlay_of, simulate};
-use common::experiment;
+use crate::common::against::{agrees, measured, overlay, overlay_of, simulate};
+use crate::common::experiment;
 use faer::Mat;
 use giantstep::activation::Activation;
 use giantstep::expr::Link;

@@ -3,9 +3,7 @@
 //! Seen to catch: label noise forgotten in the step, in the readout or in both; a mean that is not removed from the labels
 //! of the step; a bulk of variance 1; a spectrum without its atom; an intercept that keeps the mean of the labels.
 
-mod common;
-
-use common::against::overlay;
+use crate::common::against::overlay;
 use faer::Mat;
 use giantstep::activation::Activation;
 use giantstep::expr::Link;

@@ -5,9 +5,7 @@
 //! of order 1/d while u is not learnt, and is of order one once it is. In units of 1/d, every direction that the chain
 //! names is above [`LEVEL`], and all across them are below, by three standard errors over seeds.
 
-mod common;
-
-use common::{experiment, run_quietly};
+use crate::common::{experiment, run_quietly};
 use giantstep::activation::Activation;
 use giantstep::analysis::{AnalysisOptions, Report, Staircase, analyze};
 use giantstep::batch::InLaw;
