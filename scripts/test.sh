@@ -1,6 +1,6 @@
 #!/bin/sh
-# All tests. Builds the program as a user does and tests that one. Installs what the tests of MPI and SLURM need where it
-# may, and says what is left out where it may not.
+# All tests. Builds the program as a user does and tests that one, then the Python package. Installs what the tests of MPI and
+# SLURM need where it may, and says what is left out where it may not.
 set -eu
 cd "$(dirname "$0")/.."
 sh scripts/packages.sh
@@ -30,3 +30,5 @@ if command -v mpicc >/dev/null && command -v clang >/dev/null; then
 else
     cargo test --release --workspace
 fi
+
+sh scripts/python.sh

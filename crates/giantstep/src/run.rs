@@ -380,7 +380,7 @@ enum Readouts {
 }
 
 /// What of a run needs its batches, whatever the engine.
-trait Batches: std::fmt::Debug {
+trait Batches: std::fmt::Debug + Send {
     /// Takes step `step`, 1 for the first, and measures the gradient followed.
     fn advance(&mut self, state: &mut State, step: u32, watch: Watch<'_>) -> Result<(), Stop>;
 

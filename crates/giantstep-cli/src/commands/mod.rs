@@ -18,8 +18,6 @@ mod submit;
 mod r#try;
 mod worker;
 
-use std::process::ExitCode;
-
 use clap::{Parser, Subcommand};
 
 use crate::failed::{Failed, short};
@@ -100,7 +98,7 @@ enum Command {
 impl Cli {
     /// Does what was asked for: exit code 0 for success, 1 for work that did not complete, 2 for bad input, 75
     /// for a share of work that was asked to end and is to be started again.
-    pub fn execute(self) -> ExitCode {
+    pub fn execute(self) -> u8 {
         let Some(command) = self.command else {
             return ended(print(FIRST));
         };
@@ -138,14 +136,14 @@ giantstep reproduce stairway --quick  # a published figure; `giantstep help` lis
 ";
 
 /// Tells of a failure and leaves the group of processes.
-fn ended(done: Result<(), Failed>) -> ExitCode {
+fn ended(done: Result<(), Failed>) -> u8 {
     let code = done.as_ref().err().map_or(0, Failed::code);
     if let Err(Failed::Work(message) | Failed::Input(message) | Failed::Unfinished(message)) = done
     {
         note(format_args!("error: {}", short(&message)));
     }
     launch::leave();
-    ExitCode::from(code)
+    code
 }
 
 /// Prints to standard output; a reader that has gone away is no failure.

@@ -1,6 +1,7 @@
 //! `giantstep submit FILE`: a sweep as job arrays of SLURM.
 
 use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -18,7 +19,7 @@ use giantstep_lab::plan::Machine;
 use giantstep_lab::work::peak_memory;
 
 use crate::is_one_line;
-use crate::launch::machine;
+use crate::launch::{self, machine};
 
 /// `giantstep submit FILE --partition P --time T [--per-task N]`
 #[derive(Debug, Args)]
@@ -120,11 +121,12 @@ impl Submit {
         memory: f64,
     ) -> Result<Vec<PathBuf>, Failed> {
         let folder = std::path::absolute(&place.folder).map_err(Failed::work)?;
-        let program = std::env::current_exe().map_err(Failed::work)?;
+        let program = launch::itself();
         // Arguments are lines of text, but where this process stands may not be.
-        if let Some(path) = [&folder, &program]
-            .into_iter()
-            .find(|path| !is_one_line(path.as_os_str()))
+        let words = program.iter().map(OsString::as_os_str);
+        if let Some(path) = words
+            .chain([folder.as_os_str()])
+            .find(|word| !is_one_line(word))
         {
             return Err(Failed::Input(format!(
                 "{path:?} cannot stand in a script: it is not one line of text\n  help: rename the folder, or choose another \
@@ -170,7 +172,7 @@ impl Submit {
             );
             options.extend(self.directive.iter().cloned());
             let path = slurm.join(format!("array-{}.sh", chunk + 1));
-            let text = script(&options, &program, &folder, first, tasks);
+            let text = script(&options, program, &folder, first, tasks);
             write_atomically(&path, text.as_bytes()).map_err(Failed::work)?;
             scripts.push(path);
         }
@@ -178,9 +180,12 @@ impl Submit {
     }
 }
 
-/// A path as the shell reads it.
-fn quoted(path: &Path) -> String {
-    format!("'{}'", path.display().to_string().replace('\'', "'\\''"))
+/// A path or a word as the shell reads it.
+fn quoted(word: &(impl AsRef<OsStr> + ?Sized)) -> String {
+    format!(
+        "'{}'",
+        Path::new(word).display().to_string().replace('\'', "'\\''")
+    )
 }
 
 /// The path of a log as sbatch reads it in a script: quoted, and `%` stands for itself in the folder alone.
@@ -191,7 +196,14 @@ fn directive(folder: &Path, name: &str) -> String {
 
 /// The script of one array. A task that runs out of time, or is asked to go, leaves what is finished and queues again;
 /// one that was cancelled does not.
-fn script(options: &[String], program: &Path, folder: &Path, first: usize, tasks: usize) -> String {
+fn script(
+    options: &[String],
+    program: &[OsString],
+    folder: &Path,
+    first: usize,
+    tasks: usize,
+) -> String {
+    let program: Vec<String> = program.iter().map(|word| quoted(word)).collect();
     let directives: String = options
         .iter()
         .map(|option| format!("#SBATCH {option}\n"))
@@ -223,7 +235,7 @@ case $code in
 esac
 exit "$code"
 "#,
-        program = quoted(program),
+        program = program.join(" "),
         folder = quoted(folder)
     )
 }

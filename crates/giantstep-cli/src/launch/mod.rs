@@ -4,6 +4,8 @@
 //! program built with the feature `mpi` runs plainly as well.
 
 use std::env;
+use std::ffi::OsString;
+use std::sync::OnceLock;
 
 use giantstep::ranks::{Alone, Ranks};
 use giantstep_lab::plan::Machine;
@@ -19,6 +21,19 @@ pub fn join() -> Result<&'static dyn Ranks, Failed> {
         0 | 1 => Ok(&Alone),
         processes => joined(processes),
     }
+}
+
+/// The words with which a script calls this program again.
+static ITSELF: OnceLock<Vec<OsString>> = OnceLock::new();
+
+/// Sets the words with which a script calls this program again; the first call counts.
+pub fn call_again_as(words: Vec<OsString>) {
+    ITSELF.get_or_init(|| words);
+}
+
+/// The words with which a script calls this program again.
+pub fn itself() -> &'static [OsString] {
+    ITSELF.get().map_or(&[], Vec::as_slice)
 }
 
 /// A whole number in the environment.

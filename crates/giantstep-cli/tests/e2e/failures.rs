@@ -178,7 +178,7 @@ fn bad_values_are_refused_with_key_value_and_remedy() {
             &[
                 r#"reference=[{metric="norm",step=1,value=1.0,tolerance=0.1,source="x",at={"network.width"=1}}]"#,
             ],
-            &["reference[0].at", "network.width"],
+            &["reference[0].at", "no swept key `network.width`"],
         ),
         (
             &[r#"slope=[{metric="norm",step=1,predicted=1.0,source="x",x="network.widht"}]"#],
@@ -186,7 +186,11 @@ fn bad_values_are_refused_with_key_value_and_remedy() {
         ),
         (
             &[r#"figure=[{kind="curves",name="a",x="n",y="norm",y_range=[2.0,1.0]}]"#],
-            &["figure[0].y_range", "rise"],
+            &[
+                "figure[0]",
+                "y_range cannot run from 2 to 1",
+                "the smaller one first",
+            ],
         ),
         (
             &["run.threads=5000"],
@@ -227,7 +231,7 @@ fn bad_values_are_refused_with_key_value_and_remedy() {
         ),
         (
             &["protocol.geometry=flat"],
-            &["protocol.geometry", "flat", "spherical"],
+            &["protocol.geometry: unknown value `flat`", "spherical"],
         ),
         (
             &[r#"sweep=[{key="protocol.batch",values=[10,0]}]"#],

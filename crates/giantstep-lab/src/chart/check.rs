@@ -45,20 +45,16 @@ pub fn check(plan: &Plan) -> Result<(), ChartError> {
             (record.direction, record.group) == (reference.direction, reference.group)
                 && record.neuron.is_none()
         };
-        check_at(plan, &reference.at)
-            .and_then(|()| check_rows(plan, &found, reference.metric, reference.step, there))
-            .map_err(inside(key))?;
+        check_at(plan, &reference.at).map_err(inside(format!("{key}.at")))?;
+        check_rows(plan, &found, reference.metric, reference.step, there).map_err(inside(key))?;
     }
     for (index, slope) in plan.document.slopes().iter().enumerate() {
         let found = expected(plan, slope.metric, &[slope.step]);
-        check_at(plan, &slope.at)
-            .and_then(|()| {
-                check_rows(plan, &found, slope.metric, slope.step, |record| {
-                    record.neuron.is_none()
-                })
-            })
-            .and_then(|()| Column::on_axis(&slope.x, &found).map(drop))
-            .map_err(inside(format!("slope[{index}]")))?;
+        let key = format!("slope[{index}]");
+        check_at(plan, &slope.at).map_err(inside(format!("{key}.at")))?;
+        let there = |record: &Record| record.neuron.is_none();
+        Column::on_axis(&slope.x, &found).map_err(inside(format!("{key}.x")))?;
+        check_rows(plan, &found, slope.metric, slope.step, there).map_err(inside(key))?;
     }
     Ok(())
 }

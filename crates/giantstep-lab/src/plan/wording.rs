@@ -66,12 +66,20 @@ pub(crate) fn plain(message: &str) -> String {
 
 fn worded(text: &str) -> String {
     let mut text = text.to_owned();
+    let of_name = |c: char| c.is_alphanumeric() || c == '_';
     for kind in TYPES {
-        while let Some(start) = text.find(kind) {
+        // `unknown variant` is followed by what was typed, not by a name.
+        while let Some(start) = text
+            .match_indices(kind)
+            .map(|(start, _)| start)
+            .find(|start| {
+                let name = &text[start + kind.len()..];
+                name.starts_with(of_name)
+            })
+        {
             let name = &text[start + kind.len()..];
-            let end = name.find(|c: char| !c.is_alphanumeric() && c != '_');
-            let end = start + kind.len() + end.unwrap_or(name.len());
-            text.replace_range(start..end, "a table of keys");
+            let end = name.find(|c: char| !of_name(c)).unwrap_or(name.len());
+            text.replace_range(start..start + kind.len() + end, "a table of keys");
         }
     }
     for (from, to) in WORDS {

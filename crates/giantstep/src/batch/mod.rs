@@ -102,12 +102,12 @@ impl EngineKind {
     }
 }
 
-/// A source of Gaussian batches in R^d.
-pub trait Engine {
+/// A source of Gaussian batches in R^d; a run with its engine may move from thread to thread.
+pub trait Engine: Send {
     /// Precision of the data path.
     type Real: Real;
     /// An open batch.
-    type Batch;
+    type Batch: Send;
 
     /// The input dimension d.
     fn dimension(&self) -> u64;

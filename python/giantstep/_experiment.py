@@ -1,0 +1,167 @@
+"""Experiments: immutable, read and checked when they are made."""
+
+from __future__ import annotations
+
+import json
+import numbers
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from . import _native
+from ._wait import threads_of
+
+
+def _toml(value: object) -> str:
+    """A value as TOML."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, numbers.Integral):
+        return str(int(value))
+    if isinstance(value, numbers.Real):
+        return repr(float(value))
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{json.dumps(str(key))} = {_toml(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, Iterable):
+        return "[" + ", ".join(_toml(inner) for inner in value) + "]"
+    raise _native.ExperimentError(f"{value!r} is a {type(value).__name__}: numbers, text, lists and dicts can be settings")
+
+
+class Experiment:
+    """An experiment: what is learnt, by what, and how.
+
+    ``link`` is the target g of z1..zr, ``d`` the input dimension, ``p`` the width, ``n`` the samples of a batch, ``eta``
+    the step size; each of them a number or a formula such as ``"4*d"``. Any other key of an experiment file is given in
+    a dict: ``Experiment(..., **{"protocol.reuse": 5})``; ``gs.keys()`` lists them.
+
+    >>> experiment = Experiment("z1 + z1*z2", d=1000, p=64, n="4*d", eta="p", steps=2)
+    >>> experiment.points[0]["n"]
+    4000
+    >>> experiment.set({"protocol.reuse": 2}) == experiment
+    False
+    """
+
+    __slots__ = ("_axes", "_changes", "_file", "_origin", "_plan", "_quick")
+
+    def __init__(
+        self,
+        link: str,
+        *,
+        d: int | str,
+        p: int | str,
+        n: int | str,
+        eta: float | str,
+        steps: int = 1,
+        activation: str = "relu(x)",
+        seeds: int = 1,
+        **keys: object,
+    ) -> None:
+        settings = {
+            "target.link": link,
+            "network.width": p,
+            "network.activation": activation,
+            "protocol.dimension": d,
+            "protocol.batch": n,
+            "protocol.step_size": eta,
+            "protocol.steps": steps,
+            "run.seeds": seeds,
+            **keys,
+        }
+        self._fill("", "experiment", _changes(settings), (), False)
+
+    def _fill(
+        self, file: str, origin: str, changes: tuple[str, ...], axes: tuple[Any, ...] | None, quick: bool
+    ) -> None:
+        self._file, self._origin, self._changes, self._axes, self._quick = file, origin, changes, axes, quick
+        sweep = () if axes is None else (f"sweep={_toml(axes)}",)
+        self._plan = _native.Plan(file, origin, [*changes, *sweep], quick)
+
+    @classmethod
+    def _of(
+        cls, file: str, origin: str, changes: tuple[str, ...], axes: tuple[Any, ...] | None, quick: bool
+    ) -> Experiment:
+        new = cls.__new__(cls)
+        new._fill(file, origin, changes, axes, quick)
+        return new
+
+    @classmethod
+    def from_toml(cls, text: str, *, quick: bool = False) -> Experiment:
+        """The experiment of a file's text, with the changes of its [quick] table if asked for."""
+        return cls._of(text, "experiment", (), None, quick)
+
+    @classmethod
+    def preset(cls, name: str, *, quick: bool = False) -> Experiment:
+        """One of the experiments that come along: ``giantstep reproduce --list``."""
+        presets = dict(_native.presets())
+        if name not in presets:
+            raise _native.ExperimentError(f"no experiment `{name}`; known are {', '.join(presets)}")
+        return cls._of(presets[name], name, (), None, quick)
+
+    def set(self, keys: Mapping[str, object] | None = None, **more: object) -> Experiment:
+        """The same with other settings, by dotted key: ``set({"protocol.reuse": 5})``, ``set(d=100)``."""
+        changes = self._changes + _changes({**(keys or {}), **more})
+        return self._of(self._file, self._origin, changes, self._axes, self._quick)
+
+    def sweep(self, key: str, values: Iterable[object] | None = None, **axis: object) -> Experiment:
+        """The same with one more axis: values, ``log={"from": .., "to": .., "count": ..}`` or ``linear=...``.
+
+        >>> experiment = Experiment("z1", d=100, p=8, n="d", eta="p").sweep("n", ["d", "2*d"])
+        >>> [point["n"] for point in experiment.points]
+        [100, 200]
+        """
+        own = self._axes
+        if own is None:
+            own = tuple(json.loads(_native.table(self._file)).get("sweep", []))
+        new: dict[str, object] = {"key": key, **axis}
+        if values is not None:
+            new["values"] = list(values)
+        return self._of(self._file, self._origin, self._changes, (*own, new), self._quick)
+
+    def to_toml(self) -> str:
+        """The experiment file, every key with its value."""
+        return self._plan.toml()
+
+    @property
+    def points(self) -> list[dict[str, Any]]:
+        """The points of the sweep: settings, sizes as numbers, seeds, engine."""
+        return self.cost()
+
+    def cost(self, *, threads: int | None = None) -> list[dict[str, Any]]:
+        """What one run of each point takes: flops and bytes, on the engine taken and on the other one."""
+        return json.loads(self._plan.points(threads_of(threads)))  # type: ignore[no-any-return]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Experiment) and self.to_toml() == other.to_toml()
+
+    def __hash__(self) -> int:
+        return hash(self.to_toml())
+
+    def __repr__(self) -> str:
+        points = self.points
+        first = points[0]
+        more = f", {len(points)} points" if len(points) > 1 else ""
+        return f"<Experiment d={first['d']} p={first['p']} n={first['n']} steps={first['steps']}{more}>"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Experiment._of, (self._file, self._origin, self._changes, self._axes, self._quick)
+
+
+def _changes(settings: Mapping[str, object]) -> tuple[str, ...]:
+    return tuple(f"{key}={_toml(value)}" for key, value in settings.items())
+
+
+def keys() -> list[dict[str, Any]]:
+    """Every key of an experiment with its section, default and meaning."""
+    return json.loads(_native.keys())  # type: ignore[no-any-return]
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of experiment files."""
+    return json.loads(_native.schema())  # type: ignore[no-any-return]
+
+
+def cite(experiment: Experiment, *, bibtex: bool = False) -> str:
+    """The papers that an experiment rests on, each with what it is cited for; or as BibTeX."""
+    text, entries = experiment._plan.cite(threads_of(None))
+    return entries if bibtex else text

@@ -1,0 +1,94 @@
+"""Runs and predictions."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from typing import Any, Literal
+
+from . import _native
+from ._experiment import Experiment
+from ._results import Results
+from ._wait import Show, finished, threads_of
+
+Effort = Literal["none", "quick", "all"]
+
+
+def run(
+    experiment: Experiment,
+    *,
+    out: str | os.PathLike[str] | None = None,
+    seeds: int | None = None,
+    threads: int | None = None,
+    predictions: Effort = "quick",
+    progress: Show = "auto",
+    on_step: Callable[[dict[str, Any]], object] | None = None,
+) -> Results:
+    """Runs every point and seed of an experiment, and predicts what theory can.
+
+    With ``out`` runs are kept in a folder, and the same call goes on from there; results are those of ``giantstep run``
+    to the bit. ``on_step`` is called in this thread with a dict of every finished step. An interrupt, or an exception of
+    ``on_step``, ends the runs within a fraction of a second; what is finished is in the folder, and in the attribute
+    ``results`` of the exception.
+    """
+    if seeds is not None:
+        experiment = experiment.set({"run.seeds": seeds})
+    folder = None if out is None else os.fspath(out)
+    count = threads_of(threads)
+    work = experiment._plan.run(folder, count, predictions, on_step is not None)
+    try:
+        native = finished(work, progress=progress, on_step=on_step)
+    except BaseException as error:
+        half = getattr(error, "results", None)
+        if half is not None:
+            error.results = Results(half, experiment, folder)  # type: ignore[attr-defined]
+        raise
+    return Results(native, experiment, folder)
+
+
+class Predictions:
+    """What theory says of every point: ``present`` numbers, ``absent`` ones with the reason."""
+
+    def __init__(self, points: list[dict[str, Any]]) -> None:
+        self._points = points
+
+    @property
+    def present(self) -> list[dict[str, Any]]:
+        """Every prediction with the number of its point."""
+        return [{"point": i, **one} for i, point in enumerate(self._points, 1) for one in point["present"]]
+
+    @property
+    def absent(self) -> list[dict[str, Any]]:
+        """What has no prediction, and why."""
+        return [{"point": i, **one} for i, point in enumerate(self._points, 1) for one in point["absent"]]
+
+    @property
+    def floors(self) -> list[dict[str, Any]]:
+        """Errors that no readout goes below."""
+        return [{"point": i, **one} for i, point in enumerate(self._points, 1) for one in point["floors"]]
+
+    def to_dict(self) -> list[dict[str, Any]]:
+        """Everything, an entry for each point."""
+        return json.loads(json.dumps(self._points))  # type: ignore[no-any-return]
+
+    def to_pandas(self) -> Any:
+        """The predictions as a pandas data frame."""
+        import pandas as pd
+
+        return pd.DataFrame(self.present)
+
+    def __repr__(self) -> str:
+        return f"<Predictions: {len(self.present)} present, {len(self.absent)} absent>"
+
+
+def predict(
+    experiment: Experiment,
+    *,
+    effort: Literal["quick", "all"] = "quick",
+    threads: int | None = None,
+    progress: Show = "auto",
+) -> Predictions:
+    """What theory predicts of an experiment, without running it."""
+    work = experiment._plan.predict(effort, threads_of(threads))
+    return Predictions(json.loads(finished(work, progress=progress)))

@@ -1,0 +1,247 @@
+//! Experiments: read, costed, run, predicted, cited.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use giantstep::ranks::Alone;
+use giantstep_lab::chart::check;
+use giantstep_lab::cite::{bibtex, citations};
+use giantstep_lab::claims::{CLAIMS, Claim, measure};
+use giantstep_lab::drive::{Manner, collect, drive};
+use giantstep_lab::experiments::EXPERIMENTS;
+use giantstep_lab::fence::fenced;
+use giantstep_lab::keep::{Earlier, Keep, Memory, Store};
+use giantstep_lab::outlook::Predicted;
+use giantstep_lab::plan::{Document, Job, Jobs, Machine, Scale, Wanted, listing};
+use giantstep_lab::report::write_table;
+use giantstep_lab::work::Session;
+use giantstep_lab::{plan, report};
+use pyo3::prelude::*;
+use serde_json::json;
+
+use crate::errors::Problem;
+use crate::results::Results;
+use crate::work::{Shared, Work, text};
+
+/// What work in Python is accompanied by.
+pub fn session(shared: &Shared, threads: usize) -> Session<'_> {
+    Session {
+        machine: machine(threads),
+        asked: &shared.asked,
+        observer: shared,
+        ranks: &Alone,
+    }
+}
+
+pub fn machine(threads: usize) -> Machine {
+    Machine {
+        cores: threads,
+        ranks: 1,
+    }
+}
+
+fn wanted(effort: &str) -> Wanted {
+    match effort {
+        "none" => Wanted::None,
+        "all" => Wanted::All,
+        _ => Wanted::Quick,
+    }
+}
+
+/// An experiment, read and checked.
+#[pyclass(frozen, module = "giantstep._native")]
+pub struct Plan(Arc<plan::Plan>);
+
+impl Plan {
+    fn jobs(&self, threads: usize) -> Result<Jobs<'_>, Problem> {
+        self.0.jobs(machine(threads)).map_err(Problem::experiment)
+    }
+}
+
+/// The run of a point, numbered from 1, with a seed of its own or any other.
+pub fn job(plan: &plan::Plan, point: usize, seed: u64, threads: usize) -> Result<Job<'_>, Problem> {
+    let index = point.wrapping_sub(1);
+    let Some(found) = plan.points.get(index) else {
+        let points = plan.points.len();
+        return Err(Problem::Experiment(format!(
+            "point = {point}: the experiment has points 1 to {points}"
+        )));
+    };
+    let cost = found.cost(machine(threads)).map_err(Problem::experiment)?;
+    Ok(Job {
+        point: found,
+        index,
+        seed,
+        cost,
+    })
+}
+
+#[pymethods]
+impl Plan {
+    /// From the text of a file with changes `key=value`.
+    #[new]
+    fn new(file: &str, origin: &str, changes: Vec<String>, quick: bool) -> PyResult<Self> {
+        let scale = if quick { Scale::Quick } else { Scale::Full };
+        let plan = plan::Plan::read(file, origin, &changes, scale).map_err(Problem::experiment)?;
+        check(&plan).map_err(Problem::experiment)?;
+        Ok(Self(Arc::new(plan)))
+    }
+
+    /// The file as it was understood.
+    fn toml(&self) -> PyResult<String> {
+        Ok(self.0.document.resolved().map_err(Problem::experiment)?)
+    }
+
+    /// The points of the sweep as JSON: settings, sizes, seeds, engine, cost.
+    fn points(&self, threads: usize) -> PyResult<String> {
+        let jobs = self.jobs(threads)?;
+        let points = self.0.points.iter().enumerate().map(|(index, point)| {
+            let setup = &point.checked.setup;
+            let protocol = &setup.experiment.protocol;
+            let settings = point.settings.iter().map(|setting| (setting.key.clone(), json!(setting.value)));
+            let job = jobs.list.iter().find(|job| job.index == index);
+            json!({
+                "point": index + 1,
+                "settings": settings.collect::<serde_json::Map<_, _>>(),
+                "n": protocol.batch, "d": protocol.dimension, "p": setup.experiment.network.width,
+                "steps": protocol.steps, "step_size": protocol.step_size,
+                "seeds": [point.checked.seeds.start, point.checked.seeds.end],
+                "engine": job.map(|job| job.cost.engine),
+                "flops": job.map(|job| job.cost.cost.flops),
+                "memory": job.map(|job| job.cost.cost.memory),
+                "other": job.map(|job| json!({ "engine": job.cost.engine.other(), "flops": job.cost.other.flops, "memory": job.cost.other.memory })),
+            })
+        });
+        Ok(json!(points.collect::<Vec<_>>()).to_string())
+    }
+
+    /// Begins its runs, in memory or in a folder; the product is [`Results`], of what has ended if the end was asked for.
+    #[pyo3(signature = (folder, threads, effort, steps))]
+    fn run(
+        &self,
+        folder: Option<PathBuf>,
+        threads: usize,
+        effort: &str,
+        steps: bool,
+    ) -> PyResult<Work> {
+        let plan = self.0.clone();
+        let wanted = wanted(effort);
+        // What is wrong with a folder is known before anything runs.
+        self.jobs(threads)?;
+        let store = folder
+            .as_deref()
+            .map(|folder| Store::open(folder, &plan, Earlier::Refused));
+        let store = store.transpose().map_err(Problem::results)?;
+        Work::begin(threads, steps, move |shared| {
+            let jobs = plan.jobs(machine(threads)).map_err(Problem::experiment)?;
+            let session = session(shared, threads);
+            let memory = Memory::default();
+            let keep: &dyn Keep = store.as_ref().map_or(&memory, |store| store);
+            let done = drive(&jobs, keep, Manner::default(), &session).map_err(Problem::results)?;
+            let results = collect(&jobs, keep, &done.dropped).map_err(Problem::results)?;
+            if let Some(folder) = &folder {
+                write_table(folder, &results).map_err(Problem::results)?;
+            }
+            let predicted = fenced(|| Predicted::of(&plan, wanted, &session)).unwrap_or_default();
+            if let (Some(folder), Some(store)) = (&folder, &store) {
+                let report = report::Report {
+                    jobs: &jobs,
+                    store,
+                    results: &results,
+                    predicted: &predicted,
+                    found: done.found,
+                    took: std::time::Duration::ZERO,
+                };
+                report.write(folder).map_err(Problem::results)?;
+            }
+            drop(jobs);
+            Ok(Results::product(plan, results, predicted))
+        })
+    }
+
+    /// Begins its predictions; the product is JSON, an object for each point.
+    fn predict(&self, effort: &str, threads: usize) -> PyResult<Work> {
+        let (plan, wanted) = (self.0.clone(), wanted(effort));
+        Work::begin(threads, false, move |shared| {
+            let predicted = Predicted::of(&plan, wanted, &session(shared, threads));
+            if predicted.interrupted {
+                return Err(Problem::Interrupted);
+            }
+            Ok(text(predicted.json().to_string()))
+        })
+    }
+
+    /// The papers that it rests on, as text and as BibTeX.
+    fn cite(&self, threads: usize) -> (String, String) {
+        let all = citations(&self.0, machine(threads), &Predicted::default());
+        (giantstep_lab::cite::text(&all), bibtex(&all))
+    }
+}
+
+impl Plan {
+    pub fn shared(&self) -> Arc<plan::Plan> {
+        self.0.clone()
+    }
+}
+
+/// The tables and lists of a TOML text as JSON.
+#[pyfunction]
+pub fn table(file: &str) -> PyResult<String> {
+    let table: toml::Table = file
+        .parse()
+        .map_err(|error| Problem::Experiment(format!("{error}")))?;
+    Ok(json!(table).to_string())
+}
+
+/// Name and text of the experiments that come along.
+#[pyfunction]
+pub fn presets() -> Vec<(&'static str, &'static str)> {
+    EXPERIMENTS.to_vec()
+}
+
+/// Every key of an experiment file as JSON.
+#[pyfunction]
+pub fn keys() -> String {
+    json!(listing()).to_string()
+}
+
+/// The JSON Schema of experiment files.
+#[pyfunction]
+pub fn schema() -> String {
+    json!(Document::schema()).to_string()
+}
+
+/// Begins the measurement of claims, all of the ledger without names; the product is JSON.
+#[pyfunction]
+pub fn claims(names: Option<Vec<String>>, quick: bool, threads: usize) -> PyResult<Work> {
+    let scale = if quick { Scale::Quick } else { Scale::Full };
+    let names =
+        names.unwrap_or_else(|| CLAIMS.iter().map(|(name, _)| (*name).to_owned()).collect());
+    let read = |name: &String| {
+        let found = CLAIMS.iter().find(|(known, _)| known == name);
+        let Some((name, file)) = found else {
+            let known: Vec<&str> = CLAIMS.iter().map(|(name, _)| *name).collect();
+            return Err(Problem::Experiment(format!(
+                "no claim `{name}`; known are {}",
+                known.join(", ")
+            )));
+        };
+        Claim::read(name, file, scale).map_err(Problem::experiment)
+    };
+    let claims = names.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    Work::begin(threads, false, move |shared| {
+        let session = session(shared, threads);
+        let mut entries = Vec::new();
+        for claim in &claims {
+            entries.push(measure(claim, &session).map_err(Problem::experiment)?);
+        }
+        Ok(text(json!(entries).to_string()))
+    })
+}
+
+/// The command line; `itself` are the words with which a script calls it again.
+#[pyfunction]
+pub fn command(py: Python<'_>, arguments: Vec<OsString>, itself: Vec<OsString>) -> u8 {
+    py.detach(|| giantstep_cli::command(arguments, itself))
+}

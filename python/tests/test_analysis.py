@@ -1,0 +1,67 @@
+"""Links, activations, analysis."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import giantstep as gs
+
+
+def test_the_analysis_is_that_of_the_command_line():
+    words = [sys.executable, "-m", "giantstep", "analyze", "z1 + z1*z2", "--json"]
+    printed = json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
+    ours = gs.analyze("z1 + z1*z2").to_dict()
+    assert ours == printed
+    assert printed["answer"].startswith("Two fresh steps at n ~ d")
+
+
+def test_links_are_functions_of_arrays():
+    rng = np.random.default_rng(1)
+    z = rng.normal(size=(4, 5, 3))
+    link = gs.Link("z1 + z1*z2 + tanh(z3)**2")
+    assert link.r == 3
+    expected = z[..., 0] + z[..., 0] * z[..., 1] + np.tanh(z[..., 2]) ** 2
+    np.testing.assert_allclose(link(z), expected, rtol=1e-12)
+
+
+def test_hermite_coefficients_are_those_of_a_quadrature():
+    # Equally spaced nodes: exact to rounding for what is analytic around the axis.
+    x = np.linspace(-12, 12, 2401)
+    w = np.exp(-(x**2) / 2) * (x[1] - x[0]) / np.sqrt(2 * np.pi)
+    ours = gs.hermite("x*tanh(x)", 6)
+    for k in range(6):
+        he = np.polynomial.hermite_e.hermeval(x, [0] * k + [1])
+        assert ours[k] == pytest.approx(np.sum(w * x * np.tanh(x) * he), abs=1e-9)
+
+
+def test_mistakes_are_shown_where_they_stand():
+    with pytest.raises(gs.LinkError) as error:
+        gs.analyze("z1 + z1*w2")
+    assert "^" in str(error.value) and "w2" in str(error.value)
+    assert isinstance(error.value, ValueError)
+    with pytest.raises(gs.LinkError, match="2 directions"):
+        gs.Link("z1*z2")(np.zeros((3, 3)))
+    with pytest.raises(gs.GiantstepError, match="threads = 0"):
+        gs.analyze("z1", threads=0)
+
+
+def test_a_timeout_leaves_unknown_and_not_no():
+    found = gs.analyze("relu(z1+relu(z2+relu(z3+relu(z4))))", timeout=0.2)
+    assert found.status == "undecided"
+
+
+def test_analyses_show_themselves():
+    found = gs.analyze("z1 + z1*z2")
+    assert "Two fresh steps" in repr(found)
+    page = found._repr_html_()
+    assert page.count("<tr>") == 3 and "<b>Two fresh steps" in page
+    assert len(found.to_frame()) == 2
+
+
+def test_the_catalogue_can_be_analysed_by_name():
+    names = [target["name"] for target in gs.catalogue()]
+    assert len(names) > 10
+    assert gs.analyze(names[0]).verdicts
