@@ -263,11 +263,7 @@ fn bad_values_are_refused_with_key_value_and_remedy() {
         ),
         (
             &[
-                r#"sweep=[{key="target.noise",linear={from=0,to=1,count=8192}},
-                    {key="protocol.step_size",linear={from=1,to=2,count=8192}},
-                    {key="protocol.batch",linear={from=1,to=8192,count=8192}},
-                    {key="protocol.dimension",linear={from=9,to=8200,count=8192}},
-                    {key="network.width",linear={from=1,to=8192,count=8192}}]"#,
+                r#"sweep=[{key="target.noise",linear={from=0,to=1,count=8192}},{key="protocol.step_size",linear={from=1,to=2,count=8192}},{key="protocol.batch",linear={from=1,to=8192,count=8192}},{key="protocol.dimension",linear={from=9,to=8200,count=8192}},{key="network.width",linear={from=1,to=8192,count=8192}}]"#,
             ],
             &["36893488147419103000 points", "shorten an axis"],
         ),
