@@ -23,9 +23,9 @@ pub struct Citation {
 /// The papers behind the targets, protocols, engine, predictions, published values and figures of a plan, in the order
 /// of [`REFERENCES`].
 pub fn citations(plan: &Plan, machine: Machine, predicted: &Predicted) -> Vec<Citation> {
-    let mut found: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
-    let mut add = |key: &'static str, reason: String| {
-        let reasons = found.entry(key).or_default();
+    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut add = |key: &str, reason: String| {
+        let reasons = found.entry(key.to_owned()).or_default();
         if !reasons.contains(&reason) {
             reasons.push(reason);
         }
@@ -36,13 +36,13 @@ pub fn citations(plan: &Plan, machine: Machine, predicted: &Predicted) -> Vec<Ci
         }
     }
     for foretold in &predicted.foretold {
-        for key in foretold.prediction.references {
+        for key in &*foretold.prediction.references {
             add(key, format!("prediction: {}", foretold.prediction.source));
         }
     }
     for outlook in &predicted.outlooks {
         for floor in outlook.floors.iter().flatten() {
-            for key in floor.references {
+            for key in &*floor.references {
                 add(key, format!("floor: {}", floor.source));
             }
         }

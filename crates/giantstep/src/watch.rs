@@ -44,7 +44,8 @@ pub struct Watch<'a> {
     pub ranks: &'a dyn Ranks,
 }
 
-static NEVER: AtomicBool = AtomicBool::new(false);
+/// The wish of nobody to stop.
+pub static NEVER: AtomicBool = AtomicBool::new(false);
 
 impl Default for Watch<'_> {
     fn default() -> Self {

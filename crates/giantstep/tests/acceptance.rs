@@ -18,6 +18,7 @@ use giantstep::theory::recursion::Dynamics;
 use giantstep::theory::state_equations::{Sizes, TrainedFeatures, random_features};
 use giantstep::theory::{Effort, predict_within};
 use giantstep::train::{Geometry, Loss};
+use giantstep::watch::NEVER;
 use serde_json::json;
 
 fn link(text: &str) -> Link {
@@ -162,6 +163,7 @@ fn three_steps_at_n_of_order_d() {
             dimension: 2000.0,
             loss: Loss::Squared,
             geometry: Geometry::Plain,
+            stop: &NEVER,
         }
         .run(&population, 3)
         .unwrap();
@@ -210,6 +212,7 @@ fn overlaps_fluctuate_as_predicted() {
         dimension,
         loss: Loss::Correlation,
         geometry: Geometry::Plain,
+        stop: &NEVER,
     }
     .run(&Population::of_weights(&[1.0], Pairing::Independent), 1)
     .unwrap();
@@ -349,6 +352,7 @@ fn reuse_shows_with_tanh_and_not_with_relu() {
         dimension: f64::INFINITY,
         loss: Loss::Correlation,
         geometry: Geometry::Plain,
+        stop: &NEVER,
     };
     let predicted = setting.reused_overlap(&population).unwrap()[(0, 0)];
     assert!((predicted + 0.229).abs() < 0.003, "{predicted}");

@@ -11,6 +11,7 @@ mod analysis_traps;
 mod common;
 mod engines_agree;
 mod equivalence;
+mod fluctuations;
 mod given_weights;
 mod invariants;
 mod language;

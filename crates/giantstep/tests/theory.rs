@@ -7,7 +7,8 @@
 //! left out; `l!` for `(l - 1)!`; label noise missing in readouts or floors; floors of one response with all coefficients.
 //! Not seen to catch: the moves along the neuron of (30), which the simulation does not resolve.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use crate::common::against::{agrees, measured, overlay, overlay_of, simulate};
 use crate::common::experiment;
@@ -22,9 +23,10 @@ use giantstep::theory::one_step::{ActivationMoments, Drift, LinkMoments, OneStep
 use giantstep::theory::population::{ClassMatrix, Population};
 use giantstep::theory::recursion::{Dynamics, RecursionError};
 use giantstep::theory::{
-    Effort, FloorKind, Prediction, Spread, Status, floors, predict, predict_within,
+    Effort, FloorKind, Needs, Prediction, Spread, Status, floors, predict, predict_within,
 };
 use giantstep::train::{Geometry, Loss};
+use giantstep::watch::NEVER;
 use serde_json::{Value, json};
 
 /// Two neurons of either sign.
@@ -68,6 +70,7 @@ fn dynamics<'a>(link: &'a Link, activation: &'a Activation) -> Dynamics<'a> {
         dimension: 2000.0,
         loss: Loss::Squared,
         geometry: Geometry::Plain,
+        stop: &NEVER,
     }
 }
 
@@ -375,44 +378,21 @@ fn a_network_stuck_by_symmetry_and_one_that_only_seems_so() {
 
 #[test]
 fn recursion_agrees_with_simulations_of_four_neurons() {
-    let relu = activation("relu(x)");
-    let population = Population::of_weights(&FOUR, Pairing::Independent);
+    // Signs are random: predictions are means over them.
     for text in [
         "z1 + z2 + z1^2 - z2^2",
         "z1 + z2 + z1^2 + z2^2",
         "4*z1 + z1^2 + z2",
     ] {
-        let link = link(text);
-        let found = dynamics(&link, &relu).run(&population, 3).unwrap();
-        let checked = experiment(json!({
+        let changes = json!({
             "target": {"link": text},
             "network": {"width": 4},
             "protocol": {"dimension": 20000, "steps": 3, "batch": "4*d", "step_size": "p"},
             "readout": {"after": "never"},
             "evaluation": {"metrics": ["neurons", "norm"]}
-        }));
-        // Two neurons of either sign.
-        let mut runs = simulate(&checked, 0..80);
-        runs.retain(|run| run.network.second.iter().sum::<f64>() == 0.0);
-        let measured = measured(&runs);
-        for step in 1..=3u32 {
-            let state = &found.steps[step as usize];
-            for (c, group) in Signs::ONE.into_iter().enumerate() {
-                for k in 0..2 {
-                    let place = (step, Metric::Overlap, Some(k as u32 + 1), Some(group), 0);
-                    let name = format!("{text} M step {step} {group} {k}");
-                    agrees(&name, state.overlap[(c, k)], measured[&place], 0.05);
-                }
-            }
-            let norm = 0.5 * (state.norm(0) + state.norm(1));
-            let place = (step, Metric::Norm, None, None, 0);
-            agrees(
-                &format!("{text} norm step {step}"),
-                norm,
-                measured[&place],
-                0.02,
-            );
-        }
+        });
+        let chosen = |p: &Prediction| matches!(p.metric, Metric::Overlap | Metric::Norm);
+        overlay_of(changes, 120, 0.004, chosen);
     }
 }
 
@@ -641,7 +621,7 @@ fn relu_hardly_shows_the_reuse_of_a_batch() {
 #[test]
 fn what_has_no_prediction_says_why() {
     let reasons = |changes: Value| -> Vec<String> {
-        let mut base = json!({"network": {"width": 4}, "protocol": {"dimension": 1000, "steps": 3, "batch": "4*d"}});
+        let mut base = json!({"network": {"width": 4}, "protocol": {"dimension": 200, "steps": 3, "batch": "4*d"}});
         for (key, part) in changes.as_object().unwrap() {
             for (name, value) in part.as_object().unwrap() {
                 base[key][name] = value.clone();
@@ -678,9 +658,30 @@ fn what_has_no_prediction_says_why() {
         json!({"protocol": {"batch": "d^2"}, "target": {"link": "z1*z2 + 1"}}),
         "mean",
     );
-    says(
-        json!({"network": {"width": 1000}}),
-        "more neurons than dimensions",
+    // What more samples or time would give is told from what nobody knows.
+    let absent = |changes: Value| {
+        let checked = experiment(changes);
+        predict_within(&checked.setup.experiment, Effort::Integrated, &NEVER).absent
+    };
+    let wide = absent(json!({
+        "target": {"link": "tanh(z1 + z2)*sin(z3*z4)"}, "network": {"width": 4},
+        "protocol": {"dimension": 200, "steps": 1, "batch": "4*d"}, "readout": {"after": "never"}
+    }));
+    assert!(
+        wide.iter()
+            .all(|a| a.needs == Some(Needs::Samples) && a.formula.is_some()),
+        "{wide:?}"
+    );
+    let ahead = absent(json!({
+        "network": {"width": 4},
+        "protocol": {"dimension": 200, "batch": "4*d", "lookahead": {"kind": "extragradient", "radius": 1}},
+        "readout": {"after": "never"}
+    }));
+    assert!(
+        ahead
+            .iter()
+            .all(|a| a.needs.is_none() && a.formula.is_none()),
+        "{ahead:?}"
     );
     says(
         json!({"readout": {"ridge": {"leave_one_out": [1.0]}}}),
@@ -689,7 +690,7 @@ fn what_has_no_prediction_says_why() {
     // At n of order d, nothing of leading order two is learnt: a theorem.
     let checked = experiment(json!({
         "target": {"link": "z1*z2"}, "network": {"width": 4},
-        "protocol": {"dimension": 1000, "steps": 2, "batch": "4*d"}
+        "protocol": {"dimension": 200, "steps": 2, "batch": "4*d"}
     }));
     let found = predict(&checked.setup.experiment);
     let aligned = found
@@ -697,12 +698,56 @@ fn what_has_no_prediction_says_why() {
         .iter()
         .find(|p| p.metric == Metric::WeightAlignment && p.step == 2)
         .unwrap();
-    assert!(aligned.value < 1e-12 && aligned.status == Status::Theorem);
+    // The limit is zero by the theorem; what finite d leaves of an alignment is derived.
+    assert!(aligned.value < 0.05 && aligned.status == Status::Derived);
+    let none = found.present.iter().filter(|p| p.status == Status::Theorem);
+    assert!(none.clone().count() >= 4 && none.clone().all(|p| p.value.abs() < 1e-12));
     assert!(
         serde_json::to_string(&found)
             .unwrap()
             .contains("\"status\":\"theorem\"")
     );
+}
+
+#[test]
+fn predictions_end_when_they_are_told_to_and_keep_what_they_have() {
+    // A stop that is set from the start, and one that comes amid a recursion that nobody would wait for.
+    let long = experiment(json!({
+        "target": {"link": "z1 + z1*z2"},
+        "network": {"width": 4},
+        "protocol": {"dimension": 1000, "steps": 1000000, "batch": "4*d", "step_size": "p/100"},
+        "readout": {"after": "never"},
+        "evaluation": {"metrics": ["weight_cosine"], "record": {"every": 1000}}
+    }));
+    let stop = AtomicBool::new(true);
+    let none = predict_within(&long.setup.experiment, Effort::Integrated, &stop);
+    assert!(none.present.is_empty());
+    assert_eq!(none.absent[0].needs, Some(Needs::Time));
+    stop.store(false, Ordering::Relaxed);
+    let (found, waited) = std::thread::scope(|scope| {
+        let work = scope.spawn(|| {
+            let found = predict_within(&long.setup.experiment, Effort::Integrated, &stop);
+            (found, Instant::now())
+        });
+        std::thread::sleep(Duration::from_millis(1500));
+        stop.store(true, Ordering::Relaxed);
+        let told = Instant::now();
+        let (found, ended) = work.join().unwrap();
+        (found, ended.saturating_duration_since(told))
+    });
+    assert!(waited < Duration::from_millis(1500), "{waited:?}");
+    assert!(found.present.iter().any(|p| p.step == 0));
+    let last = found.absent.last().unwrap();
+    assert_eq!((last.steps.1, last.needs), (1_000_000, Some(Needs::Time)));
+    // An activation so steep that no rule of a bearable size resolves it.
+    let steep = experiment(json!({
+        "target": {"link": "z1"},
+        "network": {"width": 4, "activation": "1e6*x"},
+        "protocol": {"dimension": 100, "steps": 3, "batch": "4*d", "step_size": "p"},
+        "readout": {"after": "never"}
+    }));
+    let found = predict_within(&steep.setup.experiment, Effort::Integrated, &NEVER);
+    assert!(!found.absent.is_empty());
 }
 
 #[test]
@@ -721,7 +766,7 @@ fn what_needs_samples_is_left_to_a_larger_effort() {
     assert_eq!(quick.present.iter().map(|p| p.step).max(), Some(1));
     assert!(quick.present.iter().all(|p| p.standard_error.is_none()));
     let later = &quick.absent[0];
-    assert_eq!((later.steps, later.effort), ((2, 3), Some(Effort::Sampled)));
+    assert_eq!((later.steps, later.needs), ((2, 3), Some(Needs::Samples)));
     // An impossible step ends the predictions with its reason, and keeps those before it.
     let wild = experiment(json!({
         "target": {"link": "z1^3"},
@@ -741,8 +786,14 @@ fn what_needs_samples_is_left_to_a_larger_effort() {
 
 #[test]
 fn floors_carry_their_grounds() {
-    let of =
-        |changes: Value| floors(&experiment(changes).setup.experiment, Effort::Integrated).unwrap();
+    let of = |changes: Value| {
+        floors(
+            &experiment(changes).setup.experiment,
+            Effort::Integrated,
+            &NEVER,
+        )
+        .unwrap()
+    };
     let staircase = json!({
         "target": {"link": "z1 + z1*z2 + z1*z2*z3", "noise": 0.5},
         "network": {"width": 4},

@@ -16,6 +16,7 @@ use giantstep::theory::population::{ClassMatrix, Population};
 use giantstep::theory::recursion::Dynamics;
 use giantstep::theory::state_equations::{Sizes, StateError, TrainedFeatures, random_features};
 use giantstep::train::{Geometry, Loss};
+use giantstep::watch::NEVER;
 use serde_json::json;
 
 fn link(text: &str) -> Link {
@@ -47,6 +48,7 @@ fn dynamics<'a>(link: &'a Link, activation: &'a Activation) -> Dynamics<'a> {
         dimension: 2000.0,
         loss: Loss::Squared,
         geometry: Geometry::Plain,
+        stop: &NEVER,
     }
 }
 

@@ -11,7 +11,8 @@ use crate::signals::{Kept, listen};
 use giantstep::ranks::Alone;
 use giantstep_lab::cite::{bibtex, citations, text};
 use giantstep_lab::fence::fenced;
-use giantstep_lab::outlook::Predicted;
+use giantstep_lab::keep::Shelf;
+use giantstep_lab::outlook::{Ask, Predicted};
 use giantstep_lab::plan::{Plan, PlanError, Scale, Wanted};
 use giantstep_lab::work::Session;
 
@@ -29,6 +30,7 @@ pub struct Cite {
 
 impl Cite {
     pub(super) fn execute(self) -> Result<(), Failed> {
+        let shelf = self.path.is_dir().then(|| Shelf::of(&self.path));
         let path = match self.path.is_dir() {
             true => self.path.join("experiment.toml"),
             false => self.path,
@@ -52,13 +54,12 @@ impl Cite {
             observer: &progress,
             ranks: &Alone,
         };
-        let found = fenced(|| {
-            citations(
-                &plan,
-                machine(&Alone),
-                &Predicted::of(&plan, wanted, &session),
-            )
-        });
+        let ask = Ask {
+            shelf: shelf.as_ref(),
+            ..Ask::new(wanted)
+        };
+        let found =
+            fenced(|| citations(&plan, machine(&Alone), &Predicted::of(&plan, ask, &session)));
         let found = found.map_err(Failed::work)?;
         print(&match self.bibtex {
             true => bibtex(&found),

@@ -18,7 +18,8 @@ use giantstep::metric::Metric;
 use giantstep::ranks::Alone;
 use giantstep_lab::chart::{ChartError, Column, Data, check_name, draw, open};
 use giantstep_lab::files::prepare_folder;
-use giantstep_lab::outlook::Predicted;
+use giantstep_lab::keep::Shelf;
+use giantstep_lab::outlook::{Ask, Predicted};
 use giantstep_lab::plan::{
     Curves, FigureSpec, Heat, Overlay, Plan, Plane, ScaleChoice, Spread, Statistic, Step, Wanted,
 };
@@ -185,7 +186,8 @@ impl Plot {
             observer: &Progress::visible(),
             ranks: &Alone,
         };
-        Ok(Predicted::of(plan, wanted, &session))
+        let shelf = Shelf::of(&self.folder);
+        Ok(Predicted::of(plan, Ask::new(wanted).kept(&shelf), &session))
     }
 
     /// The figure in the keys of an experiment file.

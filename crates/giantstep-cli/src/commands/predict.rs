@@ -1,6 +1,7 @@
 //! `giantstep predict FILE`: what theory says of an experiment, without running it.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 use giantstep::theory::{Floor, FloorKind, Spread};
@@ -18,7 +19,8 @@ use giantstep::ranks::Alone;
 use giantstep_lab::chart::{check, figures};
 use giantstep_lab::fence::fenced;
 use giantstep_lab::files::{prepare_folder, save_figure};
-use giantstep_lab::outlook::{Foretold, Predicted};
+use giantstep_lab::keep::Shelf;
+use giantstep_lab::outlook::{Ask, Foretold, Predicted};
 use giantstep_lab::plan::{Plan, PlanError, Point, Scale, Wanted};
 use giantstep_lab::report::settings_in_words;
 use giantstep_lab::table::{SIZES, Table};
@@ -41,6 +43,12 @@ pub struct Predict {
     /// Print one JSON document instead of tables.
     #[arg(long)]
     json: bool,
+    /// All predictions, with averages sampled where they are no integrals, as long as they take.
+    #[arg(long)]
+    all: bool,
+    /// Seconds after which what is not known by then is left out; by default 10, with --all none.
+    #[arg(long, value_name = "S")]
+    timeout: Option<f64>,
 }
 
 impl Predict {
@@ -68,10 +76,17 @@ impl Predict {
             .clone()
             .unwrap_or_else(|| Path::new("results").join(format!("{name}-theory")));
         prepare_folder(&folder).map_err(Failed::input)?;
-        let wanted = match plan.document.predictions() {
-            Wanted::None => Wanted::Quick,
-            wanted => wanted,
+        let wanted = match (self.all, plan.document.predictions()) {
+            (true, _) | (false, Wanted::All) => Wanted::All,
+            (false, Wanted::None | Wanted::Quick) => Wanted::Quick,
         };
+        let shelf = Shelf::of(&folder);
+        let mut ask = Ask::new(wanted).kept(&shelf);
+        if let Some(seconds) = self.timeout {
+            let time = Duration::try_from_secs_f64(seconds)
+                .map_err(|error| Failed::Input(format!("--timeout: {seconds}: {error}")))?;
+            ask = ask.within(time);
+        }
         let asked = listen(Kept::Nothing)?;
         let progress = Progress::visible();
         let session = Session {
@@ -80,7 +95,7 @@ impl Predict {
             observer: &progress,
             ranks: &Alone,
         };
-        let predicted = fenced(|| Predicted::of(&plan, wanted, &session)).map_err(Failed::work)?;
+        let predicted = fenced(|| Predicted::of(&plan, ask, &session)).map_err(Failed::work)?;
         let mut files = Vec::new();
         let drawn =
             fenced(|| figures(&plan, &Table::of(&plan), &predicted)).map_err(Failed::work)?;
@@ -141,8 +156,8 @@ fn tables(plan: &Plan, predicted: &Predicted, files: &[PathBuf]) -> String {
         let prediction = &foretold.prediction;
         let of = (
             status(prediction.status),
-            prediction.source,
-            prediction.regime,
+            &*prediction.source,
+            &*prediction.regime,
         );
         let ground = ground(&mut grounds, of);
         line(&table, &keys, foretold, ground)
@@ -170,10 +185,10 @@ fn tables(plan: &Plan, predicted: &Predicted, files: &[PathBuf]) -> String {
 }
 
 /// Status, source and regime.
-type Ground = (&'static str, &'static str, &'static str);
+type Ground<'a> = (&'static str, &'a str, &'a str);
 
 /// The number of these grounds in the list, from 1.
-fn ground(known: &mut Vec<Ground>, new: Ground) -> usize {
+fn ground<'a>(known: &mut Vec<Ground<'a>>, new: Ground<'a>) -> usize {
     let place = known.iter().position(|ground| *ground == new);
     place.unwrap_or_else(|| {
         known.push(new);
@@ -246,7 +261,7 @@ fn aligned_without_empty(header: &[String], lines: Vec<Vec<String>>) -> String {
 }
 
 /// Kernel lines and floors, each target once.
-fn floors(plan: &Plan, predicted: &Predicted, grounds: &mut Vec<Ground>) -> String {
+fn floors<'a>(plan: &Plan, predicted: &'a Predicted, grounds: &mut Vec<Ground<'a>>) -> String {
     let mut lines: Vec<Vec<String>> = Vec::new();
     let mut notes: Vec<String> = Vec::new();
     for (point, outlook) in plan.points.iter().zip(&predicted.outlooks) {
@@ -262,7 +277,7 @@ fn floors(plan: &Plan, predicted: &Predicted, grounds: &mut Vec<Ground>) -> Stri
         };
         for floor in floors {
             let status = status(floor.status);
-            let ground = ground(grounds, (status, floor.source, floor.regime));
+            let ground = ground(grounds, (status, &*floor.source, &*floor.regime));
             let line = vec![
                 point.spec.target.link.clone(),
                 kind(floor),

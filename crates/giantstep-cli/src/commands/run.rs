@@ -15,8 +15,8 @@ use crate::failed::Failed;
 use giantstep_lab::chart::check;
 use giantstep_lab::drive::{Done, Manner, OnFailure, attend, collect, dismiss, drive, id};
 use giantstep_lab::fence::fenced;
-use giantstep_lab::keep::{Earlier, Keep, RunId, Store};
-use giantstep_lab::outlook::Predicted;
+use giantstep_lab::keep::{Earlier, Keep, RunId, Shelf, Store};
+use giantstep_lab::outlook::{Ask, Predicted};
 use giantstep_lab::plan::{Jobs, Machine, Plan, PlanError, Scale, Wanted};
 use giantstep_lab::report::{Report, write_table};
 use giantstep_lab::results::{FailureKind, Results};
@@ -329,7 +329,9 @@ pub(super) fn tell(
     let took = start.elapsed();
     // Before anything that may fail.
     let table = write_table(folder, results);
-    let predicted = fenced(|| Predicted::of(jobs.plan, wanted, session)).unwrap_or_else(|reason| {
+    let shelf = Shelf::of(folder);
+    let ask = Ask::new(wanted).kept(&shelf).beside(took);
+    let predicted = fenced(|| Predicted::of(jobs.plan, ask, session)).unwrap_or_else(|reason| {
         note(format_args!("note: there are no predictions: {reason}"));
         Predicted::default()
     });
@@ -393,8 +395,13 @@ pub(super) fn announce(jobs: &Jobs<'_>, store: &Store, ranks: &dyn Ranks) -> Res
     }
     let seconds = left.flops / rate(jobs.plan, jobs.machine) / ranks.size() as f64;
     if seconds > LONG {
+        let predictions = match Ask::new(jobs.plan.document.predictions()).seconds(seconds) {
+            Some(0.0) => String::new(),
+            Some(most) => format!(", predictions after them up to {}", render::seconds(most)),
+            None => ", all predictions after them as long as they take".to_owned(),
+        };
         note(format_args!(
-            "{} of {} runs are left: about {}, up to {} of memory",
+            "{} of {} runs are left: about {}, up to {} of memory{predictions}",
             left.runs,
             left.planned,
             render::seconds(seconds),

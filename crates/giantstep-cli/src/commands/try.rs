@@ -8,7 +8,7 @@ use giantstep_lab::chart::figures;
 use giantstep_lab::drive::{Manner, collect, drive};
 use giantstep_lab::files::{prepare_folder, save_figure, write_atomically};
 use giantstep_lab::keep::Memory;
-use giantstep_lab::outlook::Predicted;
+use giantstep_lab::outlook::{Ask, Predicted};
 use giantstep_lab::plan::{Plan, Scale, Wanted};
 use giantstep_lab::report::rows;
 use giantstep_lab::starter::{Sizes, Starter, quantity};
@@ -86,7 +86,7 @@ impl Try {
         let keep = Memory::default();
         let done = drive(&jobs, &keep, Manner::default(), &session).map_err(Failed::work)?;
         let results = collect(&jobs, &keep, &done.dropped).map_err(Failed::work)?;
-        let predicted = Predicted::of(&plan, Wanted::Quick, &session);
+        let predicted = Predicted::of(&plan, Ask::new(Wanted::Quick), &session);
         drop(progress);
         let rows = rows(&results.table);
         let files = leave(&self.out, &file, &plan, &results.table, &predicted)?;

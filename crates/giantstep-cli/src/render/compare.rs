@@ -1,7 +1,7 @@
 //! Predictions beside what was measured, as text.
 
-use giantstep::theory::{Absent, Effort, Status};
-use giantstep_lab::compare::{Agreement, Compared, compare};
+use giantstep::theory::{Absent, Status};
+use giantstep_lab::compare::{Agreement, Compared, Tally, compare, farthest};
 use giantstep_lab::outlook::Predicted;
 use giantstep_lab::plan::Plan;
 use giantstep_lab::table::Row;
@@ -9,47 +9,70 @@ use giantstep_lab::table::Row;
 use super::{aligned, number, results};
 
 /// The most lines of a comparison; the farthest are shown.
-const MOST_LINES: usize = 16;
+const MOST_LINES: usize = 5;
 
 /// The comparison, what has no prediction, and why.
 pub fn text(plan: &Plan, predicted: &Predicted, rows: &[Row]) -> String {
     let compared = compare(predicted, rows);
     let mut text = String::new();
-    if !compared.is_empty() {
-        let count = |agreement| compared.iter().filter(|c| c.agreement == agreement).count();
-        text.push_str(&format!(
-            "theory: {} of {} predictions within 3 standard errors, {} more within 1/√𝑑, {} apart\n\n",
-            count(Agreement::Agrees),
-            compared.len(),
-            count(Agreement::FiniteSize),
-            count(Agreement::Apart),
-        ));
-        text.push_str(&table(&compared));
+    if let Some(sentence) = sentence(&compared) {
+        text.push_str(&format!("{sentence}\n\n{}", table(&compared)));
     }
     text.push_str(&absent(plan, predicted));
     text
 }
 
-/// The farthest comparisons in their order, with the place first.
-fn table(compared: &[Compared]) -> String {
-    let far = |c: &Compared| match c.agreement {
-        Agreement::Agrees => (0, c.distance.map_or(0.0, f64::abs)),
-        Agreement::FiniteSize => (1, c.distance.map_or(0.0, f64::abs)),
-        Agreement::Apart => (2, c.distance.map_or(f64::MAX, f64::abs)),
+/// One sentence on all comparisons, and what would tell more; none if there are none.
+pub fn sentence(compared: &[Compared]) -> Option<String> {
+    let Tally {
+        all,
+        agree,
+        within_spread,
+        finite_size,
+        unknown,
+        apart,
+    } = Tally::of(compared);
+    if all == 0 {
+        return None;
+    }
+    let single = compared.iter().all(|c| c.row.stderr.is_none());
+    let mut parts = Vec::new();
+    let mut part = |count: usize, what: &str| {
+        if count > 0 {
+            parts.push(format!("{count} {what}"));
+        }
     };
-    let mut order: Vec<usize> = (0..compared.len()).collect();
-    order.sort_by(|a, b| {
-        let (a, b) = (far(&compared[*a]), far(&compared[*b]));
-        b.0.cmp(&a.0).then(b.1.total_cmp(&a.1))
-    });
-    order.truncate(MOST_LINES);
-    order.sort_unstable();
-    let shown: Vec<&Compared> = order.iter().map(|index| &compared[*index]).collect();
+    part(agree, "within 3 standard errors");
+    part(within_spread, "within the predicted spread over seeds");
+    part(finite_size, "further but within 1/√d");
+    part(unknown, "beyond 1/√d, of unknown spread");
+    let good = agree + within_spread + finite_size;
+    let verdict = match (apart, unknown) {
+        (0, 0) => "theory agrees".to_owned(),
+        (0, _) => format!("theory: {good} of {all} predictions agree"),
+        (apart, _) => format!("theory: {apart} of {all} predictions lie APART"),
+    };
+    let mut sentence = match (parts.is_empty(), apart + unknown) {
+        (true, _) => verdict,
+        (false, 0) => format!("{verdict}: of {all} predictions {}", parts.join(", ")),
+        (false, _) => format!("{verdict}; {}", parts.join(", ")),
+    };
+    if single {
+        sentence.push_str("; a single run has no standard error: more run.seeds tell more");
+    }
+    Some(sentence)
+}
+
+/// The farthest comparisons, with the place first.
+fn table(compared: &[Compared]) -> String {
+    let shown = farthest(compared, MOST_LINES);
     let rows: Vec<Row> = shown.iter().map(|c| c.row.clone()).collect();
     let more = shown.iter().map(|c| {
         let verdict = match c.agreement {
             Agreement::Agrees => "",
+            Agreement::WithinSpread => "spread",
             Agreement::FiniteSize => "1/√d",
+            Agreement::Unknown => "one run",
             Agreement::Apart => "APART",
         };
         vec![
@@ -120,8 +143,13 @@ pub fn absent(plan: &Plan, predicted: &Predicted) -> String {
             1 => String::new(),
             all => format!(", {points} of {all} points"),
         };
+        let formula = match (&absent.formula, absent.needs) {
+            (Some(formula), None) => format!("; {formula} would give it and is not evaluated here"),
+            (Some(formula), Some(_)) => format!("; it comes from {formula}"),
+            (None, _) => "; no formula is known".to_owned(),
+        };
         text.push_str(&format!(
-            "no prediction of {} ({}{points}): {}\n",
+            "no prediction of {} ({}{points}): {}{formula}\n",
             absent
                 .metrics
                 .iter()
@@ -132,22 +160,13 @@ pub fn absent(plan: &Plan, predicted: &Predicted) -> String {
             absent.reason
         ));
     }
-    if reasons
-        .iter()
-        .any(|(absent, _)| absent.effort == Some(Effort::Sampled))
-    {
-        text.push_str("predictions = \"all\" samples what quadrature does not reach, up to a minute a point\n");
+    if reasons.iter().any(|(absent, _)| absent.needs.is_some()) {
+        text.push_str(
+            "`giantstep predict --all` and predictions = \"all\" take the time and the samples that these need\n",
+        );
     }
     if predicted.interrupted {
-        text.push_str(&format!(
-            "interrupted: {} points have no predictions\n",
-            predicted.left_out
-        ));
-    } else if predicted.left_out > 0 {
-        text.push_str(&format!(
-            "{} further points have no quick predictions: predictions = \"all\" makes them\n",
-            predicted.left_out
-        ));
+        text.push_str("interrupted: predictions are not complete\n");
     }
     text
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use giantstep_lab::compare::{Agreement, Compared, compare};
+use giantstep_lab::compare::{Agreement, Compared, compare, farthest};
 use giantstep_lab::plan::{Plan, SlopeKind};
 use giantstep_lab::report::{Comparison, Report, comparisons, rows};
 use giantstep_lab::results::Failure;
@@ -139,28 +139,9 @@ fn fitted(plan: &Plan, slopes: &[Slope]) -> String {
 
 /// One sentence on theory, then what lies apart.
 fn theory(plan: &Plan, compared: &[Compared]) -> Option<String> {
-    if compared.is_empty() {
-        return None;
-    }
-    let count = |agreement| compared.iter().filter(|c| c.agreement == agreement).count();
-    let apart = count(Agreement::Apart);
-    let within = compared.len() - apart;
-    let sentence = match apart {
-        0 => format!(
-            "theory: all {within} predictions agree ({} of them up to 1/√d)",
-            count(Agreement::FiniteSize)
-        ),
-        apart => format!(
-            "theory: {within} of {} predictions agree; {apart} lie apart",
-            compared.len()
-        ),
-    };
-    let mut far: Vec<&Compared> = compared
-        .iter()
-        .filter(|c| c.agreement == Agreement::Apart)
-        .collect();
-    let distance = |c: &Compared| c.distance.map_or(f64::MAX, f64::abs);
-    far.sort_by(|a, b| distance(b).total_cmp(&distance(a)));
+    let sentence = super::compare::sentence(compared)?;
+    let mut far = farthest(compared, MOST_APART);
+    far.retain(|c| c.agreement == Agreement::Apart);
     let lines = far.iter().map(|c| {
         let mut place = place_of(plan, &c.row);
         place.push_str(&format!(", step {}", c.row.step));
@@ -180,7 +161,7 @@ fn theory(plan: &Plan, compared: &[Compared]) -> Option<String> {
     Some(format!(
         "{}{}",
         wrapped(&sentence, 0),
-        first(lines.collect(), MOST_APART)
+        lines.collect::<String>()
     ))
 }
 

@@ -1,11 +1,14 @@
 //! Predictions of experiment files, beside measurements and alone, and the papers they rest on.
 
+use std::process::Command;
+use std::time::{Duration, Instant};
+
 use crate::common::{TOY, Toy, experiments, giantstep, json, text};
 use giantstep_lab::cite::citations;
 use giantstep_lab::compare::{Agreement, compare};
 use giantstep_lab::drive::{Manner, collect, drive};
 use giantstep_lab::keep::Memory;
-use giantstep_lab::outlook::Predicted;
+use giantstep_lab::outlook::{Ask, Predicted};
 use giantstep_lab::plan::{Machine, Plan, Scale, Wanted};
 use giantstep_lab::report::rows;
 use giantstep_lab::work::{Asked, Session};
@@ -50,12 +53,8 @@ fn every_experiment_file_is_predicted_without_a_hole() {
         let plan = Plan::read(&file, &name, &overrides, Scale::Quick).expect("a plan");
         let asked = Asked::default();
         let session = Session::alone(MACHINE.cores, &asked);
-        let predicted = Predicted::of(&plan, Wanted::Quick, &session);
-        assert_eq!(
-            predicted.outlooks.len(),
-            plan.points.len().min(64),
-            "{name}"
-        );
+        let predicted = Predicted::of(&plan, Ask::new(Wanted::Quick), &session);
+        assert_eq!(predicted.outlooks.len(), plan.points.len(), "{name}");
         for (point, outlook) in plan.points.iter().zip(&predicted.outlooks) {
             let predictions = &outlook.predictions;
             assert!(
@@ -73,13 +72,11 @@ fn every_experiment_file_is_predicted_without_a_hole() {
                     .iter()
                     .all(|absent| !absent.reason.is_empty())
             );
-            let floors = outlook
-                .floors
-                .as_ref()
-                .unwrap_or_else(|reason| panic!("{name}: {reason}"));
             assert!(
-                floors
+                outlook
+                    .floors
                     .iter()
+                    .flatten()
                     .all(|floor| floor.value.is_finite() && floor.value >= 0.0)
             );
         }
@@ -112,14 +109,14 @@ fn theory_stands_in_the_figure_unless_it_is_hidden() {
     let small = ["protocol.dimension=200", "run.seeds=3"];
     let (shown, output) = drawn(ALIGNMENT, &small);
     assert!(
-        shown && output.contains("predictions within 3 standard errors"),
+        shown && output.contains("within 3 standard errors"),
         "{output}"
     );
     let (shown, output) = drawn(ALIGNMENT, &[&small[..], &["predictions=none"]].concat());
-    assert!(!shown && !output.contains("predictions within"), "{output}");
+    assert!(!shown && !output.contains("theory"), "{output}");
     let hidden = format!("{ALIGNMENT}predictions = \"hidden\"\n");
     let (shown, output) = drawn(&hidden, &small);
-    assert!(!shown && output.contains("predictions within 3 standard errors"));
+    assert!(!shown && output.contains("within 3 standard errors"));
 }
 
 #[test]
@@ -131,7 +128,7 @@ fn a_wrong_prediction_is_seen() {
     drive(&jobs, &keep, Manner::default(), &session).expect("runs");
     let results = collect(&jobs, &keep, &[]).expect("results");
     let rows = rows(&results.table);
-    let mut predicted = Predicted::of(&plan, Wanted::Quick, &session);
+    let mut predicted = Predicted::of(&plan, Ask::new(Wanted::Quick), &session);
     let apart = |predicted: &Predicted| -> Vec<String> {
         compare(predicted, &rows)
             .into_iter()
@@ -207,6 +204,104 @@ fn predict_writes_the_figures_of_theory_alone() {
     assert!((aligned["value"].as_f64().expect("a number") - expected).abs() < 1e-9);
 }
 
+/// A recursion that nobody waits for.
+const LONG: &[&str] = &[
+    "protocol.steps=100000",
+    "protocol.step_size=p/1000",
+    "evaluation.record={every=1000}",
+    "readout.after=never",
+];
+
+fn predict(toy: &Toy, overrides: &[&str], more: &[&str]) -> Command {
+    let mut command = giantstep();
+    command.arg("predict").arg(toy.path("toy.toml"));
+    command.arg("--out").arg(toy.path("theory")).args(more);
+    for text in overrides {
+        command.args(["--set", text]);
+    }
+    command
+}
+
+#[test]
+fn predictions_end_in_their_time_and_say_what_they_left_out() {
+    let toy = Toy::new(TOY);
+    let start = Instant::now();
+    let output = predict(&toy, LONG, &["--timeout", "0.5"])
+        .output()
+        .expect("a process");
+    assert!(
+        start.elapsed() < Duration::from_secs(20),
+        "{:?}",
+        start.elapsed()
+    );
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let shown = text(&output.stdout);
+    assert!(
+        shown.contains("the time for predictions was up; it comes from THEORY.md (20)"),
+        "{shown}"
+    );
+    assert!(shown.contains("predict --all") && shown.contains("overlap"));
+    let refused = predict(&toy, &[], &["--timeout", "-1"])
+        .output()
+        .expect("a process");
+    assert_eq!(refused.status.code(), Some(2));
+}
+
+#[test]
+fn predictions_stop_when_they_are_asked_to() {
+    let toy = Toy::new(TOY);
+    let mut child = predict(&toy, LONG, &["--all"])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("a process");
+    std::thread::sleep(Duration::from_millis(1500));
+    let sent = Command::new("kill")
+        .args(["-TERM", &child.id().to_string()])
+        .status();
+    assert!(sent.expect("kill").success());
+    let start = Instant::now();
+    while child.try_wait().expect("a child").is_none() {
+        if start.elapsed() > Duration::from_secs(10) {
+            child.kill().expect("SIGKILL");
+            panic!("it does not end");
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn predictions_are_made_once_and_kept() {
+    let toy = Toy::new(TOY);
+    let shown = |more: &[&str]| {
+        let output = predict(&toy, more, &[]).output().expect("a process");
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        text(&output.stdout).to_owned()
+    };
+    let kept = || {
+        let files = std::fs::read_dir(toy.path("theory/predictions")).expect("a folder");
+        files
+            .map(|file| file.expect("a file").path())
+            .collect::<Vec<_>>()
+    };
+    let first = shown(&[]);
+    assert_eq!((shown(&[]), kept().len()), (first.clone(), 1));
+    // What is kept is what is shown; what cannot be read is made again.
+    let file = &kept()[0];
+    let content = std::fs::read_to_string(file).expect("a file");
+    let marked = content.replacen("the initial network", "KEPT", 1);
+    assert_ne!(content, marked);
+    std::fs::write(file, marked).expect("written");
+    assert!(shown(&[]).contains("KEPT"));
+    std::fs::write(file, &content[..content.len() / 2]).expect("written");
+    assert_eq!(shown(&[]), first);
+    // Points that differ in the ridge share one; another setting is another name.
+    shown(&[r#"sweep=[{key="readout.ridge",values=[0.1,1.0,10.0]}]"#]);
+    assert_eq!(kept().len(), 2);
+    shown(&["target.noise=0.2"]);
+    assert_eq!(kept().len(), 3);
+}
+
 #[test]
 fn results_name_what_has_no_prediction_and_why() {
     let toy = Toy::new(TOY);
@@ -222,10 +317,7 @@ fn results_name_what_has_no_prediction_and_why() {
     let absent = document["predictions"][0]["absent"]
         .as_array()
         .expect("a list");
-    assert!(
-        absent.iter().any(|a| a["effort"] == "sampled"),
-        "{absent:?}"
-    );
+    assert!(absent.iter().any(|a| a["needs"] == "samples"), "{absent:?}");
     assert!(
         document["compared"]
             .as_array()

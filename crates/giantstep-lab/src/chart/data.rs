@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::path::Path;
 
 use giantstep::theory::{Effort, FloorKind, floors};
+use giantstep::watch::NEVER;
 
 use super::ChartError;
 use crate::outlook::Predicted;
@@ -75,7 +76,7 @@ impl<'a> Data<'a> {
             // The line is asked for by name: it is drawn even if predictions are not.
             _ => {
                 let point = self.plan?.points.get(index)?;
-                floors(&point.checked.setup.experiment, Effort::Sampled).ok()?
+                floors(&point.checked.setup.experiment, Effort::Sampled, &NEVER).ok()?
             }
         };
         let mut kernels = floors.iter();

@@ -7,7 +7,7 @@ use super::check::expected;
 use super::{ChartError, Data, check, check_name, draw, figures};
 use crate::claims::{CLAIMS, Claim};
 use crate::experiments::EXPERIMENTS;
-use crate::outlook::Predicted;
+use crate::outlook::{Ask, Predicted};
 use crate::plan::{Plan, ScaleChoice};
 use crate::remedy::Remedied;
 use crate::table::Table;
@@ -372,7 +372,7 @@ kernel_degrees = [1, 2]
     let plan = Plan::read(file, "test", &[], crate::plan::Scale::Full).unwrap();
     let asked = crate::work::Asked::default();
     let session = crate::work::Session::alone(1, &asked);
-    let predicted = Predicted::of(&plan, crate::plan::Wanted::Quick, &session);
+    let predicted = Predicted::of(&plan, Ask::new(crate::plan::Wanted::Quick), &session);
     let table = rows(&plan, &[Metric::WeightAlignment, Metric::TestError]);
     let drawn = figures(&plan, &table, &predicted);
     let panel = |index: usize| &drawn[index].1.as_ref().unwrap().panels[0];

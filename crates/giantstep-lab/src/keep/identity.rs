@@ -62,6 +62,21 @@ pub fn resolved(point: &Point, engine: EngineKind, seed: u64) -> Settings {
     settings
 }
 
+/// Keys that change no prediction, besides those that change no number of a run.
+const UNPREDICTED: [&str; 3] = [
+    "run.precision",
+    "run.save_weights",
+    "evaluation.test_samples",
+];
+
+/// The settings that the predictions of a point depend on, without those of its readout where one prediction serves
+/// several of them.
+pub(crate) fn foreseen(point: &Point) -> Settings {
+    let mut settings = typed(&point.evaluated());
+    settings.retain(|key, _| !key.starts_with("let.") && !UNPREDICTED.contains(&key.as_str()));
+    settings
+}
+
 /// The settings as typed that every point of a plan shares.
 pub(super) fn shared(plan: &Plan) -> Settings {
     let mut settings = plan

@@ -4,6 +4,7 @@ mod entry;
 mod identity;
 mod lease;
 mod memory;
+mod shelf;
 mod store;
 mod weights;
 
@@ -13,9 +14,11 @@ use giantstep::run::Run;
 
 pub use crate::process::Owner;
 pub use entry::{Checksum, Ending, Entry, EntryError};
+pub(crate) use identity::foreseen;
 pub use identity::{RunId, Settings, resolved};
 pub use lease::{Lease, Leased};
 pub use memory::Memory;
+pub use shelf::Shelf;
 pub use store::{Earlier, Store, Stray, Survey, read_plan};
 
 use crate::files::OutputError;

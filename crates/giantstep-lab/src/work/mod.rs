@@ -4,7 +4,10 @@ mod memory;
 mod schedule;
 mod session;
 mod simulate;
+mod timer;
 
+pub(crate) use schedule::pool;
 pub use schedule::{WorkError, peak_memory, work};
 pub use session::{Asked, Event, Observer, Session, Silent, Task};
 pub use simulate::simulate;
+pub use timer::until;

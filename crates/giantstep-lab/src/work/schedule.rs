@@ -104,7 +104,8 @@ fn split(costs: &[(f64, f64)], threads: usize, limit: f64) -> Split {
     }
 }
 
-fn pool(threads: usize) -> Result<ThreadPool, WorkError> {
+/// That many threads.
+pub(crate) fn pool(threads: usize) -> Result<ThreadPool, WorkError> {
     ThreadPoolBuilder::new()
         .num_threads(threads)
         .build()

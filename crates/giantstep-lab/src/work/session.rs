@@ -38,7 +38,7 @@ impl Asked {
 pub enum Task {
     /// Runs; counted in rows.
     Runs,
-    /// Predictions; counted in points.
+    /// Predictions; counted in experiments, then in networks drawn for them.
     Predictions,
     /// Figures; counted in figures.
     Figures,

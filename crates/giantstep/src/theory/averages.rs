@@ -9,10 +9,12 @@ use faer::Mat;
 use crate::batch::{Role, Stream};
 use crate::reduce::tree_sum;
 use crate::theory::dynamics::{Dynamics, Effort};
-use crate::theory::expectation::{Shape, Sigma, Smoothed, link_values};
+use crate::theory::expectation::{Local, Shape, Sigma, Smoothed, link_values};
 use crate::theory::fields::Fields;
+use crate::theory::fluctuation::{Growth, Seen, Sizes};
 use crate::theory::population::{ClassMatrix, Population};
 use crate::theory::sampler::{Moments, Sampler};
+use crate::theory::separated::Separated;
 use crate::theory::shared::Shared;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +38,8 @@ pub(super) struct Averages {
     /// `E y^2`.
     pub(super) label_power: f64,
     pub(super) sampled: bool,
+    /// What becomes of fluctuations; none where averages are sampled, and for pairs.
+    pub(super) growth: Option<Growth>,
 }
 
 /// One evaluation of [`Averages`].
@@ -82,6 +86,11 @@ impl Task<'_> {
     /// `E y^2` by quadrature.
     pub(super) fn label_power(&self) -> Option<f64> {
         let link = self.dynamics.link;
+        if let Some(sum) = Separated::of(link).filter(|_| link.r() > 2) {
+            let (mean, variance) = sum.mean_and_variance();
+            let left = mean - self.dynamics.removed_mean;
+            return Some(left * left + variance + self.dynamics.noise);
+        }
         let points = self.shape.points(link.r(), 0, 1 << 18, 0);
         let power = |columns: &[Vec<f64>], weights: &[f64], sums: &mut [f64]| {
             let mut labels = vec![0.0; weights.len()];
@@ -111,7 +120,10 @@ impl Task<'_> {
             return None;
         }
         let tables: Vec<Smoothed> = (0..k)
-            .map(|c| self.sigma.smoothed(own(c), shared.reach(c)))
+            .map(|c| {
+                self.sigma
+                    .smoothed(own(c), shared.reach(c), self.dynamics.stop)
+            })
             .collect::<Option<_>>()?;
         let narrow = 1.0 / population.width();
         let feedback = self.feedback();
@@ -122,13 +134,19 @@ impl Task<'_> {
         );
         let classes = &population.classes;
         // X, squares | N from shared fields | N of own fields: same, other | I4: same, other | error, power
-        let length = 2 * k * r + k * k + k + k * k + k + k * k + 2;
+        let length = 2 * k * r + k * k + k + k * k + k + k * k + 2 + Growth::length(k, r);
+        let sizes = Sizes::of(population);
         let sums = shared.points.expect(length, |columns, weights, sums| {
+            if self.dynamics.stopped() {
+                return;
+            }
             let rows = weights.len();
             let (targets, fields) = shared.fields(columns);
             let mut labels = vec![0.0; rows];
             link_values(link, &targets, &mut labels);
-            let mut local = vec![Default::default(); k];
+            let mut local = vec![Local::default(); k];
+            let mut z = vec![0.0; r];
+            let mut seen = Vec::with_capacity(k);
             for row in 0..rows {
                 for c in 0..k {
                     local[c] = tables[c].at(fields[c][row]);
@@ -151,6 +169,7 @@ impl Task<'_> {
                 let (sums_other, rest) = rest.split_at_mut(k * k);
                 let (sums_power, rest) = rest.split_at_mut(k);
                 let (sums_joint, rest) = rest.split_at_mut(k * k);
+                seen.clear();
                 for c in 0..k {
                     let (a, x) = (classes[c].second, &local[c]);
                     let drive = weight * a * (residual * x.slope - small * a * x.slope_value);
@@ -160,6 +179,15 @@ impl Task<'_> {
                         - 2.0 * small * a * residual * x.slopes_value
                         + small * small * a * a * x.slopes_square;
                     let power = weight * a * a * power;
+                    let bent = residual * x.slope_own
+                        - small * a * (x.slope_value_own - own(c) * x.slope * x.slope);
+                    seen.push(Seen {
+                        own: weight * a * bent / own(c),
+                        drive: weight * a * x.slope,
+                        power,
+                        slope: a * x.slope,
+                        output: classes[c].count * narrow * a * x.slope,
+                    });
                     for j in 0..r {
                         let z = targets[j][row];
                         sums_target[c * r + j] += drive * z;
@@ -189,8 +217,14 @@ impl Task<'_> {
                     }
                 }
                 let error = label - output;
-                rest[0] += weight * (error * error + scatter + noise);
-                rest[1] += weight * (label * label + noise);
+                let (ends, growth) = rest.split_at_mut(2);
+                ends[0] += weight * (error * error + scatter + noise);
+                ends[1] += weight * (label * label + noise);
+                z.iter_mut()
+                    .zip(&targets)
+                    .for_each(|(z, column)| *z = column[row]);
+                let squared = weight * (residual * residual + scattered);
+                Growth::add(growth, (&sizes, &seen), &z, (squared, feedback));
             }
         });
         let mut parts = Split(&sums);
@@ -222,9 +256,10 @@ impl Task<'_> {
             },
             target,
             target_squares,
-            error: parts.0[0],
-            label_power: parts.0[1],
+            error: parts.take(1)[0],
+            label_power: parts.take(1)[0],
             sampled: shared.points.is_sampled(),
+            growth: Growth::of(&mut parts, k, r),
         })
     }
 
@@ -240,6 +275,9 @@ impl Task<'_> {
         // X, squares | moments of (B, lambda) and (B, B) | error, power
         let length = 2 * k * r + 2 * Moments::length(k) + 2;
         let sums = tree_sum(samples.div_ceil(ROWS), length, |block, sums| {
+            if self.dynamics.stopped() {
+                return;
+            }
             let mut stream = Stream::new(self.seed, Role::Theory, 2, block as u64);
             let (targets, fields) = network.draw((self.seed, block * ROWS), &mut stream, r, ROWS);
             let mut labels = vec![0.0; ROWS];
@@ -294,6 +332,7 @@ impl Task<'_> {
             error: parts.0[0],
             label_power: parts.0[1],
             sampled: true,
+            growth: None,
         })
     }
 }
@@ -338,6 +377,7 @@ mod tests {
             dimension: f64::INFINITY,
             loss,
             geometry: Geometry::Plain,
+            stop: &crate::watch::NEVER,
         };
         let population = Population::of_weights(weights, Pairing::Independent);
         let found = dynamics.run(&population, 2).unwrap();

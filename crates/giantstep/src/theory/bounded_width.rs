@@ -13,6 +13,31 @@ use crate::readout::Intercept;
 use crate::theory::dynamics::Dynamics;
 use crate::theory::expectation::{Shape, Sigma, link_values};
 use crate::theory::population::{ClassMatrix, Population};
+use crate::theory::separated::Separated;
+
+/// `E y` and `E y^2` without noise, and whether they are sampled.
+fn label_moments(dynamics: &Dynamics<'_>, seed: u64) -> (f64, f64, bool) {
+    let link = dynamics.link;
+    if let Some(sum) = Separated::of(link).filter(|_| link.r() > 2) {
+        let (mean, variance) = sum.mean_and_variance();
+        let mean = mean - dynamics.removed_mean;
+        return (mean, mean * mean + variance, false);
+    }
+    let points = Shape::of(link).points(link.r(), 0, 1 << 20, seed);
+    let sums = points.expect(2, |columns, weights, sums| {
+        if dynamics.stopped() {
+            return;
+        }
+        let mut labels = vec![0.0; weights.len()];
+        link_values(link, columns, &mut labels);
+        for (label, weight) in labels.iter().zip(weights) {
+            let label = label - dynamics.removed_mean;
+            sums[0] += weight * label;
+            sums[1] += weight * label * label;
+        }
+    });
+    (sums[0], sums[1], points.is_sampled())
+}
 
 /// `E[sigma(u) sigma(v)]` for centred Gaussian `(u, v)` with variances `q_u`, `q_v` and covariance `q_uv`.
 ///
@@ -121,8 +146,10 @@ impl Kernels {
         let k = population.len();
         let sigma = Sigma::new(dynamics.activation);
         let variance = |c: usize| covariance.diagonal(c);
-        let of =
-            |c: usize, e: usize, q: f64| kernel(dynamics.activation, variance(c), variance(e), q);
+        let of = |c: usize, e: usize, q: f64| match dynamics.stopped() {
+            true => f64::NAN,
+            false => kernel(dynamics.activation, variance(c), variance(e), q),
+        };
         let cross = Mat::from_fn(k, k, |c, e| of(c, e, covariance.cross[(c, e)]));
         let own = Mat::from_fn(k, k, |c, e| {
             if population.same_unit(c, e) {
@@ -144,25 +171,16 @@ impl Kernels {
             response.push(value);
             sampled |= from_samples;
         }
-        let points = Shape::of(dynamics.link).points(dynamics.link.r(), 0, 1 << 20, seed);
-        sampled |= points.is_sampled();
-        let labels = points.expect(2, |columns, weights, sums| {
-            let mut labels = vec![0.0; weights.len()];
-            link_values(dynamics.link, columns, &mut labels);
-            for (label, weight) in labels.iter().zip(weights) {
-                let label = label - dynamics.removed_mean;
-                sums[0] += weight * label;
-                sums[1] += weight * label * label;
-            }
-        });
+        let labels = label_moments(dynamics, seed);
+        sampled |= labels.2;
         Ok(Self {
             features: ClassMatrix { own, cross },
             response,
             feature_mean: (0..k)
                 .map(|c| sigma.average(0.0, variance(c), |value, _, _| [value])[0])
                 .collect(),
-            label_mean: labels[0],
-            label_power: labels[1] + dynamics.noise,
+            label_mean: labels.0,
+            label_power: labels.1 + dynamics.noise,
             population: population.clone(),
             sampled,
         })
@@ -216,6 +234,38 @@ impl Kernels {
         } else {
             Err(failed)
         }
+    }
+
+    /// What a fit on n samples adds to the error, as a fraction of it, to first order in p/n and for errors that do not
+    /// depend on the features: `(1/n) tr (A (A + ridge I)^-1)^2`, and 1/n for an intercept. THEORY.md (21).
+    pub fn excess(&self, samples: f64, ridge: f64, intercept: Intercept) -> f64 {
+        let (system, _, _) = self.system(intercept);
+        let (population, p) = (&self.population, self.population.width());
+        let shares = |x: f64| match x > 0.0 {
+            true => (x / (x + ridge)).powi(2),
+            false => 0.0,
+        };
+        // Rounding is no feature.
+        let largest = (0..system.nrows()).fold(0.0f64, |m, c| m.max(system[(c, c)].abs()));
+        let values = system
+            .self_adjoint_eigenvalues(Side::Lower)
+            .unwrap_or_default();
+        let kept = values.into_iter().filter(|x| *x > 1e-9 * largest);
+        let mut taken: f64 = kept.map(shares).sum();
+        for (c, class) in population.classes.iter().enumerate() {
+            let own = self.features.own[(c, c)] / p;
+            let twin = class
+                .twin
+                .map_or(0.0, |twin| self.features.own[(c, twin)] / p);
+            // Of a pair one has the sum, the other the difference.
+            let value = match class.twin {
+                Some(other) if other < c => own - twin,
+                _ => own + twin,
+            };
+            taken += (class.count - 1.0).max(0.0) * shares(value);
+        }
+        let constant = f64::from(intercept == Intercept::With);
+        (taken + constant) / samples
     }
 
     /// `E (y - f)^2` with the frozen second layer: `E y^2 - (2/p) sum a~_i b_i + (1/p^2) a~.A a~`.

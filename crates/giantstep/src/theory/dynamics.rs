@@ -1,15 +1,18 @@
 //! What drives the recursion of (M, Q), its states, and why there may be none.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use faer::Mat;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::activation::Activation;
 use crate::expr::Link;
+use crate::theory::fluctuation::Deviations;
 use crate::theory::population::ClassMatrix;
 use crate::train::{Geometry, Loss};
 
 /// What may be spent on the expectations of a prediction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Effort {
     /// Quadrature alone: about a second.
@@ -45,6 +48,23 @@ pub enum RecursionError {
         /// The number of steps taken.
         step: u32,
     },
+    /// Fluctuations have grown beyond what a limit from `M = 0` describes.
+    #[error(
+        "after step {step} overlaps of single neurons fluctuate by {spread:.2} of their length: steps amplify fluctuations of \
+         order 1/sqrt d, and runs leave the limit"
+    )]
+    Unstable {
+        /// The number of steps taken.
+        step: u32,
+        /// The largest standard deviation of a cosine.
+        spread: f64,
+    },
+    /// The end was asked for.
+    #[error("after step {step} the time for predictions was up")]
+    Stopped {
+        /// The number of steps taken.
+        step: u32,
+    },
 }
 
 impl RecursionError {
@@ -53,7 +73,9 @@ impl RecursionError {
         match self {
             RecursionError::Unphysical { step, .. }
             | RecursionError::NotFinite { step }
-            | RecursionError::Sampled { step } => *step,
+            | RecursionError::Sampled { step }
+            | RecursionError::Unstable { step, .. }
+            | RecursionError::Stopped { step } => *step,
         }
     }
 }
@@ -79,6 +101,14 @@ pub struct Dynamics<'a> {
     pub loss: Loss,
     /// What happens to rows besides the step.
     pub geometry: Geometry,
+    /// When set, averages are left, and the recursion ends.
+    pub stop: &'a AtomicBool,
+}
+
+impl Dynamics<'_> {
+    pub(super) fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
 }
 
 /// The limit after some number of steps; one row for each class of neurons.
@@ -97,6 +127,8 @@ pub struct Step {
     /// One standard deviation of an entry of M of one neuron, at this d: the initial overlap and the sampling
     /// noise of every gradient, each to leading order. THEORY.md (32).
     pub fluctuation: Mat<f64>,
+    /// Covariances of overlaps with what steps make of earlier fluctuations; none where averages are sampled.
+    pub deviations: Option<Deviations>,
 }
 
 impl Step {

@@ -7,6 +7,7 @@ use crate::reduce::tree_sum;
 use crate::theory::table::Table;
 
 use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Rules reach this far: beyond it the Gaussian mass is 2e-17.
 const REACH: f64 = 8.5;
@@ -231,7 +232,7 @@ impl Shape {
 }
 
 /// An expression of one variable, whichever it is, as one of the first.
-fn on_first(expr: &Expr) -> Expr {
+pub(super) fn on_first(expr: &Expr) -> Expr {
     let one = |e: &Expr| Box::new(on_first(e));
     match expr {
         Expr::Variable(_) => Expr::Variable(0),
@@ -380,10 +381,20 @@ impl<'a> Sigma<'a> {
         })
     }
 
-    /// The table for `|s| <= reach`; none if it were too large, because the variance is too small.
-    pub(super) fn smoothed(&self, variance: f64, reach: f64) -> Option<Smoothed> {
+    /// The table for `|s| <= reach`; none if it were too large, because the variance is too small, or when `stop` is set.
+    pub(super) fn smoothed(
+        &self,
+        variance: f64,
+        reach: f64,
+        stop: &AtomicBool,
+    ) -> Option<Smoothed> {
         let step = variance.sqrt() / 16.0;
-        Table::new(reach, step, |s| self.local(s, variance)).map(Smoothed)
+        let stopped = || stop.load(Ordering::Relaxed);
+        let table = Table::new(reach, step, |s| match stopped() {
+            true => [0.0; FIELDS],
+            false => self.local(s, variance),
+        });
+        table.filter(|_| !stopped()).map(Smoothed)
     }
 }
 
@@ -409,7 +420,7 @@ mod tests {
         let relu = Activation::parse("relu(x)").unwrap();
         let sigma = Sigma::new(&relu);
         let (variance, s) = (0.49f64, 0.83);
-        let table = sigma.smoothed(variance, 3.0).unwrap();
+        let table = sigma.smoothed(variance, 3.0, &crate::watch::NEVER).unwrap();
         let t = s / variance.sqrt();
         let density = (-t * t / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt();
         let mass = 0.5 * (1.0 + libm::erf(t / std::f64::consts::SQRT_2));

@@ -84,6 +84,7 @@ impl Task<'_> {
             error: half.label_power,
             label_power: half.label_power,
             sampled: half.sampled,
+            growth: None,
         })
     }
 }

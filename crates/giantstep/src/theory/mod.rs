@@ -16,6 +16,7 @@ pub(crate) mod conditional;
 mod dynamics;
 pub(crate) mod expectation;
 mod fields;
+mod fluctuation;
 pub mod given_weights;
 mod mirrored;
 pub mod one_step;
@@ -24,13 +25,14 @@ mod predict;
 pub mod recursion;
 pub mod reuse;
 mod sampler;
+mod separated;
 mod shared;
 pub mod state_equations;
 pub(crate) mod table;
 
 pub use conditional::ConditionalError;
 pub use predict::{
-    Absent, Floor, FloorKind, Prediction, Predictions, Spread, Status, floors, predict,
-    predict_within,
+    Absent, Floor, FloorKind, Forecast, Needs, Prediction, Predictions, Spread, Status, floors,
+    predict, predict_within,
 };
 pub use recursion::Effort;

@@ -13,6 +13,7 @@ use crate::gauss::{Coefficients, hermite_all};
 use crate::labels::{Removal, Target};
 use crate::theory::expectation::{Points, Shape, Sigma, link_values};
 use crate::theory::population::Population;
+use crate::theory::separated::Separated;
 
 /// Gaussian moments of an activation.
 #[derive(Debug, Clone, PartialEq)]
@@ -86,6 +87,9 @@ impl LinkMoments {
     pub fn from_seed(target: &Target, seed: u64) -> Self {
         const BUDGET: usize = 1 << 20;
         let (link, r) = (&target.link, target.r);
+        if let Some(sum) = Separated::of(link).filter(|_| r > 2) {
+            return Self::of_sum(target, &sum);
+        }
         // So many entries that the tensors of a wide link stop early.
         let highest = (1..=ORDERS)
             .rev()
@@ -139,6 +143,28 @@ impl LinkMoments {
             power: sums[2 * all.len()] + target.noise,
             tensors,
             standard_errors: points.is_sampled().then_some(errors),
+        }
+    }
+
+    /// The moments of a sum of functions of one direction each: no tensor has an entry of several directions.
+    fn of_sum(target: &Target, sum: &Separated) -> Self {
+        let r = target.r;
+        let (mean, variance) = sum.mean_and_variance();
+        let mut tensors = vec![BTreeMap::new(); ORDERS + 1];
+        tensors[0].insert(vec![0; r], mean);
+        for (k, coefficients) in sum.coefficients(ORDERS) {
+            for (j, (value, doubt)) in coefficients.into_iter().enumerate().skip(1) {
+                let mut index = vec![0; r];
+                index[k] = j as u8;
+                let kept = if value.abs() <= doubt { 0.0 } else { value };
+                tensors[j].insert(index, kept);
+            }
+        }
+        Self {
+            r,
+            power: mean * mean + variance + target.noise,
+            tensors,
+            standard_errors: None,
         }
     }
 

@@ -52,6 +52,36 @@ impl Population {
         Self::of_kinds(&kinds, pairing)
     }
 
+    /// The networks of a law by the signs of their second layers, with their probabilities: all compositions up to width 8,
+    /// beyond it three of the binomial law's first moments. Other second layers have their typical network alone.
+    pub fn compositions(law: &NetworkLaw) -> Vec<(f64, Self)> {
+        const FEW: usize = 8;
+        let independent = law.pairing == Pairing::Independent;
+        if law.second_layer != SecondLayer::Rademacher || !independent {
+            return vec![(1.0, Self::of_law(law))];
+        }
+        let p = law.width as f64;
+        let of = |positive: f64| {
+            let mut kinds = vec![(1.0, positive), (-1.0, p - positive)];
+            kinds.retain(|(_, count)| *count > 0.0);
+            Self::of_kinds(&kinds, law.pairing)
+        };
+        if law.width <= FEW {
+            let mut weight = 0.5f64.powi(law.width as i32);
+            let mut all = Vec::new();
+            for positive in 0..=law.width {
+                all.push((weight, of(positive as f64)));
+                weight *= (p - positive as f64) / (positive as f64 + 1.0);
+            }
+            return all;
+        }
+        // The rule of three points of a normal of variance p / 4.
+        let far = (0.75 * p).sqrt();
+        [(2.0 / 3.0, 0.0), (1.0 / 6.0, -far), (1.0 / 6.0, far)]
+            .map(|(weight, shift)| (weight, of(0.5 * p + shift)))
+            .to_vec()
+    }
+
     /// The typical network of a law: as many weights of either sign as expected; a continuous law by quadrature.
     pub fn of_law(law: &NetworkLaw) -> Self {
         let drawn = match law.pairing {

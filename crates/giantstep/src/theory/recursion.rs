@@ -22,10 +22,12 @@ use crate::theory::bounded_width::Kernels;
 use crate::theory::expectation::{Shape, Sigma, link_values};
 use crate::theory::fields::Fields;
 use crate::theory::population::{ClassMatrix, Population};
+use crate::theory::separated::Separated;
 use crate::theory::shared::Shared;
 use crate::train::{Geometry, Loss};
 
 pub use super::dynamics::{Dynamics, Effort, RecursionError, Step, Trajectory};
+pub use super::fluctuation::Deviations;
 
 /// Independent repetitions that give the standard error of sampled expectations.
 const REPETITIONS: u64 = 8;
@@ -49,6 +51,19 @@ impl Dynamics<'_> {
         steps: u32,
         effort: Effort,
     ) -> Result<Trajectory, RecursionError> {
+        match self.as_far(population, steps, effort) {
+            (found, None) => Ok(found),
+            (_, Some(error)) => Err(error),
+        }
+    }
+
+    /// The states as far as they go, and why no further.
+    pub(super) fn as_far(
+        &self,
+        population: &Population,
+        steps: u32,
+        effort: Effort,
+    ) -> (Trajectory, Option<RecursionError>) {
         let start = (
             Mat::zeros(population.len(), self.link.r()),
             population.initial_covariance(),
@@ -66,7 +81,10 @@ impl Dynamics<'_> {
         start: (Mat<f64>, ClassMatrix),
         steps: u32,
     ) -> Result<Trajectory, RecursionError> {
-        self.repeat(population, start, steps, Effort::Sampled)
+        match self.repeat(population, start, steps, Effort::Sampled) {
+            (found, None) => Ok(found),
+            (_, Some(error)) => Err(error),
+        }
     }
 
     /// One trajectory, or the mean of several where expectations are sampled.
@@ -76,28 +94,54 @@ impl Dynamics<'_> {
         start: (Mat<f64>, ClassMatrix),
         steps: u32,
         effort: Effort,
-    ) -> Result<Trajectory, RecursionError> {
-        let (first, sampled) = self.once(population, &start, steps, (0, effort))?;
+    ) -> (Trajectory, Option<RecursionError>) {
+        let (first, sampled, mut error) = self.once(population, &start, steps, (0, effort));
         if !sampled {
-            return Ok(Trajectory {
+            let found = Trajectory {
                 steps: first,
                 standard_errors: None,
-            });
+            };
+            return (found, error);
         }
         let mut runs = vec![first];
         for seed in 1..REPETITIONS {
-            runs.push(self.once(population, &start, steps, (seed, effort))?.0);
+            let (run, _, failed) = self.once(population, &start, steps, (seed, effort));
+            runs.push(run);
+            error = error.or(failed);
         }
-        Ok(average(runs))
+        // All as far as the shortest.
+        let least = runs.iter().map(Vec::len).min().unwrap_or(0);
+        runs.iter_mut().for_each(|run| run.truncate(least));
+        (average(runs), error)
     }
 
+    /// The states, whether averages were sampled, and why there are no further ones.
     fn once(
         &self,
         population: &Population,
         start: &(Mat<f64>, ClassMatrix),
         steps: u32,
+        seed_and_effort: (u64, Effort),
+    ) -> (Vec<Step>, bool, Option<RecursionError>) {
+        let (mut states, mut sampled) = (Vec::new(), false);
+        let ended = self.follow(
+            population,
+            start,
+            steps,
+            seed_and_effort,
+            (&mut states, &mut sampled),
+        );
+        (states, sampled, ended.err())
+    }
+
+    fn follow(
+        &self,
+        population: &Population,
+        start: &(Mat<f64>, ClassMatrix),
+        steps: u32,
         (seed, effort): (u64, Effort),
-    ) -> Result<(Vec<Step>, bool), RecursionError> {
+        (states, sampled): (&mut Vec<Step>, &mut bool),
+    ) -> Result<(), RecursionError> {
         let (k, r) = (population.len(), self.link.r());
         let mut state = Step {
             overlap: start.0.clone(),
@@ -106,13 +150,13 @@ impl Dynamics<'_> {
             gradient_norm: vec![0.0; k],
             untrained_error: f64::NAN,
             fluctuation: Mat::from_fn(k, r, |_, _| 1.0 / self.dimension.sqrt()),
+            deviations: Some(Deviations::start(population, r, self.dimension)),
         };
         let sigma = Sigma::new(self.activation);
         let shape = Shape::of(self.link);
-        let mut sampled = false;
         let mut switched = false;
-        let mut states = Vec::new();
         for step in 0..=steps {
+            self.stable(&state, step)?;
             let fields = Fields::of(population, &state, step)?;
             let residual = self.residual(switched);
             let task = Task {
@@ -131,20 +175,22 @@ impl Dynamics<'_> {
                 true => None,
                 false => task.averages(),
             };
+            if self.stopped() {
+                return Err(RecursionError::Stopped { step });
+            }
             let Some(averages) = averages else {
-                if !last {
-                    return Err(match effort {
-                        Effort::Integrated => RecursionError::Sampled { step },
-                        Effort::Sampled => RecursionError::NotFinite { step },
-                    });
-                }
+                // The state stands although averages over it do not.
                 let kernels = self.kernels(population, &state, (step, effort, task.seed))?;
-                sampled |= kernels.sampled;
+                *sampled |= kernels.sampled;
                 state.untrained_error = kernels.untrained_error();
                 states.push(state);
-                break;
+                return match (last, effort) {
+                    (true, _) => Ok(()),
+                    (false, Effort::Integrated) => Err(RecursionError::Sampled { step }),
+                    (false, Effort::Sampled) => Err(RecursionError::NotFinite { step }),
+                };
             };
-            sampled |= averages.sampled;
+            *sampled |= averages.sampled;
             if let Loss::CorrelationUntil(fraction) = self.loss {
                 switched |= averages.error < fraction * averages.label_power;
             }
@@ -154,7 +200,25 @@ impl Dynamics<'_> {
                 state = self.advance(population, &fields, &state, &averages, step)?;
             }
         }
-        Ok((states, sampled))
+        Ok(())
+    }
+
+    /// Whether fluctuations are small, or at least no larger than their own sum.
+    fn stable(&self, state: &Step, step: u32) -> Result<(), RecursionError> {
+        const LARGE: f64 = 0.3;
+        const AMPLIFIED: f64 = 3.0;
+        let Some(deviations) = &state.deviations else {
+            return Ok(());
+        };
+        let spread = deviations.largest(|c| state.norm(c));
+        let added = &state.fluctuation;
+        let alone = (0..added.nrows())
+            .flat_map(|c| (0..added.ncols()).map(move |j| added[(c, j)] / state.norm(c)))
+            .fold(0.0, f64::max);
+        match spread > LARGE && spread > AMPLIFIED * alone {
+            true => Err(RecursionError::Unstable { step, spread }),
+            false => Ok(()),
+        }
     }
 
     /// What the error of the frozen second layer depends on.
@@ -167,6 +231,7 @@ impl Dynamics<'_> {
         let kernels =
             Kernels::from_seed(self, population, (&state.overlap, &state.covariance), seed);
         match kernels {
+            _ if self.stopped() => Err(RecursionError::Stopped { step }),
             Ok(kernels) if kernels.sampled && effort == Effort::Integrated => {
                 Err(RecursionError::Sampled { step })
             }
@@ -225,10 +290,24 @@ impl Dynamics<'_> {
             },
         };
         let sigma = Sigma::new(self.activation);
+        if let Some(sum) = Separated::of(self.link).filter(|_| overlap.len() > 2) {
+            let [mean] = sigma.average(0.0, variance, |v, _, _| [v]);
+            let value = sum.product(mean, |k, x| {
+                let left = (variance - overlap[k] * overlap[k]).max(1e-6 * variance);
+                match self.stopped() {
+                    true => f64::NAN,
+                    false => sigma.average(overlap[k] * x, left, |v, _, _| [v])[0],
+                }
+            });
+            return Some((value - self.removed_mean * mean, false));
+        }
         let shape = Shape::of(self.link);
         let shared = Shared::of(&fields, self.link, &shape, seed)?;
-        let table = sigma.smoothed(own, shared.reach(0))?;
+        let table = sigma.smoothed(own, shared.reach(0), self.stop)?;
         let sums = shared.points.expect(1, |columns, weights, sums| {
+            if self.stopped() {
+                return;
+            }
             let (targets, fields) = shared.fields(columns);
             let mut labels = vec![0.0; weights.len()];
             link_values(self.link, &targets, &mut labels);
@@ -287,8 +366,16 @@ impl Dynamics<'_> {
                 + self.rate * self.rate * spread / (self.samples * self.dimension)
         };
         let mut fluctuation = Mat::from_fn(k, r, |c, j| variance(c, j).sqrt());
+        let mut deviations = match (&averages.growth, &state.deviations) {
+            (Some(growth), Some(before)) => {
+                let sizes = (self.rate, self.samples, self.dimension);
+                Some(growth.advance(before, population, x, &keep, sizes))
+            }
+            _ => None,
+        };
         if self.geometry != Geometry::Plain {
             let norms: Vec<f64> = (0..k).map(|c| covariance.diagonal(c).sqrt()).collect();
+            deviations = deviations.map(|made| made.rescaled(population, &overlap, &norms));
             overlap = Mat::from_fn(k, r, |c, j| overlap[(c, j)] / norms[c]);
             fluctuation = Mat::from_fn(k, r, |c, j| fluctuation[(c, j)] / norms[c]);
             covariance = covariance.map(|c, e, value| value / (norms[c] * norms[e]));
@@ -319,6 +406,7 @@ impl Dynamics<'_> {
             gradient_norm,
             untrained_error: f64::NAN,
             fluctuation,
+            deviations,
         })
     }
 }

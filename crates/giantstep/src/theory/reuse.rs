@@ -85,6 +85,9 @@ impl Dynamics<'_> {
         }
         .run()
         .ok_or(failed.clone())?;
+        if self.stopped() {
+            return Err(RecursionError::Stopped { step: 1 });
+        }
         let x = &sums.target;
         let outer = ClassMatrix {
             own: Mat::zeros(k, k),
@@ -117,6 +120,7 @@ impl Dynamics<'_> {
             gradient_norm: (0..k).map(|c| gram.diagonal(c).max(0.0).sqrt()).collect(),
             untrained_error: f64::NAN,
             fluctuation: Mat::from_fn(k, r, spread),
+            deviations: None,
             covariance,
         })
     }
@@ -147,7 +151,7 @@ impl Dynamics<'_> {
         for (c, class) in population.classes.iter().enumerate() {
             let a = class.second;
             let variance = self.rate * self.rate * seen.power.diagonal(c) / self.samples;
-            let table = sigma.smoothed(variance, 40.0 * variance.sqrt() + 8.5)?;
+            let table = sigma.smoothed(variance, 40.0 * variance.sqrt() + 8.5, self.stop)?;
             let within = table.reach();
             let mut rules = of_target.clone();
             rules.push(sigma.rule(0.0, 1.0));
@@ -158,6 +162,9 @@ impl Dynamics<'_> {
                 .sum::<f64>()
                 / if class.twin.is_some() { 2.0 } else { 1.0 };
             let sums = Points::Tensor(rules).expect(r, |columns, weights, sums| {
+                if self.stopped() {
+                    return;
+                }
                 let mut labels = vec![0.0; weights.len()];
                 link_values(self.link, columns, &mut labels);
                 let fields = &columns[r];
@@ -183,7 +190,7 @@ impl Dynamics<'_> {
                 overlap[(c, j)] = self.rate * (seen.target[(c, j)] + sum);
             }
         }
-        Some(overlap)
+        (!self.stopped()).then_some(overlap)
     }
 }
 
@@ -239,6 +246,9 @@ impl Second<'_> {
         let activation = dynamics.activation;
         let second = |i: usize| population.classes[start.class(i)].second;
         let sums = tree_sum(blocks, length, |block, sums| {
+            if dynamics.stopped() {
+                return;
+            }
             let mut stream = Stream::new(self.seed, Role::Theory, 3, block as u64);
             let (targets, first) = start.draw((self.seed, block * ROWS), &mut stream, r, ROWS);
             let mut labels = vec![0.0; ROWS];

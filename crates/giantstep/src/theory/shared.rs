@@ -23,6 +23,8 @@ pub(super) struct Shared {
 
 /// The cost of a tensor rule, in units of about a nanosecond, beyond which points are sampled.
 const WORK: f64 = 1e9;
+/// No rule is finer: nearly a million points.
+const FINEST: f64 = 2e-5;
 /// Shared variances below this fraction of a neuron's own are dropped.
 const NEGLIGIBLE: f64 = 1e-9;
 
@@ -177,7 +179,8 @@ pub(super) fn combine(matrix: &Mat<f64>, rows: usize, columns: &[Vec<f64>]) -> V
         .collect()
 }
 
-/// A rule for a variable along which neurons have this sharpness and of which the link may depend.
+/// A rule for a variable along which neurons have this sharpness and of which the link may depend; none if it had too
+/// many points.
 fn rule(shape: &Shape, sharp: f64, of_link: bool, variable: usize, finest: f64) -> Option<Rule> {
     // Extra degree that resolves a smoothed activation of small sharpness.
     let extra = match sharp {
@@ -187,7 +190,11 @@ fn rule(shape: &Shape, sharp: f64, of_link: bool, variable: usize, finest: f64) 
         x if x < 0.5 => Some(24),
         _ => None,
     };
-    let fine = 0.75 / (1.0 + sharp * sharp).sqrt();
+    // Equally spaced: an error of exp(-2 pi^2).
+    let fine = 1.0 / (1.0 + sharp * sharp).sqrt();
+    if fine < FINEST {
+        return None;
+    }
     Some(match (shape, of_link, extra) {
         (_, false, Some(extra)) => exact_up_to(4 + extra),
         (Shape::Polynomial(degree), true, Some(extra)) => exact_up_to(2 * degree + 4 + extra),

@@ -2,8 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use rayon::prelude::*;
-
+use super::nodes::MOST as MOST_POINTS;
 use super::{GivenWeights, GivenWeightsError, Ridged};
 use crate::batch::{Direct, DirectionsLaw, EngineKind, InLaw};
 use crate::cost::{Cost, cost_on};
@@ -11,7 +10,7 @@ use crate::directions::Directions;
 use crate::experiment::Experiment;
 use crate::network::Network;
 use crate::real::Precision;
-use crate::run::{Outcome, Trainer};
+use crate::run::Trainer;
 use crate::watch::Watch;
 
 /// Networks are drawn from seeds that no run counts up to.
@@ -36,7 +35,7 @@ pub(crate) struct Drawn<'a> {
 }
 
 /// One network: for every step the test errors of the readouts, none for a step that is not recorded.
-pub(crate) type NetworkErrors = Vec<Option<Result<Vec<f64>, GivenWeightsError>>>;
+pub type NetworkErrors = Vec<Option<Result<Vec<f64>, GivenWeightsError>>>;
 
 impl Drawn<'_> {
     /// The flops of one network: its steps and the iterations of (38) to (40).
@@ -61,7 +60,14 @@ impl Drawn<'_> {
         }
     }
 
-    fn network(&self, number: u64) -> (NetworkErrors, Outcome) {
+    /// The bytes of one network: its steps, and the matrices of (38) to (40).
+    pub(crate) fn memory(&self) -> f64 {
+        let p = self.experiment.network.width as f64;
+        self.engine().1.memory + 8.0 * (8.0 * p * p + 6.0 * MOST_POINTS * p)
+    }
+
+    /// Draws the network of this number.
+    pub(crate) fn network(&self, number: u64) -> NetworkErrors {
         let seed = FIRST_SEED + number;
         let dimension = self.experiment.protocol.dimension;
         let bare = self.experiment.steps_alone();
@@ -83,7 +89,7 @@ impl Drawn<'_> {
             let wanted = self.experiment.fits_readout(trainer.taken());
             errors.push(wanted.then(|| self.errors(trainer.network(), trainer.target())));
             if trainer.step(&watch).is_none() {
-                return (errors, trainer.finish().outcome);
+                return errors;
             }
         }
     }
@@ -103,15 +109,10 @@ impl Drawn<'_> {
         )?;
         let readouts = self.readouts.iter();
         readouts
-            .map(|readout| given.errors(*readout).map(|errors| errors.test))
+            .map(|readout| {
+                let errors = given.errors_until(*readout, self.stop);
+                errors.map(|errors| errors.test)
+            })
             .collect()
     }
-}
-
-/// The errors of several networks, and how each of them ended.
-pub(crate) fn drawn(asked: Drawn<'_>, networks: u64) -> Vec<(NetworkErrors, Outcome)> {
-    (0..networks)
-        .into_par_iter()
-        .map(|number| asked.network(number))
-        .collect()
 }

@@ -24,6 +24,7 @@ mod nodes;
 mod spikes;
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::linalg::solvers::{DenseSolveCore, Solve};
@@ -35,8 +36,10 @@ use crate::labels::Target;
 use crate::network::Pairing;
 use crate::readout::Intercept;
 use crate::theory::conditional::{Conditional, ConditionalError};
+use crate::watch::NEVER;
 
-pub(crate) use drawn::{Drawn, NetworkErrors, drawn};
+pub(crate) use drawn::Drawn;
+pub use drawn::NetworkErrors;
 use nodes::Nodes;
 use spikes::shared;
 
@@ -101,6 +104,9 @@ pub enum GivenWeightsError {
         /// p.
         width: usize,
     },
+    /// The end was asked for.
+    #[error("the time for predictions was up")]
+    Stopped,
 }
 
 /// Iterations, at most.
@@ -281,13 +287,25 @@ impl GivenWeights {
     /// # Errors
     /// [`GivenWeightsError::Unsolved`] where n and p meet at a ridge of zero.
     pub fn errors(&self, ridged: Ridged) -> Result<ReadoutErrors, GivenWeightsError> {
+        self.errors_until(ridged, &NEVER)
+    }
+
+    /// [`GivenWeights::errors`], unless `stop` is set before the end.
+    ///
+    /// # Errors
+    /// As [`GivenWeights::errors`].
+    pub fn errors_until(
+        &self,
+        ridged: Ridged,
+        stop: &AtomicBool,
+    ) -> Result<ReadoutErrors, GivenWeightsError> {
         match ridged.intercept {
-            Intercept::Without => self.solve(ridged),
-            Intercept::With => self.with_constant().solve(ridged),
+            Intercept::Without => self.solve(ridged, stop),
+            Intercept::With => self.with_constant().solve(ridged, stop),
         }
     }
 
-    fn solve(&self, ridged: Ridged) -> Result<ReadoutErrors, GivenWeightsError> {
+    fn solve(&self, ridged: Ridged, stop: &AtomicBool) -> Result<ReadoutErrors, GivenWeightsError> {
         let Ridged {
             samples: n,
             ridge,
@@ -313,6 +331,9 @@ impl GivenWeights {
             weights.map(|(w, v)| n * w / (base + v)).collect()
         };
         let inverse = |v: &[f64]| -> Result<Mat<f64>, GivenWeightsError> {
+            if stop.load(Ordering::Relaxed) {
+                return Err(GivenWeightsError::Stopped);
+            }
             let mut s = self.mixed(&shares(v));
             for i in 0..p {
                 s[(i, i)] += penalty;
@@ -331,6 +352,9 @@ impl GivenWeights {
         let alone = self.alone(&weights);
         // The excess that the noise of the samples adds.
         let errors = fixed_point(alone.clone(), 0.0, |errors| {
+            if stop.load(Ordering::Relaxed) {
+                return Err(GivenWeightsError::Stopped);
+            }
             let x: Vec<f64> = (0..v.len())
                 .map(|q| shares[q] * errors[q] / (base + v[q]))
                 .collect();

@@ -12,7 +12,7 @@ pub(super) struct Nodes {
 }
 
 /// Points, at most.
-const MOST: f64 = 2600.0;
+pub(super) const MOST: f64 = 2600.0;
 /// Mirrored points that are spread.
 const SPREAD: usize = 2048;
 /// The step of a rule by the scale on which a function changes, and at most: errors of `exp(-2 pi^2 / FINE^2)`.

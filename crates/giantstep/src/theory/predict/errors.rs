@@ -1,14 +1,15 @@
 //! Errors of the ridge readout.
 
-use super::prediction::{BOUNDED, GIVEN, Grounds, RANDOM};
+use std::sync::atomic::Ordering;
+
+use super::prediction::{BOUNDED, GIVEN, Grounds, Needs, RANDOM, Spread, UP, Would};
 use super::{BOUNDED_WIDTH, PROPORTIONAL, Task};
 use crate::experiment::ReadoutBatch;
 use crate::labels::Removal;
 use crate::metric::Metric;
 use crate::readout::Ridge;
-use crate::run::Outcome;
-use crate::theory::bounded_width::Kernels;
-use crate::theory::given_weights::{Drawn, NetworkErrors, Ridged, drawn};
+use crate::theory::bounded_width::{KernelError, Kernels};
+use crate::theory::given_weights::{Drawn, GivenWeightsError, NetworkErrors, Ridged};
 use crate::theory::one_step::LinkMoments;
 use crate::theory::recursion::{Effort, Step};
 use crate::theory::state_equations::{Sizes, random_features};
@@ -17,13 +18,12 @@ use crate::theory::state_equations::{Sizes, random_features};
 const REPETITIONS: u64 = 8;
 /// Neurons and samples from here on are many, where p is not small beside n and d.
 const MANY: f64 = 30.0;
-/// Networks drawn in law, at most, by effort.
+/// Networks drawn in law by effort: several have a standard error.
+const FEW_NETWORKS: f64 = 2.0;
 const NETWORKS: f64 = 4.0;
-const MANY_NETWORKS: f64 = 16.0;
-/// What drawing them may take without being asked for: some seconds of one core.
+const MANY_NETWORKS: u64 = 16;
+/// What makes few of several: some seconds of one core.
 const QUICK_FLOPS: f64 = 4.5e11;
-/// A guess, for messages alone.
-const FLOPS_A_SECOND: f64 = 5e10;
 
 impl Task<'_> {
     /// Errors of the ridge readout after a step.
@@ -39,30 +39,32 @@ impl Task<'_> {
             Ridge::Values(ridges) => ridges.clone(),
             Ridge::LeaveOneOut(_) => {
                 let reason = "the ridge is chosen on the data";
-                return self.absent(&metric, here, reason);
+                let would = Would::by("THEORY.md (40): the least error over the ridges");
+                return self.absent(&metric, here, reason, would);
             }
         };
         if protocol.removal == Removal::MeanAndLinear {
             let reason =
                 "readouts of labels without their estimated linear part have no prediction";
-            return self.absent(&metric, here, reason);
+            return self.absent(&metric, here, reason, Would::UNKNOWN);
         }
         let (n, d) = (protocol.batch as f64, protocol.dimension as f64);
         let width = experiment.network.width as f64;
         if width <= BOUNDED_WIDTH * d && width <= BOUNDED_WIDTH * n {
             let Some(state) = state else {
-                let reason = "no limit of (M, Q) at this step";
-                return self.absent(&metric, here, reason);
+                let (why, would) = self.ended.clone();
+                let reason = format!("the state of the network has no limit at this step: {why}");
+                return self.absent(&metric, here, reason, would);
             };
             return self.bounded_errors(step, &ridges, state);
         }
         if width < MANY {
             let reason = "p is neither far below n and d nor large";
-            return self.absent(&metric, here, reason);
+            return self.absent(&metric, here, reason, Would::UNKNOWN);
         }
         if n.min(width) >= d.powf(PROPORTIONAL) {
             let reason = "n and p are both far above d: features and labels are not Gaussian then";
-            return self.absent(&metric, here, reason);
+            return self.absent(&metric, here, reason, Would::UNKNOWN);
         }
         if step == 0 && !self.population.is_paired() {
             return self.random_features(&ridges);
@@ -70,13 +72,13 @@ impl Task<'_> {
         if step > 0 && experiment.readout_batch == ReadoutBatch::Same {
             let reason =
                 "the readout is fitted on the batch of the step; the equations need a fresh one";
-            return self.absent(&metric, here, reason);
+            return self.absent(&metric, here, reason, Would::UNKNOWN);
         }
         if n < MANY {
             let reason = "n is too small for a limit: errors of steps and readouts on so few samples have heavy tails";
-            return self.absent(&metric, here, reason);
+            return self.absent(&metric, here, reason, Would::UNKNOWN);
         }
-        self.given_weights(step, &ridges);
+        self.drawn_steps.push(step);
     }
 
     /// Errors of random features.
@@ -86,7 +88,9 @@ impl Task<'_> {
         let d = protocol.dimension as f64;
         let links = match self.link.standard_errors {
             None => vec![self.link.clone()],
-            Some(_) if self.effort == Effort::Integrated => return self.needs_samples(0),
+            Some(_) if self.effort == Effort::Integrated => {
+                return self.needs_samples(0, "THEORY.md (26)");
+            }
             Some(_) => (1..=REPETITIONS)
                 .map(|seed| {
                     LinkMoments::from_seed(&experiment.target, seed).without(protocol.removal)
@@ -109,71 +113,78 @@ impl Task<'_> {
         }
     }
 
-    /// Errors on the weights of networks drawn in law.
-    fn given_weights(&mut self, step: u32, ridges: &[f64]) {
-        let (metric, here) = ([Metric::TestError], (step, step));
-        let networks = match self.networks(ridges) {
-            Ok(networks) => networks.clone(),
-            Err(seconds) => {
-                let reason = format!(
-                    "the steps and readouts of one network drawn in law take about {seconds:.0} s of one core"
-                );
-                return self.absent_within(&metric, here, reason, Some(Effort::Sampled));
-            }
+    /// The ridges with a prediction of their own.
+    pub(super) fn readouts(&self) -> Vec<Ridged> {
+        let experiment = self.experiment;
+        let ridges = match &experiment.readout.ridge {
+            Ridge::Values(ridges) => &ridges[..],
+            Ridge::LeaveOneOut(_) => &[],
         };
-        let mut errors = Vec::new();
-        for (steps, outcome) in &networks {
-            match (steps.get(step as usize), outcome) {
-                (Some(Some(Ok(found))), _) => errors.push(found.clone()),
-                (Some(Some(Err(error))), _) => return self.absent(&metric, here, error),
-                (_, Outcome::Interrupted { .. }) => {
-                    return self.absent(&metric, here, "the end of the work was asked for");
-                }
-                _ => {
-                    let reason = "a network drawn in law ceased to be finite";
-                    return self.absent(&metric, here, reason);
-                }
-            }
-        }
-        for (k, ridge) in ridges.iter().enumerate() {
-            let of_ridge: Vec<Result<f64, String>> =
-                errors.iter().map(|errors| Ok(errors[k])).collect();
-            self.push_errors(step, *ridge, of_ridge, GIVEN);
+        let readout = |ridge: &f64| Ridged {
+            samples: experiment.protocol.batch as f64,
+            ridge: *ridge,
+            intercept: experiment.readout.intercept,
+        };
+        ridges.iter().map(readout).collect()
+    }
+
+    /// What is asked of networks drawn in law.
+    pub(super) fn asked<'b>(&'b self, readouts: &'b [Ridged]) -> Drawn<'b> {
+        Drawn {
+            experiment: self.experiment,
+            removed_mean: self.dynamics.removed_mean,
+            readouts,
+            stop: self.stop,
         }
     }
 
-    /// The errors of networks drawn in law, once for all steps; the seconds that one takes if that is too long.
-    fn networks(&mut self, ridges: &[f64]) -> Result<&Vec<(NetworkErrors, Outcome)>, f64> {
-        let experiment = self.experiment;
-        if self.drawn.is_none() {
-            let readouts: Vec<Ridged> = ridges
+    /// How many networks are drawn.
+    pub(super) fn networks(&self) -> u64 {
+        match self.effort {
+            Effort::Integrated => {
+                let flops = self.asked(&self.readouts()).flops();
+                (QUICK_FLOPS / flops).clamp(FEW_NETWORKS, NETWORKS) as u64
+            }
+            Effort::Sampled => MANY_NETWORKS,
+        }
+    }
+
+    /// Errors on the weights of networks drawn in law, or why none were drawn.
+    pub(super) fn drawn_errors(&mut self, drawn: &Result<Vec<NetworkErrors>, String>) {
+        let metric = [Metric::TestError];
+        let time = Would::with(Needs::Time, "THEORY.md (38) to (40)");
+        for step in std::mem::take(&mut self.drawn_steps) {
+            let here = (step, step);
+            let networks = match drawn {
+                Ok(networks) => networks,
+                Err(reason) => {
+                    self.absent(&metric, here, reason, time);
+                    continue;
+                }
+            };
+            let of_step: Result<Vec<&Vec<f64>>, GivenWeightsError> = networks
                 .iter()
-                .map(|ridge| Ridged {
-                    samples: experiment.protocol.batch as f64,
-                    ridge: *ridge,
-                    intercept: experiment.readout.intercept,
+                .map(|network| match network.get(step as usize) {
+                    Some(Some(found)) => found.as_ref().map_err(Clone::clone),
+                    _ => Err(GivenWeightsError::NotFinite),
                 })
                 .collect();
-            let asked = Drawn {
-                experiment,
-                removed_mean: self.dynamics.removed_mean,
-                readouts: &readouts,
-                stop: self.stop,
-            };
-            let most = match self.effort {
-                Effort::Integrated => (QUICK_FLOPS / asked.flops()).min(NETWORKS),
-                Effort::Sampled => MANY_NETWORKS,
-            };
-            self.drawn = Some(match most < 1.0 {
-                true => Err(asked.flops() / FLOPS_A_SECOND),
-                false => Ok(drawn(asked, most as u64)),
-            });
+            match of_step {
+                _ if self.stopped() => self.absent(&metric, here, UP, time),
+                Err(error) => self.absent(&metric, here, error, Would::UNKNOWN),
+                Ok(errors) => {
+                    for (k, readout) in self.readouts().iter().enumerate() {
+                        let of_ridge = errors.iter().map(|errors| Ok::<_, String>(errors[k]));
+                        self.push_errors(step, readout.ridge, of_ridge.collect(), GIVEN);
+                    }
+                }
+            }
         }
-        match &self.drawn {
-            Some(Ok(networks)) => Ok(networks),
-            Some(Err(seconds)) => Err(*seconds),
-            None => Err(f64::NAN),
-        }
+    }
+
+    /// Whether the end was asked for.
+    pub(super) fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
     }
 
     /// Errors at bounded width, given the state of the network.
@@ -185,7 +196,7 @@ impl Task<'_> {
         let mut kernels = vec![of(self, 0)];
         if matches!(&kernels[0], Ok(kernels) if kernels.sampled) {
             match self.effort {
-                Effort::Integrated => return self.needs_samples(step),
+                Effort::Integrated => return self.needs_samples(step, "THEORY.md (21)"),
                 Effort::Sampled => kernels.extend((1..REPETITIONS).map(|seed| of(self, seed))),
             }
         }
@@ -193,25 +204,20 @@ impl Task<'_> {
             let errors = kernels
                 .iter()
                 .map(|kernels| {
-                    kernels
-                        .as_ref()
-                        .map_err(Clone::clone)?
-                        .ridge_error(ridge / n, intercept)
+                    let kernels = kernels.as_ref().map_err(Clone::clone)?;
+                    let error = kernels.ridge_error(ridge / n, intercept)?;
+                    Ok::<_, KernelError>(error * (1.0 + kernels.excess(n, ridge / n, intercept)))
                 })
                 .collect();
             self.push_errors(step, *ridge, errors, BOUNDED);
         }
     }
 
-    fn needs_samples(&mut self, step: u32) {
+    fn needs_samples(&mut self, step: u32, formula: &'static str) {
         let reason =
             "quadrature does not reach the averages over this link: they have to be sampled";
-        self.absent_within(
-            &[Metric::TestError],
-            (step, step),
-            reason,
-            Some(Effort::Sampled),
-        );
+        let would = Would::with(Needs::Samples, formula);
+        self.absent(&[Metric::TestError], (step, step), reason, would);
     }
 
     /// Records the mean of repeated values, and its standard error if there are several.
@@ -222,18 +228,28 @@ impl Task<'_> {
         errors: Vec<Result<f64, E>>,
         grounds: Grounds,
     ) {
+        let (metric, here) = ([Metric::TestError], (step, step));
         let errors: Vec<f64> = match errors.into_iter().collect() {
+            _ if self.stopped() => {
+                let would = Would::with(Needs::Time, grounds.source);
+                return self.absent(&metric, here, UP, would);
+            }
             Ok(errors) => errors,
             Err(error) => {
-                return self.absent(&[Metric::TestError], (step, step), E::to_string(&error));
+                return self.absent(&metric, here, E::to_string(&error), Would::UNKNOWN);
             }
         };
         let size = errors.len() as f64;
         let mean = errors.iter().sum::<f64>() / size;
         let spread: f64 = errors.iter().map(|x| (x - mean).powi(2)).sum();
+        let deviation = (size > 1.0).then(|| (spread / (size - 1.0)).sqrt());
         if let Some(made) = self.push(step, Metric::TestError, mean, grounds) {
             made.ridge = Some(ridge);
-            made.standard_error = (size > 1.0).then(|| (spread / (size * (size - 1.0))).sqrt());
+            made.standard_error = deviation.map(|sd| sd / size.sqrt());
+            // Networks drawn in law differ as seeds do; repeated samples of one average do not.
+            made.spread = deviation
+                .filter(|_| grounds == GIVEN)
+                .map(Spread::Fluctuation);
         }
     }
 }

@@ -1,9 +1,13 @@
 //! Kernel lines and floors: errors that no readout of an experiment falls below.
 
-use serde::Serialize;
+use std::borrow::Cow;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde::{Deserialize, Serialize};
 
 use super::Status;
-use crate::analysis::{AnalysisOptions, analyze};
+use super::prediction::UP;
+use crate::analysis::{AnalysisOptions, analyze_until};
 use crate::experiment::Experiment;
 use crate::labels::Removal;
 use crate::theory::expectation::Shape;
@@ -11,7 +15,7 @@ use crate::theory::recursion::Effort;
 use crate::train::BatchPlan;
 
 /// What a floor is a floor of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FloorKind {
     /// Kernels, and random features with every Hermite coefficient: the error of the best polynomial of this degree.
@@ -27,7 +31,7 @@ pub enum FloorKind {
 }
 
 /// A lower bound on `E (y - f)^2`, label noise included, for n and p to infinity as its regime says.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Floor {
     /// Of what.
     pub kind: FloorKind,
@@ -36,13 +40,13 @@ pub struct Floor {
     /// The bound.
     pub value: f64,
     /// Where it holds.
-    pub regime: &'static str,
+    pub regime: Cow<'static, str>,
     /// The formula of THEORY.md and the paper.
-    pub source: &'static str,
+    pub source: Cow<'static, str>,
     /// How sure it is.
     pub status: Status,
     /// The papers of the source, by key of [`crate::references`].
-    pub references: &'static [&'static str],
+    pub references: Cow<'static, [Cow<'static, str>]>,
 }
 
 /// The largest number of steps followed.
@@ -54,11 +58,15 @@ const DEGREES: usize = 3;
 /// none.
 ///
 /// Floors after steps follow fresh batches of unchanged labels. Under a second for polynomials and up to two
-/// directions; other links need [`Effort::Sampled`], up to ten seconds. THEORY.md (12), (13), (15), (16).
+/// directions; other links need [`Effort::Sampled`], up to ten seconds, and are left when `stop` is set. THEORY.md (12), (13), (15), (16).
 ///
 /// # Errors
 /// The reason for which there is no floor.
-pub fn floors(experiment: &Experiment, effort: Effort) -> Result<Vec<Floor>, String> {
+pub fn floors(
+    experiment: &Experiment,
+    effort: Effort,
+    stop: &AtomicBool,
+) -> Result<Vec<Floor>, String> {
     let (target, network) = (&experiment.target, &experiment.network);
     let quick = target.r <= 2 || matches!(Shape::of(&target.link), Shape::Polynomial(_));
     if effort == Effort::Integrated && !quick {
@@ -72,18 +80,21 @@ pub fn floors(experiment: &Experiment, effort: Effort) -> Result<Vec<Floor>, Str
         sampled: false,
         ..AnalysisOptions::default()
     };
-    let report =
-        analyze(&target.link, &network.activation, options).map_err(|error| error.to_string())?;
+    let report = analyze_until(&target.link, &network.activation, options, stop)
+        .map_err(|error| error.to_string())?;
+    if stop.load(Ordering::Relaxed) {
+        return Err(UP.to_owned());
+    }
     let mut floors = Vec::new();
-    let mut push = |kind, step, value: f64, (regime, source, status, references)| {
+    let mut push = |kind, step, value: f64, (regime, source, status, references): Grounds| {
         floors.push(Floor {
             kind,
             step,
             value: value + target.noise,
-            regime,
-            source,
+            regime: regime.into(),
+            source: source.into(),
             status,
-            references,
+            references: references.iter().map(|key| Cow::Borrowed(*key)).collect(),
         });
     };
     for (index, value) in report.kernel_floors.iter().take(DEGREES).enumerate() {

@@ -1,6 +1,6 @@
 //! One step at `n = alpha d^l`, `l >= 2`: a law over neurons.
 
-use super::prediction::{LAW, Spread};
+use super::prediction::{LAW, Spread, Would};
 use super::{ERRORS, Task};
 use crate::measurement::Signs;
 use crate::metric::Metric;
@@ -23,11 +23,11 @@ impl Task<'_> {
                 "labels of mean {mean:.4} move every neuron along itself at this step size; remove_below = 1 \
                  removes the mean"
             );
-            return self.absent(&Self::all_metrics(), (1, 1), reason);
+            return self.absent(&Self::all_metrics(), (1, 1), reason, Would::UNKNOWN);
         }
         if protocol.geometry != Geometry::Plain {
             let reason = "the law over neurons is written for plain steps";
-            return self.absent(&Self::all_metrics(), (1, 1), reason);
+            return self.absent(&Self::all_metrics(), (1, 1), reason, Would::UNKNOWN);
         }
         let power = self.population.mean(|_, class| class.second * class.second);
         let independent = !self.population.is_paired() && protocol.loss == Loss::Squared;
@@ -73,12 +73,12 @@ impl Task<'_> {
             true => {
                 let reason =
                     "the output of a network that is not symmetrised adds to Q at this step size";
-                self.absent(&[Metric::Covariance], (1, 1), reason);
+                self.absent(&[Metric::Covariance], (1, 1), reason, Would::UNKNOWN);
             }
             false => self.covariance_law(&step, (alpha, rate), &neurons),
         }
         let reason = "at this order each neuron follows its own initial overlap: outputs of the network are random";
-        self.absent(&ERRORS, (1, 1), reason);
+        self.absent(&ERRORS, (1, 1), reason, Would::UNKNOWN);
     }
 
     /// Mean, its standard error and quantiles over neurons of one metric.

@@ -3,24 +3,28 @@
 mod errors;
 mod floors;
 mod law;
+mod merge;
 mod prediction;
 mod record;
 mod trajectory;
 
 pub use floors::{Floor, FloorKind, floors};
-pub use prediction::{Absent, Prediction, Predictions, Spread, Status};
+pub use prediction::{Absent, Needs, Prediction, Predictions, Spread, Status};
 
+use std::borrow::Cow;
 use std::sync::atomic::AtomicBool;
+
+use rayon::prelude::*;
 
 use crate::experiment::Experiment;
 use crate::labels::Removal;
 use crate::metric::{Metric, MetricGroup};
-use crate::run::Outcome;
 use crate::theory::given_weights::NetworkErrors;
 use crate::theory::one_step::{ActivationMoments, LinkMoments};
 use crate::theory::population::Population;
 use crate::theory::recursion::{Dynamics, Effort};
-use prediction::Grounds;
+use merge::averaged;
+use prediction::{Grounds, Would};
 
 /// Widths above this fraction of d are not bounded for a readout.
 const BOUNDED_WIDTH: f64 = 0.05;
@@ -50,47 +54,125 @@ pub fn predict(experiment: &Experiment) -> Predictions {
 }
 
 /// What theory says about the metrics of an experiment with this effort; what a larger one would add is among the
-/// absent. When `stop` is set, the networks that are being drawn are left.
+/// absent, and what was not reached when `stop` was set.
 pub fn predict_within(experiment: &Experiment, effort: Effort, stop: &AtomicBool) -> Predictions {
-    let target = &experiment.target;
-    let protocol = &experiment.protocol;
-    let dimension = protocol.dimension as f64;
-    let raw = LinkMoments::of(target);
-    let task = Task {
-        experiment,
-        effort,
-        stop,
-        drawn: None,
-        population: Population::of_law(&experiment.network),
-        activation: ActivationMoments::of(&experiment.network.activation),
-        link: raw.without(protocol.removal),
-        removed_linear: (protocol.removal == Removal::MeanAndLinear)
-            .then(|| raw.degree_power(0) + raw.degree_power(1)),
-        dynamics: Dynamics {
-            link: &target.link,
-            noise: target.noise,
-            removed_mean: match protocol.removal {
-                Removal::Nothing => 0.0,
-                Removal::Mean | Removal::MeanAndLinear => raw.mean(),
-            },
-            activation: &experiment.network.activation,
-            rate: protocol.step_size / experiment.network.width as f64,
-            samples: protocol.batch as f64 / dimension,
-            dimension,
-            loss: protocol.loss,
-            geometry: protocol.geometry,
-        },
-        out: Predictions::default(),
-    };
-    task.run()
+    let forecast = Forecast::new(experiment, effort, stop);
+    let networks = (0..forecast.networks()).into_par_iter();
+    let drawn = networks.map(|number| forecast.draw(number)).collect();
+    forecast.finish(Ok(drawn))
 }
 
+/// Predictions in the making: the integrals are done, and networks may be drawn in law, on any number of threads, for the
+/// errors of readouts on their weights.
+pub struct Forecast<'a>(Vec<(f64, Task<'a>)>);
+
+impl<'a> Forecast<'a> {
+    /// Does the integrals of [`predict_within`].
+    pub fn new(experiment: &'a Experiment, effort: Effort, stop: &'a AtomicBool) -> Self {
+        let typical = Task::of(experiment, effort, stop);
+        let several = match typical.is_law() {
+            true => vec![(1.0, typical.population.clone())],
+            false => Population::compositions(&experiment.network),
+        };
+        let made = several.into_iter().map(|(weight, population)| {
+            let mut task = Task {
+                population,
+                ..typical.clone()
+            };
+            let trajectory = task.trajectory();
+            for step in 0..=experiment.protocol.steps {
+                let state = trajectory.as_ref().and_then(|t| t.steps.get(step as usize));
+                task.test_error(step, state);
+            }
+            (weight, task)
+        });
+        Self(made.collect())
+    }
+
+    /// The composition that networks are drawn for: networks drawn in law have second layers of their own.
+    fn first(&self) -> &Task<'a> {
+        &self.0[0].1
+    }
+
+    /// How many networks are to be drawn.
+    pub fn networks(&self) -> u64 {
+        match self.first().drawn_steps.is_empty() {
+            true => 0,
+            false => self.first().networks(),
+        }
+    }
+
+    /// What drawing one of them takes, in flops of a product.
+    pub fn flops(&self) -> f64 {
+        self.first().asked(&self.first().readouts()).flops()
+    }
+
+    /// The memory that drawing one of them takes, in bytes.
+    pub fn memory(&self) -> f64 {
+        self.first().asked(&self.first().readouts()).memory()
+    }
+
+    /// Draws the network of this number.
+    pub fn draw(&self, number: u64) -> NetworkErrors {
+        self.first().asked(&self.first().readouts()).network(number)
+    }
+
+    /// All predictions, with those of the networks that were drawn, or why none were.
+    pub fn finish(self, drawn: Result<Vec<NetworkErrors>, String>) -> Predictions {
+        let several = self.0.into_iter().map(|(weight, mut task)| {
+            task.drawn_errors(&drawn);
+            (weight, task.finish())
+        });
+        averaged(several.collect())
+    }
+}
+
+impl<'a> Task<'a> {
+    fn of(experiment: &'a Experiment, effort: Effort, stop: &'a AtomicBool) -> Self {
+        let target = &experiment.target;
+        let protocol = &experiment.protocol;
+        let dimension = protocol.dimension as f64;
+        let raw = LinkMoments::of(target);
+        Task {
+            experiment,
+            effort,
+            stop,
+            drawn_steps: Vec::new(),
+            ended: ("".to_owned(), Would::UNKNOWN),
+            population: Population::of_law(&experiment.network),
+            activation: ActivationMoments::of(&experiment.network.activation),
+            link: raw.without(protocol.removal),
+            removed_linear: (protocol.removal == Removal::MeanAndLinear)
+                .then(|| raw.degree_power(0) + raw.degree_power(1)),
+            dynamics: Dynamics {
+                link: &target.link,
+                noise: target.noise,
+                removed_mean: match protocol.removal {
+                    Removal::Nothing => 0.0,
+                    Removal::Mean | Removal::MeanAndLinear => raw.mean(),
+                },
+                activation: &experiment.network.activation,
+                rate: protocol.step_size / experiment.network.width as f64,
+                samples: protocol.batch as f64 / dimension,
+                dimension,
+                loss: protocol.loss,
+                geometry: protocol.geometry,
+                stop,
+            },
+            out: Predictions::default(),
+        }
+    }
+}
+
+#[derive(Clone)]
 struct Task<'a> {
     experiment: &'a Experiment,
     effort: Effort,
     stop: &'a AtomicBool,
-    /// Networks drawn in law for the errors of readouts; the seconds that one would take if that is too long.
-    drawn: Option<Result<Vec<(NetworkErrors, Outcome)>, f64>>,
+    /// Steps after which the errors of readouts are those on networks drawn in law.
+    drawn_steps: Vec<u32>,
+    /// Why the states of the network end where they do, and what would take them further.
+    ended: (String, Would),
     population: Population,
     activation: ActivationMoments,
     /// After the removal of low degrees.
@@ -102,16 +184,17 @@ struct Task<'a> {
 }
 
 impl Task<'_> {
-    fn run(mut self) -> Predictions {
-        let steps = self.experiment.protocol.steps;
-        let trajectory = self.trajectory();
-        for step in 0..=steps {
-            let state = trajectory.as_ref().and_then(|t| t.steps.get(step as usize));
-            self.test_error(step, state);
-        }
+    fn finish(mut self) -> Predictions {
         self.merge_absent();
         self.out.present.sort_by_key(|prediction| prediction.step);
         self.out
+    }
+
+    /// Whether all that is known is a law over neurons: one step at `n >> d` of leading order two or more.
+    fn is_law(&self) -> bool {
+        let protocol = &self.experiment.protocol;
+        let proportional = (protocol.batch as f64) < self.dynamics.dimension.powf(PROPORTIONAL);
+        !proportional && self.link.leading_order().is_some_and(|l| l >= 2)
     }
 
     /// Whether the experiment measures a group of metrics.
@@ -120,16 +203,12 @@ impl Task<'_> {
     }
 
     /// Notes that metrics at these steps, first to last, have no prediction.
-    fn absent(&mut self, metrics: &[Metric], steps: (u32, u32), reason: impl ToString) {
-        self.absent_within(metrics, steps, reason, None);
-    }
-
-    fn absent_within(
+    fn absent(
         &mut self,
         metrics: &[Metric],
         steps: (u32, u32),
         reason: impl ToString,
-        effort: Option<Effort>,
+        would: Would,
     ) {
         let measured: Vec<Metric> = metrics
             .iter()
@@ -141,7 +220,8 @@ impl Task<'_> {
                 metrics: measured,
                 steps,
                 reason: reason.to_string(),
-                effort,
+                needs: would.needs,
+                formula: would.formula.map(Cow::Borrowed),
             });
         }
     }
@@ -160,7 +240,7 @@ impl Task<'_> {
                 Some(last)
                     if last.metrics == absent.metrics
                         && last.reason == absent.reason
-                        && last.effort == absent.effort
+                        && (last.needs, &last.formula) == (absent.needs, &absent.formula)
                         && last.steps.1 + 1 == absent.steps.0 =>
                 {
                     last.steps.1 = absent.steps.1;
@@ -176,8 +256,11 @@ impl Task<'_> {
     }
 
     /// Steps beyond `last` are absent; returns the number of steps that remain of `known`.
-    fn limit(&mut self, known: u32, last: u32, reason: &str) -> u32 {
-        self.absent(&Self::all_metrics(), (last + 1, known), reason);
+    fn limit(&mut self, known: u32, last: u32, reason: &str, would: Would) -> u32 {
+        self.absent(&Self::all_metrics(), (last + 1, known), reason, would);
+        if last < known {
+            self.ended = (reason.to_owned(), would);
+        }
         known.min(last)
     }
 
@@ -193,7 +276,8 @@ impl Task<'_> {
             return None;
         }
         if !value.is_finite() {
-            self.absent(&[metric], (step, step), "its limit is not a finite number");
+            let reason = "its limit is not a finite number";
+            self.absent(&[metric], (step, step), reason, Would::UNKNOWN);
             return None;
         }
         self.out.present.push(Prediction {
@@ -206,10 +290,10 @@ impl Task<'_> {
             value: if value.abs() < ROUNDING { 0.0 } else { value },
             standard_error: None,
             spread: None,
-            regime: grounds.regime,
-            source: grounds.source,
+            regime: grounds.regime.into(),
+            source: grounds.source.into(),
             status: grounds.status,
-            references: grounds.references,
+            references: grounds.keys(),
         });
         self.out.present.last_mut()
     }

@@ -1,13 +1,14 @@
 //! What a prediction is, and the grounds on which predictions stand.
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 
 use crate::measurement::Signs;
 use crate::metric::Metric;
-use crate::theory::recursion::Effort;
 
 /// How sure a prediction is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Proved in the source.
@@ -19,17 +20,17 @@ pub enum Status {
 }
 
 /// How far single measurements lie from a prediction.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Spread {
-    /// One standard deviation over seeds at this d, of order `1/sqrt d`, to leading order.
+    /// One standard deviation over seeds at this d.
     Fluctuation(f64),
     /// Quantiles over neurons: (level, value).
     Quantiles(Vec<(f64, f64)>),
 }
 
 /// A predicted number, in the place of a [`crate::measurement::Measurement`] of the same metric.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Prediction {
     /// The number of steps taken; 0 is the initial network.
     pub step: u32,
@@ -48,17 +49,27 @@ pub struct Prediction {
     /// How far measurements spread about the value.
     pub spread: Option<Spread>,
     /// Where the value holds.
-    pub regime: &'static str,
+    pub regime: Cow<'static, str>,
     /// The formula of THEORY.md and the paper.
-    pub source: &'static str,
+    pub source: Cow<'static, str>,
     /// How sure it is.
     pub status: Status,
     /// The papers of the source, by key of [`crate::references`].
-    pub references: &'static [&'static str],
+    pub references: Cow<'static, [Cow<'static, str>]>,
+}
+
+/// What an absent prediction wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Needs {
+    /// A larger effort: averages that are sampled.
+    Samples,
+    /// More time or memory than was granted.
+    Time,
 }
 
 /// A metric without prediction, and why.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Absent {
     /// The metrics.
     pub metrics: Vec<Metric>,
@@ -66,12 +77,14 @@ pub struct Absent {
     pub steps: (u32, u32),
     /// The reason.
     pub reason: String,
-    /// The effort that would yield it; none if nothing would.
-    pub effort: Option<Effort>,
+    /// What would yield it here; none if nothing would.
+    pub needs: Option<Needs>,
+    /// The formula that gives it, or would; none if none is known.
+    pub formula: Option<Cow<'static, str>>,
 }
 
 /// All predictions of an experiment.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Predictions {
     /// Those that apply.
     pub present: Vec<Prediction>,
@@ -88,6 +101,50 @@ pub(super) struct Grounds {
     pub(super) references: &'static [&'static str],
 }
 
+impl Grounds {
+    /// The keys of the papers.
+    pub(super) fn keys(self) -> Cow<'static, [Cow<'static, str>]> {
+        self.references
+            .iter()
+            .map(|key| Cow::Borrowed(*key))
+            .collect()
+    }
+}
+
+/// What would give an absent prediction.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Would {
+    pub(super) needs: Option<Needs>,
+    pub(super) formula: Option<&'static str>,
+}
+
+impl Would {
+    /// Nobody knows a formula.
+    pub(super) const UNKNOWN: Self = Self {
+        needs: None,
+        formula: None,
+    };
+
+    /// A formula that this program does not evaluate.
+    pub(super) const fn by(formula: &'static str) -> Self {
+        Self {
+            needs: None,
+            formula: Some(formula),
+        }
+    }
+
+    /// A formula that it evaluates if it gets what is needed.
+    pub(super) const fn with(needs: Needs, formula: &'static str) -> Self {
+        Self {
+            needs: Some(needs),
+            formula: Some(formula),
+        }
+    }
+}
+
+/// Why something was not computed.
+pub(super) const UP: &str = "the time for predictions was up";
+
 pub(super) const INITIAL: Grounds = Grounds {
     regime: "the initial network, d to infinity; rows random, overlaps N(0, 1/d)",
     source: "THEORY.md (1), start of (20)",
@@ -95,8 +152,8 @@ pub(super) const INITIAL: Grounds = Grounds {
     references: &["2305.18270"],
 };
 pub(super) const FRESH: Grounds = Grounds {
-    regime: "d to infinity at fixed n/d, steps, eta/p; width p fixed, or p << d after the first step",
-    source: "THEORY.md (20); structure after Saad and Solla 1995 and arXiv 2305.18270",
+    regime: "d to infinity at fixed n/d, steps, eta/p; any width, averaged over the signs of the second layer",
+    source: "THEORY.md (20), (46); structure after Saad and Solla 1995 and arXiv 2305.18270",
     status: Status::Derived,
     references: &["saad-solla-1995", "2305.18270"],
 };
@@ -104,6 +161,12 @@ pub(super) const NOTHING: Grounds = Grounds {
     regime: "n = O(d^(l - delta)) for leading order l: no alignment, whatever the step size",
     source: "THEORY.md, theorem A, after the first step C; arXiv 2305.18270",
     status: Status::Theorem,
+    references: &["2305.18270"],
+};
+pub(super) const FLOOR: Grounds = Grounds {
+    regime: "as theorem A: no alignment as d grows; at finite d what initial overlaps and the noise of batches leave",
+    source: "THEORY.md (62), (64)",
+    status: Status::Derived,
     references: &["2305.18270"],
 };
 pub(super) const LAW: Grounds = Grounds {
@@ -119,7 +182,7 @@ pub(super) const REUSED: Grounds = Grounds {
     references: &["2402.03220"],
 };
 pub(super) const BOUNDED: Grounds = Grounds {
-    regime: "readout of the limit (M, Q), p << d and n to infinity: an excess of the order p/n of the value is left out",
+    regime: "readout of the limit (M, Q), p << d and n; what n samples add to first order in p/n",
     source: "THEORY.md (21)",
     status: Status::Derived,
     references: &["cho-saul-2009", "williams-1998"],

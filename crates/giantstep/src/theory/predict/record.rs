@@ -1,12 +1,20 @@
 //! The metrics of a state.
 
-use super::prediction::{FRESH, Grounds, NOTHING, Prediction, REUSED, Spread};
+use faer::Mat;
+
+use super::prediction::{FLOOR, FRESH, Grounds, NOTHING, Prediction, REUSED, Spread, Would};
 use super::{ERRORS, Task};
 use crate::labels::Removal;
 use crate::measurement::Signs;
 use crate::metric::Metric;
+use crate::theory::fluctuation::Deviations;
 use crate::theory::population::ClassMatrix;
 use crate::theory::recursion::{Step, Trajectory};
+
+/// The place of a sign among deviations.
+fn place_of(group: Signs) -> usize {
+    usize::from(group != Signs::Positive)
+}
 
 /// One state, with the standard errors of its numbers where expectations were sampled.
 #[derive(Clone, Copy)]
@@ -39,7 +47,7 @@ impl Task<'_> {
         }
         if self.experiment.protocol.removal == Removal::MeanAndLinear {
             let reason = "errors on labels without their estimated linear part have no prediction";
-            return self.absent(&ERRORS, (step, step), reason);
+            return self.absent(&ERRORS, (step, step), reason, Would::UNKNOWN);
         }
         let value = at.state.untrained_error;
         if let Some(made) = self.push(step, Metric::UntrainedReadoutError, value, grounds) {
@@ -65,13 +73,19 @@ impl Task<'_> {
             errors,
             grounds,
         } = at;
-        let dimension = self.dynamics.dimension;
         for group in Signs::ONE {
-            let classes = &self.population.classes;
-            let members = classes.iter().filter(|c| Signs::of(c.second) == group);
-            let size: f64 = members.map(|class| class.count).sum();
             for k in 0..self.link.r {
                 let mean = |task: &Self, h: &dyn Fn(usize) -> f64| task.mean_of(group, h);
+                let size = |c: usize| state.norm(c);
+                let own: Vec<f64> = (0..self.link.r)
+                    .map(|j| mean(self, &|c| state.overlap[(c, j)]).unwrap_or(f64::NAN))
+                    .collect();
+                let norm = mean(self, &size).unwrap_or(f64::NAN);
+                // Means over a sign: what single neurons have alone averages out.
+                let spread = |turn: Option<(&[f64], f64)>| {
+                    let deviations = state.deviations.as_ref();
+                    deviations.map(|found| found.of_group(place_of(group), k, turn))
+                };
                 let place =
                     |prediction: &mut Prediction, error: Option<f64>, spread: Option<f64>| {
                         prediction.direction = Some(k as u32 + 1);
@@ -79,24 +93,17 @@ impl Task<'_> {
                         prediction.standard_error = error;
                         prediction.spread = spread.map(Spread::Fluctuation);
                     };
-                // Initial overlaps are independent over neurons; the noise of a gradient is shared.
-                let shared = |c: usize| {
-                    let f = state.fluctuation[(c, k)];
-                    (f * f - (1.0 - 1.0 / size) / dimension).max(0.0).sqrt()
-                };
                 let Some(value) = mean(self, &|c| state.cosine(c, k)) else {
                     continue;
                 };
                 let error = errors.and_then(|e| mean(self, &|c| e.overlap[(c, k)] / state.norm(c)));
-                let spread = mean(self, &|c| shared(c) / state.norm(c));
                 if let Some(made) = self.push(step, Metric::WeightCosine, value, grounds) {
-                    place(made, error, spread);
+                    place(made, error, spread(Some((&own, norm))));
                 }
                 let value = mean(self, &|c| state.overlap[(c, k)]).unwrap_or(f64::NAN);
                 let error = errors.and_then(|e| mean(self, &|c| e.overlap[(c, k)]));
-                let spread = mean(self, &shared);
                 if let Some(made) = self.push(step, Metric::Overlap, value, grounds) {
-                    place(made, error, spread);
+                    place(made, error, spread(None));
                 }
                 if step > 0 {
                     let value = mean(self, &|c| state.gradient_cosine(c, k)).unwrap_or(f64::NAN);
@@ -119,6 +126,15 @@ impl Task<'_> {
             grounds,
         } = at;
         let r = self.link.r;
+        // What is zero in the limit is what fluctuations leave at this d.
+        let grounds = if grounds == NOTHING { FLOOR } else { grounds };
+        let row = |m: &Mat<f64>, c: usize| (0..r).map(|j| m[(c, j)]).collect::<Vec<f64>>();
+        let lift = |v: fn(&Deviations) -> &Vec<Mat<f64>>, c: usize, m: &Mat<f64>, length: f64| {
+            let deviations = state.deviations.as_ref();
+            deviations.map_or(0.0, |found| {
+                Deviations::lift(&v(found)[c], &row(m, c), length * length)
+            })
+        };
         let all = |task: &Self, h: &dyn Fn(usize) -> f64| task.population.mean(|c, _| h(c));
         // The error of a sum of squared cosines.
         let error = |task: &Self,
@@ -131,7 +147,9 @@ impl Task<'_> {
         // Random rows are aligned by r/d, exactly.
         let value = match step {
             0 => r as f64 / self.dynamics.dimension,
-            _ => all(self, &|c| state.alignment(c)),
+            _ => all(self, &|c| {
+                state.alignment(c) + lift(|d| &d.single, c, &state.overlap, state.norm(c))
+            }),
         };
         let doubt = errors.map(|e| {
             error(self, &|c, k| state.cosine(c, k), &|c, k| {
@@ -142,7 +160,10 @@ impl Task<'_> {
             made.standard_error = doubt;
         }
         if step > 0 {
-            let squares = |c| (0..r).map(|k| state.gradient_cosine(c, k).powi(2)).sum();
+            let squares = |c: usize| {
+                let squares: f64 = (0..r).map(|k| state.gradient_cosine(c, k).powi(2)).sum();
+                squares + lift(|d| &d.gradient, c, &state.gradient, state.gradient_norm[c])
+            };
             let value = all(self, &squares);
             let doubt = errors.map(|e| {
                 error(self, &|c, k| state.gradient_cosine(c, k), &|c, k| {

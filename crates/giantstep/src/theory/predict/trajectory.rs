@@ -1,6 +1,6 @@
 //! Which states of a network have a limit.
 
-use super::prediction::{FRESH, INITIAL, NOTHING, REUSED};
+use super::prediction::{FRESH, INITIAL, NOTHING, Needs, REUSED, Would};
 use super::{PROPORTIONAL, SCARCE, Task};
 use crate::labels::Removal;
 use crate::measurement::Signs;
@@ -9,6 +9,23 @@ use crate::theory::bounded_width::Kernels;
 use crate::theory::recursion::{Effort, RecursionError, Trajectory};
 use crate::theory::reuse::ReuseError;
 use crate::train::BatchPlan;
+
+/// Formulas that are not evaluated here.
+const ONLINE: &str = "THEORY.md (20) with 1/alpha = d/n, the equations of Saad and Solla 1995";
+const ONLINE_START: &str =
+    "THEORY.md (20) from random overlaps of order 1/sqrt d, a law over networks";
+const MEAN_FIELD: &str = "dynamical mean-field equations; arXiv 2402.03220";
+
+/// What would take the recursion further.
+fn would(error: &RecursionError) -> Would {
+    const FORMULA: &str = "THEORY.md (20)";
+    match error {
+        RecursionError::Sampled { .. } => Would::with(Needs::Samples, FORMULA),
+        RecursionError::Stopped { .. } => Would::with(Needs::Time, FORMULA),
+        RecursionError::Unstable { .. } => Would::by(ONLINE_START),
+        RecursionError::Unphysical { .. } | RecursionError::NotFinite { .. } => Would::UNKNOWN,
+    }
+}
 
 impl Task<'_> {
     /// States of all steps that have a limit; records their metrics.
@@ -21,15 +38,16 @@ impl Task<'_> {
         let mut known = steps;
         if n < d.powf(SCARCE) {
             let reason = "n is far below d: nothing is learnt (theorem A), and averages over so few samples have no limit";
-            known = self.limit(known, 0, reason);
+            known = self.limit(known, 0, reason, Would::by(ONLINE));
         }
         if protocol.lookahead.is_some() {
-            known = self.limit(known, 0, "steps with a lookahead have no closed limit here");
+            let reason = "steps with a lookahead have no closed limit here";
+            known = self.limit(known, 0, reason, Would::UNKNOWN);
         }
         if protocol.removal == Removal::MeanAndLinear && proportional {
             let reason = "the linear part of the labels is estimated on the training batch: at n of order d its \
                           error is as large as itself, and no limit is derived";
-            known = self.limit(known, 0, reason);
+            known = self.limit(known, 0, reason, Would::UNKNOWN);
         }
         let beyond = order.is_some_and(|l| l >= 2) && !proportional;
         if beyond {
@@ -38,13 +56,10 @@ impl Task<'_> {
             }
             let reason =
                 "beyond one step at n >> d the leading order l >= 2 has no closed recursion";
-            self.limit(known, 1, reason);
+            self.limit(known, 1, reason, Would::UNKNOWN);
+            self.ended = (reason.to_owned(), Would::UNKNOWN);
             // The law is all that is known of the first step.
             known = 0;
-        }
-        if self.experiment.network.width as u64 >= protocol.dimension {
-            let reason = "more neurons than dimensions: after the first step (M, Q) do not close";
-            known = self.limit(known, 1, reason);
         }
         let reused = match protocol.plan {
             BatchPlan::Reused { steps } if known >= 2 => steps.min(known),
@@ -53,24 +68,23 @@ impl Task<'_> {
         if reused > 2 {
             let reason =
                 "more than two steps on one batch: the in-law engine at large d is the limit";
-            known = self.limit(known, 2, reason);
+            known = self.limit(known, 2, reason, Would::by(MEAN_FIELD));
         } else if reused == 2 {
-            known = self.limit(
-                known,
-                2,
-                "steps after a batch was used twice have no closed limit here",
-            );
+            let reason = "steps after a batch was used twice have no closed limit here";
+            known = self.limit(known, 2, reason, Would::by(MEAN_FIELD));
         }
         let found = match reused {
             2.. => self.reused_trajectory(&mut known),
             _ => self.fresh_trajectory(known),
         }?;
         let none = order.is_none_or(|l| l >= 2);
+        // The theorem speaks of O(1) steps: a factor e in each is sqrt d after so many.
+        let few = 0.5 * d.ln();
         for step in 0..found.steps.len() as u32 {
             let grounds = match step {
                 0 => INITIAL,
                 2 if reused >= 2 => REUSED,
-                _ if none => NOTHING,
+                _ if none && f64::from(step) < few => NOTHING,
                 _ => FRESH,
             };
             self.record(step, &found, grounds);
@@ -78,27 +92,16 @@ impl Task<'_> {
         Some(found)
     }
 
-    /// The recursion as far as it goes; the first step that it does not reach is absent with its reason.
+    /// The recursion as far as it goes; the steps that it does not reach are absent with the reason.
     fn fresh_trajectory(&mut self, known: u32) -> Option<Trajectory> {
-        let mut last = known;
-        loop {
-            let error = match self
-                .dynamics
-                .run_within(&self.population, last, self.effort)
-            {
-                Ok(found) => return Some(found),
-                Err(error) => error,
-            };
-            // The state at the failing step may stand although averages over it do not.
-            let reached = match error.step() {
-                step if step < last => Some(step),
-                _ => last.checked_sub(1),
-            };
-            let first = reached.map_or(0, |step| step + 1);
-            let effort = matches!(error, RecursionError::Sampled { .. }).then_some(Effort::Sampled);
-            self.absent_within(&Self::all_metrics(), (first, last), error, effort);
-            last = reached?;
+        let (found, error) = self.dynamics.as_far(&self.population, known, self.effort);
+        if let Some(error) = error {
+            let first = found.steps.len() as u32;
+            let would = would(&error);
+            self.absent(&Self::all_metrics(), (first, known), &error, would);
+            self.ended = (error.to_string(), would);
         }
+        (!found.steps.is_empty()).then_some(found)
     }
 
     /// Two steps on one batch, as far as the effort goes.
@@ -119,8 +122,12 @@ impl Task<'_> {
                     .into_iter()
                     .filter(|metric| !(integrated && *metric == Metric::Overlap))
                     .collect();
-                let effort = sampled.then_some(Effort::Sampled);
-                self.absent_within(&metrics, (2, *known), error, effort);
+                let would = match &error {
+                    ReuseError::First(error) => would(error),
+                    ReuseError::Protocol => Would::UNKNOWN,
+                };
+                self.ended = (error.to_string(), would);
+                self.absent(&metrics, (2, *known), error, would);
                 *known = 1;
                 self.fresh_trajectory(1)
             }

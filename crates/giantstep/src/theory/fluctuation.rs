@@ -1,0 +1,335 @@
+//! Fluctuations of overlaps over networks and batches, to leading order in `1/sqrt d`: what a step makes of earlier ones,
+//! and what its batch adds. THEORY.md (32), (62) to (64).
+//!
+//! Two kinds are followed: the overlap of one neuron, and the means over the neurons of either sign, whose own parts
+//! average out and whose shared noise does not. What lengths do beside overlaps is left out.
+
+use faer::Mat;
+
+use crate::theory::averages::Split;
+use crate::theory::population::Population;
+
+/// Directions, at most: beyond, fluctuations are not followed.
+const MOST_DIRECTIONS: usize = 4;
+/// Signs of the second layer.
+const SIGNS: usize = 2;
+
+/// The place of a sign: positive first.
+pub(super) fn place(second: f64) -> usize {
+    usize::from(second <= 0.0)
+}
+
+/// Covariances of overlaps at one step, none where they are unknown.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Deviations {
+    /// Of one neuron of each class, `r x r`.
+    pub single: Vec<Mat<f64>>,
+    /// Of the means over the neurons of either sign, positive first: `2 r x 2 r`.
+    pub groups: Mat<f64>,
+    /// Of the gradient that led here, of one neuron of each class.
+    pub gradient: Vec<Mat<f64>>,
+}
+
+/// What neurons are to their sign: how many there are, and the share of each class.
+pub(super) struct Sizes {
+    of_sign: [f64; SIGNS],
+    share: Vec<f64>,
+    sign: Vec<usize>,
+}
+
+impl Sizes {
+    pub(super) fn of(population: &Population) -> Self {
+        let sign: Vec<usize> = population.classes.iter().map(|c| place(c.second)).collect();
+        let mut of_sign = [0.0; SIGNS];
+        for (class, sign) in population.classes.iter().zip(&sign) {
+            of_sign[*sign] += class.count;
+        }
+        let pairs = population.classes.iter().zip(&sign);
+        let share = pairs.map(|(class, sign)| class.count / of_sign[*sign]);
+        Self {
+            share: share.collect(),
+            of_sign,
+            sign,
+        }
+    }
+
+    /// `sum_c share_c x_c` over the classes of a sign.
+    fn mean(&self, sign: usize, r: usize, x: impl Fn(usize) -> Mat<f64>) -> Mat<f64> {
+        let mut sum = Mat::zeros(r, r);
+        for (c, share) in self.share.iter().enumerate() {
+            if self.sign[c] == sign {
+                sum += faer::Scale(*share) * x(c);
+            }
+        }
+        sum
+    }
+}
+
+impl Deviations {
+    /// Those of independent random rows.
+    pub(super) fn start(population: &Population, r: usize, dimension: f64) -> Self {
+        let sizes = Sizes::of(population);
+        let paired = population.is_paired();
+        let groups = Mat::from_fn(SIGNS * r, SIGNS * r, |i, j| {
+            // Twins start alike.
+            let same = i / r == j / r || paired;
+            let size = sizes.of_sign[i / r].max(1.0);
+            f64::from(same && i % r == j % r) / (dimension * size)
+        });
+        let identity = || Mat::<f64>::identity(r, r) * faer::Scale(1.0 / dimension);
+        Self {
+            single: (0..population.len()).map(|_| identity()).collect(),
+            groups,
+            gradient: (0..population.len()).map(|_| Mat::zeros(r, r)).collect(),
+        }
+    }
+
+    /// The standard deviation of the mean overlap with direction k over the neurons of a sign, or of the mean cosine:
+    /// `M / |w|` moves by `(dM - M (M.dM) / |w|^2) / |w|`.
+    pub(super) fn of_group(&self, sign: usize, k: usize, turn: Option<(&[f64], f64)>) -> f64 {
+        let r = self.groups.nrows() / SIGNS;
+        let along: Vec<f64> = match turn {
+            None => (0..r).map(|j| f64::from(j == k)).collect(),
+            Some((overlap, norm)) => {
+                let own = |j: usize| f64::from(j == k);
+                let radial = |j: usize| overlap[k] * overlap[j] / (norm * norm);
+                (0..r).map(|j| (own(j) - radial(j)) / norm).collect()
+            }
+        };
+        let mut variance = 0.0;
+        for i in 0..r {
+            for j in 0..r {
+                variance += along[i] * along[j] * self.groups[(sign * r + i, sign * r + j)];
+            }
+        }
+        variance.max(0.0).sqrt()
+    }
+
+    /// What deviations V of a vector m beside noise add to the mean of `|m|^2 / q`, `q = |m|^2 + noise`:
+    /// `(V_par (1 - A)(1 - 4 A) + (tr V - V_par)(1 - A)) / q`, `A = |m|^2 / q`.
+    pub(super) fn lift(v: &Mat<f64>, m: &[f64], q: f64) -> f64 {
+        let squared: f64 = m.iter().map(|x| x * x).sum();
+        let trace: f64 = (0..m.len()).map(|j| v[(j, j)]).sum();
+        if q <= 0.0 {
+            return 0.0;
+        }
+        let a = (squared / q).min(1.0);
+        let mut along = 0.0;
+        if squared > 0.0 {
+            for i in 0..m.len() {
+                for j in 0..m.len() {
+                    along += m[i] * v[(i, j)] * m[j] / squared;
+                }
+            }
+        }
+        (along * (1.0 - a) * (1.0 - 4.0 * a) + (trace - along) * (1.0 - a)) / q
+    }
+
+    /// The largest standard deviation of one neuron's overlap over its length.
+    pub(super) fn largest(&self, norm: impl Fn(usize) -> f64) -> f64 {
+        let of = |(c, v): (usize, &Mat<f64>)| {
+            let variances = (0..v.nrows()).map(|j| v[(j, j)]);
+            variances.fold(0.0, f64::max).sqrt() / norm(c)
+        };
+        self.single.iter().enumerate().map(of).fold(0.0, f64::max)
+    }
+}
+
+/// What a step does to small deviations of the overlaps of its state.
+pub(super) struct Growth {
+    /// `d E[B_c z_j] / d m_ck` of a neuron's own overlap m, without the mean output's, `r x r` by class.
+    own: Vec<Mat<f64>>,
+    /// What a shift of all neurons of a sign does through the output, by class and sign.
+    through: Vec<Mat<f64>>,
+    /// `E[B_c^2 z_j z_k]` by class.
+    power: Vec<Mat<f64>>,
+    /// `E[B_s B_s' z_j z_k]` of the means over signs: of different neurons.
+    shared: Mat<f64>,
+}
+
+/// One class of neurons at one point of the shared variables.
+pub(super) struct Seen {
+    /// Weight of the point times `d E[B] / d s`, less the mean output's part.
+    pub own: f64,
+    /// Weight times `a E sigma'`.
+    pub drive: f64,
+    /// Weight times `E B^2`.
+    pub power: f64,
+    /// `a E sigma'`.
+    pub slope: f64,
+    /// Neurons of the class times `a E sigma' / p`.
+    pub output: f64,
+}
+
+impl Growth {
+    /// The number of sums.
+    pub(super) fn length(k: usize, r: usize) -> usize {
+        match r <= MOST_DIRECTIONS {
+            true => k * r * r * (2 + SIGNS) + (SIGNS * r).pow(2),
+            false => 0,
+        }
+    }
+
+    /// Adds one point: `residual` is the weight times `E Delta^2`, and `feedback` 0 for the correlation loss.
+    pub(super) fn add(
+        sums: &mut [f64],
+        (sizes, seen): (&Sizes, &[Seen]),
+        z: &[f64],
+        (residual, feedback): (f64, f64),
+    ) {
+        let (k, r) = (seen.len(), z.len());
+        if sums.is_empty() {
+            return;
+        }
+        let (mut output, mut mean) = ([0.0; SIGNS], [0.0; SIGNS]);
+        for (c, seen) in seen.iter().enumerate() {
+            output[sizes.sign[c]] += seen.output;
+            mean[sizes.sign[c]] += sizes.share[c] * seen.slope;
+        }
+        let (own, rest) = sums.split_at_mut(k * r * r);
+        let (through, rest) = rest.split_at_mut(SIGNS * k * r * r);
+        let (power, shared) = rest.split_at_mut(k * r * r);
+        for i in 0..r {
+            for j in 0..r {
+                let zz = z[i] * z[j];
+                for (c, seen) in seen.iter().enumerate() {
+                    own[(c * r + i) * r + j] += seen.own * zz;
+                    power[(c * r + i) * r + j] += seen.power * zz;
+                    for s in 0..SIGNS {
+                        through[((SIGNS * c + s) * r + i) * r + j] -=
+                            feedback * seen.drive * output[s] * zz;
+                    }
+                }
+                for s in 0..SIGNS {
+                    for t in 0..SIGNS {
+                        shared[(s * r + i) * SIGNS * r + t * r + j] +=
+                            residual * mean[s] * mean[t] * zz;
+                    }
+                }
+            }
+        }
+    }
+
+    /// The averages; none if there are none.
+    pub(super) fn of(parts: &mut Split<'_>, k: usize, r: usize) -> Option<Self> {
+        if r > MOST_DIRECTIONS {
+            return None;
+        }
+        let mut matrices =
+            |count: usize| -> Vec<Mat<f64>> { (0..count).map(|_| parts.matrix(r, r)).collect() };
+        Some(Self {
+            own: matrices(k),
+            through: matrices(SIGNS * k),
+            power: matrices(k),
+            shared: parts.matrix(SIGNS * r, SIGNS * r),
+        })
+    }
+
+    /// The deviations after a step `M <- keep M + rate X` on `samples d` samples, before rows are rescaled.
+    pub(super) fn advance(
+        &self,
+        before: &Deviations,
+        population: &Population,
+        x: &Mat<f64>,
+        keep: &[f64],
+        (rate, samples, dimension): (f64, f64, f64),
+    ) -> Deviations {
+        let (k, r) = (population.len(), x.ncols());
+        let sizes = Sizes::of(population);
+        let noise = 1.0 / (samples * dimension);
+        let identity = |scale: f64| Mat::<f64>::identity(r, r) * faer::Scale(scale);
+        // What a batch adds to the gradient of one neuron.
+        let own_noise = |c: usize| {
+            Mat::from_fn(r, r, |i, j| {
+                noise * (self.power[c][(i, j)] - x[(c, i)] * x[(c, j)])
+            })
+        };
+        // A neuron shifts the mean of its sign by its share.
+        let slope = |c: usize| {
+            let sign = sizes.sign[c];
+            let part = faer::Scale(1.0 / sizes.of_sign[sign].max(1.0));
+            &self.own[c] + part * &self.through[SIGNS * c + sign]
+        };
+        let mut gradient = Vec::with_capacity(k);
+        let mut single = Vec::with_capacity(k);
+        for c in 0..k {
+            let slope = slope(c);
+            let fresh = own_noise(c);
+            gradient.push(&slope * &before.single[c] * slope.transpose() + &fresh);
+            let step = identity(keep[c]) + faer::Scale(rate) * &slope;
+            let carried = &step * &before.single[c] * step.transpose();
+            single.push(carried + faer::Scale(rate * rate) * fresh);
+        }
+        // The same for means over signs.
+        let mut step = Mat::<f64>::zeros(SIGNS * r, SIGNS * r);
+        let mut fresh = Mat::<f64>::zeros(SIGNS * r, SIGNS * r);
+        let mean_x = |s: usize| {
+            let mut mean = vec![0.0; r];
+            for c in (0..k).filter(|c| sizes.sign[*c] == s) {
+                for (j, mean) in mean.iter_mut().enumerate() {
+                    *mean += sizes.share[c] * x[(c, j)];
+                }
+            }
+            mean
+        };
+        let means = [mean_x(0), mean_x(1)];
+        for s in 0..SIGNS {
+            let own = sizes.mean(s, r, |c| {
+                identity(keep[c]) + faer::Scale(rate) * &self.own[c]
+            });
+            let alone = sizes.mean(s, r, own_noise);
+            for t in 0..SIGNS {
+                let through = sizes.mean(s, r, |c| self.through[SIGNS * c + t].clone());
+                for i in 0..r {
+                    for j in 0..r {
+                        let (a, b) = (s * r + i, t * r + j);
+                        step[(a, b)] = rate * through[(i, j)];
+                        fresh[(a, b)] = noise * (self.shared[(a, b)] - means[s][i] * means[t][j]);
+                        if s == t {
+                            step[(a, b)] += own[(i, j)];
+                            let size = sizes.of_sign[s].max(1.0);
+                            let rest = alone[(i, j)] - fresh[(a, b)];
+                            fresh[(a, b)] += rest / size;
+                        }
+                    }
+                }
+            }
+        }
+        Deviations {
+            groups: &step * &before.groups * step.transpose() + faer::Scale(rate * rate) * fresh,
+            single,
+            gradient,
+        }
+    }
+}
+
+impl Deviations {
+    /// The same after rows of these overlaps and lengths are divided by their lengths.
+    pub(super) fn rescaled(self, population: &Population, m: &Mat<f64>, norms: &[f64]) -> Self {
+        let r = m.ncols();
+        let sizes = Sizes::of(population);
+        let turn = |overlap: &dyn Fn(usize) -> f64, norm: f64| {
+            Mat::from_fn(r, r, |i, j| {
+                (f64::from(i == j) - overlap(i) * overlap(j) / (norm * norm)) / norm
+            })
+        };
+        let single = self.single.iter().enumerate().map(|(c, v)| {
+            let turn = turn(&|j| m[(c, j)], norms[c]);
+            &turn * v * turn.transpose()
+        });
+        let mut both = Mat::<f64>::zeros(SIGNS * r, SIGNS * r);
+        for s in 0..SIGNS {
+            let turn = sizes.mean(s, r, |c| turn(&|j| m[(c, j)], norms[c]));
+            for i in 0..r {
+                for j in 0..r {
+                    both[(s * r + i, s * r + j)] = turn[(i, j)];
+                }
+            }
+        }
+        Self {
+            single: single.collect(),
+            groups: &both * &self.groups * both.transpose(),
+            gradient: self.gradient,
+        }
+    }
+}
