@@ -27,8 +27,8 @@ const MOST_TIME: Duration = Duration::from_secs(10);
 /// The memory that is taken at most, in bytes, and where all predictions are asked for.
 const MEMORY: f64 = 1e9;
 const MORE_MEMORY: f64 = 8e9;
-/// What a core does on small matrices in double precision; a guess, for what is not to be begun.
-const FLOPS_A_SECOND: f64 = 4e10;
+/// What a core does; a guess, for what is not to be begun.
+const FLOPS_A_SECOND: f64 = 1e11;
 
 /// How long predictions may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +58,7 @@ impl<'a> Ask<'a> {
         Self {
             wanted,
             time: match wanted {
-                Wanted::All => Time::Endless,
+                Wanted::Patient | Wanted::All => Time::Endless,
                 Wanted::None | Wanted::Quick => Time::Usual(MOST_TIME),
             },
             shelf: None,
@@ -104,14 +104,14 @@ impl<'a> Ask<'a> {
 
     fn effort(self) -> Effort {
         match self.wanted {
-            Wanted::None | Wanted::Quick => Effort::Integrated,
+            Wanted::None | Wanted::Quick | Wanted::Patient => Effort::Integrated,
             Wanted::All => Effort::Sampled,
         }
     }
 
     fn memory(self) -> f64 {
         match self.wanted {
-            Wanted::None | Wanted::Quick => MEMORY,
+            Wanted::None | Wanted::Quick | Wanted::Patient => MEMORY,
             Wanted::All => MORE_MEMORY,
         }
     }

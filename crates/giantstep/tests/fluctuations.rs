@@ -42,9 +42,10 @@ fn fluctuations_have_the_numbers_of_an_independent_program() {
         .unwrap();
         let deviations = found.steps[1].deviations.as_ref().unwrap();
         let single = |i, j| 300.0 * deviations.single[0][(i, j)];
+        // The program's averages are sampled.
         let close = |found: f64, expected: f64| {
             assert!(
-                (found - expected).abs() < 2e-3,
+                (found / expected - 1.0).abs() < 3e-3 || (found - expected).abs() < 1e-3,
                 "{student}: {found} {expected}"
             );
         };

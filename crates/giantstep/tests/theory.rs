@@ -715,7 +715,7 @@ fn predictions_end_when_they_are_told_to_and_keep_what_they_have() {
     let long = experiment(json!({
         "target": {"link": "z1 + z1*z2"},
         "network": {"width": 4},
-        "protocol": {"dimension": 1000, "steps": 1000000, "batch": "4*d", "step_size": "p/100"},
+        "protocol": {"dimension": 1000, "steps": 100000, "batch": "4*d", "step_size": "p/100000"},
         "readout": {"after": "never"},
         "evaluation": {"metrics": ["weight_cosine"], "record": {"every": 1000}}
     }));
@@ -738,7 +738,7 @@ fn predictions_end_when_they_are_told_to_and_keep_what_they_have() {
     assert!(waited < Duration::from_millis(1500), "{waited:?}");
     assert!(found.present.iter().any(|p| p.step == 0));
     let last = found.absent.last().unwrap();
-    assert_eq!((last.steps.1, last.needs), (1_000_000, Some(Needs::Time)));
+    assert_eq!((last.steps.1, last.needs), (100_000, Some(Needs::Time)));
     // An activation so steep that no rule of a bearable size resolves it.
     let steep = experiment(json!({
         "target": {"link": "z1"},

@@ -44,7 +44,7 @@ impl Cite {
         let wanted = match plan.document.predictions() {
             Wanted::None => Wanted::None,
             // What a prediction rests on does not depend on the effort.
-            Wanted::Quick | Wanted::All => Wanted::Quick,
+            Wanted::Quick | Wanted::Patient | Wanted::All => Wanted::Quick,
         };
         let asked = listen(Kept::Nothing)?;
         let progress = Progress::visible();

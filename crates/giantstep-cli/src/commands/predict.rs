@@ -78,6 +78,7 @@ impl Predict {
         prepare_folder(&folder).map_err(Failed::input)?;
         let wanted = match (self.all, plan.document.predictions()) {
             (true, _) | (false, Wanted::All) => Wanted::All,
+            (false, Wanted::Patient) => Wanted::Patient,
             (false, Wanted::None | Wanted::Quick) => Wanted::Quick,
         };
         let shelf = Shelf::of(&folder);

@@ -398,7 +398,7 @@ pub(super) fn announce(jobs: &Jobs<'_>, store: &Store, ranks: &dyn Ranks) -> Res
         let predictions = match Ask::new(jobs.plan.document.predictions()).seconds(seconds) {
             Some(0.0) => String::new(),
             Some(most) => format!(", predictions after them up to {}", render::seconds(most)),
-            None => ", all predictions after them as long as they take".to_owned(),
+            None => ", predictions after them as long as they take".to_owned(),
         };
         note(format_args!(
             "{} of {} runs are left: about {}, up to {} of memory{predictions}",

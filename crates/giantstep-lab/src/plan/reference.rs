@@ -41,9 +41,11 @@ pub struct Reference {
 pub enum Wanted {
     /// None.
     None,
-    /// Those that are integrals, about a second a point, for the first 64 points.
+    /// Those that are integrals or rest on a few networks, in no more time than the runs take and at most 10 s.
     #[default]
     Quick,
+    /// The same, however long they take.
+    Patient,
     /// Also those that have to be sampled, up to a minute a point.
     All,
 }

@@ -28,6 +28,8 @@ pub struct Deviations {
     pub groups: Mat<f64>,
     /// Of the gradient that led here, of one neuron of each class.
     pub gradient: Vec<Mat<f64>>,
+    /// The largest standard deviation of a cosine that the last batch has added.
+    pub added: f64,
 }
 
 /// What neurons are to their sign: how many there are, and the share of each class.
@@ -81,6 +83,7 @@ impl Deviations {
             single: (0..population.len()).map(|_| identity()).collect(),
             groups,
             gradient: (0..population.len()).map(|_| Mat::zeros(r, r)).collect(),
+            added: 0.0,
         }
     }
 
@@ -225,13 +228,14 @@ impl Growth {
         })
     }
 
-    /// The deviations after a step `M <- keep M + rate X` on `samples d` samples, before rows are rescaled.
+    /// The deviations after a step `M <- keep M + rate X` on `samples d` samples, before rows are rescaled; `lengths` are those of
+    /// the rows after it.
     pub(super) fn advance(
         &self,
         before: &Deviations,
         population: &Population,
         x: &Mat<f64>,
-        keep: &[f64],
+        (keep, lengths): (&[f64], &[f64]),
         (rate, samples, dimension): (f64, f64, f64),
     ) -> Deviations {
         let (k, r) = (population.len(), x.ncols());
@@ -252,9 +256,12 @@ impl Growth {
         };
         let mut gradient = Vec::with_capacity(k);
         let mut single = Vec::with_capacity(k);
+        let mut added = 0.0f64;
         for c in 0..k {
             let slope = slope(c);
             let fresh = own_noise(c);
+            let largest = (0..r).map(|j| fresh[(j, j)]).fold(0.0, f64::max);
+            added = added.max(rate * largest.sqrt() / lengths[c]);
             gradient.push(&slope * &before.single[c] * slope.transpose() + &fresh);
             let step = identity(keep[c]) + faer::Scale(rate) * &slope;
             let carried = &step * &before.single[c] * step.transpose();
@@ -299,6 +306,7 @@ impl Growth {
             groups: &step * &before.groups * step.transpose() + faer::Scale(rate * rate) * fresh,
             single,
             gradient,
+            added,
         }
     }
 }
@@ -330,6 +338,7 @@ impl Deviations {
             single: single.collect(),
             groups: &both * &self.groups * both.transpose(),
             gradient: self.gradient,
+            added: self.added,
         }
     }
 }

@@ -203,7 +203,7 @@ impl Dynamics<'_> {
         Ok(())
     }
 
-    /// Whether fluctuations are small, or at least no larger than their own sum.
+    /// Whether fluctuations are small, or at least not amplified.
     fn stable(&self, state: &Step, step: u32) -> Result<(), RecursionError> {
         const LARGE: f64 = 0.3;
         const AMPLIFIED: f64 = 3.0;
@@ -211,11 +211,8 @@ impl Dynamics<'_> {
             return Ok(());
         };
         let spread = deviations.largest(|c| state.norm(c));
-        let added = &state.fluctuation;
-        let alone = (0..added.nrows())
-            .flat_map(|c| (0..added.ncols()).map(move |j| added[(c, j)] / state.norm(c)))
-            .fold(0.0, f64::max);
-        match spread > LARGE && spread > AMPLIFIED * alone {
+        let fresh = deviations.added.max(1.0 / self.dimension.sqrt());
+        match spread > LARGE && spread > AMPLIFIED * fresh {
             true => Err(RecursionError::Unstable { step, spread }),
             false => Ok(()),
         }
@@ -369,7 +366,8 @@ impl Dynamics<'_> {
         let mut deviations = match (&averages.growth, &state.deviations) {
             (Some(growth), Some(before)) => {
                 let sizes = (self.rate, self.samples, self.dimension);
-                Some(growth.advance(before, population, x, &keep, sizes))
+                let lengths: Vec<f64> = (0..k).map(|c| covariance.diagonal(c).sqrt()).collect();
+                Some(growth.advance(before, population, x, (&keep, &lengths), sizes))
             }
             _ => None,
         };

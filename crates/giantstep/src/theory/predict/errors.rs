@@ -21,9 +21,9 @@ const MANY: f64 = 30.0;
 /// Networks drawn in law by effort: several have a standard error.
 const FEW_NETWORKS: f64 = 2.0;
 const NETWORKS: f64 = 4.0;
-const MANY_NETWORKS: u64 = 16;
-/// What makes few of several: some seconds of one core.
-const QUICK_FLOPS: f64 = 4.5e11;
+const MANY_NETWORKS: u64 = 8;
+/// What makes few of several: about two seconds of one core.
+const QUICK_FLOPS: f64 = 2e11;
 
 impl Task<'_> {
     /// Errors of the ridge readout after a step.

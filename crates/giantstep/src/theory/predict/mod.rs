@@ -23,6 +23,7 @@ use crate::theory::given_weights::NetworkErrors;
 use crate::theory::one_step::{ActivationMoments, LinkMoments};
 use crate::theory::population::Population;
 use crate::theory::recursion::{Dynamics, Effort};
+use crate::train::BatchPlan;
 use merge::averaged;
 use prediction::{Grounds, Would};
 
@@ -70,7 +71,9 @@ impl<'a> Forecast<'a> {
     /// Does the integrals of [`predict_within`].
     pub fn new(experiment: &'a Experiment, effort: Effort, stop: &'a AtomicBool) -> Self {
         let typical = Task::of(experiment, effort, stop);
-        let several = match typical.is_law() {
+        // Two steps on one batch are sampled: for the typical network alone.
+        let reused = matches!(experiment.protocol.plan, BatchPlan::Reused { steps: 2.. });
+        let several = match typical.is_law() || reused {
             true => vec![(1.0, typical.population.clone())],
             false => Population::compositions(&experiment.network),
         };
