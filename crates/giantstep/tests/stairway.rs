@@ -51,7 +51,7 @@ fn errors(panel: usize, batch: &str, seeds: u64) -> Vec<(Mean, Option<(f64, f64)
             errors.map(|m| m.value).collect()
         })
         .collect();
-    let found = predict_within(&experiment, Effort::Sampled, &AtomicBool::new(false));
+    let found = predict_within(&experiment, Effort::Integrated, &AtomicBool::new(false));
     for absent in &found.absent {
         println!("absent {absent:?}");
     }

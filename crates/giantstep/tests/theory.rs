@@ -714,7 +714,7 @@ fn predictions_end_when_they_are_told_to_and_keep_what_they_have() {
     // A stop that is set from the start, and one that comes amid a recursion that nobody would wait for.
     let long = experiment(json!({
         "target": {"link": "z1 + z1*z2"},
-        "network": {"width": 4},
+        "network": {"width": 4, "second_layer": "ones"},
         "protocol": {"dimension": 1000, "steps": 100000, "batch": "4*d", "step_size": "p/100000"},
         "readout": {"after": "never"},
         "evaluation": {"metrics": ["weight_cosine"], "record": {"every": 1000}}
