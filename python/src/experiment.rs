@@ -12,7 +12,7 @@ use giantstep_lab::drive::{Manner, collect, drive};
 use giantstep_lab::experiments::EXPERIMENTS;
 use giantstep_lab::fence::fenced;
 use giantstep_lab::keep::{Earlier, Keep, Memory, Store};
-use giantstep_lab::outlook::Predicted;
+use giantstep_lab::outlook::{Ask, Predicted};
 use giantstep_lab::plan::{Document, Job, Jobs, Machine, Scale, Wanted, listing};
 use giantstep_lab::report::write_table;
 use giantstep_lab::work::Session;
@@ -44,6 +44,7 @@ pub fn machine(threads: usize) -> Machine {
 fn wanted(effort: &str) -> Wanted {
     match effort {
         "none" => Wanted::None,
+        "patient" => Wanted::Patient,
         "all" => Wanted::All,
         _ => Wanted::Quick,
     }
@@ -143,7 +144,8 @@ impl Plan {
             if let Some(folder) = &folder {
                 write_table(folder, &results).map_err(Problem::results)?;
             }
-            let predicted = fenced(|| Predicted::of(&plan, wanted, &session)).unwrap_or_default();
+            let predicted =
+                fenced(|| Predicted::of(&plan, Ask::new(wanted), &session)).unwrap_or_default();
             if let (Some(folder), Some(store)) = (&folder, &store) {
                 let report = report::Report {
                     jobs: &jobs,
@@ -164,7 +166,7 @@ impl Plan {
     fn predict(&self, effort: &str, threads: usize) -> PyResult<Work> {
         let (plan, wanted) = (self.0.clone(), wanted(effort));
         Work::begin(threads, false, move |shared| {
-            let predicted = Predicted::of(&plan, wanted, &session(shared, threads));
+            let predicted = Predicted::of(&plan, Ask::new(wanted), &session(shared, threads));
             if predicted.interrupted {
                 return Err(Problem::Interrupted);
             }
