@@ -13,9 +13,8 @@ use giantstep_lab::cite::{bibtex, citations, text};
 use giantstep_lab::fence::fenced;
 use giantstep_lab::outlook::Predicted;
 use giantstep_lab::plan::{Plan, PlanError, Scale, Wanted};
-use giantstep_lab::work::Session;
 
-use crate::launch::machine;
+use crate::launch;
 
 /// `giantstep cite FILE|FOLDER [--bibtex]`
 #[derive(Debug, Args)]
@@ -46,16 +45,11 @@ impl Cite {
         };
         let asked = listen(Kept::Nothing)?;
         let progress = Progress::visible();
-        let session = Session {
-            machine: machine(&Alone),
-            asked: &asked,
-            observer: &progress,
-            ranks: &Alone,
-        };
+        let session = launch::session(&asked, &progress, &Alone);
         let found = fenced(|| {
             citations(
                 &plan,
-                machine(&Alone),
+                launch::machine(&Alone),
                 &Predicted::of(&plan, wanted, &session),
             )
         });
