@@ -56,7 +56,7 @@ const CASES: [(&str, &[&str]); 23] = [
         &[
             "network.width=3000",
             "protocol.steps=1",
-            "protocol.batch=800",
+            "protocol.batch=1500",
             "readout.after=last",
             "evaluation.metrics=[\"test_error\"]",
         ],
