@@ -14,7 +14,7 @@ use giantstep_lab::fence::fenced;
 use giantstep_lab::keep::{Earlier, Keep, Memory, Store};
 use giantstep_lab::outlook::{Ask, Predicted};
 use giantstep_lab::plan::{Document, Job, Jobs, Machine, Scale, Wanted, listing};
-use giantstep_lab::report::write_table;
+use giantstep_lab::report::TableFile;
 use giantstep_lab::work::Session;
 use giantstep_lab::{plan, report};
 use pyo3::prelude::*;
@@ -140,9 +140,18 @@ impl Plan {
             let memory = Memory::default();
             let keep: &dyn Keep = store.as_ref().map_or(&memory, |store| store);
             let done = drive(&jobs, keep, Manner::default(), &session).map_err(Problem::results)?;
-            let results = collect(&jobs, keep, &done.dropped).map_err(Problem::results)?;
-            if let Some(folder) = &folder {
-                write_table(folder, &results).map_err(Problem::results)?;
+            let mut table = folder
+                .as_deref()
+                .map(|folder| TableFile::new(folder, jobs.plan));
+            let results = collect(&jobs, keep, done.dropped, &mut |rows| {
+                if let Some(table) = &mut table {
+                    table.add(&rows);
+                }
+                rows
+            });
+            let results = results.map_err(Problem::results)?;
+            if let Some(table) = table {
+                table.finish().map_err(Problem::results)?;
             }
             let predicted =
                 fenced(|| Predicted::of(&plan, Ask::new(wanted), &session)).unwrap_or_default();

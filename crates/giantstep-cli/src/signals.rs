@@ -17,6 +17,8 @@ pub enum Kept {
     Runs,
     /// Nothing stays but what was told.
     Nothing,
+    /// What is known by then is told.
+    Known,
 }
 
 impl Kept {
@@ -29,6 +31,7 @@ impl Kept {
             Self::Runs => {
                 "stopping; ended runs are kept, those under way are dropped (again: stop at once)"
             }
+            Self::Known => "stopping; what is known by now is printed (again: stop at once)",
             Self::Nothing => "stopping; what is under way is dropped (again: stop at once)",
         }
     }

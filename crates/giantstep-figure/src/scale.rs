@@ -79,7 +79,7 @@ pub(super) fn tick_label(
         Scale::Linear => low.abs().max(high.abs()) < 1e5,
         Scale::Log10 => low >= 0.0009 && high <= 20_000.0,
     };
-    let only_powers = scale == Scale::Log10 && high.log10().floor() > low.log10().ceil();
+    let between_powers = scale == Scale::Log10 && high.log10().floor() > low.log10().ceil();
     // The library asks for the labels of both ends of an axis too, which need not be round.
     let unit = match scale {
         Scale::Linear => 10_f64.powf((high - low).log10().floor() - 2.0),
@@ -96,7 +96,7 @@ pub(super) fn tick_label(
         if plain || value == 0.0 {
             number(round(value))
         } else {
-            power_of_ten(value, only_powers)
+            power_of_ten(value, between_powers)
         }
     }
 }
@@ -117,15 +117,20 @@ pub(super) fn number(value: f64) -> String {
     }
 }
 
-/// `10³` or `2·10³`; with `only_powers` nothing for values between powers.
-fn power_of_ten(value: f64, only_powers: bool) -> String {
+/// `10³` or `2·10³`; between powers that are labelled, `2` and `5` stand for themselves and other values for nothing.
+fn power_of_ten(value: f64, between_powers: bool) -> String {
     let exponent = (value.abs().log10() + 1e-9).floor();
     let mantissa = value / 10_f64.powf(exponent);
     let power = format!("10{}", superscript(exponent as i32));
     if (mantissa - 1.0).abs() < 1e-6 {
         power
-    } else if only_powers {
-        String::new()
+    } else if between_powers {
+        let subdivides = [2.0, 5.0].iter().any(|tick| (mantissa - tick).abs() < 1e-6);
+        if subdivides {
+            number(mantissa.round())
+        } else {
+            String::new()
+        }
     } else {
         format!("{}·{power}", number((mantissa * 1e6).round() / 1e6))
     }
@@ -157,7 +162,10 @@ mod tests {
         let plain = tick_label(Scale::Log10, 0.05, 2.0);
         assert_eq!([0.05, 0.1, 2.0].map(plain), ["0.05", "0.1", "2"]);
         let powers = tick_label(Scale::Log10, 1e-5, 1.0);
-        assert_eq!([1e-5, 2e-5, 0.1].map(powers), ["10⁻⁵", "", "10⁻¹"]);
+        assert_eq!(
+            [1e-5, 2e-5, 3e-5, 5e-5, 0.1].map(powers),
+            ["10⁻⁵", "2", "", "5", "10⁻¹"]
+        );
         let inside_a_decade = tick_label(Scale::Log10, 2e5, 8e5);
         assert_eq!(inside_a_decade(5e5), "5·10⁵");
         let linear = tick_label(Scale::Linear, -0.3, 0.3);

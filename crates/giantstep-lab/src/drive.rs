@@ -1,19 +1,21 @@
 //! The one loop: a plan worked off, in memory or in a results folder. What exists is not computed again, and what is
 //! finished is kept at once.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use giantstep::ranks::Ranks;
-use giantstep::run::Run;
+use giantstep::run::Outcome;
 use giantstep::spec::SaveWeights;
 use giantstep::watch::Watch;
 
-use crate::keep::{Ending, Entry, EntryError, Keep, Leased, RunId, StoreError, resolved};
+use crate::keep::{Draft, Ending, Entry, EntryError, Keep, Leased, RunId, StoreError, resolved};
 use crate::plan::{Job, Jobs};
 use crate::remedy::{Remedied, Remedy};
-use crate::results::{FailureKind, Results, failure, records};
+use crate::results::{FailureKind, Results, failure, placed, records};
+use crate::table::Record;
 use crate::work::{Event, Session, WorkError, simulate, work};
 
 /// Why a plan could not be worked off. What is finished is kept.
@@ -116,8 +118,18 @@ pub struct Done {
     pub elsewhere: usize,
     /// Runs of the part that have not ended, those elsewhere included.
     pub left: usize,
-    /// Runs that were dropped under way, by number; their finished steps are not in the store.
-    pub dropped: Vec<(usize, Run)>,
+    /// Runs that were dropped under way; their finished steps are not in the store.
+    pub dropped: Vec<Dropped>,
+}
+
+/// A run that was dropped under way.
+#[derive(Debug)]
+pub struct Dropped {
+    /// Its number.
+    number: usize,
+    /// What was measured.
+    draft: Draft,
+    outcome: Outcome,
 }
 
 /// The name of a run.
@@ -174,11 +186,15 @@ pub fn drive(
                     elsewhere.fetch_add(1, Ordering::Relaxed);
                 }
                 Ok(Computed::Before) => {}
-                Ok(Computed::Dropped(run)) => {
+                Ok(Computed::Dropped(draft, outcome)) => {
                     // It may be another rank that was asked to end.
                     asked.ask_to_stop();
                     let mut dropped = dropped.lock().unwrap_or_else(PoisonError::into_inner);
-                    dropped.push((*number, *run));
+                    dropped.push(Dropped {
+                        number: *number,
+                        draft,
+                        outcome,
+                    });
                 }
                 Err(found) => {
                     asked.ask_to_stop();
@@ -205,7 +221,6 @@ pub fn drive(
     done.left = todo.len();
     done.computed = computed.into_inner();
     done.dropped = dropped.into_inner().unwrap_or_else(PoisonError::into_inner);
-    done.dropped.sort_by_key(|(number, _)| *number);
     Ok(done)
 }
 
@@ -221,7 +236,9 @@ pub fn attend(jobs: &Jobs<'_>, session: &Session<'_>) -> Result<(), WorkError> {
             return Ok(());
         };
         // What it returns is the same on all ranks, and rank 0 keeps it.
-        let take_part = |_: usize, job: &Job<'_>, watch: Watch<'_>| drop(simulate(job, watch));
+        let take_part = |_: usize, job: &Job<'_>, watch: Watch<'_>| {
+            drop(simulate(job, watch, &mut |_| {}));
+        };
         work(&[job], session, &|| true, &take_part)?;
     }
 }
@@ -243,7 +260,7 @@ enum Computed {
     /// Another process is at it.
     Elsewhere,
     /// The end was asked for.
-    Dropped(Box<Run>),
+    Dropped(Draft, Outcome),
 }
 
 /// Computes one run and keeps it, unless another process does.
@@ -261,58 +278,76 @@ fn compute(
     if keep.has(id) {
         return Ok(Computed::Before);
     }
+    let mut draft = keep.begin(id)?;
     watch.ranks.announce(&mut job.as_numbers());
-    let run = simulate(job, watch);
-    let (records, ending) = match &run {
-        Ok(run) => match failure(&run.outcome) {
-            Some((FailureKind::Dropped, _)) => return Ok(Computed::Dropped(Box::new(run.clone()))),
-            Some((FailureKind::Failed, reason)) => {
-                (records(job, &run.measurements), Ending::Failed(reason))
+    let mut added = Ok(());
+    let run = simulate(job, watch, &mut |measured| {
+        if added.is_ok() {
+            added = draft.add(records(job, measured));
+            if added.is_err() {
+                // Ends the run on all ranks.
+                watch.stop.store(true, Ordering::Relaxed);
             }
-            None => (records(job, &run.measurements), Ending::Completed),
+        }
+    });
+    added?;
+    let ending = match &run {
+        Ok(run) => match failure(&run.outcome) {
+            Some((FailureKind::Dropped, _)) => {
+                return Ok(Computed::Dropped(draft, run.outcome.clone()));
+            }
+            Some((FailureKind::Failed, reason)) => Ending::Failed(reason),
+            None => Ending::Completed,
         },
-        Err(reason) => (Vec::new(), Ending::Failed(reason.clone())),
+        Err(reason) => Ending::Failed(reason.clone()),
     };
     let entry = Entry {
         id: id.clone(),
         settings: resolved(job.point, job.cost.engine, job.seed),
         ending: ending.clone(),
         weights: None,
-        records,
     };
     let weights = job.point.checked.save_weights == SaveWeights::Last;
-    keep.keep(entry, run.as_ref().ok().filter(|_| weights))?;
+    keep.keep(draft, entry, run.as_ref().ok().filter(|_| weights))?;
     Ok(Computed::Kept(ending))
 }
 
-/// The results of a plan as far as they are kept, with the finished steps of `dropped` runs.
+/// The results of a plan as far as they are kept, with the finished steps of `dropped` runs. Every row passes through
+/// `sift`, piece by piece in the order of runs; what it returns is held in memory.
 ///
 /// # Errors
 /// What was kept was damaged.
 pub fn collect(
     jobs: &Jobs<'_>,
     keep: &dyn Keep,
-    dropped: &[(usize, Run)],
+    dropped: Vec<Dropped>,
+    sift: &mut dyn FnMut(Vec<Record>) -> Vec<Record>,
 ) -> Result<Results, DriveError> {
     let mut results = Results::of(jobs.plan, jobs.list.len());
+    results.interrupted = !dropped.is_empty();
+    let mut dropped: BTreeMap<usize, Dropped> =
+        dropped.into_iter().map(|run| (run.number, run)).collect();
     for (number, job) in jobs.list.iter().enumerate() {
         let id = id(job);
-        let entry = keep
-            .read(&id)
-            .map_err(|source| DriveError::Entry { id, source })?;
-        let half = dropped.iter().find(|(dropped, _)| *dropped == number);
+        let records = &mut results.table.records;
+        let mut rows = |rows| records.extend(sift(placed(number, job, rows)));
+        let damaged = |source| DriveError::Entry {
+            id: id.clone(),
+            source,
+        };
+        let entry = keep.read(&id, &mut rows).map_err(damaged)?;
         if let Some(entry) = entry {
             let reason = match entry.ending {
                 Ending::Completed => None,
                 Ending::Failed(reason) => Some((FailureKind::Failed, reason)),
             };
-            results.keep(number, job, entry.records, reason);
-        } else if let Some((_, run)) = half {
-            let measured = records(job, &run.measurements);
-            results.keep(number, job, measured, failure(&run.outcome));
+            results.keep(job, reason);
+        } else if let Some(run) = dropped.remove(&number) {
+            let reason = failure(&run.outcome);
+            run.draft.read(&mut rows).map_err(StoreError::Table)?;
+            results.keep(job, reason);
         }
     }
-    results.interrupted =
-        results.completed + results.failures.len() < results.planned || !dropped.is_empty();
+    results.interrupted |= results.completed + results.failures.len() < results.planned;
     Ok(results)
 }

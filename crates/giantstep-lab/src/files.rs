@@ -127,10 +127,15 @@ const LEFT_OVER: Duration = Duration::from_secs(600);
 
 /// An unfinished file in `folder`, gone when dropped, with the permissions of any other file of the user.
 pub(crate) fn temporary(folder: &Path) -> io::Result<NamedTempFile> {
+    unfinished(folder, "")
+}
+
+/// [`temporary`] with a name that ends so.
+pub(crate) fn unfinished(folder: &Path, end: &str) -> io::Result<NamedTempFile> {
     static TAG: LazyLock<String> = LazyLock::new(|| Owner::this().tag());
     let prefix = format!("{UNFINISHED}{}-", *TAG);
     let mut builder = tempfile::Builder::new();
-    builder.prefix(&prefix);
+    builder.prefix(&prefix).suffix(end);
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)); // narrowed by the user's umask
     builder.tempfile_in(folder)
@@ -141,8 +146,8 @@ pub(crate) fn is_unfinished(name: &str) -> bool {
     name.starts_with(UNFINISHED)
 }
 
-/// Removes what killed processes have left unfinished in `folder`.
-pub(crate) fn sweep_out(folder: &Path) {
+/// Removes what killed processes have left unfinished in `folder`, but no file of a name that is held.
+pub(crate) fn sweep_out(folder: &Path, is_held: &dyn Fn(&str) -> bool) {
     let here = Owner::this();
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name();
@@ -151,7 +156,8 @@ pub(crate) fn sweep_out(folder: &Path) {
         };
         let changed = entry.metadata().and_then(|data| data.modified()).ok();
         let age = changed.and_then(|changed| SystemTime::now().duration_since(changed).ok());
-        if Owner::tagged_is_gone(tag, &here) || age.is_some_and(|age| age > LEFT_OVER) {
+        let old = age.is_some_and(|age| age > LEFT_OVER) && !is_held(tag);
+        if old || Owner::tagged_is_gone(tag, &here) {
             // One that stays does no harm.
             let _ = fs::remove_file(entry.path());
         }
@@ -171,17 +177,25 @@ pub fn copy_atomically(from: &Path, to: &Path) -> Result<(), OutputError> {
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let mut file = temporary(folder)?;
+    let mut file = temporary(folder_of(path))?;
     file.write_all(bytes)?;
+    publish(file, path)
+}
+
+/// Gives an unfinished file of the same folder its name, after it has reached the disk.
+pub(crate) fn publish(file: NamedTempFile, path: &Path) -> io::Result<()> {
     file.as_file().sync_all()?;
     file.persist(path)?;
     #[cfg(unix)]
-    File::open(folder)?.sync_all()?;
+    File::open(folder_of(path))?.sync_all()?;
     Ok(())
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
 }
 
 /// Writes `<stem>.svg` and `<stem>.png` into `folder`, each whole or not at all; returns the two paths.
@@ -343,13 +357,26 @@ mod tests {
         ] {
             fs::write(root.path().join(name), "half").unwrap();
         }
-        sweep_out(root.path());
+        sweep_out(root.path(), &|_| false);
         assert!(living.path().exists());
         assert_eq!(
             fs::read_dir(root.path()).unwrap().count(),
             2,
             "that of another machine is young"
         );
+    }
+
+    #[test]
+    fn what_a_run_under_way_on_another_machine_writes_is_not_swept_out_however_old() {
+        let root = tempfile::tempdir().unwrap();
+        let draft = root.path().join(".giantstep-x-1-1-Ab3run");
+        let file = File::create(&draft).unwrap();
+        file.set_modified(SystemTime::now() - 2 * LEFT_OVER)
+            .unwrap();
+        sweep_out(root.path(), &|name| name.ends_with("run"));
+        assert!(draft.exists());
+        sweep_out(root.path(), &|_| false);
+        assert!(!draft.exists());
     }
 
     #[test]

@@ -55,21 +55,8 @@ impl Results {
         }
     }
 
-    /// Adds the run of this place in the list of jobs, which has ended, with the reason if it did not complete.
-    pub fn keep(
-        &mut self,
-        number: usize,
-        job: &Job<'_>,
-        records: Vec<Record>,
-        reason: Option<(FailureKind, String)>,
-    ) {
-        let (point, run) = (job.index as u32 + 1, number as u32 + 1);
-        let placed = records.into_iter().map(|record| Record {
-            point,
-            run,
-            ..record
-        });
-        self.table.records.extend(placed);
+    /// Adds the run of a job, which has ended, with the reason if it did not complete.
+    pub fn keep(&mut self, job: &Job<'_>, reason: Option<(FailureKind, String)>) {
         match reason {
             None => self.completed += 1,
             Some((kind, reason)) => self.failures.push(Failure {
@@ -115,10 +102,21 @@ pub fn failure(outcome: &Outcome) -> Option<(FailureKind, String)> {
     Some((kind, reason))
 }
 
+/// Rows of the run of this place in the list of jobs.
+pub fn placed(number: usize, job: &Job<'_>, mut rows: Vec<Record>) -> Vec<Record> {
+    for row in &mut rows {
+        (row.point, row.run) = (job.index as u32 + 1, number as u32 + 1);
+    }
+    rows
+}
+
 /// What a run has measured as rows of a table, without its place in a plan.
-pub fn records(job: &Job<'_>, measurements: &[Measurement]) -> Vec<Record> {
+pub fn records<'a>(
+    job: &'a Job<'_>,
+    measurements: &'a [Measurement],
+) -> impl Iterator<Item = Record> + 'a {
     let experiment = &job.point.checked.setup.experiment;
-    let records = measurements.iter().map(|measured| Record {
+    measurements.iter().map(|measured| Record {
         seed: job.seed,
         n: experiment.protocol.batch as f64,
         d: experiment.protocol.dimension as f64,
@@ -130,6 +128,5 @@ pub fn records(job: &Job<'_>, measurements: &[Measurement]) -> Vec<Record> {
         group: measured.group,
         ridge: measured.ridge,
         ..Record::new(measured.metric, measured.value)
-    });
-    records.collect()
+    })
 }

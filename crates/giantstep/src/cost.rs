@@ -1,5 +1,7 @@
 //! What a run will cost, before it is started, and on which engine.
 
+mod memory;
+
 use serde::Serialize;
 
 use crate::batch::EngineKind;
@@ -22,6 +24,14 @@ pub struct Cost {
     pub activations: f64,
     /// Rows that pass by, of all batches: the unit of progress.
     pub rows: u64,
+    /// Numbers recorded, those of single neurons included.
+    pub recorded: u64,
+    /// Of these, numbers that are not of a single neuron.
+    pub shared: u64,
+    /// Most numbers that one step records.
+    pub widest: u64,
+    /// Cosines of single neurons' gradients, which figures show.
+    pub drawn: u64,
     /// Largest memory in bytes, on one rank.
     pub memory: f64,
     /// Of it, the rows of a held batch, which several ranks divide among them.
@@ -62,8 +72,6 @@ struct Passes {
 struct Solves {
     /// Double-precision flops: products `Phi^T Phi` or `Phi Phi^T`, factorisations, rotations for leave-one-out.
     flops: f64,
-    /// Bytes of one matrix of features or products.
-    matrix: f64,
     /// Forward passes over the batch.
     forwards: f64,
 }
@@ -87,7 +95,6 @@ fn solves(experiment: &Experiment) -> Solves {
     let products = n * p * size + if again { 2.0 * n * p * p } else { 0.0 };
     Solves {
         flops: readouts * (products + factor * size.powi(3)),
-        matrix: 8.0 * p * size,
         forwards: readouts * if again { 2.0 } else { 1.0 },
     }
 }
@@ -119,7 +126,7 @@ fn passes(experiment: &Experiment) -> [Passes; 2] {
 /// The cost of one run on an engine, [`cost()`] for a choice of one.
 ///
 /// Direct: `4 n d p` flops and `n d` normals a gradient, `2 n d p` a forward pass; memory `O(p d)` (weights, a
-/// gradient, and one partial sum of it for each level of the summation tree and thread). In law: d is replaced by
+/// gradient, and one partial sum of it for each level of the summation tree and thread; `cost/memory.rs` counts). In law: d is replaced by
 /// the `q = r + p (+ p)` frame vectors in use, a gradient costs `n p^2` more, and a batch that is touched again is
 /// held as `n x (r + p(T+1))` coordinates with its contracted directions. A readout adds `n p m` flops, `O(m^3)` for its
 /// factorisation and a few matrices `p x m`, with `m = min(n, p)`.
@@ -133,10 +140,6 @@ pub fn cost_on(
     let p = experiment.network.width as f64;
     let r = experiment.target.r as f64;
     let d = protocol.dimension as f64;
-    let bytes = match precision {
-        Precision::F32 => 4.0,
-        Precision::F64 => 8.0,
-    };
     let kept = if experiment.metrics.contains(&MetricGroup::SingularValues) {
         2.0
     } else {
@@ -166,6 +169,10 @@ pub fn cost_on(
         rows: 0,
         memory: 0.0,
         held: 0.0,
+        recorded: 0,
+        shared: 0,
+        widest: 0,
+        drawn: 0,
     };
     let own = match engine {
         EngineKind::Direct => 0.0,
@@ -191,17 +198,56 @@ pub fn cost_on(
         Precision::F64 => 1.0,
     };
     cost.flops += double * solves.flops;
-    let levels = ((protocol.batch as f64) / 1024.0).max(2.0).log2().ceil();
-    let largest = (8.0 * p * columns).max(solves.matrix);
-    let partial = largest * (threads as f64).min(64.0) * (levels / 2.0 + 1.0);
-    let vectors = 8.0 * p * columns * (kept + 4.0);
-    cost.held = if own > 0.0 && held && frame < d {
-        protocol.batch as f64 * bytes * (frame + p * contractions + 2.0 * p)
-    } else {
-        0.0
-    };
-    cost.memory = 16e6 + partial + vectors + 4.0 * solves.matrix + cost.held + threads as f64 * 2e6;
+    recorded(experiment, &mut cost);
+    (cost.memory, cost.held) = memory::memory(experiment, engine, precision, threads);
     cost
+}
+
+/// Counts what a run records.
+fn recorded(experiment: &Experiment, cost: &mut Cost) {
+    let wants = |group| experiment.metrics.contains(&group);
+    let (p, r) = (experiment.network.width as u64, experiment.target.r as u64);
+    let ridges = match &experiment.readout.ridge {
+        Ridge::Values(values) => values.len() as u64,
+        Ridge::LeaveOneOut(_) => 2,
+    };
+    let neurons = 2 + 2 * r;
+    let planar = u64::from(wants(MetricGroup::Neurons) && r > 1);
+    let (mut all, mut shared) = (0, 0);
+    for step in 0..=experiment.protocol.steps {
+        let before = all;
+        let moved = u64::from(step > 0);
+        if experiment.records(step) {
+            for (group, single, common) in [
+                (MetricGroup::Norm, 0, 1),
+                (MetricGroup::TrainError, 0, moved),
+                (MetricGroup::WeightCosine, 0, 4 * r + 1),
+                (MetricGroup::GradientCosine, 0, moved * (4 * r + 1)),
+                (MetricGroup::SingularValues, 0, moved * p),
+                (MetricGroup::Covariance, p * (p + 1) / 2, 3),
+                (
+                    MetricGroup::Neurons,
+                    p * (neurons + moved * (neurons + u64::from(r > 1))),
+                    0,
+                ),
+                (MetricGroup::TestError, 0, 2),
+            ] {
+                if group == MetricGroup::Neurons {
+                    cost.drawn += planar * moved * p * r;
+                }
+                if wants(group) {
+                    all += single + common;
+                    shared += common;
+                }
+            }
+        }
+        if experiment.fits_readout(step) {
+            all += ridges;
+            shared += ridges;
+        }
+        cost.widest = cost.widest.max(all - before);
+    }
+    (cost.recorded, cost.shared) = (all, shared);
 }
 
 /// The engine on which a setup runs, what that costs, and what the other would.

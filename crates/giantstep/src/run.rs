@@ -233,9 +233,14 @@ impl<'e> Trainer<'e> {
         self.state.network.first.gram(&self.state.network.first)
     }
 
-    /// All that was recorded so far.
+    /// All that was recorded so far and not taken.
     pub fn measurements(&self) -> &[Measurement] {
         &self.state.measurements
+    }
+
+    /// Takes out what was recorded since the last time: a long run then holds no more than one step.
+    pub fn take_measurements(&mut self) -> Vec<Measurement> {
+        std::mem::take(&mut self.state.measurements)
     }
 
     /// The test errors of the network as it is, in the form in which they are recorded: of the frozen second layer and
@@ -249,7 +254,7 @@ impl<'e> Trainer<'e> {
         batches.test(state, state.taken, Readouts::Fitted, *watch)
     }
 
-    /// What happened. A run with steps left is interrupted in the next.
+    /// What happened, without the measurements that were taken. A run with steps left is interrupted in the next.
     pub fn finish(self) -> Run {
         let state = self.state;
         let outcome = match state.ended {

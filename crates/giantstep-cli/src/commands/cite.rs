@@ -14,9 +14,8 @@ use giantstep_lab::fence::fenced;
 use giantstep_lab::keep::Shelf;
 use giantstep_lab::outlook::{Ask, Predicted};
 use giantstep_lab::plan::{Plan, PlanError, Scale, Wanted};
-use giantstep_lab::work::Session;
 
-use crate::launch::machine;
+use crate::launch;
 
 /// `giantstep cite FILE|FOLDER [--bibtex]`
 #[derive(Debug, Args)]
@@ -48,18 +47,15 @@ impl Cite {
         };
         let asked = listen(Kept::Nothing)?;
         let progress = Progress::visible();
-        let session = Session {
-            machine: machine(&Alone),
-            asked: &asked,
-            observer: &progress,
-            ranks: &Alone,
-        };
+        let session = launch::session(&asked, &progress, &Alone);
         let ask = Ask {
             shelf: shelf.as_ref(),
             ..Ask::new(wanted)
         };
-        let found =
-            fenced(|| citations(&plan, machine(&Alone), &Predicted::of(&plan, ask, &session)));
+        let found = fenced(|| {
+            let predicted = Predicted::of(&plan, ask, &session);
+            citations(&plan, launch::machine(&Alone), &predicted)
+        });
         let found = found.map_err(Failed::work)?;
         print(&match self.bibtex {
             true => bibtex(&found),

@@ -11,9 +11,8 @@ use giantstep::ranks::Alone;
 use giantstep_lab::claims::{CLAIMS, Claim, Entry, Verdict, measure};
 use giantstep_lab::files::{prepare_folder, write_atomically};
 use giantstep_lab::plan::{PlanError, Scale};
-use giantstep_lab::work::Session;
 
-use crate::launch::machine;
+use crate::launch;
 use crate::progress::Progress;
 use crate::render::{aligned, claims as page};
 use crate::signals::{Kept, listen};
@@ -60,12 +59,8 @@ impl ClaimsArgs {
         }
         prepare_folder(&self.out).map_err(Failed::input)?;
         let asked = listen(Kept::Nothing)?;
-        let session = Session {
-            machine: machine(&Alone),
-            asked: &asked,
-            observer: &Progress::visible(),
-            ranks: &Alone,
-        };
+        let progress = Progress::visible();
+        let session = launch::session(&asked, &progress, &Alone);
         let mut entries: Vec<Entry> = Vec::new();
         let mut broken: Vec<String> = Vec::new();
         for claim in &claims {

@@ -14,11 +14,11 @@ use super::run::{FailureArgs, Place, Shape, finish, rate, remaining, set_strays_
 use crate::failed::Failed;
 use crate::progress::Progress;
 use crate::signals::{Kept, listen};
-use giantstep_lab::drive::{collect, id};
+use giantstep_lab::drive::id;
 use giantstep_lab::plan::{Job, Jobs, Plan, Scale};
-use giantstep_lab::work::Session;
+use giantstep_lab::report::gather;
 
-use crate::launch::machine;
+use crate::launch;
 use crate::render::{aligned, bytes, seconds};
 use giantstep_lab::keep::{Ending, Owner, RunId, Store, Stray, Survey, read_plan};
 
@@ -231,7 +231,7 @@ impl Standing {
 impl Status {
     pub(super) fn execute(self) -> Result<(), Failed> {
         let plan = plan_of(&self.folder)?;
-        let jobs = plan.jobs(machine(&Alone)).map_err(Failed::input)?;
+        let jobs = plan.jobs(launch::machine(&Alone)).map_err(Failed::input)?;
         let store = Store::look(&self.folder).map_err(Failed::work)?;
         let standing = Standing::of(&jobs, &store)?;
         if self.json {
@@ -245,7 +245,7 @@ impl Status {
 impl Retry {
     pub(super) fn execute(self) -> Result<(), Failed> {
         let plan = plan_of(&self.folder)?;
-        let jobs = plan.jobs(machine(&Alone)).map_err(Failed::input)?;
+        let jobs = plan.jobs(launch::machine(&Alone)).map_err(Failed::input)?;
         let store = Store::join(&self.folder, &plan).map_err(Failed::input)?;
         if self.failed {
             let sound = store.survey().map_err(Failed::work)?.sound;
@@ -269,18 +269,14 @@ impl Collect {
     pub(super) fn execute(self) -> Result<(), Failed> {
         let start = Instant::now();
         let plan = plan_of(&self.folder)?;
-        let jobs = plan.jobs(machine(&Alone)).map_err(Failed::input)?;
+        let jobs = plan.jobs(launch::machine(&Alone)).map_err(Failed::input)?;
         let store = Store::look(&self.folder).map_err(Failed::work)?;
         set_strays_aside(&store)?;
         let asked = listen(Kept::Runs)?;
         let progress = Progress::visible();
-        let session = Session {
-            machine: machine(&Alone),
-            asked: &asked,
-            observer: &progress,
-            ranks: &Alone,
-        };
-        let results = collect(&jobs, &store, &[]).map_err(Failed::work)?;
+        let session = launch::session(&asked, &progress, &Alone);
+        let (results, table) =
+            gather(&jobs, &store, Vec::new(), &self.folder).map_err(Failed::work)?;
         let found = results.completed + results.failures.len();
         let place = Place {
             jobs,
@@ -290,7 +286,7 @@ impl Collect {
         let wanted = plan.document.predictions();
         tell(
             &place,
-            &results,
+            (&results, table),
             (wanted, &session),
             found,
             start,

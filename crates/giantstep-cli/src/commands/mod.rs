@@ -4,6 +4,7 @@ mod analyze;
 mod bench;
 mod cite;
 mod claims;
+mod explain;
 mod folder;
 mod init;
 mod keys;

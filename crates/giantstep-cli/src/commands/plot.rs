@@ -7,7 +7,7 @@ use clap::Args;
 use super::folder::plan_of;
 use super::print;
 use crate::failed::Failed;
-use crate::launch::machine;
+use crate::launch;
 use crate::note::note;
 use crate::progress::Progress;
 use crate::render::aligned;
@@ -24,7 +24,6 @@ use giantstep_lab::plan::{
     Curves, FigureSpec, Heat, Overlay, Plan, Plane, ScaleChoice, Spread, Statistic, Step, Wanted,
 };
 use giantstep_lab::table::Table;
-use giantstep_lab::work::Session;
 use serde::de::DeserializeOwned;
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error, StringDeserializer};
@@ -180,12 +179,8 @@ impl Plot {
             wanted => wanted,
         };
         let asked = listen(Kept::Nothing)?;
-        let session = Session {
-            machine: machine(&Alone),
-            asked: &asked,
-            observer: &Progress::visible(),
-            ranks: &Alone,
-        };
+        let progress = Progress::visible();
+        let session = launch::session(&asked, &progress, &Alone);
         let shelf = Shelf::of(&self.folder);
         Ok(Predicted::of(plan, Ask::new(wanted).kept(&shelf), &session))
     }

@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 
 use super::print;
 use crate::failed::Failed;
-use crate::launch::machine;
+use crate::launch;
 use crate::note::note;
 use crate::progress::Progress;
 use crate::render::compare::{absent, status};
@@ -24,7 +24,6 @@ use giantstep_lab::outlook::{Ask, Foretold, Predicted};
 use giantstep_lab::plan::{Plan, PlanError, Point, Scale, Wanted};
 use giantstep_lab::report::settings_in_words;
 use giantstep_lab::table::{SIZES, Table};
-use giantstep_lab::work::Session;
 
 /// `giantstep predict FILE [--set key=value ...] [--out DIR] [--json]`
 #[derive(Debug, Args)]
@@ -90,12 +89,7 @@ impl Predict {
         }
         let asked = listen(Kept::Nothing)?;
         let progress = Progress::visible();
-        let session = Session {
-            machine: machine(&Alone),
-            asked: &asked,
-            observer: &progress,
-            ranks: &Alone,
-        };
+        let session = launch::session(&asked, &progress, &Alone);
         let predicted = fenced(|| Predicted::of(&plan, ask, &session)).map_err(Failed::work)?;
         let mut files = Vec::new();
         let drawn =

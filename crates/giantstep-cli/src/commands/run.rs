@@ -5,20 +5,18 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
-use giantstep::cost::Cost;
 use giantstep::peak::peak;
 use giantstep::ranks::Ranks;
-use serde_json::{Value as Json, json};
 
-use super::print;
+use super::{explain, print};
 use crate::failed::Failed;
 use giantstep_lab::chart::check;
-use giantstep_lab::drive::{Done, Manner, OnFailure, attend, collect, dismiss, drive, id};
+use giantstep_lab::drive::{Done, Manner, OnFailure, attend, dismiss, drive, id};
 use giantstep_lab::fence::fenced;
 use giantstep_lab::keep::{Earlier, Keep, RunId, Shelf, Store};
 use giantstep_lab::outlook::{Ask, Predicted};
 use giantstep_lab::plan::{Jobs, Machine, Plan, PlanError, Scale, Wanted};
-use giantstep_lab::report::{Report, write_table};
+use giantstep_lab::report::{Report, TableFile, gather};
 use giantstep_lab::results::{FailureKind, Results};
 use giantstep_lab::work::Session;
 
@@ -146,8 +144,8 @@ pub(super) fn perform(
     let jobs = together(ranks, plan.jobs(machine).map_err(Failed::input))?;
     if options.explain {
         return match ranks.rank() {
-            0 if options.shape.json => print(&format!("{:#}\n", explained(&jobs))),
-            0 => print(&explanation(&jobs)),
+            0 if options.shape.json => print(&format!("{:#}\n", explain::json(&jobs))),
+            0 => print(&explain::text(&jobs)),
             _ => Ok(()),
         };
     }
@@ -162,12 +160,8 @@ pub(super) fn perform(
 /// What a rank other than the first does: its part of every run.
 fn take_part(jobs: &Jobs<'_>, ranks: &dyn Ranks) -> Result<(), Failed> {
     let asked = together(ranks, listen(Kept::RunsAndTable))?;
-    let session = Session {
-        machine: jobs.machine,
-        asked: &asked,
-        observer: &Progress::hidden(),
-        ranks,
-    };
+    let progress = Progress::hidden();
+    let session = launch::session(&asked, &progress, ranks);
     if let Err(error) = attend(jobs, &session) {
         // The others wait for this process in the middle of a run; its end is theirs.
         note(format_args!("error: rank {}: {error}", ranks.rank()));
@@ -242,25 +236,21 @@ pub(super) fn finish(
     let start = Instant::now();
     let asked = listen(Kept::RunsAndTable).inspect_err(|_| dismiss(ranks))?;
     let progress = Progress::visible();
-    let session = Session {
-        machine: jobs.machine,
-        asked: &asked,
-        observer: &progress,
-        ranks,
-    };
+    let session = launch::session(&asked, &progress, ranks);
     let done = work_off(place, on_failure, &session);
     dismiss(ranks);
     let done = done?;
-    let results = collect(jobs, store, &done.dropped).map_err(Failed::work)?;
+    let dropped = done.dropped.len();
+    let (results, table) = gather(jobs, store, done.dropped, folder).map_err(Failed::work)?;
     tell(
         place,
-        &results,
+        (&results, table),
         (jobs.plan.document.predictions(), &session),
         done.found,
         start,
         shape,
     )?;
-    let dropped = match done.dropped.len() {
+    let dropped = match dropped {
         0 => String::new(),
         dropped => format!("; of {dropped} dropped ones the table holds the finished steps"),
     };
@@ -315,7 +305,7 @@ fn work_off(
 /// Writes the table, then predicts, draws and prints; what was measured is printed even where it cannot be written.
 pub(super) fn tell(
     place: &Place<'_>,
-    results: &Results,
+    (results, table): (&Results, TableFile),
     (wanted, session): (Wanted, &Session<'_>),
     found: usize,
     start: Instant,
@@ -328,7 +318,7 @@ pub(super) fn tell(
     } = place;
     let took = start.elapsed();
     // Before anything that may fail.
-    let table = write_table(folder, results);
+    let table = table.finish();
     let shelf = Shelf::of(folder);
     let ask = Ask::new(wanted).kept(&shelf).beside(took);
     let predicted = fenced(|| Predicted::of(jobs.plan, ask, session)).unwrap_or_else(|reason| {
@@ -447,64 +437,4 @@ pub(super) fn rate(plan: &Plan, machine: Machine) -> f64 {
             point.checked.setup.precision
         });
     0.66e9 * peak(precision, machine.cores)
-}
-
-/// The cost model as one JSON document: an object for each point.
-fn explained(jobs: &Jobs<'_>) -> Json {
-    let rate = rate(jobs.plan, jobs.machine);
-    let points = jobs.plan.points.iter().enumerate().map(|(index, point)| {
-        let job = jobs.list.iter().find(|job| job.index == index);
-        let settings: serde_json::Map<String, Json> = point
-            .settings
-            .iter()
-            .map(|setting| (setting.key.clone(), json!(setting.label())))
-            .collect();
-        let cost = |cost: &Cost| json!({ "cost": cost, "seconds": cost.equivalent_flops() / rate });
-        json!({
-            "settings": settings,
-            "runs": jobs.list.iter().filter(|job| job.index == index).count(),
-            "engine": job.map(|job| job.cost.engine),
-            "taken": job.map(|job| cost(&job.cost.cost)),
-            "other": job.map(|job| cost(&job.cost.other)),
-        })
-    });
-    json!({ "points": points.collect::<Vec<_>>(), "runs": jobs.list.len() })
-}
-
-/// The cost model, shown for every point.
-fn explanation(jobs: &Jobs<'_>) -> String {
-    let rate = rate(jobs.plan, jobs.machine);
-    let mut lines = Vec::new();
-    for (index, point) in jobs.plan.points.iter().enumerate() {
-        let Some(job) = jobs.list.iter().find(|job| job.index == index) else {
-            continue;
-        };
-        let taken = job.cost;
-        for (engine, cost, remark) in [
-            (taken.engine.name(), taken.cost, "taken"),
-            (taken.engine.other().name(), taken.other, ""),
-        ] {
-            lines.push(vec![
-                point.described().trim().to_owned(),
-                engine.to_owned(),
-                render::number(cost.flops),
-                render::number(cost.normals),
-                render::number(cost.activations),
-                render::bytes(cost.memory as u64),
-                render::seconds(cost.equivalent_flops() / rate),
-                remark.to_owned(),
-            ]);
-        }
-    }
-    let header = [
-        "point",
-        "engine",
-        "flops",
-        "normals",
-        "activations",
-        "memory",
-        "a run",
-        "",
-    ];
-    render::aligned(&header, lines)
 }

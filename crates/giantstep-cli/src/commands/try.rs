@@ -13,12 +13,11 @@ use giantstep_lab::plan::{Plan, Scale, Wanted};
 use giantstep_lab::report::rows;
 use giantstep_lab::starter::{Sizes, Starter, quantity};
 use giantstep_lab::table::Table;
-use giantstep_lab::work::Session;
 
 use super::init::look;
 use super::print;
 use crate::failed::Failed;
-use crate::launch::machine;
+use crate::launch;
 use crate::progress::Progress;
 use crate::render::trial::{Trial, text};
 use crate::signals::{Kept, listen};
@@ -73,19 +72,15 @@ impl Try {
         };
         let file = starter.text();
         let plan = Plan::read(&file, "try.toml", &[], Scale::Full).map_err(Failed::input)?;
-        let jobs = plan.jobs(machine(&Alone)).map_err(Failed::input)?;
+        let jobs = plan.jobs(launch::machine(&Alone)).map_err(Failed::input)?;
         prepare_folder(&self.out).map_err(Failed::input)?;
         let asked = listen(Kept::Nothing)?;
         let progress = Progress::visible();
-        let session = Session {
-            machine: jobs.machine,
-            asked: &asked,
-            observer: &progress,
-            ranks: &Alone,
-        };
+        let session = launch::session(&asked, &progress, &Alone);
         let keep = Memory::default();
         let done = drive(&jobs, &keep, Manner::default(), &session).map_err(Failed::work)?;
-        let results = collect(&jobs, &keep, &done.dropped).map_err(Failed::work)?;
+        let results =
+            collect(&jobs, &keep, done.dropped, &mut |rows| rows).map_err(Failed::work)?;
         let predicted = Predicted::of(&plan, Ask::new(Wanted::Quick), &session);
         drop(progress);
         let rows = rows(&results.table);

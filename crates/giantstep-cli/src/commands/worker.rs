@@ -9,13 +9,12 @@ use giantstep::ranks::Alone;
 use super::folder::plan_of;
 use super::run::FailureArgs;
 use crate::failed::Failed;
-use crate::launch::machine;
+use crate::launch;
 use crate::note::note;
 use crate::progress::Progress;
 use crate::signals::{Kept, listen};
 use giantstep_lab::drive::{Manner, Others, Shard, drive};
 use giantstep_lab::keep::Store;
-use giantstep_lab::work::Session;
 
 /// `giantstep worker --shard I/N DIR`
 #[derive(Debug, Args)]
@@ -44,19 +43,15 @@ impl Worker {
         // First, so that a signal finds a listener.
         let asked = listen(Kept::Runs)?;
         let plan = plan_of(&self.folder)?;
-        let jobs = plan.jobs(machine(&Alone)).map_err(Failed::input)?;
+        let jobs = plan.jobs(launch::machine(&Alone)).map_err(Failed::input)?;
         let store = Store::join(&self.folder, &plan).map_err(Failed::input)?;
         let manner = Manner {
             shard: self.shard,
             on_failure: self.failure.on_failure(),
             others: Others::AreLeft,
         };
-        let session = Session {
-            machine: jobs.machine,
-            asked: &asked,
-            observer: &Progress::visible(),
-            ranks: &Alone,
-        };
+        let progress = Progress::visible();
+        let session = launch::session(&asked, &progress, &Alone);
         let done = drive(&jobs, &store, manner, &session).map_err(Failed::work)?;
         let summary = format!(
             "{} runs found, {} computed, {} under way elsewhere, {} left",

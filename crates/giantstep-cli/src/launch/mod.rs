@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 
 use giantstep::ranks::{Alone, Ranks};
 use giantstep_lab::plan::Machine;
+use giantstep_lab::work::{Asked, Observer, Session};
 
 use crate::failed::Failed;
 
@@ -65,6 +66,20 @@ pub fn machine(ranks: &dyn Ranks) -> Machine {
     Machine {
         cores: cores(),
         ranks: ranks.size(),
+    }
+}
+
+/// What accompanies the work of these processes.
+pub fn session<'a>(
+    asked: &'a Asked,
+    observer: &'a dyn Observer,
+    ranks: &'a dyn Ranks,
+) -> Session<'a> {
+    Session {
+        machine: machine(ranks),
+        asked,
+        observer,
+        ranks,
     }
 }
 

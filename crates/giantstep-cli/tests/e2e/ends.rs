@@ -56,6 +56,27 @@ fn end(mut child: Child) -> ExitStatus {
 }
 
 #[test]
+fn an_analysis_that_is_asked_to_end_prints_what_it_knows() {
+    for name in ["-INT", "-TERM"] {
+        let link = "relu(z1+relu(z2+relu(z3+relu(z4))))";
+        let child = Command::new(crate::common::program())
+            .args(["analyze", link, "--timeout", "300"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("a process");
+        std::thread::sleep(Duration::from_millis(700));
+        signal(&child, name);
+        let start = Instant::now();
+        let output = child.wait_with_output().expect("an end");
+        assert!(start.elapsed() < Duration::from_secs(20));
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+        assert!(text(&output.stderr).contains("interrupted"));
+        assert!(text(&output.stdout).contains("undecided"));
+    }
+}
+
+#[test]
 fn a_giant_batch_ends_when_it_is_asked_to() {
     let toy = Toy::new(TOY);
     let child = endless(&toy, Stdio::null());

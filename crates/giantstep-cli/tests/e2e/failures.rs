@@ -41,6 +41,19 @@ fn bad_values_are_refused_with_key_value_and_remedy() {
             &["network.width = 7", "even", "use 8"],
         ),
         (
+            &["network.width=1e-320"],
+            &["network.width = 1e-320:", "whole"],
+        ),
+        (
+            &["evaluation.test_samples=1e-320"],
+            &["`1e-320`", "whole number"],
+        ),
+        (
+            &["network.bias=true"],
+            &["network.bias", "no biases", "Scope"],
+        ),
+        (&["batch=100"], &["unknown key `batch`", "protocol.batch"]),
+        (
             &["protocol.batch=0"],
             &["protocol.batch = 0", "at least 1", "larger"],
         ),

@@ -10,8 +10,11 @@ mod docs;
 mod ends;
 mod experiments;
 mod failures;
+#[cfg(target_os = "linux")]
+mod memory;
 #[cfg(feature = "mpi")]
 mod mpi;
+mod mutated;
 mod plot;
 mod predict;
 mod shell;

@@ -126,7 +126,7 @@ fn a_wrong_prediction_is_seen() {
     let (keep, asked) = (Memory::default(), Asked::default());
     let session = Session::alone(MACHINE.cores, &asked);
     drive(&jobs, &keep, Manner::default(), &session).expect("runs");
-    let results = collect(&jobs, &keep, &[]).expect("results");
+    let results = collect(&jobs, &keep, Vec::new(), &mut |rows| rows).expect("results");
     let rows = rows(&results.table);
     let mut predicted = Predicted::of(&plan, Ask::new(Wanted::Quick), &session);
     let apart = |predicted: &Predicted| -> Vec<String> {

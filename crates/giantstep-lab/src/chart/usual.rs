@@ -118,7 +118,12 @@ fn separated(mut curves: Curves, names: &[String], value: &str, data: &Data<'_>)
     } else if curves.by.is_none() {
         let by = best(names);
         let (values, is_text) = count(&by);
-        if values > CURVES && !is_text && curves.x != "step" {
+        let many = if curves.x == "step" {
+            10 * CURVES
+        } else {
+            CURVES
+        };
+        if values > many && !is_text {
             return FigureSpec::Heat(Heat {
                 name: curves.name,
                 x: curves.x,

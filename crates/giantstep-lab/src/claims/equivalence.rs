@@ -13,7 +13,7 @@ use giantstep::watch::Watch;
 use rayon::prelude::*;
 
 use crate::plan::{Job, Jobs};
-use crate::results::{FailureKind, Results, records};
+use crate::results::{FailureKind, Results, placed, records};
 
 /// The last step of every point and seed, on explicit inputs; the readout batch has the size of the training batch.
 ///
@@ -29,11 +29,15 @@ pub(super) fn equivalence(jobs: &Jobs<'_>, stop: &AtomicBool) -> Results {
     let mut results = Results::of(jobs.plan, jobs.list.len());
     for (number, (job, found)) in jobs.list.iter().zip(measured).enumerate() {
         match found {
-            Ok(measurements) => results.keep(number, job, records(job, &measurements), None),
+            Ok(measurements) => {
+                let rows = records(job, &measurements).collect();
+                results.table.records.extend(placed(number, job, rows));
+                results.keep(job, None);
+            }
             Err(EquivalenceError::Interrupted(_)) => results.interrupted = true,
             Err(error) => {
                 let reason = (FailureKind::Failed, error.to_string());
-                results.keep(number, job, Vec::new(), Some(reason));
+                results.keep(job, Some(reason));
             }
         }
     }

@@ -146,7 +146,8 @@ pub fn measure(claim: &Claim, session: &Session<'_>) -> Result<Entry, ClaimError
             let keep = Memory::default();
             let done = drive(&jobs, &keep, Manner::default(), session)
                 .map_err(|error| failed(error.to_string()))?;
-            collect(&jobs, &keep, &done.dropped).map_err(|error| failed(error.to_string()))?
+            collect(&jobs, &keep, done.dropped, &mut |rows| rows)
+                .map_err(|error| failed(error.to_string()))?
         }
         Measurement::Equivalence => equivalence::equivalence(&jobs, &session.asked.stop),
     };

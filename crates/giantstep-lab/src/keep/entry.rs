@@ -1,15 +1,18 @@
-//! One finished run in one file: a line with a checksum, a line with its name, settings and how it ended, then its numbers
-//! as Parquet.
+//! One finished run in one file: its numbers as Parquet, a line with its name, settings and how it ended, and the
+//! checksum of all that.
 //!
-//! The checksum is that of the bytes that stand after it, and is compared before any of them is decoded.
+//! The numbers come first, because they are written while they are measured. The checksum is compared before anything is
+//! decoded.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
 
 use super::identity::{RunId, Settings};
-use crate::files::{self, write_atomically};
-use crate::table::{self, Record, Table, TableError};
+use crate::files::{self, OutputError};
+use crate::table::{self, Record, Table, TableError, Writer};
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,8 +24,8 @@ pub enum Ending {
     Failed(String),
 }
 
-/// A run that has ended.
-#[derive(Debug, Clone, PartialEq)]
+/// A run that has ended, without its numbers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
     /// The name of the run.
     pub id: RunId,
@@ -31,9 +34,8 @@ pub struct Entry {
     /// How it ended.
     pub ending: Ending,
     /// The checksum of the file of its weights, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights: Option<Checksum>,
-    /// Its numbers, without the columns of a sweep.
-    pub records: Vec<Record>,
 }
 
 /// A checksum: 64 hexadecimal digits of the hash of the bytes of a file.
@@ -48,19 +50,119 @@ impl std::fmt::Display for Checksum {
 
 impl Checksum {
     /// The checksum of `bytes`.
-    pub(super) fn of(bytes: &[u8]) -> Self {
+    pub fn of(bytes: &[u8]) -> Self {
         Self(blake3::hash(bytes).to_hex().to_string())
     }
 }
 
-/// The second line.
-#[derive(Debug, Serialize, Deserialize)]
-struct Head {
-    id: RunId,
-    settings: Settings,
-    ending: Ending,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    weights: Option<Checksum>,
+/// The numbers of a run under way, kept as they are measured; gone if it is dropped.
+#[derive(Debug)]
+pub struct Draft(Rows);
+
+#[derive(Debug)]
+enum Rows {
+    InMemory(Vec<Record>),
+    InFile(Box<Writer<Summed>>),
+}
+
+impl Draft {
+    /// Of a run that is kept in memory.
+    pub(super) fn in_memory() -> Self {
+        Self(Rows::InMemory(Vec::new()))
+    }
+
+    /// Of the run `id`, in an unfinished file in `folder`.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub(super) fn in_folder(folder: &Path, id: &RunId) -> Result<Self, TableError> {
+        let file = files::unfinished(folder, &id.to_string());
+        let file = file.map_err(|source| OutputError::Write {
+            path: folder.to_path_buf(),
+            source,
+        })?;
+        let hash = blake3::Hasher::new();
+        let writer = Writer::new(&Table::default(), Summed { file, hash })?;
+        Ok(Self(Rows::InFile(Box::new(writer))))
+    }
+
+    /// Adds numbers, without their places in a plan.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn add(&mut self, rows: impl IntoIterator<Item = Record>) -> Result<(), TableError> {
+        match &mut self.0 {
+            Rows::InMemory(records) => records.extend(rows),
+            Rows::InFile(writer) => writer.add(rows)?,
+        }
+        Ok(())
+    }
+
+    /// Hands on the numbers of a run that does not end, piece by piece.
+    ///
+    /// # Errors
+    /// The file cannot be written or read.
+    pub fn read(self, rows: &mut dyn FnMut(Vec<Record>)) -> Result<(), TableError> {
+        match self.0 {
+            Rows::InMemory(records) => rows(records),
+            Rows::InFile(writer) => {
+                let file = writer.finish()?.file;
+                let path = file.path();
+                let bytes = files::read(path).map_err(|source| TableError::Read {
+                    path: path.to_path_buf(),
+                    source,
+                })?;
+                table::visit(bytes, path, rows)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the entry of the run at `path`, whole or not at all.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub(super) fn publish(self, entry: &Entry, path: &Path) -> Result<(), TableError> {
+        let writer = match self.0 {
+            Rows::InFile(writer) => *writer,
+            Rows::InMemory(records) => {
+                let folder = path.parent().unwrap_or(Path::new("."));
+                let mut draft = Self::in_folder(folder, &entry.id)?;
+                draft.add(records)?;
+                return draft.publish(entry, path);
+            }
+        };
+        let mut sink = writer.finish()?;
+        let text = serde_json::json!(entry).to_string();
+        let written = writeln!(sink, "\n{text}").and_then(|()| {
+            let Summed { mut file, hash } = sink;
+            write!(file, "{}", hash.finalize().to_hex())?;
+            files::publish(file, path)
+        });
+        written.map_err(|source| {
+            let path = path.to_path_buf();
+            OutputError::Write { path, source }.into()
+        })
+    }
+}
+
+/// A file with the checksum of what was written into it.
+#[derive(Debug)]
+struct Summed {
+    file: NamedTempFile,
+    hash: blake3::Hasher,
+}
+
+impl Write for Summed {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.hash.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file.flush()
+    }
 }
 
 /// Why a file is not the entry that its name promises.
@@ -88,70 +190,56 @@ pub enum EntryError {
     Table(#[from] TableError),
 }
 
-impl Entry {
-    /// Writes the entry, whole or not at all.
-    ///
-    /// # Errors
-    /// The file cannot be written.
-    pub fn write(&self, path: &Path) -> Result<(), TableError> {
-        let head = Head {
-            id: self.id.clone(),
-            settings: self.settings.clone(),
-            ending: self.ending.clone(),
-            weights: self.weights.clone(),
-        };
-        let mut body = serde_json::json!(head).to_string().into_bytes();
-        body.push(b'\n');
-        let table = Table {
-            records: self.records.clone(),
-            ..Table::default()
-        };
-        body.extend(table::encode(&table)?);
-        let mut bytes = Checksum::of(&body).0.into_bytes();
-        bytes.push(b'\n');
-        bytes.extend(body);
-        Ok(write_atomically(path, &bytes)?)
-    }
-
-    /// Reads the entry of the run `id`.
-    ///
-    /// # Errors
-    /// [`EntryError`] says in which way the file is not that entry.
-    pub fn read(path: &Path, id: &RunId) -> Result<Self, EntryError> {
-        let bytes = files::read(path).map_err(|source| EntryError::Read {
-            path: path.to_path_buf(),
-            source,
-        })?;
-        let (sum, body) = line(&bytes).ok_or(EntryError::Foreign)?;
-        if sum.len() != DIGITS || !sum.iter().all(u8::is_ascii_hexdigit) {
-            return Err(EntryError::Foreign);
-        }
-        if Checksum::of(body).0.as_bytes() != sum {
-            return Err(EntryError::Checksum);
-        }
-        let (head, numbers) = line(body).ok_or(EntryError::Foreign)?;
-        let head: Head = serde_json::from_slice(head).map_err(|_| EntryError::Foreign)?;
-        if head.id != *id {
-            return Err(EntryError::Renamed(head.id));
-        }
-        Ok(Self {
-            id: head.id,
-            settings: head.settings,
-            ending: head.ending,
-            weights: head.weights,
-            records: table::decode(numbers.to_vec(), path)?.records,
-        })
-    }
+/// Reads the entry of the run `id` and hands on its numbers piece by piece.
+///
+/// # Errors
+/// [`EntryError`] says in which way the file is not that entry.
+pub(super) fn read(
+    path: &Path,
+    id: &RunId,
+    rows: &mut dyn FnMut(Vec<Record>),
+) -> Result<Entry, EntryError> {
+    let bytes = files::read(path).map_err(|source| EntryError::Read {
+        path: path.to_path_buf(),
+        source,
+    })?;
+    parse(bytes, path, id, rows)
 }
 
+/// [`read`] from the bytes of the file at `path`.
+///
+/// # Errors
+/// [`EntryError`] says in which way they are not that entry.
+pub fn parse(
+    mut bytes: Vec<u8>,
+    path: &Path,
+    id: &RunId,
+    rows: &mut dyn FnMut(Vec<Record>),
+) -> Result<Entry, EntryError> {
+    if !bytes.starts_with(PARQUET) {
+        return Err(EntryError::Foreign);
+    }
+    let body = bytes.len().saturating_sub(DIGITS);
+    let sum = bytes.split_off(body);
+    if Checksum::of(&bytes).0.as_bytes() != sum {
+        return Err(EntryError::Checksum);
+    }
+    let line = bytes.strip_suffix(b"\n").ok_or(EntryError::Foreign)?;
+    let end = line.iter().rposition(|byte| *byte == b'\n');
+    let end = end.ok_or(EntryError::Foreign)?;
+    let entry: Entry = serde_json::from_slice(&line[end + 1..]).map_err(|_| EntryError::Foreign)?;
+    if entry.id != *id {
+        return Err(EntryError::Renamed(entry.id));
+    }
+    bytes.truncate(end);
+    table::visit(bytes, path, rows)?;
+    Ok(entry)
+}
+
+/// How numbers begin.
+const PARQUET: &[u8] = b"PAR1";
 /// Hexadecimal digits of a checksum.
 const DIGITS: usize = 64;
-
-/// The first line and what follows it.
-fn line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let end = bytes.iter().position(|byte| *byte == b'\n')?;
-    Some((&bytes[..end], &bytes[end + 1..]))
-}
 
 #[cfg(test)]
 mod tests {
@@ -159,6 +247,17 @@ mod tests {
     use giantstep::metric::Metric;
 
     fn entry() -> Entry {
+        // A fraction whose shortest decimal form is long: settings are read back, never hashed again.
+        let settings: Settings = [("protocol.step_size".to_owned(), (0.1 + 0.2).into())].into();
+        Entry {
+            id: RunId::of(&settings),
+            settings,
+            ending: Ending::Failed("step 2: neuron 1 is no longer finite".to_owned()),
+            weights: Some(Checksum::of(b"weights")),
+        }
+    }
+
+    fn written(path: &Path) -> Vec<Record> {
         let record = |step, metric, value| Record {
             seed: 3,
             n: 40.0,
@@ -167,41 +266,60 @@ mod tests {
             step,
             ..Record::new(metric, value)
         };
-        // A fraction whose shortest decimal form is long: settings are read back, never hashed again.
-        let settings: Settings = [("protocol.step_size".to_owned(), (0.1 + 0.2).into())].into();
-        Entry {
-            id: RunId::of(&settings),
-            settings,
-            ending: Ending::Failed("step 2: neuron 1 is no longer finite".to_owned()),
-            weights: Some(Checksum::of(b"weights")),
-            records: vec![
-                record(0, Metric::Norm, 1.0),
-                record(1, Metric::TestError, 0.1 + 0.2),
-            ],
+        let rows = vec![
+            record(0, Metric::Norm, 1.0),
+            record(1, Metric::TestError, 0.1 + 0.2),
+        ];
+        let mut draft = Draft::in_folder(path.parent().unwrap(), &entry().id).unwrap();
+        // Step by step, as they are measured.
+        for row in &rows {
+            draft.add([*row]).unwrap();
         }
+        draft.publish(&entry(), path).unwrap();
+        rows
+    }
+
+    fn found(path: &Path, id: &RunId) -> Result<(Entry, Vec<Record>), EntryError> {
+        let mut records = Vec::new();
+        let entry = read(path, id, &mut |rows| records.extend(rows))?;
+        Ok((entry, records))
     }
 
     #[test]
     fn an_entry_comes_back_to_the_bit() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("entry");
-        entry().write(&path).unwrap();
-        assert_eq!(Entry::read(&path, &entry().id).unwrap(), entry());
+        let rows = written(&path);
+        assert_eq!(found(&path, &entry().id).unwrap(), (entry(), rows));
+        let files = std::fs::read_dir(folder.path()).unwrap();
+        assert_eq!(files.count(), 1);
+    }
+
+    #[test]
+    fn the_numbers_of_a_run_that_does_not_end_are_read_back_and_its_file_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut draft = Draft::in_folder(folder.path(), &entry().id).unwrap();
+        let row = Record::new(Metric::Norm, 0.3);
+        draft.add([row; 3]).unwrap();
+        let mut found = Vec::new();
+        draft.read(&mut |rows| found.extend(rows)).unwrap();
+        assert_eq!(found, [row; 3]);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
     #[test]
     fn every_flipped_bit_and_every_cut_is_noticed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("entry");
-        entry().write(&path).unwrap();
+        written(&path);
         let bytes = std::fs::read(&path).unwrap();
         for place in 0..bytes.len() {
             let mut damaged = bytes.clone();
             damaged[place] ^= 1 << (place % 8);
             std::fs::write(&path, &damaged).unwrap();
-            assert!(Entry::read(&path, &entry().id).is_err(), "byte {place}");
+            assert!(found(&path, &entry().id).is_err(), "byte {place}");
             std::fs::write(&path, &bytes[..place]).unwrap();
-            assert!(Entry::read(&path, &entry().id).is_err(), "cut at {place}");
+            assert!(found(&path, &entry().id).is_err(), "cut at {place}");
         }
     }
 
@@ -209,10 +327,8 @@ mod tests {
     fn a_renamed_entry_is_told() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("entry");
-        entry().write(&path).unwrap();
+        written(&path);
         let other = RunId::of(&Settings::new());
-        assert!(
-            matches!(Entry::read(&path, &other), Err(EntryError::Renamed(id)) if id == entry().id)
-        );
+        assert!(matches!(found(&path, &other), Err(EntryError::Renamed(id)) if id == entry().id));
     }
 }

@@ -1,41 +1,54 @@
 //! Ended runs in the memory of this process.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use giantstep::run::Run;
 
-use super::{Entry, EntryError, Keep, Lease, Leased, RunId, StoreError};
+use super::{Draft, Entry, EntryError, Keep, Lease, Leased, RunId, StoreError};
+use crate::table::Record;
 
 /// Ended runs in memory; weights are not kept.
 #[derive(Debug, Default)]
 pub struct Memory {
-    entries: Mutex<HashMap<RunId, Entry>>,
+    entries: Mutex<HashMap<RunId, (Entry, Vec<Record>)>>,
 }
 
 impl Memory {
-    fn entry(&self, id: &RunId) -> Option<Entry> {
-        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.get(id).cloned()
+    fn entries(&self) -> MutexGuard<'_, HashMap<RunId, (Entry, Vec<Record>)>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Keep for Memory {
     fn has(&self, id: &RunId) -> bool {
-        self.entry(id).is_some()
+        self.entries().contains_key(id)
     }
 
     fn lease(&self, _id: &RunId) -> Result<Leased, StoreError> {
         Ok(Leased::Ours(Lease::unshared()))
     }
 
-    fn read(&self, id: &RunId) -> Result<Option<Entry>, EntryError> {
-        Ok(self.entry(id))
+    fn read(
+        &self,
+        id: &RunId,
+        rows: &mut dyn FnMut(Vec<Record>),
+    ) -> Result<Option<Entry>, EntryError> {
+        let found = self.entries().get(id).cloned();
+        Ok(found.map(|(entry, records)| {
+            rows(records);
+            entry
+        }))
     }
 
-    fn keep(&self, entry: Entry, _weights: Option<&Run>) -> Result<(), StoreError> {
-        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.insert(entry.id.clone(), entry);
+    fn begin(&self, _id: &RunId) -> Result<Draft, StoreError> {
+        Ok(Draft::in_memory())
+    }
+
+    fn keep(&self, draft: Draft, entry: Entry, _weights: Option<&Run>) -> Result<(), StoreError> {
+        let mut records = Vec::new();
+        draft.read(&mut |rows| records.extend(rows))?;
+        self.entries().insert(entry.id.clone(), (entry, records));
         Ok(())
     }
 }

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use giantstep::run::Run;
 
 pub use crate::process::Owner;
-pub use entry::{Checksum, Ending, Entry, EntryError};
+pub use entry::{Checksum, Draft, Ending, Entry, EntryError, parse};
 pub(crate) use identity::foreseen;
 pub use identity::{RunId, Settings, resolved};
 pub use lease::{Lease, Leased};
@@ -23,7 +23,7 @@ pub use store::{Earlier, Store, Stray, Survey, read_plan};
 
 use crate::files::OutputError;
 use crate::remedy::{Remedied, Remedy};
-use crate::table::TableError;
+use crate::table::{Record, TableError};
 
 /// Keeps ended runs by name.
 pub trait Keep: Sync {
@@ -36,17 +36,27 @@ pub trait Keep: Sync {
     /// The lease cannot be written.
     fn lease(&self, id: &RunId) -> Result<Leased, StoreError>;
 
-    /// Reads a run; none if it has not ended.
+    /// Reads a run and hands on its numbers piece by piece; none if it has not ended.
     ///
     /// # Errors
     /// What is kept is damaged or foreign.
-    fn read(&self, id: &RunId) -> Result<Option<Entry>, EntryError>;
+    fn read(
+        &self,
+        id: &RunId,
+        rows: &mut dyn FnMut(Vec<Record>),
+    ) -> Result<Option<Entry>, EntryError>;
+
+    /// Begins to keep the numbers of a run.
+    ///
+    /// # Errors
+    /// They cannot be written.
+    fn begin(&self, id: &RunId) -> Result<Draft, StoreError>;
 
     /// Keeps a run that has ended, with its weights where they are asked for.
     ///
     /// # Errors
     /// It cannot be written.
-    fn keep(&self, entry: Entry, weights: Option<&Run>) -> Result<(), StoreError>;
+    fn keep(&self, draft: Draft, entry: Entry, weights: Option<&Run>) -> Result<(), StoreError>;
 }
 
 /// Why a store could not be opened or used. Finished runs are untouched by all of these.

@@ -3,7 +3,7 @@
 //! ```text
 //! DIR/experiment.toml          the plan: the file as understood
 //! DIR/results.parquet, ...     what `collect` and `run` make of it
-//! DIR/runs/NAME.run            a finished run: settings, how it ended, numbers, checksum
+//! DIR/runs/NAME.run            a finished run: numbers, settings, how it ended, checksum
 //! DIR/runs/NAME.safetensors    its weights, where asked for; their checksum stands in the run
 //! DIR/runs/store.json          the program and the settings that all runs share
 //! DIR/runs/leases/             who computes what at this moment
@@ -21,12 +21,13 @@ use std::path::{Path, PathBuf};
 use giantstep::run::Run;
 use serde::{Deserialize, Serialize};
 
-use super::entry::{Checksum, Ending, Entry, EntryError};
+use super::entry::{self, Checksum, Draft, Ending, Entry, EntryError};
 use super::identity::{self, RunId, Settings, differences};
 use super::lease::{Leased, Leases};
 use super::{Keep, Owner, StoreError, weights};
 use crate::files::{self, is_unfinished, prepare_folder, temporary, write_atomically};
 use crate::plan::Plan;
+use crate::table::Record;
 
 /// What happens to runs of other settings, or of another program, that stand in the folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -264,8 +265,11 @@ impl Store {
     /// Removes what killed processes have left: unfinished files, and leases on runs that have ended.
     fn sweep_out(&self, folder: &Path) {
         let leases = self.folder.join("leases");
+        let held = self.under_way().unwrap_or_default();
+        let held: Vec<String> = held.iter().map(|(id, _)| id.to_string()).collect();
+        let is_held = |name: &str| held.iter().any(|id| name.ends_with(id.as_str()));
         for folder in [folder, &self.folder, &leases] {
-            files::sweep_out(folder);
+            files::sweep_out(folder, &is_held);
         }
         for entry in fs::read_dir(&leases).into_iter().flatten().flatten() {
             let path = entry.path();
@@ -382,7 +386,7 @@ impl Store {
                 continue;
             }
             let stray = |reason: &dyn ToString| Stray::new(&file, reason.to_string());
-            match self.read(&id) {
+            match self.read(&id, &mut drop) {
                 Ok(None) => {}
                 Ok(Some(entry)) => match self.check_weights(&entry) {
                     Ok(()) => drop(survey.sound.insert(id, entry.ending)),
@@ -448,8 +452,12 @@ impl Keep for Store {
             .map_err(|source| system(&self.folder.join("leases"), source))
     }
 
-    fn read(&self, id: &RunId) -> Result<Option<Entry>, EntryError> {
-        match Entry::read(&self.path(id), id) {
+    fn read(
+        &self,
+        id: &RunId,
+        rows: &mut dyn FnMut(Vec<Record>),
+    ) -> Result<Option<Entry>, EntryError> {
+        match entry::read(&self.path(id), id, rows) {
             Ok(entry) => Ok(Some(entry)),
             Err(EntryError::Read { source, .. }) if source.kind() == ErrorKind::NotFound => {
                 Ok(None)
@@ -458,14 +466,23 @@ impl Keep for Store {
         }
     }
 
+    fn begin(&self, id: &RunId) -> Result<Draft, StoreError> {
+        Ok(Draft::in_folder(&self.folder, id)?)
+    }
+
     /// Weights first: who sees the run finds them.
-    fn keep(&self, mut entry: Entry, weights: Option<&Run>) -> Result<(), StoreError> {
+    fn keep(
+        &self,
+        draft: Draft,
+        mut entry: Entry,
+        weights: Option<&Run>,
+    ) -> Result<(), StoreError> {
         if let Some(run) = weights {
             let bytes = weights::encode(run)?;
             write_atomically(&self.weights(&entry.id), &bytes)?;
             entry.weights = Some(Checksum::of(&bytes));
         }
-        Ok(entry.write(&self.path(&entry.id))?)
+        Ok(draft.publish(&entry, &self.path(&entry.id))?)
     }
 }
 

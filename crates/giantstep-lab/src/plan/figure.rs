@@ -26,6 +26,15 @@ impl FigureSpec {
             Self::Heat(heat) => &heat.name,
         }
     }
+
+    /// The metric that it shows.
+    pub fn metric(&self) -> Metric {
+        match self {
+            Self::Curves(curves) => curves.y,
+            Self::Plane(_) => Metric::GradientCosine,
+            Self::Heat(heat) => heat.value,
+        }
+    }
 }
 
 /// Which rows of a table a figure shows, by name: all of these hold.

@@ -1,7 +1,7 @@
 //! The runs of a plan, made once: what each is, and what it will take on this machine.
 
 use giantstep::batch::EngineKind;
-use giantstep::cost::RunCost;
+use giantstep::cost::{Cost, RunCost};
 use giantstep::setup::EngineChoice;
 use giantstep::spec::Checked;
 
@@ -51,6 +51,23 @@ impl Remedied for MemoryError {
     fn remedy(&self) -> Option<Remedy> {
         Some(Remedy::Other(self.remedy.to_owned()))
     }
+}
+
+/// Bytes of what a run records, besides the run itself.
+fn recording(cost: &Cost) -> f64 {
+    // Of the step under way; in its file; cosines of neurons that figures show; as row, mean and line.
+    let counted = [
+        (56.0, cost.widest),
+        (5.0, cost.recorded),
+        (160.0, cost.drawn),
+        (600.0, cost.shared),
+    ];
+    let bytes: f64 = counted
+        .iter()
+        .map(|(each, count)| each * *count as f64)
+        .sum();
+    // The pixels of panels with neurons.
+    bytes + if cost.drawn > 0 { 46e6 } else { 0.0 }
 }
 
 /// One run of a plan.
@@ -140,7 +157,7 @@ impl Point {
         let limit = setup.limits.memory;
         let mut found = RunCost::on_threads(setup, machine.threads(&self.checked));
         for cost in [&mut found.cost, &mut found.other] {
-            cost.memory = cost.memory_on(machine.ranks);
+            cost.memory = cost.memory_on(machine.ranks) + recording(cost);
         }
         if found.cost.memory > limit as f64 {
             let remedy = match setup.engine {

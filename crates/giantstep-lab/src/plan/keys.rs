@@ -13,6 +13,8 @@ pub struct UnknownKey {
     pub key: String,
     /// The key that is probably meant.
     pub meant: Option<String>,
+    /// What it asks for and this program does not do.
+    pub absent: Option<&'static str>,
 }
 
 /// Compares the keys of a file with its schema, section by section, and tells of all that are unknown.
@@ -43,7 +45,15 @@ fn walk(table: &Table, schema: &Json, root: &Json, path: &str, unknown: &mut Vec
                 path => format!("{path}.{known}"),
             });
             let meant = meant(&dotted, here.collect(), root);
-            unknown.push(UnknownKey { key: dotted, meant });
+            let absent = match meant {
+                Some(_) => None,
+                None => names::absent(&dotted),
+            };
+            unknown.push(UnknownKey {
+                key: dotted,
+                meant,
+                absent,
+            });
             continue;
         };
         match value {

@@ -122,12 +122,17 @@ pub enum PlanError {
 
 /// A line for each unknown key; of several, each with what is meant.
 fn told(unknown: &[UnknownKey]) -> String {
-    let line = |unknown: &UnknownKey| match &unknown.meant {
-        Some(meant) => format!("unknown key `{}`: did you mean `{meant}`?", unknown.key),
-        None => format!("unknown key `{}`", unknown.key),
+    let line = |unknown: &UnknownKey| match (&unknown.meant, unknown.absent) {
+        (Some(meant), _) => format!("unknown key `{}`: did you mean `{meant}`?", unknown.key),
+        (None, Some(absent)) => format!(
+            "unknown key `{}`: {absent}; see Scope in the README",
+            unknown.key
+        ),
+        (None, None) => format!("unknown key `{}`", unknown.key),
     };
     match unknown {
-        [only] => format!("unknown key `{}`", only.key),
+        [only] if only.meant.is_some() => format!("unknown key `{}`", only.key),
+        [only] => line(only),
         several => several.iter().map(line).collect::<Vec<_>>().join("\n"),
     }
 }

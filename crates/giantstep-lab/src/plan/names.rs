@@ -18,7 +18,8 @@ const SHORT: [(&str, &str); 11] = [
 ];
 
 /// What other programs call a key, or what is no key here.
-const ELSEWHERE: [(&str, &str); 16] = [
+const ELSEWHERE: [(&str, &str); 17] = [
+    ("batch", "protocol.batch"),
     ("batch_size", "protocol.batch"),
     ("samples", "protocol.batch"),
     ("n_samples", "protocol.batch"),
@@ -36,6 +37,38 @@ const ELSEWHERE: [(&str, &str); 16] = [
     ("seed", "run.first_seed"),
     ("target", "target.link"),
 ];
+
+/// What is not there, by a word in the names of keys that ask for it: the section Scope of the README.
+const ABSENT: [(&str, &str); 14] = [
+    ("bias", "no biases"),
+    ("momentum", "no momentum"),
+    ("optimizer", "plain gradient steps alone"),
+    ("adam", "no adaptive steps"),
+    ("decay", "no weight decay"),
+    ("schedule", "one step size for all steps"),
+    ("layers", "one hidden layer"),
+    ("depth", "one hidden layer"),
+    ("dropout", "no dropout"),
+    ("mini", "no mini-batches: a step takes its whole batch"),
+    ("data", "no inputs from a file: they are Gaussian"),
+    (
+        "input",
+        "no inputs but Gaussian ones of identity covariance",
+    ),
+    ("covariance", "no inputs but those of identity covariance"),
+    (
+        "train_second",
+        "no training of the second layer but by the readout",
+    ),
+];
+
+/// What this program does not do and a key of this name asks for.
+pub(super) fn absent(name: &str) -> Option<&'static str> {
+    let last = name.rsplit('.').next()?;
+    let mut all = ABSENT.iter();
+    all.find(|(word, _)| last.contains(word))
+        .map(|(_, what)| *what)
+}
 
 /// The key that a dotted name stands for: itself, or that of a short name.
 pub(super) fn full(name: &str) -> &str {
@@ -101,6 +134,18 @@ pub(super) fn expand(table: &mut Table) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_program_does_not_do_is_said_where_it_is_asked_for() {
+        for (key, what) in [
+            ("network.bias", Some("no biases")),
+            ("protocol.weight_decay", Some("no weight decay")),
+            ("layers", Some("one hidden layer")),
+            ("network.foo", None),
+        ] {
+            assert_eq!(absent(key), what);
+        }
+    }
 
     #[test]
     fn short_names_stand_for_their_keys_alone_and_in_their_section() {

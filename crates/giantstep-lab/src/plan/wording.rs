@@ -59,9 +59,17 @@ pub(crate) fn plain(message: &str) -> String {
     });
     if let Some(typed) = typed.filter(|typed| !typed.is_empty()) {
         text = text.replacen(&format!("`{typed}`"), "`\u{0}`", 1);
-        return worded(&text).replacen('\u{0}', &typed, 1);
+        return worded(&text).replacen('\u{0}', &short(typed), 1);
     }
     worded(&text)
+}
+
+/// A number of hundreds of digits as people write it.
+fn short(typed: String) -> String {
+    match typed.parse::<f64>() {
+        Ok(number) if typed.len() > 24 => format!("{number:e}"),
+        _ => typed,
+    }
 }
 
 fn worded(text: &str) -> String {

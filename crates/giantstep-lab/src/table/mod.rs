@@ -7,6 +7,10 @@
 mod aggregate;
 mod arrow;
 mod columns;
+mod decode;
+mod encode;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,9 +23,10 @@ use crate::files::{OutputError, write_atomically};
 use crate::plan::{Plan, Setting};
 use crate::remedy::Remedied;
 
-pub use self::arrow::{decode, encode};
 pub use aggregate::{Row, aggregate};
 pub use columns::{MADE, NAMED, SIZES};
+pub use decode::{decode, visit};
+pub use encode::{Writer, encode};
 
 /// One number measured in one run.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -206,32 +211,8 @@ pub enum TableError {
     },
     /// The table could not be encoded.
     #[error("cannot encode the result table: {0}")]
-    Encode(#[source] ::parquet::errors::ParquetError),
+    Encode(#[from] ::parquet::errors::ParquetError),
     /// The file could not be written.
     #[error(transparent)]
     Output(#[from] OutputError),
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::plan::Scale;
-
-    #[test]
-    fn a_number_beside_text_is_not_taken_for_a_position() {
-        let file = |values: &str| {
-            format!(
-                "link = \"z1\"\nd = 9\nn = 20\np = 4\nT = 1\n\
-                 [[sweep]]\nkey = \"protocol.step_size\"\nvalues = {values}"
-            )
-        };
-        let numbers = |values: &str| -> Vec<f64> {
-            let plan = Plan::read(&file(values), "file", &[], Scale::Full).unwrap();
-            let table = Table::of(&plan);
-            let number = |common: &Common| common.settings[0].number();
-            table.points.values().map(number).collect()
-        };
-        assert_eq!(numbers("[2, \"p\", 0.5]"), [1.0, 2.0, 3.0]);
-        assert_eq!(numbers("[2, 0.5]"), [2.0, 0.5]);
-    }
 }

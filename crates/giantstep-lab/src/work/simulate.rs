@@ -1,6 +1,7 @@
 //! One run, fenced: what does not fit into memory or fails in its code is told by its reason.
 
-use giantstep::run::Run;
+use giantstep::measurement::Measurement;
+use giantstep::run::{Run, Trainer};
 use giantstep::setup::Setup;
 use giantstep::watch::Watch;
 
@@ -9,8 +10,13 @@ use crate::fence::caught;
 use crate::plan::Job;
 use crate::words;
 
-/// One run. A run that does not fit into what memory is left, or whose code panics, is told from others by its reason.
-pub fn simulate(job: &Job<'_>, watch: Watch<'_>) -> Result<Run, String> {
+/// One run, whose numbers are handed over step by step. A run that does not fit into what memory is left, or whose code
+/// panics, is told from others by its reason.
+pub fn simulate(
+    job: &Job<'_>,
+    watch: Watch<'_>,
+    measured: &mut dyn FnMut(&[Measurement]),
+) -> Result<Run, String> {
     let needed = job.cost.cost.memory as u64;
     let short = memory::available().filter(|available| *available < needed);
     if watch.ranks.any(short.is_some()) {
@@ -26,5 +32,14 @@ pub fn simulate(job: &Job<'_>, watch: Watch<'_>) -> Result<Run, String> {
         engine: job.cost.engine.into(),
         ..job.point.checked.setup.clone()
     };
-    caught(|| giantstep::run(&setup, job.seed, &watch))
+    caught(|| {
+        let mut trainer = Trainer::new(&setup, job.seed, &watch);
+        measured(&trainer.take_measurements());
+        while trainer.step(&watch).is_some() {
+            measured(&trainer.take_measurements());
+        }
+        let run = trainer.finish();
+        measured(&run.measurements);
+        run
+    })
 }

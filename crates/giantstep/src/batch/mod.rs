@@ -10,7 +10,7 @@ mod direct;
 mod in_law;
 mod ledger;
 mod stream;
-mod streamed;
+pub(crate) mod streamed;
 mod untouched;
 
 use faer::Mat;

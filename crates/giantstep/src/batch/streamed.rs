@@ -12,13 +12,24 @@ use crate::watch::{Interrupted, Watch};
 
 /// Rows of a panel: whole register tiles of every matrix product, few enough that a panel stays in the caches,
 /// enough that reading the directions costs little. It belongs to the definition of a batch.
-const ROWS: usize = 384;
+pub(crate) const ROWS: usize = 384;
 
 /// At most this many panels are summed in the precision of the data before their sum is added in f64.
 const PANELS: u64 = 8;
 
 /// At least this many leaves are made of a large batch, to keep many cores busy.
 const LEAVES: u64 = 32;
+
+/// Panels of a leaf.
+fn per_leaf(panels: u64) -> u64 {
+    (panels / LEAVES).clamp(1, PANELS)
+}
+
+/// The number of leaves that are made of `rows` rows.
+pub(crate) fn leaves(rows: u64) -> usize {
+    let panels = rows.div_ceil(ROWS as u64);
+    panels.div_ceil(per_leaf(panels)) as usize
+}
 
 /// The fields of consecutive rows of a batch.
 #[derive(Debug)]
@@ -103,10 +114,10 @@ pub fn sweep<T: Real>(
     // Each direction contiguous, as the product reads them.
     let directions = Mat::<T>::from_fn(q, m, |j, i| T::from_f64(directions[(i, j)]));
     let panels = source.rows.div_ceil(ROWS as u64);
-    let per_leaf = (panels / LEAVES).clamp(1, PANELS);
+    let per_leaf = per_leaf(panels);
     let workspaces = Pool::default();
     let tallest = source.rows.min(ROWS as u64) as usize;
-    let leaves = panels.div_ceil(per_leaf) as usize;
+    let leaves = leaves(source.rows);
     let total = stoppable_tree_sum(leaves, k * columns + sums, watch, |leaf, out| {
         let mut space = workspaces.take_or(|| Workspace {
             panel: vec![zero; tallest * (q + fields)],

@@ -416,6 +416,10 @@ fn quoted(text: &str) -> String {
 /// The value of a number or formula.
 fn value(key: &str, quantity: &Quantity, known: Known<'_>) -> Result<(f64, String), SpecError> {
     match quantity {
+        // Without hundreds of zeros.
+        Quantity::Number(number) if *number != 0.0 && number.abs() < 1e-15 => {
+            Ok((*number, format!("{number:e}")))
+        }
         Quantity::Number(number) => Ok((*number, number.to_string())),
         Quantity::Formula(text) => {
             let names = known.names();

@@ -7,15 +7,17 @@ use std::time::Duration;
 
 use clap::Args;
 use giantstep::activation::Activation;
-use giantstep::analysis::{AnalysisOptions, Budget, LARGEST_TENSOR, analyze};
+use giantstep::analysis::{AnalysisOptions, Budget, LARGEST_TENSOR, analyze_until};
 use giantstep::catalogue;
 use giantstep::expr::Link;
 
 use super::print;
 use crate::failed::Failed;
 use crate::render::aligned;
+use crate::signals::{Kept, listen};
 use giantstep_lab::chart::staircase;
 use giantstep_lab::files::{prepare_folder, save_figure};
+use giantstep_lab::work::Asked;
 
 /// `giantstep analyze LINK [--activation EXPR] [--json]`
 #[derive(Debug, Args)]
@@ -74,7 +76,9 @@ impl Analyze {
             tensors: self.tensors.unwrap_or(0),
             ..AnalysisOptions::default()
         };
-        let report = analyze(&link, &activation, options).map_err(Failed::input)?;
+        let asked = listen(Kept::Known)?;
+        let report = analyze_until(&link, &activation, options, &asked.stop);
+        let report = report.map_err(Failed::input)?;
         let mut files = Vec::new();
         if let Some(folder) = &self.out {
             prepare_folder(folder).map_err(Failed::input)?;
@@ -86,13 +90,25 @@ impl Analyze {
             let mut json = serde_json::to_value(&report).map_err(Failed::work)?;
             json["answer"] = report.answer().into();
             let json = serde_json::to_string_pretty(&json).map_err(Failed::work)?;
-            return print(&format!("{json}\n"));
+            print(&format!("{json}\n"))?;
+            return ended(&asked);
         }
         let mut text = text::shown(&report);
         for file in files {
             text.push_str(&format!("{}\n", file.display()));
         }
-        print(&text)
+        print(&text)?;
+        ended(&asked)
+    }
+}
+
+/// An analysis that was told to stop is no answer to a script.
+fn ended(asked: &Asked) -> Result<(), Failed> {
+    match asked.to_end() {
+        true => Err(Failed::Work(
+            "interrupted; what was not known by then is unknown".to_owned(),
+        )),
+        false => Ok(()),
     }
 }
 

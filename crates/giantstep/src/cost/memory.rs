@@ -1,0 +1,321 @@
+//! The largest memory of a run: the buffers that are alive at its fullest moments, counted one by one.
+//!
+//! The numbers of copies are those of `run.rs`, `train/step.rs`, `readout/`, `batch/streamed.rs`, `batch/in_law.rs`,
+//! `batch/ledger.rs` and `reduce.rs`; whoever adds one there adds it here. The end-to-end test `memory` compares the sum
+//! with the peaks of whole processes.
+
+use crate::batch::EngineKind;
+use crate::batch::streamed::{ROWS, leaves};
+use crate::experiment::Experiment;
+use crate::metric::MetricGroup;
+use crate::readout::{Intercept, Ridge};
+use crate::real::Precision;
+use crate::train::BatchPlan;
+
+/// What a process takes before it does anything: its code, its threads' first pages, the tables of its libraries.
+const PROCESS: f64 = 39.5e6;
+
+/// What the allocator keeps between blocks.
+const SLACK: f64 = 1.04;
+
+/// A double.
+const F64: f64 = 8.0;
+
+/// A pass over a batch.
+struct Pass {
+    rows: u64,
+    /// Columns of X that are drawn.
+    columns: f64,
+    /// Vectors along which fields are taken.
+    fields: f64,
+    /// Coefficients k for the backward product.
+    coefficients: f64,
+    /// Columns of that product.
+    products: f64,
+    /// Sums over rows.
+    sums: f64,
+    /// Bytes of scratch space of a panel.
+    scratch: f64,
+}
+
+impl Pass {
+    /// Bytes that the pass takes besides its directions in f64.
+    fn bytes(&self, entry: f64, threads: usize) -> f64 {
+        let product = self.coefficients * self.products;
+        let leaves = leaves(self.rows);
+        let workers = threads.clamp(1, leaves.max(1));
+        let height = self.rows.min(ROWS as u64) as f64;
+        let panel = height * (self.columns + self.fields.max(self.coefficients));
+        let space = entry * (panel + product) + self.scratch;
+        F64 * buffers(leaves, workers) * (product + self.sums)
+            + workers as f64 * space
+            + entry * self.columns * self.fields
+    }
+}
+
+/// Partial sums that are alive at a time in a tree over `leaves` leaves: a thread keeps one for each level of its part
+/// and the leaf at which it is.
+fn buffers(leaves: usize, threads: usize) -> f64 {
+    let levels = |count: usize| count.next_power_of_two().trailing_zeros() as usize;
+    let below = levels(leaves).saturating_sub(threads.ilog2() as usize);
+    let most = threads * (below + 1);
+    match most < leaves && !leaves.is_multiple_of(threads) {
+        // Threads with fewer leaves are past their fullest moment when the others come to theirs.
+        true => (most - (threads - 1)) as f64,
+        false => most.min(leaves) as f64,
+    }
+}
+
+/// Bytes of a run, and of these the rows of a held batch, which several ranks divide among them.
+pub(super) fn memory(
+    experiment: &Experiment,
+    engine: EngineKind,
+    precision: Precision,
+    threads: usize,
+) -> (f64, f64) {
+    let run = Sizes::of(experiment, engine, precision, threads);
+    let held = run.held();
+    let fullest = run.training().max(run.measuring());
+    (SLACK * (PROCESS + held + fullest), SLACK * held)
+}
+
+/// The sizes of a run.
+struct Sizes<'a> {
+    experiment: &'a Experiment,
+    engine: EngineKind,
+    threads: usize,
+    /// Bytes of an entry of a panel.
+    entry: f64,
+    p: f64,
+    r: f64,
+    d: f64,
+    /// 1 where the initial weights are kept.
+    initial: f64,
+    /// 1 with lookahead.
+    ahead: f64,
+    /// Gradients taken on one batch.
+    contractions: f64,
+    /// Columns of the frame before a step, and when the last pass over its batch ends.
+    start: f64,
+    end: f64,
+}
+
+impl<'a> Sizes<'a> {
+    fn of(
+        experiment: &'a Experiment,
+        engine: EngineKind,
+        precision: Precision,
+        threads: usize,
+    ) -> Self {
+        let protocol = &experiment.protocol;
+        let entry = match precision {
+            Precision::F32 => 4.0,
+            Precision::F64 => F64,
+        };
+        let p = experiment.network.width as f64;
+        let r = experiment.target.r as f64;
+        let d = protocol.dimension as f64;
+        let kept = experiment.metrics.contains(&MetricGroup::SingularValues);
+        let initial = f64::from(u8::from(kept));
+        let ahead = f64::from(u8::from(protocol.lookahead.is_some()));
+        let reuse = match protocol.plan {
+            BatchPlan::Fresh => 1.0,
+            BatchPlan::Reused { steps } => f64::from(steps.min(protocol.steps).max(1)),
+        };
+        let contractions = reuse * (1.0 + ahead);
+        let (start, end) = match engine {
+            EngineKind::Direct => (d, d),
+            EngineKind::InLaw => {
+                let start = (r + (1.0 + initial) * p).min(d);
+                (start, (start + p * contractions).min(d))
+            }
+        };
+        Self {
+            experiment,
+            engine,
+            threads,
+            entry,
+            p,
+            r,
+            d,
+            initial,
+            ahead,
+            contractions,
+            start,
+            end,
+        }
+    }
+
+    /// Whether a gradient reveals new directions.
+    fn reveals(&self) -> bool {
+        self.engine == EngineKind::InLaw && self.start < self.d
+    }
+
+    /// The held rows: coordinates on the frame, contracted directions, and what a pass makes of them.
+    fn held(&self) -> f64 {
+        match self.experiment.touches_again() && self.reveals() {
+            true => {
+                let columns = self.end + self.p * self.contractions + 5.0 * self.p;
+                self.experiment.protocol.batch as f64 * self.entry * columns
+            }
+            false => 0.0,
+        }
+    }
+
+    /// The fullest moment of a step.
+    fn training(&self) -> f64 {
+        let Self {
+            p,
+            r,
+            start,
+            end,
+            initial,
+            ..
+        } = *self;
+        let protocol = &self.experiment.protocol;
+        let square = F64 * p * p;
+        // W and W0.
+        let weights = F64 * p * start * (1.0 + initial) + F64 * r * start;
+        if protocol.steps == 0 {
+            return weights;
+        }
+        // The gradient before, the displaced W and its gradient; the copy that is moved grows with the frame.
+        let before = f64::from(u8::from(protocol.steps > 1));
+        let others = F64 * p * end * (before + 2.0 * self.ahead);
+        let copy = F64 * p;
+        // Stacked directions and their widened copy.
+        let stacked = 2.0 * F64 * (p + r) * start;
+        let gradient = Pass {
+            rows: protocol.batch,
+            columns: start,
+            fields: p + r,
+            coefficients: p,
+            products: if self.reveals() { start + p } else { start },
+            sums: 2.0,
+            scratch: self.entry * 3.0 * ROWS as f64,
+        };
+        let pass = gradient.bytes(self.entry, self.threads);
+        // After a revealing pass: X^T C, C^T C and its cosines, eigenvectors with their workspace, root and what it meets.
+        let revealed = match self.reveals() {
+            true => F64 * p * (start + end) + 6.0 * square,
+            false => F64 * p * start,
+        };
+        // Before the next batch the known vectors are compacted: a stack, its copy, their factors.
+        let compacted = match self.engine {
+            EngineKind::InLaw if before > 0.0 => F64 * 5.0 * (p * (1.0 + initial) + r) * end,
+            _ => 0.0,
+        };
+        let stepping = stacked + (copy * start + pass).max(copy * end + revealed);
+        weights + others + stepping.max(copy * end + compacted)
+    }
+
+    /// The fullest moment of what is measured.
+    fn measuring(&self) -> f64 {
+        let Self { p, r, .. } = *self;
+        let experiment = self.experiment;
+        let moved = f64::from(u8::from(experiment.protocol.steps > 0));
+        let columns = self.columns_after();
+        let kept = F64 * p * columns * (1.0 + self.initial + moved) + F64 * r * columns;
+        let along = 2.0 * F64 * (p + r) * columns;
+        let square = F64 * p * p;
+        let mut most = match (
+            experiment.metrics.contains(&MetricGroup::Covariance),
+            self.initial > 0.0,
+        ) {
+            // Gram matrices of weights and gradient.
+            (_, true) => 4.0 * square + F64 * p * columns,
+            (true, false) => square,
+            (false, false) => 0.0,
+        };
+        if (0..=experiment.protocol.steps).any(|step| experiment.fits_readout(step)) {
+            most = most.max(along + self.fitting());
+        }
+        if (0..=experiment.protocol.steps).any(|step| experiment.tests(step)) {
+            let ridges = self.ridges();
+            // Residuals of each readout and of the labels, in double precision.
+            let scratch = F64 * (ridges + 2.0) * ROWS as f64;
+            let errors = self.forward(experiment.test_samples, ridges + 3.0, scratch);
+            most = most.max(along + 2.0 * F64 * ridges * p + errors);
+        }
+        kept + most
+    }
+
+    fn columns_after(&self) -> f64 {
+        match self.experiment.protocol.steps {
+            0 => self.start,
+            _ => self.end,
+        }
+    }
+
+    /// A pass without a product, with these sums, and scratch bytes of a panel.
+    fn forward(&self, rows: u64, sums: f64, scratch: f64) -> f64 {
+        let pass = Pass {
+            rows,
+            columns: self.columns_after(),
+            fields: self.p + self.r,
+            coefficients: 0.0,
+            products: 0.0,
+            sums,
+            scratch,
+        };
+        pass.bytes(self.entry, self.threads)
+    }
+
+    fn ridges(&self) -> f64 {
+        match &self.experiment.readout.ridge {
+            Ridge::Values(values) | Ridge::LeaveOneOut(values) => values.len() as f64,
+        }
+    }
+
+    /// The fullest moment of a fit, all of it in double precision: `readout/primal.rs`, `readout/dual.rs`.
+    fn fitting(&self) -> f64 {
+        let p = self.p;
+        let readout = &self.experiment.readout;
+        let batch = self.experiment.protocol.batch;
+        let n = batch as f64;
+        let fitted = 2.0 * F64 * self.ridges() * p;
+        // Features and labels of a panel.
+        let prepared = F64 * n.min(ROWS as f64) * (p + 1.0);
+        if n - f64::from(readout.intercept == Intercept::With) <= p {
+            // All features as sums, and a copy; then with the kernel, its eigenvectors, their copies and workspace.
+            let features = F64 * n * (p + 1.0);
+            let pass = self.forward(batch, n * (p + 1.0), prepared);
+            let solved = features + EIGEN * F64 * n * n + fitted;
+            return pass.max(2.0 * features).max(solved);
+        }
+        let square = F64 * p * p;
+        let pass = self.forward(batch, p * p, prepared);
+        match &readout.ridge {
+            Ridge::Values(values) if values.len() == 1 && values[0] > 0.0 => {
+                pass.max(CHOLESKY * square + fitted)
+            }
+            Ridge::Values(_) => pass.max(EIGEN * square + fitted),
+            Ridge::LeaveOneOut(_) => {
+                let residuals = F64 * (self.ridges() + 2.0) * ROWS as f64;
+                let second = self.forward(batch, self.ridges(), 2.0 * prepared + residuals);
+                pass.max(EIGEN * square + fitted).max(2.0 * square + second)
+            }
+        }
+    }
+}
+
+/// Matrices at a factorisation by Cholesky: the Gram matrix, its shifted copy, the factor.
+const CHOLESKY: f64 = 3.0;
+
+/// Matrices at an eigenvalue problem: the Gram matrix, the eigenvectors, their copies and workspace.
+const EIGEN: f64 = 4.0;
+
+#[cfg(test)]
+mod tests {
+    use super::buffers;
+
+    #[test]
+    fn a_thread_keeps_a_partial_sum_for_each_level() {
+        assert_eq!(buffers(1, 1), 1.0);
+        assert_eq!(buffers(8, 1), 4.0);
+        assert_eq!(buffers(8, 2), 6.0);
+        assert_eq!(buffers(6, 2), 6.0);
+        assert_eq!(buffers(11, 2), 7.0);
+        assert_eq!(buffers(3, 4), 3.0);
+    }
+}
