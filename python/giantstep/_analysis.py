@@ -119,12 +119,12 @@ def analyze(
     r: int | None = None,
     steps: int | None = None,
     tensors: int = 0,
-    timeout: float = 10.0,
+    timeout: float = 60.0,
     threads: int | None = None,
 ) -> Analysis:
     """What giant steps can learn of a link with an activation: leaps, staircase, floors, verdicts.
 
-    ``timeout`` is in seconds; what is not known by then is unknown, never "no". ``tensors`` asks for the Hermite tensors
+    ``timeout`` stops it, in seconds; what is not known by then is unknown, never "no". ``tensors`` asks for the Hermite tensors
     ``E[g He_k(z)]`` up to this order.
 
     >>> analyze("sign(z1*z2*z3)").leap["one_step"]

@@ -1,9 +1,9 @@
 //! Links, activations, and what giant steps can learn.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use giantstep::activation::Activation;
-use giantstep::analysis::{self, AnalysisOptions, Budget};
+use giantstep::analysis::{self, AnalysisOptions};
 use giantstep::catalogue as targets;
 use giantstep::expr;
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray2};
@@ -89,13 +89,14 @@ pub fn analyze(
     let time = Duration::try_from_secs_f64(seconds)
         .map_err(|error| Problem::Failed(format!("timeout = {seconds}: {error}")))?;
     let options = AnalysisOptions {
-        budget: Budget { time },
         steps,
         tensors,
         ..AnalysisOptions::default()
     };
     Work::begin(threads, false, move |_| {
-        let report = analysis::analyze(&link, &activation, options);
+        let start = Instant::now();
+        let stop = || start.elapsed() > time;
+        let report = analysis::analyze_until(&link, &activation, options, &stop);
         let report = report.map_err(|error| Problem::Link(error.to_string()))?;
         let mut json = json!(report);
         json["answer"] = report.answer().into();

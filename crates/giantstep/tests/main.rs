@@ -22,6 +22,7 @@ mod reproducible;
 mod runs;
 mod stairway;
 mod theory;
+mod theory_by_hand;
 mod theory_page;
 mod theory_readouts;
 mod verdicts;

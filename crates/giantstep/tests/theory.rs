@@ -5,7 +5,7 @@
 //! Seen to catch: a recursion without the noise of the batch, or that takes the overlap's part of `N` twice; neurons that do
 //! not share the noise of the data; labels whose mean or estimated linear part is forgotten; a common vector of the output
 //! left out; `l!` for `(l - 1)!`; label noise missing in readouts or floors; floors of one response with all coefficients.
-//! Not seen to catch: the moves along the neuron of (30), which the simulation does not resolve.
+//! The moves along the neuron of (30), which the simulation does not resolve, are held against sums in `theory_by_hand`.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};

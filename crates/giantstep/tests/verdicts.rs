@@ -22,7 +22,7 @@ const LEVEL: f64 = 12.0;
 /// Its Hermite coefficients of order 1 to 4 are -- like `He_k(sqrt(2/3))` -- far from zero, even and odd.
 const ACTIVATION: &str = "exp(-(x - 1)^2)";
 
-/// Giant steps on fresh batches of `n = samples * d^exponent`.
+/// Giant steps on batches of `n = samples * d^exponent`, each for `reuse` steps.
 struct Protocol {
     dimension: f64,
     exponent: i32,
@@ -31,6 +31,7 @@ struct Protocol {
     steps: usize,
     width: usize,
     seeds: u64,
+    reuse: usize,
 }
 
 /// n of order d, three steps.
@@ -42,6 +43,7 @@ const LINEAR: Protocol = Protocol {
     steps: 3,
     width: 16,
     seeds: 4,
+    reuse: 1,
 };
 
 /// One step at n = 2 d^2.
@@ -98,6 +100,7 @@ fn alignments(case: Case, protocol: &Protocol) -> Vec<Vec<Mat<f64>>> {
         "protocol": {
             "dimension": d,
             "steps": protocol.steps,
+            "reuse": protocol.reuse,
             "batch": (protocol.samples * d.powi(protocol.exponent)).round(),
             "step_size": protocol.rate * p as f64 * d.powi(protocol.exponent - 1).sqrt(),
         },
@@ -345,4 +348,102 @@ fn chains_of_a_generic_activation_are_refuted_by_blind_ones() {
             "{found:?}"
         );
     }
+}
+
+/// Two steps on one batch.
+const REUSED: Protocol = Protocol {
+    dimension: 30_000.0,
+    samples: 4.0,
+    rate: 4.0,
+    reuse: 2,
+    steps: 2,
+    width: 32,
+    seeds: 12,
+    ..LINEAR
+};
+
+/// Links and activations of which fresh batches, other activations or other powers of the labels would tell otherwise.
+const AGAIN: [(&str, &str); 5] = [
+    ("He3(z1)", "relu(x)"),
+    ("He2(z1) + He3(z1)", "relu(x)"),
+    ("He2(z1) + He3(z1)", "abs(x)"),
+    ("z1 + z1*z2", "tanh(x)"),
+    ("z1 + z1*z2", "sigmoid(x)"),
+];
+
+/// What steps on one batch learn: the first step is one on a fresh batch, the others are passes over it again.
+fn passes(case: Case) -> Staircase {
+    let staircases = report(case).staircase;
+    let mut chain = staircases.reused[0].clone();
+    chain.bases.insert(0, staircases.fresh[0].bases[0].clone());
+    chain
+}
+
+#[test]
+fn a_batch_used_again_shows_what_the_powers_of_the_labels_that_the_activation_sees_hold() {
+    let mut found = Vec::new();
+    for case in AGAIN.map(pair) {
+        let measured = alignments(case, &REUSED);
+        found.extend(contradictions(case.activation, &measured, &passes(case)));
+        // Fresh batches would leave relu blind to He3, and a generic activation finds all of these.
+        let mut generic = report(case).staircase.generic.reused[0].clone();
+        generic.bases.insert(0, passes(case).bases[0].clone());
+        let wrong = match case.activation {
+            "relu(x)" if case.link.starts_with("He3") => report(case).staircase.fresh[0].clone(),
+            "relu(x)" => continue,
+            _ => generic,
+        };
+        let refuted = contradictions(case.activation, &measured, &wrong);
+        assert!(
+            !refuted.is_empty(),
+            "{} with {}",
+            case.link,
+            case.activation
+        );
+    }
+    assert!(
+        found.is_empty(),
+        "in units of 1/d, level {LEVEL}: {found:#?}"
+    );
+}
+
+#[test]
+fn what_a_step_multiplies_without_learning_stays_of_order_one_over_d() {
+    // abs is blind to degree 1, and degree 2 multiplies the overlaps of order 1/sqrt(d) by a constant: they pass the
+    // level after three steps, at every d alike. By hand from (75), one step at n = 8 d, rate 2, of (z1 + z1 z2)/sqrt 2:
+    // d |M|^2 = 2 + 2 (2 a c_2)^2/2 + 4 a^2 (3 + 2)/8 and |w|^2 = 1 + 4 a^2/8 with a normal and c_2 = sqrt(2/pi).
+    let blind = pair(("z1 + z1*z2", "abs(x)"));
+    let trace = |dimension: f64| -> Vec<(f64, f64)> {
+        let protocol = Protocol {
+            dimension,
+            seeds: 48,
+            ..HIGH
+        };
+        let measured = alignments(blind, &protocol);
+        let of_step = |seeds: &Vec<Mat<f64>>| {
+            let traces: Vec<f64> = seeds.iter().map(|a| a[(0, 0)] + a[(1, 1)]).collect();
+            mean(&traces)
+        };
+        measured.iter().map(of_step).collect()
+    };
+    let (low, high) = (trace(1_500.0), trace(24_000.0));
+    let root = std::f64::consts::PI.sqrt();
+    let squares = 16.0 / std::f64::consts::PI + 5.0;
+    let inverse = root * 1f64.exp() * libm::erfc(1.0);
+    let by_hand = squares - (squares - 2.0) * inverse;
+    for (step, ((a, e), (b, f))) in low.iter().zip(&high).enumerate() {
+        assert!(
+            (a - b).abs() < e.hypot(*f),
+            "step {}: {a} ± {e}, {b} ± {f}",
+            step + 1
+        );
+    }
+    let (first, error) = high[0];
+    assert!(
+        (first - by_hand).abs() < error,
+        "{first} ± {error}, {by_hand}"
+    );
+    assert!(high[2].0 > LEVEL);
+    let chain = &report(blind).staircase.fresh[0];
+    assert_eq!(chain.dims, [0, 0, 0]);
 }

@@ -1,52 +1,101 @@
-//! How long an analysis may take.
+//! How much work an analysis may take.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::cell::Cell;
 
-/// The time that an analysis may take. Its memory is bounded by the sizes of its tables.
+use crate::expr::{Expr, Function};
+
+/// The work that an analysis may take. It is counted, not timed, so that an answer depends neither on the machine
+/// nor on how busy it is. Its memory is bounded by the sizes of its tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budget {
-    /// When it is spent, what is not known by then is unknown.
-    pub time: Duration,
+    /// Elementary operations on numbers, roughly: when they are spent, what is not known by then is unknown.
+    pub operations: u64,
 }
 
-impl Default for Budget {
-    /// 10 s.
-    fn default() -> Self {
+impl Budget {
+    /// A multiple of the default, at least one operation.
+    pub fn times(factor: f64) -> Self {
         Self {
-            time: Duration::from_secs(10),
+            operations: (Self::default().operations as f64 * factor).max(1.0) as u64,
         }
     }
 }
 
-/// A budget that runs.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Clock<'a> {
-    stop: &'a AtomicBool,
-    end: Option<Instant>,
+impl Default for Budget {
+    /// Two thousand million: about 6 s of one core.
+    fn default() -> Self {
+        Self {
+            operations: 2_000_000_000,
+        }
+    }
 }
 
-impl<'a> Clock<'a> {
-    /// Starts now.
-    pub fn start(budget: &Budget, stop: &'a AtomicBool) -> Self {
+/// What it costs to enclose a kink on a cell.
+const CELL: u64 = 400;
+
+/// A budget on its way.
+#[derive(Clone, Copy)]
+pub(super) struct Work<'a> {
+    stop: &'a dyn Fn() -> bool,
+    done: &'a Cell<u64>,
+    end: u64,
+}
+
+impl<'a> Work<'a> {
+    /// Nothing done yet, counted in `done`; until `stop` says so.
+    pub fn start(budget: &Budget, done: &'a Cell<u64>, stop: &'a dyn Fn() -> bool) -> Self {
         Self {
             stop,
-            end: Instant::now().checked_add(budget.time),
+            done,
+            end: done.get().saturating_add(budget.operations),
         }
+    }
+
+    /// Counts what was done.
+    pub fn add(&self, operations: u64) {
+        self.done.set(self.done.get().saturating_add(operations));
+    }
+
+    /// Counts cells on which a kink was enclosed.
+    pub fn add_cells(&self, cells: usize) {
+        self.add(cells as u64 * CELL);
+    }
+
+    /// What is left.
+    pub fn left(&self) -> u64 {
+        self.end.saturating_sub(self.done.get())
     }
 
     /// Whether nothing is left, or a stop was asked for.
     pub fn spent(&self) -> bool {
-        self.stop.load(Ordering::Relaxed) || self.end.is_some_and(|end| Instant::now() >= end)
+        self.done.get() >= self.end || self.stopped()
+    }
+
+    /// Whether a stop was asked for.
+    pub fn stopped(&self) -> bool {
+        (self.stop)()
     }
 
     /// A part of what is left, between 0 and 1.
     pub fn part(&self, share: f64) -> Self {
-        let now = Instant::now();
-        let left = self.end.map(|end| end.saturating_duration_since(now));
+        let part = self.left() as f64 * share;
         Self {
-            end: left.map(|left| now + left.mul_f64(share)),
+            end: self.done.get().saturating_add(part as u64),
             ..*self
         }
     }
+}
+
+/// What the value of an expression at a point costs.
+pub(super) fn operations(expr: &Expr) -> u64 {
+    let mut sum = 0;
+    expr.visit(&mut |e| {
+        sum += match e {
+            Expr::Apply(Function::Abs | Function::Sign | Function::Step | Function::Relu, _) => 1,
+            Expr::Apply(..) => 10,
+            Expr::Hermite(k, _) => 2 * u64::from(*k),
+            _ => 1,
+        }
+    });
+    sum
 }

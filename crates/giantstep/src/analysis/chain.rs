@@ -190,12 +190,10 @@ impl<C: Span> Signals<C> {
         let adapted = self.adapted(learnt);
         let highest = adapted.iter().map(Adapted::degree_across).max()?;
         (1..=largest_order.min(highest)).find_map(|order| {
-            // The squares of the columns of order j sum to j times the energy of that order.
-            let unit = f64::from(order).sqrt();
             let mut new: Vec<Vec<C>> = Vec::new();
             let mut kept = f64::INFINITY;
             for (adapted, heat) in adapted.iter().zip(&self.heats) {
-                let (scale, tolerance) = (heat.scale * unit, growth * heat.tolerance);
+                let (scale, tolerance) = (heat.scale, growth * heat.tolerance);
                 let known = [learnt, &new].concat();
                 let extension =
                     C::extension(&known, &adapted.new_directions(order), tolerance * scale);

@@ -2,7 +2,7 @@
 
 use super::estimate::Approximate;
 use super::estimate::Estimate;
-use super::numeric::{MOST_NESTED, Numeric, SAMPLES, at_points, better};
+use super::numeric::{MOST_NESTED, Numeric, SAMPLES, at_points};
 use super::quadrature::{Columns, Integrand};
 use super::rules::exponents;
 use super::sampled;
@@ -103,7 +103,10 @@ impl Numeric<'_> {
         let along = whole.len();
         extend_basis(&mut whole, &frame);
         let zeros: Vec<Expr> = group.iter().flat_map(|t| t.kinks()).collect();
+        let blocks = group.iter().flat_map(|t| &t.blocks);
+        let cost: u64 = blocks.map(Block::operations).sum();
         let function = |columns: &[&[f64]], out: &mut [f64]| {
+            self.work.add(out.len() as u64 * cost);
             out.fill(0.0);
             group.iter().for_each(|t| t.add(columns, out));
         };
@@ -119,17 +122,23 @@ impl Numeric<'_> {
         along: usize,
         order: u32,
     ) -> (Vec<Approximate>, Approximate) {
-        let sampled = || sampled_energies(function, frame, along, self.r, order);
-        let profile = if frame.len() > MOST_NESTED || self.clock.spent() {
+        let sampled = || {
+            let directions = 2 * frame.len() - along;
+            self.work
+                .add(sampled::operations(directions, 2 * SAMPLES, order as usize));
+            sampled_energies(function, frame, along, self.r, order)
+        };
+        let profile = if frame.len() > MOST_NESTED || self.work.spent() {
             sampled()
         } else {
-            let clock = self.share(frame.len());
-            let integrand = Integrand::new(function, zeros, frame, self.r, clock);
+            let work = self.share(frame.len());
+            let kinks = self.atlas.kinks(zeros, frame, self.r);
+            let integrand = Integrand::new(function, kinks, frame, self.r, work);
             let mut energies = integrand.energies_across(along, order);
             let mean = integrand.coefficients(0);
             energies.values.push(mean.values[0]);
             energies.error = energies.error.max(mean.error);
-            better(energies, frame.len(), sampled)
+            self.better(energies, frame.len(), sampled)
         };
         let error = profile.error;
         let mut profile: Vec<Approximate> = profile
@@ -298,7 +307,11 @@ impl Numeric<'_> {
                 [along.as_slice(), &across].concat()
             };
             let zeros: Vec<Expr> = block.factors.iter().flat_map(kinks).collect();
-            let function = |columns: &[&[f64]], out: &mut [f64]| block.fill(columns, out);
+            let cost = block.operations();
+            let function = |columns: &[&[f64]], out: &mut [f64]| {
+                self.work.add(out.len() as u64 * cost);
+                block.fill(columns, out);
+            };
             let (own, average) = self.profile(&function, &zeros, &frame, along.len(), order as u32);
             let scale = own.iter().fold(1e-300, |a: f64, b| a.max(b.value));
             relative += (own[0].error + average.error) / scale;

@@ -5,6 +5,7 @@ use super::estimate::Approximate;
 use super::heat::{energies, gradients};
 use super::numeric::Numeric;
 use super::polynomial::{Monomial, Polynomial};
+use super::report::Answer;
 use super::seen::LARGEST_EXPONENT;
 use super::seen::seen;
 use super::span::{Span, dot, squared_norm};
@@ -73,8 +74,8 @@ pub struct Core {
     pub effective: Vec<Vec<f64>>,
     /// The paper's leap index.
     pub one_step: Option<u32>,
-    /// The leap in the given coordinates.
-    pub coordinate: Option<u32>,
+    /// The leap in the given coordinates, unknown where it depends on the monomials near the tolerance.
+    pub coordinate: Answer<u32>,
     /// The chain at any order: its largest order is the isotropic leap.
     pub isotropic: FloatChain,
     /// The chains at batch exponents 1, 2, 3.
@@ -184,7 +185,7 @@ impl Moments<'_> {
 /// The core of the analysis of a link with this heat transform.
 ///
 /// One rule decides every zero: a direction is there at an order if the square root of its part of the energy of that
-/// order, over the degree, exceeds `tolerance` standard deviations.
+/// order exceeds `tolerance` standard deviations; the link depends on it if that of all orders together does.
 pub fn core<C: Span>(
     heat: &Polynomial<C>,
     r: usize,
@@ -245,11 +246,16 @@ pub fn core<C: Span>(
     let chains = seen.chains.iter().map(|chain| floors.floated(chain));
     let seen_chains = chains.collect();
     let floor_error = floors.error;
+    let coordinate =
+        [1.0, 10.0].map(|factor| coordinate_leap(&significant(heat, factor * tolerance * scale)));
     Core {
         mean: heat.coefficient(Monomial::ONE).to_float(),
         variance,
         one_step: isotropic.orders.first().copied(),
-        coordinate: coordinate_leap(&significant(heat, tolerance * scale)),
+        coordinate: match coordinate {
+            [found, clear] if found == clear => Answer::found(found, true),
+            _ => Answer::Unknown,
+        },
         energies: floats,
         one_step_reach: reach(&signals, heat.degree(), tolerance * scale, true),
         tensor_columns: reach(&signals, heat.degree(), tolerance * scale, false),
@@ -290,8 +296,7 @@ fn reach<C: Span>(
         }
         if space.len() < signals.effective().len() {
             let new = adapted.new_directions(order);
-            let unit = f64::from(order).sqrt();
-            let extension = C::extension(&space, &new, tolerance * unit);
+            let extension = C::extension(&space, &new, tolerance);
             space.extend(extension.basis);
         }
         spaces.push(normalised(&space));

@@ -5,7 +5,7 @@ use super::seen::LARGEST_EXPONENT;
 
 use num_rational::BigRational;
 
-use super::budget::Clock;
+use super::budget::Work;
 use super::core::{Core, FloatChain, Moments, core};
 use super::generative::{Generative, generative, powers};
 use super::heat::{energies, gradients, heat_transform};
@@ -72,14 +72,14 @@ pub fn facts(
     link: &Link,
     visible: &Visible,
     options: &AnalysisOptions,
-    clock: Clock<'_>,
+    work: Work<'_>,
 ) -> Result<Facts, AnalysisError> {
     let facts = if let Some(exact) = convert::polynomial::<BigRational>(link.expr()) {
         polynomial_facts(link, &exact, visible, options)
     } else if let Some(rounded) = convert::polynomial::<f64>(link.expr()) {
         rounded_facts(link, &rounded, visible, options, Vec::new())
     } else {
-        numeric_facts(link, visible, options, clock)?
+        numeric_facts(link, visible, options, work)?
     };
     let finite = facts.core.variance.is_finite();
     finite.then_some(facts).ok_or(AnalysisError::NotFinite)
@@ -89,10 +89,10 @@ fn numeric_facts(
     link: &Link,
     visible: &Visible,
     options: &AnalysisOptions,
-    clock: Clock<'_>,
+    work: Work<'_>,
 ) -> Result<Facts, AnalysisError> {
     let r = link.r();
-    let numeric = Numeric::new(link.expr(), r, clock);
+    let numeric = Numeric::new(link.expr(), r, work);
     let (second, size) = numeric.second_moment();
     let degree = numeric.known(numeric::degree(r));
     let (heat, error) = numeric.heat(degree);
@@ -342,7 +342,7 @@ fn with_labels(
 fn uses<'a>(visible: &'a Visible, core: &Core) -> impl Fn(usize, u32) -> bool + use<'a> {
     let centred = core.mean.abs() <= 1e-12 * core.variance.sqrt();
     move |power, degree| {
-        let mixed = power > 1 && !centred && visible.parity() == Some(1);
+        let mixed = power > 1 && !centred && visible.slope_parity() == Some(1);
         !mixed && visible.reuses(power, degree)
     }
 }

@@ -134,7 +134,7 @@ impl<C: Span> Adapted<C> {
         }
         columns
             .into_iter()
-            .map(|(monomial, column)| C::weighted(column, monomial))
+            .map(|(monomial, column)| C::weighted(column, monomial, order))
             .collect()
     }
 
@@ -225,6 +225,6 @@ pub fn gradients<C: Span>(heat: &Polynomial<C>, r: usize) -> Vec<Vec<C>> {
     }
     columns
         .into_iter()
-        .map(|(monomial, column)| C::weighted(column, monomial))
+        .map(|(monomial, column)| C::weighted(column, monomial, monomial.total() + 1))
         .collect()
 }

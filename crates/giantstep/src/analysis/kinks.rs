@@ -1,9 +1,14 @@
 //! Where a function of few directions is not smooth: planes, and curved sets.
 
+use std::cell::{OnceCell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use super::budget::Work;
 use super::span::{dot, squared_norm};
 use super::terms::{affine, extend_basis, forms};
 use crate::expr::Expr;
-use crate::gauss::{Enclosure, Interval, zeros_of_one, zeros_on_line};
+use crate::gauss::{Enclosure, Interval, Zeros, zeros_of_one, zeros_on_line};
 
 /// The zero set `constant + <gradient, t> = 0`.
 #[derive(Debug, Clone)]
@@ -19,12 +24,59 @@ pub struct Band {
     pub high: f64,
 }
 
+/// A kink that is no plane, with its zeros on the lines that were asked for: integrals of several functions with the same
+/// kinks take the same lines.
+#[derive(Debug)]
+pub struct Curve {
+    enclosure: Enclosure,
+    lines: RefCell<HashMap<Vec<u64>, Rc<Zeros>>>,
+}
+
+impl Curve {
+    fn new(kink: &Expr) -> Self {
+        Self {
+            enclosure: Enclosure::new(kink),
+            lines: RefCell::default(),
+        }
+    }
+
+    /// The zeros on the line through `z`, the point of the frame with the coordinates `before`, along the next of its axes.
+    pub fn zeros(
+        &self,
+        before: &[f64],
+        z: &[f64],
+        axis: &[f64],
+        edge: f64,
+        work: Work<'_>,
+    ) -> Rc<Zeros> {
+        const MOST_CELLS: usize = 4_000;
+        const MOST_LINES: usize = 100_000;
+        let key: Vec<u64> = before.iter().map(|x| x.to_bits()).collect();
+        if let Some(known) = self.lines.borrow().get(&key) {
+            return known.clone();
+        }
+        let zeros = Rc::new(zeros_on_line(&self.enclosure, z, axis, edge, MOST_CELLS));
+        work.add_cells(zeros.cells);
+        let mut lines = self.lines.borrow_mut();
+        if lines.len() < MOST_LINES {
+            lines.insert(key, zeros.clone());
+        }
+        zeros
+    }
+}
+
 /// The kinks of a function in the coordinates t of an orthonormal frame, `z = sum_j t_j frame_j`.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Kinks {
+    /// Those that are planes, or parts of functions of one direction.
     pub planes: Vec<Plane>,
-    pub curved: Vec<Enclosure>,
+    /// The others.
+    pub curved: Vec<Curve>,
+    /// Where it is not told whether there are some.
     pub bands: Vec<Band>,
+    factors: Vec<Expr>,
+    frame: Vec<Vec<f64>>,
+    turning: OnceCell<Option<Vec<[f64; 2]>>>,
 }
 
 /// How far along a line planes are looked for; further out there is no mass.
@@ -35,15 +87,15 @@ const MOST_CELLS: usize = 40_000;
 
 impl Kinks {
     /// The zero sets of these expressions.
-    pub fn new(kinks: &[Expr], frame: &[Vec<f64>], r: usize) -> Self {
-        let mut all = Self::default();
-        let mut seen: Vec<&Expr> = Vec::new();
-        for factor in kinks.iter().flat_map(Expr::vanishing_factors) {
-            if !seen.contains(&factor) {
-                seen.push(factor);
-                all.push(factor, frame, r);
-            }
+    fn new(factors: Vec<Expr>, frame: &[Vec<f64>], r: usize) -> Self {
+        let mut all = Self {
+            frame: frame.to_vec(),
+            ..Self::default()
+        };
+        for factor in &factors {
+            all.push(factor, frame, r);
         }
+        all.factors = factors;
         all
     }
 
@@ -65,7 +117,7 @@ impl Kinks {
         forms(kink, r, &mut found);
         extend_basis(&mut basis, &found);
         let [direction] = &basis[..] else {
-            self.curved.push(Enclosure::new(kink));
+            self.curved.push(Curve::new(kink));
             return;
         };
         // A function of one direction vanishes on parallel planes.
@@ -92,6 +144,13 @@ impl Kinks {
         self.bands.extend(bands);
     }
 
+    /// Points of the plane on which a kink turns back along the first axis or crosses another, as
+    /// [`turning_points`] finds them: once.
+    pub fn turning(&self, edge: f64, r: usize, work: Work<'_>) -> Option<&[[f64; 2]]> {
+        let found = || turning_points(self, &self.frame, edge, r, work);
+        self.turning.get_or_init(found).as_deref()
+    }
+
     /// Whether the function is smooth.
     pub fn is_empty(&self) -> bool {
         self.planes.is_empty() && self.curved.is_empty()
@@ -103,11 +162,12 @@ impl Kinks {
 ///
 /// Boxes on which no kink vanishes are dropped, and those on which one alone does and is not level along the second
 /// axis; the others are split down to 1e-7. None if there are too many.
-pub fn turning_points(
+fn turning_points(
     kinks: &Kinks,
     frame: &[Vec<f64>],
     edge: f64,
     r: usize,
+    work: Work<'_>,
 ) -> Option<Vec<[f64; 2]>> {
     const MOST_BOXES: usize = 60_000;
     const SMALL: f64 = 1e-7;
@@ -141,9 +201,10 @@ pub fn turning_points(
         if seen > MOST_BOXES {
             return None;
         }
+        work.add_cells(kinks.curved.len());
         let (mut curves, mut level) = (0, false);
         for kink in &kinks.curved {
-            let jet = kink.over(&origin, axes, cell);
+            let jet = kink.enclosure.over(&origin, axes, cell);
             if jet.value.has_zero() {
                 curves += 1;
                 level |= jet.slopes[1].has_zero();
@@ -181,4 +242,30 @@ pub fn turning_points(
             .all(|(x, y)| (x - y).abs() < 10.0 * SMALL)
     });
     Some(points)
+}
+
+/// The kinks of functions that were integrated, one for each set of them and frame.
+#[derive(Debug, Default)]
+pub struct Atlas(RefCell<Vec<Rc<Kinks>>>);
+
+impl Atlas {
+    /// The zero sets of these expressions in a frame of directions of R^r.
+    pub fn kinks(&self, expressions: &[Expr], frame: &[Vec<f64>], r: usize) -> Rc<Kinks> {
+        let mut factors: Vec<Expr> = Vec::new();
+        for factor in expressions.iter().flat_map(Expr::vanishing_factors) {
+            if !factors.contains(factor) {
+                factors.push(factor.clone());
+            }
+        }
+        let mut all = self.0.borrow_mut();
+        let known = all
+            .iter()
+            .find(|k| k.factors == factors && k.frame == frame)
+            .cloned();
+        known.unwrap_or_else(|| {
+            let new = Rc::new(Kinks::new(factors, frame, r));
+            all.push(new.clone());
+            new
+        })
+    }
 }

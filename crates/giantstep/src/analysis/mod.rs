@@ -52,9 +52,9 @@ pub use report::{
 use self::facts::{Facts, facts};
 use self::polynomial::MOST_VARIABLES;
 use self::seen::LARGEST_EXPONENT;
-use std::sync::atomic::AtomicBool;
+use std::cell::Cell;
 
-use self::budget::Clock;
+use self::budget::Work;
 use self::visible::Visible;
 use crate::activation::Activation;
 use crate::expr::Link;
@@ -71,7 +71,7 @@ pub struct AnalysisOptions {
     pub sampled: bool,
     /// The largest order of the Hermite tensors listed, up to [`LARGEST_TENSOR`]; 0 for none.
     pub tensors: u32,
-    /// The time it may take: what is not known by then is unknown.
+    /// The work it may take: what is not known by then is unknown.
     pub budget: Budget,
 }
 
@@ -79,12 +79,10 @@ pub struct AnalysisOptions {
 pub const LARGEST_TENSOR: u32 = 24;
 
 impl AnalysisOptions {
-    /// The defaults with an hour of time: for results that must not depend on how busy the machine is.
+    /// The defaults with ten times the work.
     pub fn patient() -> Self {
         Self {
-            budget: Budget {
-                time: std::time::Duration::from_secs(3600),
-            },
+            budget: Budget::times(10.0),
             ..Self::default()
         }
     }
@@ -146,10 +144,13 @@ pub fn analyze(
     activation: &Activation,
     options: AnalysisOptions,
 ) -> Result<Report, AnalysisError> {
-    analyze_until(link, activation, options, &AtomicBool::new(false))
+    analyze_until(link, activation, options, &|| false)
 }
 
-/// As [`analyze`], until its budget is spent or `stop` is set: what is not known by then is unknown.
+/// As [`analyze`], until its budget is spent or `stop` says so: what is not known by then is unknown.
+///
+/// `stop` is asked often, every few microseconds. An analysis that is not stopped has the same report however long it
+/// took.
 ///
 /// # Errors
 /// As [`analyze`].
@@ -157,9 +158,10 @@ pub fn analyze_until(
     link: &Link,
     activation: &Activation,
     options: AnalysisOptions,
-    stop: &AtomicBool,
+    stop: &dyn Fn() -> bool,
 ) -> Result<Report, AnalysisError> {
-    let clock = Clock::start(&options.budget, stop);
+    let done = Cell::new(0);
+    let work = Work::start(&options.budget, &done, stop);
     let link = &link.simplified();
     let r = link.r();
     if r > MOST_VARIABLES {
@@ -169,12 +171,19 @@ pub fn analyze_until(
         });
     }
     let visible = Visible::of(activation);
-    let mut facts = facts(link, &visible, &options, clock)?;
+    let mut facts = facts(link, &visible, &options, work)?;
     if facts.core.energies.first().is_some_and(|e| e.is_infinite()) {
         facts.core.energies[0] = f64::MAX;
         let note = "the square of the mean is beyond the largest number, which stands for the energy of degree 0";
         facts.notes.push(note.to_owned());
     }
-    let report = verdict::report(link, activation, &visible, &options, facts, clock);
+    let mut report = verdict::report(link, activation, &visible, &options, facts, work);
+    if work.stopped() {
+        let note = "stopped before its work was done: what is open depends on when";
+        report.notes.push(note.to_owned());
+    } else if work.spent() {
+        let note = "all the work that it may take is done: more might decide what is open";
+        report.notes.push(note.to_owned());
+    }
     Ok(consistency::checked(report))
 }

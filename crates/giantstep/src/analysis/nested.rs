@@ -60,7 +60,7 @@ impl Integrand<'_> {
             return;
         }
         for (x, w) in self.nodes(t, axis, rule) {
-            if self.clock.spent() {
+            if self.work.spent() {
                 break;
             }
             t[axis] = x;
@@ -90,6 +90,7 @@ impl Integrand<'_> {
         if left == 1 {
             self.point(t, z);
             let values = self.column(z, Some(axis), &nodes);
+            self.work.add((nodes.len() * hermite.len()) as u64);
             for ((x, weight), value) in nodes.iter().zip(values) {
                 normalised_hermite(*x, &mut hermite);
                 for (sum, h) in sums.iter_mut().zip(&hermite) {
@@ -99,11 +100,12 @@ impl Integrand<'_> {
             return sums;
         }
         for (x, weight) in nodes {
-            if left > 2 && self.clock.spent() {
+            if left > 2 && self.work.spent() {
                 break;
             }
             t[axis] = x;
             let rest = self.inner(axis + 1, t, z, tables, rule);
+            self.work.add(sums.len() as u64);
             normalised_hermite(x, &mut hermite);
             for (h, places) in hermite.iter().zip(places) {
                 let factor = weight * h;
@@ -133,7 +135,7 @@ impl Integrand<'_> {
         nodes
     }
 
-    /// The estimate by better and better rules, until two agree on the scale of `size` or time is up.
+    /// The estimate by better and better rules, until two agree on the scale of `size` or the work is spent.
     fn refined(&self, size: f64, at: impl Fn(&Rule) -> Vec<f64>) -> Estimate {
         if self.kinks.is_empty() {
             return self.on_lattices(size, at);
@@ -154,15 +156,22 @@ impl Integrand<'_> {
     ) -> Estimate {
         let mut estimate: Option<Estimate> = None;
         let mut last = f64::INFINITY;
+        let mut dear = 0;
         for rule in rules {
+            // Each rule costs at least half as much again as the one before.
+            if dear > self.work.left() {
+                break;
+            }
+            let before = self.work.left();
             let finer = at(&rule);
-            let Some(before) = estimate.take_if(|_| !self.clock.spent()) else {
+            dear = (before - self.work.left()) / 2 * 3;
+            let Some(before) = estimate.take_if(|_| !self.work.spent()) else {
                 // The first rule; or one that was not finished.
                 let unknown = Estimate {
                     values: finer,
                     error: f64::INFINITY,
                 };
-                if self.clock.spent() {
+                if self.work.spent() {
                     return estimate.unwrap_or(unknown);
                 }
                 estimate = Some(unknown);
@@ -213,6 +222,7 @@ impl Integrand<'_> {
             error: f64::INFINITY,
         };
         loop {
+            let before = self.work.left();
             let [corners, centres] =
                 [0.0, 0.5].map(|offset| at(&Rule::lattice(step, offset, edge)));
             let pairs = || corners.iter().zip(&centres);
@@ -221,7 +231,8 @@ impl Integrand<'_> {
             let difference = pairs()
                 .map(|(a, b)| 0.5 * (a - b).abs())
                 .fold(0.0, f64::max);
-            if self.clock.spent() {
+            let used = before - self.work.left();
+            if self.work.spent() {
                 return kept;
             }
             // The next lattice, not computed, would be better by this factor at least, and so is the mean.
@@ -234,7 +245,8 @@ impl Integrand<'_> {
                 values,
                 error: difference * ratio + 1e-13 * scale,
             };
-            if difference <= AGREED * scale || cost > most || !difference.is_finite() {
+            let dear = cost > most || 2 * used > self.work.left();
+            if difference <= AGREED * scale || dear || !difference.is_finite() {
                 return kept;
             }
         }

@@ -1,8 +1,11 @@
 //! Hermite coefficients and variance of a link that is no polynomial.
 
-use super::budget::Clock;
+use std::rc::Rc;
+
+use super::budget::Work;
 use super::estimate::Approximate;
 use super::estimate::Estimate;
+use super::kinks::Atlas;
 use super::polynomial::{Monomial, Polynomial};
 use super::quadrature::{Columns, Integrand};
 use super::rules::exponents;
@@ -35,17 +38,18 @@ pub struct Numeric<'a> {
     pub(super) terms: Vec<Term>,
     products: Vec<Product>,
     pub(super) r: usize,
-    pub(super) clock: Clock<'a>,
+    pub(super) work: Work<'a>,
+    pub(super) atlas: Rc<Atlas>,
     moments: std::cell::RefCell<Vec<(Vec<Expr>, u32, Estimate)>>,
 }
 
 impl<'a> Numeric<'a> {
     /// The link of this expression in r variables.
-    pub fn new(expr: &Expr, r: usize, clock: Clock<'a>) -> Self {
-        Self::of_products(products(expr), r, clock)
+    pub fn new(expr: &Expr, r: usize, work: Work<'a>) -> Self {
+        Self::of_products(products(expr), r, work, Rc::default())
     }
 
-    fn of_products(products: Vec<Product>, r: usize, clock: Clock<'a>) -> Self {
+    fn of_products(products: Vec<Product>, r: usize, work: Work<'a>, atlas: Rc<Atlas>) -> Self {
         let (constants, products): (Vec<_>, Vec<_>) =
             products.into_iter().partition(|p| p.factors.is_empty());
         Self {
@@ -53,7 +57,8 @@ impl<'a> Numeric<'a> {
             terms: products.iter().map(|p| Term::new(p, r)).collect(),
             products,
             r,
-            clock,
+            work,
+            atlas,
             moments: std::cell::RefCell::default(),
         }
     }
@@ -68,9 +73,9 @@ impl<'a> Numeric<'a> {
     }
 
     /// The power `((g - centre) / scale)^exponent`, unless it has too many terms. The centre is zero where the
-    /// link has no constant terms, which makes for fewer. None when time is up, too.
+    /// link has no constant terms, which makes for fewer. None when the work is spent, too.
     pub fn power(&self, exponent: u32, centre: f64, scale: f64) -> Option<Self> {
-        if self.clock.spent() {
+        if self.work.spent() {
             return None;
         }
         let mut base = self.products.clone();
@@ -79,7 +84,12 @@ impl<'a> Numeric<'a> {
         }
         base.iter_mut().for_each(|p| p.coefficient /= scale);
         let power = (1..exponent).try_fold(base.clone(), |p, _| multiply(&p, &base))?;
-        Some(Self::of_products(power, self.r, self.clock))
+        Some(Self::of_products(
+            power,
+            self.r,
+            self.work,
+            self.atlas.clone(),
+        ))
     }
 
     /// The largest degree up to `degree` to which the expansion of this link can be computed.
@@ -130,7 +140,7 @@ impl<'a> Numeric<'a> {
         let mut sum = Approximate::default();
         let mut sizes = 0.0;
         for (i, a) in self.products.iter().enumerate() {
-            if self.clock.spent() {
+            if self.work.spent() {
                 return self.sampled_second_moment();
             }
             for (j, b) in self.products[..=i].iter().enumerate() {
@@ -172,7 +182,7 @@ impl<'a> Numeric<'a> {
         sum
     }
 
-    /// As [`Numeric::second_moment`], of the whole at once, when time is up.
+    /// As [`Numeric::second_moment`], of the whole at once, when the work is spent.
     fn sampled_second_moment(&self) -> (Approximate, f64) {
         let frame = self.written();
         let function = |columns: &[&[f64]], out: &mut [f64]| {
@@ -180,7 +190,7 @@ impl<'a> Numeric<'a> {
             self.terms.iter().for_each(|t| t.add(columns, out));
             out.iter_mut().for_each(|x| *x *= *x);
         };
-        let square = sampled_coefficients(&function, &frame, self.r, 0);
+        let square = self.sampled_coefficients(&function, &frame, 0);
         let (value, error) = (square.values[0], square.error);
         (Approximate { value, error }, value)
     }
@@ -197,15 +207,20 @@ impl<'a> Numeric<'a> {
             return estimate;
         }
         let zeros: Vec<Expr> = block.factors.iter().flat_map(kinks).collect();
-        let function = |columns: &[&[f64]], out: &mut [f64]| block.fill(columns, out);
-        let sampled = || sampled_coefficients(&function, &block.frame, self.r, degree);
-        let estimate = if block.is_sampled() || self.clock.spent() {
+        let cost = block.operations();
+        let function = |columns: &[&[f64]], out: &mut [f64]| {
+            self.work.add(out.len() as u64 * cost);
+            block.fill(columns, out);
+        };
+        let sampled = || self.sampled_coefficients(&function, &block.frame, degree);
+        let estimate = if block.is_sampled() || self.work.spent() {
             sampled()
         } else {
-            let clock = self.share(block.frame.len());
-            let nested = Integrand::new(&function, &zeros, &block.frame, self.r, clock);
+            let work = self.share(block.frame.len());
+            let kinks = self.atlas.kinks(&zeros, &block.frame, self.r);
+            let nested = Integrand::new(&function, kinks, &block.frame, self.r, work);
             let nested = nested.coefficients(degree);
-            better(nested, block.frame.len(), sampled)
+            self.better(nested, block.frame.len(), sampled)
         };
         self.moments
             .borrow_mut()
@@ -215,34 +230,73 @@ impl<'a> Numeric<'a> {
 }
 
 impl<'a> Numeric<'a> {
-    /// The time for one integral over this many directions.
-    pub(super) fn share(&self, directions: usize) -> Clock<'a> {
+    /// The work for one integral over this many directions.
+    pub(super) fn share(&self, directions: usize) -> Work<'a> {
         const SHARE: f64 = 0.35;
         if directions < 3 {
-            self.clock
+            self.work
         } else {
-            self.clock.part(SHARE)
+            self.work.part(SHARE)
         }
     }
-}
 
-/// The better of an estimate by nested rules over three and more directions and one from samples, where the first is
-/// coarse.
-pub(super) fn better(
-    nested: Estimate,
-    directions: usize,
-    sampled: impl FnOnce() -> Estimate,
-) -> Estimate {
-    const COARSE: f64 = 1e-4;
-    let largest = nested.values.iter().fold(0.0f64, |a, v| a.max(v.abs()));
-    if directions < 3 || nested.error <= COARSE * largest {
-        return nested;
+    /// The better of an estimate by rules and one from samples, where the first is coarse: over three and more
+    /// directions, or cut short.
+    pub(super) fn better(
+        &self,
+        ruled: Estimate,
+        directions: usize,
+        sampled: impl FnOnce() -> Estimate,
+    ) -> Estimate {
+        const COARSE: f64 = 1e-4;
+        let largest = ruled.values.iter().fold(0.0f64, |a, v| a.max(v.abs()));
+        // In the line and the plane an infinite error says that the integral is infinite, or that it was cut short.
+        let whole = directions < 3 && !(ruled.error.is_infinite() && self.work.spent());
+        if whole || ruled.error <= COARSE * largest {
+            return ruled;
+        }
+        let sampled = sampled();
+        if sampled.error < ruled.error {
+            sampled
+        } else {
+            ruled
+        }
     }
-    let sampled = sampled();
-    if sampled.error < nested.error {
-        sampled
-    } else {
-        nested
+
+    /// Normalised Hermite coefficients by quasi-Monte-Carlo, those above [`SAMPLED_DEGREE`] left at zero.
+    fn sampled_coefficients(
+        &self,
+        function: Columns<'_>,
+        frame: &[Vec<f64>],
+        degree: u32,
+    ) -> Estimate {
+        let low = degree.min(SAMPLED_DEGREE);
+        let wanted = exponents(frame.len(), low);
+        let mut hermite = vec![vec![0.0; low as usize + 1]; frame.len()];
+        self.work
+            .add(sampled::operations(frame.len(), SAMPLES, wanted.len()));
+        let means = sampled::means(frame.len(), SAMPLES, wanted.len(), |t, sums| {
+            let values = at_points(function, t, frame, self.r);
+            for (row, value) in values.into_iter().enumerate() {
+                for (t, h) in t.iter().zip(&mut hermite) {
+                    crate::gauss::normalised_hermite(t[row], h);
+                }
+                for (sum, e) in sums.iter_mut().zip(&wanted) {
+                    let product: f64 = e
+                        .iter()
+                        .zip(&hermite)
+                        .map(|(&k, h)| h[k as usize])
+                        .product();
+                    *sum += value * product;
+                }
+            }
+        });
+        let mut values: Vec<f64> = means.iter().map(|m| m.value).collect();
+        values.resize(exponents(frame.len(), degree).len(), 0.0);
+        Estimate {
+            values,
+            error: means.iter().map(|m| m.error).fold(0.0, f64::max),
+        }
     }
 }
 
@@ -267,40 +321,6 @@ fn block_heat(block: &Block, estimate: &Estimate, degree: u32) -> Polynomial<f64
     );
     let forms: Vec<_> = block.frame.iter().map(|f| Polynomial::linear(f)).collect();
     own.substituted(&forms)
-}
-
-/// Normalised Hermite coefficients by quasi-Monte-Carlo, those above [`SAMPLED_DEGREE`] left at zero.
-fn sampled_coefficients(
-    function: Columns<'_>,
-    frame: &[Vec<f64>],
-    r: usize,
-    degree: u32,
-) -> Estimate {
-    let low = degree.min(SAMPLED_DEGREE);
-    let wanted = exponents(frame.len(), low);
-    let mut hermite = vec![vec![0.0; low as usize + 1]; frame.len()];
-    let means = sampled::means(frame.len(), SAMPLES, wanted.len(), |t, sums| {
-        let values = at_points(function, t, frame, r);
-        for (row, value) in values.into_iter().enumerate() {
-            for (t, h) in t.iter().zip(&mut hermite) {
-                crate::gauss::normalised_hermite(t[row], h);
-            }
-            for (sum, e) in sums.iter_mut().zip(&wanted) {
-                let product: f64 = e
-                    .iter()
-                    .zip(&hermite)
-                    .map(|(&k, h)| h[k as usize])
-                    .product();
-                *sum += value * product;
-            }
-        }
-    });
-    let mut values: Vec<f64> = means.iter().map(|m| m.value).collect();
-    values.resize(exponents(frame.len(), degree).len(), 0.0);
-    Estimate {
-        values,
-        error: means.iter().map(|m| m.error).fold(0.0, f64::max),
-    }
 }
 
 /// The values at the points whose coordinates in a frame stand in these columns.

@@ -7,14 +7,14 @@ use super::estimate::Estimate;
 
 use std::cell::Cell;
 use std::num::NonZeroUsize;
+use std::rc::Rc;
 
 use super::adaptive::{AGREED, ORDER, Rules, adaptive};
-use super::budget::Clock;
-use super::kinks::{Kinks, turning_points};
+use super::budget::Work;
+use super::kinks::Kinks;
 use super::rules::{Rule, Tables};
 use super::span::dot;
-use crate::expr::Expr;
-use crate::gauss::{density, legendre, normalised_hermite, zeros_on_line};
+use crate::gauss::{density, legendre, normalised_hermite};
 
 /// Half the width of the line that is integrated over in one, two, three, four or more dimensions.
 const EDGES: [f64; 5] = [24.0, 24.0, 12.0, 8.7, 8.0];
@@ -28,9 +28,6 @@ const WIDTHS: [f64; 3] = [0.25, 2.0, 2.0];
 /// The most panels in one dimension, and along the first and the second axis of two.
 const PANELS: [usize; 3] = [20_000, 1_500, 3_000];
 
-/// The most cells that are looked at for the zeros of a kink on one line.
-const MOST_CELLS: usize = 4_000;
-
 /// A function of z, evaluated on columns.
 pub type Columns<'a> = &'a dyn Fn(&[&[f64]], &mut [f64]);
 
@@ -38,9 +35,9 @@ pub type Columns<'a> = &'a dyn Fn(&[&[f64]], &mut [f64]);
 pub struct Integrand<'a> {
     pub(super) function: Columns<'a>,
     pub(super) frame: &'a [Vec<f64>],
-    pub(super) kinks: Kinks,
+    pub(super) kinks: Rc<Kinks>,
     pub(super) r: usize,
-    pub(super) clock: Clock<'a>,
+    pub(super) work: Work<'a>,
     /// The largest part of a line on which kinks could not be told from none, weighted by the density.
     blurred: Cell<f64>,
 }
@@ -49,17 +46,17 @@ impl<'a> Integrand<'a> {
     /// The function on the span of `frame`, smooth except at the zeros of `kinks`.
     pub fn new(
         function: Columns<'a>,
-        kinks: &[Expr],
+        kinks: Rc<Kinks>,
         frame: &'a [Vec<f64>],
         r: usize,
-        clock: Clock<'a>,
+        work: Work<'a>,
     ) -> Self {
         Self {
             function,
             frame,
-            kinks: Kinks::new(kinks, frame, r),
+            kinks,
             r,
-            clock,
+            work,
             blurred: Cell::new(0.0),
         }
     }
@@ -97,9 +94,9 @@ impl<'a> Integrand<'a> {
             let mut z = vec![0.0; self.r];
             self.point(&t[..axis], &mut z);
             for kink in &self.kinks.curved {
-                let zeros = zeros_on_line(kink, &z, &self.frame[axis], edge, MOST_CELLS);
-                edges.extend(zeros.places);
-                for (low, high) in zeros.blurred {
+                let zeros = kink.zeros(&t[..axis], &z, &self.frame[axis], edge, self.work);
+                edges.extend(&zeros.places);
+                for &(low, high) in &zeros.blurred {
                     edges.extend([low, high]);
                     let here: f64 = t[..axis].iter().map(|x| density(*x)).product();
                     let mass = here * (high - low) * density(0.0f64.clamp(low, high));
@@ -267,6 +264,7 @@ impl<'a> Integrand<'a> {
                 }));
             }
             let values = self.column(&z, Some(axis), &nodes);
+            self.work.add((nodes.len() * hermite.len()) as u64);
             nodes
                 .chunks(ORDER)
                 .zip(values.chunks(ORDER))
@@ -294,7 +292,7 @@ impl<'a> Integrand<'a> {
         squared: bool,
     ) -> Estimate {
         let tables = Tables::new(2, degree);
-        let points = turning_points(&self.kinks, self.frame, self.edge(), self.r);
+        let points = self.kinks.turning(self.edge(), self.r, self.work);
         let told = points.is_some();
         let points = points.unwrap_or_default();
         let [first, second]: [Vec<f64>; 2] = [0, 1].map(|k| points.iter().map(|p| p[k]).collect());
@@ -323,7 +321,7 @@ impl<'a> Integrand<'a> {
                         let x = a + half * (1.0 + x);
                         let weight = half * w * density(x);
                         let mut here = vec![0.0; outputs];
-                        if self.clock.spent() {
+                        if self.work.spent() {
                             sums[outputs] = f64::INFINITY;
                             break;
                         }
@@ -373,9 +371,9 @@ impl<'a> Integrand<'a> {
             let magnitude = Integrand {
                 function: &function,
                 frame: self.frame,
-                kinks: Kinks::default(),
+                kinks: Rc::default(),
                 r: self.r,
-                clock: self.clock,
+                work: self.work,
                 blurred: Cell::new(0.0),
             };
             magnitude.inner(0, &mut vec![0.0; m], &mut vec![0.0; self.r], &tables, &rule)[0]

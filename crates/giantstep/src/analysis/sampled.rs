@@ -10,6 +10,12 @@ const REPLICATES: usize = 12;
 /// Points that are visited at a time.
 const BLOCK: usize = 512;
 
+/// What [`means`] costs beside the functions.
+pub fn operations(dimensions: usize, points: usize, outputs: usize) -> u64 {
+    const POINT: usize = 40;
+    (REPLICATES * points * (dimensions * POINT + dimensions * outputs)) as u64
+}
+
 /// The means of several functions of `dimensions` standard normals: `add(columns, sums)` adds their values at a block
 /// of points.
 ///

@@ -30,8 +30,9 @@ pub trait Span: Scalar {
     /// A vector of floating-point numbers, where the field holds it.
     fn vector(floats: &[f64]) -> Option<Vec<Self>>;
 
-    /// The coefficient of a monomial in Hermite normalisation where the field holds it (square root of `m!`).
-    fn weighted(column: Vec<Self>, monomial: Monomial) -> Vec<Self>;
+    /// The coefficient of a monomial `m` of a gradient of this order where the field holds it: times the square root of
+    /// `m!/order`, so that the squares of all columns of an order sum to its energy.
+    fn weighted(column: Vec<Self>, monomial: Monomial, order: u32) -> Vec<Self>;
 }
 
 /// `|v|^2`
@@ -102,7 +103,7 @@ impl Span for BigRational {
         None
     }
 
-    fn weighted(column: Vec<Self>, _: Monomial) -> Vec<Self> {
+    fn weighted(column: Vec<Self>, _: Monomial, _: u32) -> Vec<Self> {
         column
     }
 }
@@ -210,8 +211,8 @@ impl Span for f64 {
         Some(floats.to_vec())
     }
 
-    fn weighted(mut column: Vec<Self>, monomial: Monomial) -> Vec<Self> {
-        let weight = monomial.factorial::<f64>().sqrt();
+    fn weighted(mut column: Vec<Self>, monomial: Monomial, order: u32) -> Vec<Self> {
+        let weight = (monomial.factorial::<f64>() / f64::from(order)).sqrt();
         column.iter_mut().for_each(|c| *c *= weight);
         column
     }

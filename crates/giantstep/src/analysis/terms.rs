@@ -6,6 +6,7 @@
 use num_bigint::BigInt;
 use num_rational::BigRational;
 
+use super::budget::operations;
 use super::convert::{Constants, polynomial};
 use super::polynomial::{MOST_VARIABLES, Monomial, Polynomial};
 use super::span::{dot, residual, squared_norm};
@@ -376,6 +377,11 @@ impl Block {
     /// The product with another block.
     pub fn joined(&self, other: &Self, r: usize) -> Self {
         Self::new([self.factors.as_slice(), &other.factors].concat(), r)
+    }
+
+    /// What its value at a point costs.
+    pub fn operations(&self) -> u64 {
+        self.factors.iter().map(operations).sum()
     }
 
     /// Multiplies `out` by the values at the points of these columns.

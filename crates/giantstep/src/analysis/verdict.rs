@@ -1,6 +1,6 @@
 //! From the facts of a link to its report.
 
-use super::budget::Clock;
+use super::budget::Work;
 use super::core::{Core, FloatChain};
 use super::labels::Confirmed;
 use super::report::*;
@@ -23,7 +23,7 @@ pub fn report(
     visible: &Visible,
     options: &AnalysisOptions,
     facts: Facts,
-    clock: Clock<'_>,
+    work: Work<'_>,
 ) -> Report {
     let core = &facts.core;
     let r = link.r();
@@ -39,7 +39,7 @@ pub fn report(
         } else {
             SecondOrder::Open
         };
-    let wanted = no_trivial_direction && options.sampled && !clock.spent();
+    let wanted = no_trivial_direction && options.sampled && !work.stopped();
     let weak_recovery = wanted
         .then(|| weak_recovery(link, &core.effective, &facts.symmetries, second_order))
         .flatten()
@@ -224,7 +224,11 @@ fn leaps(facts: &Facts) -> Leaps {
         decided || facts.sharp && core.one_step.is_some(),
     );
     let isotropic = answer(isotropic, decided);
-    let coordinate = answer(core.coordinate, decided);
+    let coordinate = match core.coordinate {
+        Answer::At(leap) => answer(Some(leap), decided),
+        Answer::Never => answer(None, decided),
+        Answer::Unknown => Answer::Unknown,
+    };
     let mut reasons = Vec::new();
     if let (Answer::At(one_step), Answer::At(isotropic)) = (one_step, isotropic)
         && one_step < isotropic

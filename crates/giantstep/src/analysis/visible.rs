@@ -165,6 +165,19 @@ impl Visible {
         }
     }
 
+    /// The parity of the activation less a constant: that of what a step knows of it, its derivative.
+    pub fn slope_parity(&self) -> Option<u32> {
+        let flat = match &self.parts[0] {
+            Part::Exact(polynomial) => polynomial.degree() == 0,
+            Part::Rounded(degree) => degree.is_none_or(|d| d == 0),
+            Part::Endless | Part::Open(_) => false,
+        };
+        match flat && self.shift == 0 {
+            true if self.parts[1] != Part::Rounded(None) => Some(1),
+            _ => self.parity(),
+        }
+    }
+
     /// Whether a later step on the same batch can use the degree D of the power m of the labels, mean included.
     ///
     /// The coefficient is `E[sigma'(x)^(m-1) sigma^(m-1+D)(x + tau xi)]`, x and xi independent normals: THEORY.md (77).
@@ -174,7 +187,7 @@ impl Visible {
             _ => self.parts.contains(&Part::Endless),
         };
         there
-            && match self.parity() {
+            && match self.slope_parity() {
                 Some(1) => degree as usize % 2 == power % 2,
                 Some(_) => degree.is_multiple_of(2),
                 None => true,
@@ -406,6 +419,22 @@ mod tests {
             assert_eq!(visible.first(1), Sight::Blind, "{text}");
             assert_eq!(visible.later(1), Sight::Seen, "{text}");
         }
+    }
+
+    #[test]
+    fn a_constant_beside_an_odd_activation_changes_no_step() {
+        for text in ["tanh(x)", "sigmoid(x)", "3 + erf(x)", "0.3 + x - tanh(x)^3"] {
+            let visible = Visible::of(&Activation::parse(text).unwrap());
+            assert!(!visible.reuses(2, 1) && visible.reuses(3, 1), "{text}");
+        }
+        for text in ["relu(x)", "sin(x + 0.7)"] {
+            let visible = Visible::of(&Activation::parse(text).unwrap());
+            assert!(visible.reuses(2, 1), "{text}");
+        }
+        assert_eq!(
+            Visible::of(&Activation::parse("sigmoid(x)").unwrap()).parity(),
+            None
+        );
     }
 
     #[test]

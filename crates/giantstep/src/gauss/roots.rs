@@ -17,6 +17,8 @@ pub(crate) struct Zeros {
     pub places: Vec<f64>,
     /// Cells about which nothing is known.
     pub blurred: Vec<(f64, f64)>,
+    /// How many cells were looked at.
+    pub cells: usize,
 }
 
 impl Zeros {
@@ -24,6 +26,7 @@ impl Zeros {
     pub fn extend(&mut self, other: Self) {
         self.places.extend(other.places);
         self.blurred.extend(other.blurred);
+        self.cells += other.cells;
     }
 }
 
@@ -81,6 +84,7 @@ pub(crate) fn zeros_on_line(
         cells.push_back(Interval::new(cell.low, split));
         cells.push_back(Interval::new(split, cell.high));
     }
+    zeros.cells = seen;
     blurred.sort_by(|a, b| a.0.total_cmp(&b.0));
     for (low, high) in blurred {
         match zeros.blurred.last_mut() {
@@ -137,7 +141,7 @@ pub(crate) fn zeros_of_one(expr: &Expr, variable: usize, edge: f64) -> Zeros {
     if let Some(polynomial) = univariate(expr, variable) {
         return Zeros {
             places: sturm_roots(&polynomial, edge),
-            blurred: Vec::new(),
+            ..Zeros::default()
         };
     }
     let count = expr.variables().max(variable + 1);

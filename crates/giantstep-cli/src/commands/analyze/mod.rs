@@ -3,7 +3,7 @@
 mod text;
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use giantstep::activation::Activation;
@@ -40,8 +40,11 @@ pub struct Analyze {
     /// Write the staircase as SVG and PNG into this folder.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Seconds after which what is not known yet is printed as unknown.
-    #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
+    /// How much work it may take, in units of a few seconds: what is not known by then is printed as unknown.
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
+    effort: f64,
+    /// Seconds after which it stops even if the machine was too busy for its work.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60.0)]
     timeout: f64,
     /// Print one JSON document: a stable interface.
     #[arg(long)]
@@ -70,15 +73,22 @@ impl Analyze {
             .map_err(|error| Failed::Input(format!("--activation: {error}")))?;
         let time = Duration::try_from_secs_f64(self.timeout)
             .map_err(|error| Failed::Input(format!("--timeout: {}: {error}", self.timeout)))?;
+        if self.effort.is_nan() || self.effort <= 0.0 {
+            let effort = self.effort;
+            return Err(Failed::Input(format!(
+                "--effort: {effort}: expected a positive number"
+            )));
+        }
         let options = AnalysisOptions {
-            budget: Budget { time },
+            budget: Budget::times(self.effort),
             steps: self.steps,
             tensors: self.tensors.unwrap_or(0),
             ..AnalysisOptions::default()
         };
         let asked = listen(Kept::Known)?;
-        let report = analyze_until(&link, &activation, options, &asked.stop);
-        let report = report.map_err(Failed::input)?;
+        let start = Instant::now();
+        let stop = || asked.stop.load(Ordering::Relaxed) || start.elapsed() > time;
+        let report = analyze_until(&link, &activation, options, &stop).map_err(Failed::input)?;
         let mut files = Vec::new();
         if let Some(folder) = &self.out {
             prepare_folder(folder).map_err(Failed::input)?;
