@@ -5,7 +5,6 @@ use serde::Serialize;
 use crate::batch::EngineKind;
 use crate::experiment::Experiment;
 use crate::labels::Removal;
-use crate::metric::MetricGroup;
 use crate::readout::{Intercept, Ridge};
 use crate::real::Precision;
 use crate::setup::{EngineChoice, Setup};
@@ -72,7 +71,7 @@ struct Solves {
 const EIGEN: f64 = 25.0;
 
 fn solves(experiment: &Experiment) -> Solves {
-    let n = experiment.protocol.batch as f64;
+    let n = experiment.readout_samples as f64;
     let p = experiment.network.width as f64;
     let readouts = (0..=experiment.protocol.steps).filter(|step| experiment.fits_readout(*step));
     let readouts = readouts.count() as f64;
@@ -92,7 +91,7 @@ fn solves(experiment: &Experiment) -> Solves {
     }
 }
 
-fn passes(experiment: &Experiment) -> [Passes; 2] {
+fn passes(experiment: &Experiment) -> [Passes; 3] {
     let protocol = &experiment.protocol;
     let steps = f64::from(protocol.steps);
     let tests = (0..=protocol.steps)
@@ -106,6 +105,11 @@ fn passes(experiment: &Experiment) -> [Passes; 2] {
             } else {
                 1.0
             },
+        forwards: 0.0,
+    };
+    let readout = Passes {
+        rows: experiment.readout_samples as f64,
+        gradients: 0.0,
         forwards: solves(experiment).forwards,
     };
     let test = Passes {
@@ -113,7 +117,7 @@ fn passes(experiment: &Experiment) -> [Passes; 2] {
         gradients: 0.0,
         forwards: tests as f64,
     };
-    [training, test]
+    [training, readout, test]
 }
 
 /// The cost of one run on an engine, [`cost()`] for a choice of one.
@@ -137,11 +141,7 @@ pub fn cost_on(
         Precision::F32 => 4.0,
         Precision::F64 => 8.0,
     };
-    let kept = if experiment.metrics.contains(&MetricGroup::SingularValues) {
-        2.0
-    } else {
-        1.0
-    };
+    let kept = experiment.kept() as f64;
     let held = experiment.touches_again();
     let reuse = match protocol.plan {
         BatchPlan::Fresh => 1.0,

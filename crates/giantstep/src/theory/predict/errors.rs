@@ -1,6 +1,7 @@
 //! Errors of the ridge readout.
 
 use super::prediction::{BOUNDED, GIVEN, Grounds, RANDOM};
+use super::scope::{Scope, scope};
 use super::{BOUNDED_WIDTH, PROPORTIONAL, Task};
 use crate::experiment::ReadoutBatch;
 use crate::labels::Removal;
@@ -47,7 +48,15 @@ impl Task<'_> {
                 "readouts of labels without their estimated linear part have no prediction";
             return self.absent(&metric, here, reason);
         }
-        let (n, d) = (protocol.batch as f64, protocol.dimension as f64);
+        if let Some(Scope {
+            last: Some(last),
+            reason,
+        }) = scope(experiment)
+            && step > last
+        {
+            return self.absent(&metric, here, reason);
+        }
+        let (n, d) = (experiment.readout_samples as f64, protocol.dimension as f64);
         let width = experiment.network.width as f64;
         if width <= BOUNDED_WIDTH * d && width <= BOUNDED_WIDTH * n {
             let Some(state) = state else {
@@ -95,7 +104,7 @@ impl Task<'_> {
         };
         for ridge in ridges {
             let sizes = Sizes {
-                samples: protocol.batch as f64 / d,
+                samples: experiment.readout_samples as f64 / d,
                 width: experiment.network.width as f64 / d,
                 ridge: *ridge,
             };
@@ -149,7 +158,7 @@ impl Task<'_> {
             let readouts: Vec<Ridged> = ridges
                 .iter()
                 .map(|ridge| Ridged {
-                    samples: experiment.protocol.batch as f64,
+                    samples: experiment.readout_samples as f64,
                     ridge: *ridge,
                     intercept: experiment.readout.intercept,
                 })
@@ -178,7 +187,7 @@ impl Task<'_> {
 
     /// Errors at bounded width, given the state of the network.
     fn bounded_errors(&mut self, step: u32, ridges: &[f64], state: &Step) {
-        let n = self.experiment.protocol.batch as f64;
+        let n = self.experiment.readout_samples as f64;
         let intercept = self.experiment.readout.intercept;
         let at = (&state.overlap, &state.covariance);
         let of = |task: &Self, seed| Kernels::from_seed(&task.dynamics, &task.population, at, seed);

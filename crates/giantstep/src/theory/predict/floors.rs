@@ -3,9 +3,12 @@
 use serde::Serialize;
 
 use super::Status;
+use super::scope::scope;
 use crate::analysis::{AnalysisOptions, analyze};
-use crate::experiment::Experiment;
+use crate::batch::Inputs;
+use crate::experiment::{Experiment, TestLabels};
 use crate::labels::Removal;
+use crate::network::Bias;
 use crate::theory::expectation::Shape;
 use crate::theory::recursion::Effort;
 use crate::train::BatchPlan;
@@ -60,6 +63,9 @@ const DEGREES: usize = 3;
 /// The reason for which there is no floor.
 pub fn floors(experiment: &Experiment, effort: Effort) -> Result<Vec<Floor>, String> {
     let (target, network) = (&experiment.target, &experiment.network);
+    if experiment.inputs != Inputs::Gaussian {
+        return Err("floors are derived for Gaussian inputs".to_owned());
+    }
     let quick = target.r <= 2 || matches!(Shape::of(&target.link), Shape::Polynomial(_));
     if effort == Effort::Integrated && !quick {
         return Err(
@@ -74,12 +80,16 @@ pub fn floors(experiment: &Experiment, effort: Effort) -> Result<Vec<Floor>, Str
     };
     let report =
         analyze(&target.link, &network.activation, options).map_err(|error| error.to_string())?;
+    let noise = match experiment.test_labels {
+        TestLabels::Noisy => target.noise,
+        TestLabels::Clean => 0.0,
+    };
     let mut floors = Vec::new();
     let mut push = |kind, step, value: f64, (regime, source, status, references)| {
         floors.push(Floor {
             kind,
             step,
-            value: value + target.noise,
+            value: value + noise,
             regime,
             source,
             status,
@@ -89,11 +99,17 @@ pub fn floors(experiment: &Experiment, effort: Effort) -> Result<Vec<Floor>, Str
     for (index, value) in report.kernel_floors.iter().take(DEGREES).enumerate() {
         push(FloorKind::Kernel(index + 1), None, *value, KERNEL);
     }
+    // A bias gives a neuron the coefficients that the activation lacks.
+    let degrees = if network.bias == Bias::Zero {
+        DEGREES
+    } else {
+        0
+    };
     for (index, value) in report
         .activation
         .kernel_floors
         .iter()
-        .take(DEGREES)
+        .take(degrees)
         .enumerate()
     {
         push(FloorKind::Features(index + 1), None, *value, KERNEL);
@@ -103,7 +119,11 @@ pub fn floors(experiment: &Experiment, effort: Effort) -> Result<Vec<Floor>, Str
         protocol.plan,
         BatchPlan::Reused { steps: 0 | 1 } | BatchPlan::Fresh
     );
-    if !fresh || protocol.removal != Removal::Nothing || protocol.lookahead.is_some() {
+    if !fresh
+        || protocol.removal != Removal::Nothing
+        || protocol.lookahead.is_some()
+        || scope(experiment).is_some()
+    {
         return Ok(floors);
     }
     // The least exponent of n and p, with room for constants.

@@ -5,6 +5,7 @@ mod floors;
 mod law;
 mod prediction;
 mod record;
+mod scope;
 mod trajectory;
 
 pub use floors::{Floor, FloorKind, floors};
@@ -12,7 +13,7 @@ pub use prediction::{Absent, Prediction, Predictions, Spread, Status};
 
 use std::sync::atomic::AtomicBool;
 
-use crate::experiment::Experiment;
+use crate::experiment::{Experiment, TestLabels};
 use crate::labels::Removal;
 use crate::metric::{Metric, MetricGroup};
 use crate::run::Outcome;
@@ -21,6 +22,7 @@ use crate::theory::one_step::{ActivationMoments, LinkMoments};
 use crate::theory::population::Population;
 use crate::theory::recursion::{Dynamics, Effort};
 use prediction::Grounds;
+use scope::{Scope, scope};
 
 /// Widths above this fraction of d are not bounded for a readout.
 const BOUNDED_WIDTH: f64 = 0.05;
@@ -41,6 +43,11 @@ const WEIGHTS: [Metric; 5] = [
 ];
 const GRADIENT: [Metric; 2] = [Metric::GradientCosine, Metric::GradientAlignment];
 const ERRORS: [Metric; 2] = [Metric::TrainError, Metric::UntrainedReadoutError];
+const OTHER_ERRORS: [Metric; 3] = [
+    Metric::ErrorRate,
+    Metric::NetworkErrorRate,
+    Metric::NetworkLoss,
+];
 
 /// Everything that theory says about the metrics of an experiment, with samples where quadrature does not reach.
 ///
@@ -74,10 +81,10 @@ pub fn predict_within(experiment: &Experiment, effort: Effort, stop: &AtomicBool
                 Removal::Mean | Removal::MeanAndLinear => raw.mean(),
             },
             activation: &experiment.network.activation,
-            rate: protocol.step_size / experiment.network.width as f64,
+            rate: protocol.step_size.at(1) / experiment.network.width as f64,
             samples: protocol.batch as f64 / dimension,
             dimension,
-            loss: protocol.loss,
+            loss: protocol.loss.clone(),
             geometry: protocol.geometry,
         },
         out: Predictions::default(),
@@ -104,6 +111,13 @@ struct Task<'a> {
 impl Task<'_> {
     fn run(mut self) -> Predictions {
         let steps = self.experiment.protocol.steps;
+        let reason = "shares of wrong signs and mean losses have no formula here";
+        self.absent(&OTHER_ERRORS, (0, steps), reason);
+        if let Some(Scope { last: None, reason }) = scope(self.experiment) {
+            let metrics = [&Self::all_metrics()[..], &[Metric::TestError]].concat();
+            self.absent(&metrics, (0, steps), reason);
+            return self.out;
+        }
         let trajectory = self.trajectory();
         for step in 0..=steps {
             let state = trajectory.as_ref().and_then(|t| t.steps.get(step as usize));
@@ -196,6 +210,15 @@ impl Task<'_> {
             self.absent(&[metric], (step, step), "its limit is not a finite number");
             return None;
         }
+        // Errors are derived with the noise of the labels.
+        let of_tests = metric.group().is_some_and(MetricGroup::is_of_tests);
+        let clean = of_tests && self.experiment.test_labels == TestLabels::Clean;
+        let value = value
+            - if clean {
+                self.experiment.target.noise
+            } else {
+                0.0
+            };
         self.out.present.push(Prediction {
             step,
             metric,

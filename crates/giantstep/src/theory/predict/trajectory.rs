@@ -1,6 +1,7 @@
 //! Which states of a network have a limit.
 
 use super::prediction::{FRESH, INITIAL, NOTHING, REUSED};
+use super::scope::{Scope, scope};
 use super::{PROPORTIONAL, SCARCE, Task};
 use crate::labels::Removal;
 use crate::measurement::Signs;
@@ -19,6 +20,13 @@ impl Task<'_> {
         let proportional = n < d.powf(PROPORTIONAL);
         let order = self.link.leading_order();
         let mut known = steps;
+        if let Some(Scope {
+            last: Some(last),
+            reason,
+        }) = scope(self.experiment)
+        {
+            known = self.limit(known, last, reason);
+        }
         if n < d.powf(SCARCE) {
             let reason = "n is far below d: nothing is learnt (theorem A), and averages over so few samples have no limit";
             known = self.limit(known, 0, reason);
