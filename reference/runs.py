@@ -1,7 +1,7 @@
 """Whole runs on data that are written down, by explicit matrices in double precision: THEORY.md (1) to (4) and (8).
 
-    f(x) = (1/sqrt p) sum_i a_i sigma(<w_i, x>),    w_i <- w_i + eta G_i,
-    G_i = (a_i / sqrt p) (1/n) sum_v x_v sigma'(<w_i, x_v>) r_v,   r = y - f (squared loss) or y (correlation loss)
+    f(x) = s sum_i a_i sigma(<w_i, x> + b_i) [- the same at the start],    w_i <- w_i + eta G_i,    s = 1/sqrt p,
+    G_i = s a_i (1/n) sum_v x_v sigma'(<w_i, x_v> + b_i) r_v,   r = y - f (squared loss), y (correlation loss), or -dl/df
 
 `python reference/runs.py` (Python 3.11, NumPy 2.4.6) writes runs.json beside this file: the data, and for each experiment
 its last weights and all its measurements. Every gradient is checked against differences of its loss, every readout
@@ -123,6 +123,69 @@ CASES = {
         "protocol": {"reuse": 2},
         "readout": {"ridge": [0.1, 10]},
     },
+    "absolute loss, noise": {"target": {"noise": 0.25}, "protocol": {"loss": "absolute"}},
+    "huber loss, relu": {"network": {"activation": "relu(x)", "second_layer": "gaussian"}, "protocol": {"loss": "huber"}},
+    "logistic loss of signs": {
+        "target": {"link": f"sign({LINK})"},
+        "protocol": {"loss": "logistic", "step_size": "4*p"},
+        "evaluation": {"metrics": [*FEW, "error_rate", "network_loss"]},
+    },
+    "hinge loss of signs": {
+        "target": {"link": f"sign({LINK})"},
+        "protocol": {"loss": "hinge"},
+        "readout": {"ridge": {"leave_one_out": [0.01, 0.1, 1, 10]}},
+        "evaluation": {"metrics": [*FEW, "error_rate", "network_loss"]},
+    },
+    "exponential loss of signs, lookahead": {
+        "target": {"link": f"sign({LINK})"},
+        "protocol": {"loss": "exponential", "lookahead": {"kind": "extragradient", "radius": 2}},
+        "evaluation": {"metrics": ["error_rate"]},
+    },
+    "a loss that is typed, clean labels": {
+        "target": {"noise": 0.25},
+        "protocol": {"loss": "log(1 + (y - f)^2)"},
+        "evaluation": {"metrics": [*FEW, "network_loss"], "labels": "clean"},
+    },
+    "both layers": {
+        "network": {"second_layer": "gaussian"},
+        "protocol": {"second_layer": {"step_size": 0.5}},
+        "evaluation": {"metrics": ALL},
+    },
+    "both layers, biases, centred, scaled": {
+        "network": {"second_layer": "gaussian", "bias": {"gaussian": 0.5}, "scale": "2/p", "output": "centred", "activation": "erf(x)"},
+        "protocol": {"second_layer": {"step_size": "p/2"}, "biases": {"step_size": 1.5}, "remove_below": 2, "reuse": 2},
+        "evaluation": {"metrics": [*ALL, "network_loss"]},
+    },
+    "frozen biases, symmetric pairs": {
+        "network": {"bias": {"uniform": [-1, 2]}, "pairing": "symmetric", "activation": "relu(x)"},
+        "evaluation": {"metrics": ALL},
+    },
+    "heavy ball, both layers, weight decay": {
+        "network": {"second_layer": "gaussian"},
+        "protocol": {"momentum": {"heavy_ball": 0.8}, "weight_decay": "0.1/p", "second_layer": {"step_size": 0.3}},
+    },
+    "nesterov, rows clipped": {"protocol": {"momentum": {"nesterov": 0.7}, "clip": {"rows": 0.1}, "step_size": "3*p"}},
+    "clipped as a whole, projected": {"protocol": {"clip": {"whole": 0.1}, "geometry": "projected"}},
+    "polar steps, momentum": {"protocol": {"update": "polar", "momentum": {"heavy_ball": 0.5}, "step_size": 0.7}},
+    "polar steps, symmetric pairs": {
+        "network": {"pairing": "symmetric", "second_layer": "gaussian"},
+        "protocol": {"update": "polar", "step_size": 0.7},
+    },
+    "normalised steps of decreasing size": {"protocol": {"update": "normalised", "step_size": "p/(4*sqrt(t))"}},
+    "signs, both layers": {
+        "network": {"second_layer": "gaussian"},
+        "protocol": {"update": "sign", "step_size": 0.2, "second_layer": {"step_size": "0.1/t"}},
+    },
+    "adam, biases": {
+        "network": {"bias": {"gaussian": 0}},
+        "protocol": {
+            "update": {"adam": {"beta1": 0.8, "beta2": 0.95, "epsilon": 1e-3}},
+            "step_size": 0.3,
+            "weight_decay": 0.2,
+            "biases": {"step_size": 0.1},
+        },
+        "readout": {"ridge": ["0.01*n", "d/p"]},
+    },
     "no steps": {"protocol": {"steps": 0, "remove_below": 1}, "readout": {"ridge": [0, 1], "batch": "same"}},
 }
 
@@ -138,9 +201,25 @@ def merged(base, changes):
     return {k: merged(base.get(k), changes[k]) if k in changes else base[k] for k in [*base, *(changes.keys() - base.keys())]}
 
 
-def quantity(value):
+def quantity(value, t=None):
     """A number or one of the formulas above."""
-    return value if not isinstance(value, str) else eval(value, {"d": D, "n": N, "p": P})
+    return value if not isinstance(value, str) else eval(value, {"d": D, "n": N, "p": P, "t": t, "sqrt": math.sqrt})
+
+
+# Value and -d/df of the losses; that the second belongs to the first is checked by differences in `check`.
+LOSSES = {
+    "squared": (lambda y, f: (y - f) ** 2 / 2, lambda y, f: y - f),
+    "correlation": (lambda y, f: -y * f, lambda y, f: y + 0 * f),
+    "absolute": (lambda y, f: np.abs(y - f), lambda y, f: np.where(y > f, 1.0, -1.0)),
+    "huber": (
+        lambda y, f: np.where(np.abs(y - f) < 1, (y - f) ** 2 / 2, np.abs(y - f) - 0.5),
+        lambda y, f: np.clip(y - f, -1, 1),
+    ),
+    "logistic": (lambda y, f: np.logaddexp(0, -y * f), lambda y, f: y / (1 + np.exp(y * f))),
+    "hinge": (lambda y, f: np.maximum(0, 1 - y * f), lambda y, f: np.where(y * f < 1, y, 0.0)),
+    "exponential": (lambda y, f: np.exp(-y * f), lambda y, f: y * np.exp(-y * f)),
+    "log(1 + (y - f)^2)": (lambda y, f: np.log(1 + (y - f) ** 2), lambda y, f: 2 * (y - f) / (1 + (y - f) ** 2)),
+}
 
 
 def second_layer(law, count, seed):
@@ -154,6 +233,17 @@ def second_layer(law, count, seed):
     return np.array(draws[law]()) / math.sqrt(P)
 
 
+def biases(law, count, seed):
+    """The biases of the network at the start."""
+    if law == "zero":
+        return np.zeros(count)
+    data = block(seed, 7, 0, 0)
+    if "gaussian" in law:
+        return math.sqrt(law["gaussian"]) * np.array(normals(data, count, 64))
+    low, high = law["uniform"]
+    return low + (high - low) * np.array(uniforms(data, count))
+
+
 def noise(purpose, index, rows, seed):
     """Normals of a batch, one stream for each panel; they are drawn in pairs."""
     out = []
@@ -164,31 +254,52 @@ def noise(purpose, index, rows, seed):
 
 
 class Student:
-    def __init__(self, activation, a):
+    """The function of weights (W, a, b) and its descent directions."""
+
+    def __init__(self, activation, scale, start):
         self.sigma, self.slope, self.kinks = ACTIVATIONS[activation]
-        self.a = a
+        self.scale, self.start = scale, start
 
-    def output(self, W, X):
-        return self.sigma(X @ W.T) @ self.a / math.sqrt(P)
+    def output(self, weights, X):
+        W, a, b = weights
+        f = self.scale * self.sigma(X @ W.T + b) @ a
+        if self.start is not None:
+            W, a, b = self.start
+            f = f - self.scale * self.sigma(X @ W.T + b) @ a
+        return f
 
-    def loss(self, W, X, y, squared):
-        f = self.output(W, X)
-        return np.mean((y - f) ** 2 / 2 if squared else -y * f)
+    def loss(self, weights, X, y, loss):
+        return np.mean(LOSSES[loss][0](y, self.output(weights, X)))
 
-    def descent(self, W, X, y, squared):
-        r = y - self.output(W, X) if squared else y
-        G = np.stack([self.a[i] / math.sqrt(P) * np.mean(X * (self.slope(X @ W[i]) * r)[:, None], axis=0) for i in range(P)])
-        self.check(W, X, y, squared, G)
-        return G
+    def descent(self, weights, X, y, loss):
+        W, a, b = weights
+        r = LOSSES[loss][1](y, self.output(weights, X))
+        s = self.scale
+        slopes = self.slope(X @ W.T + b) * r[:, None]
+        G = np.stack([s * a[i] * np.mean(X * slopes[:, [i]], axis=0) for i in range(P)])
+        second = s * np.mean(self.sigma(X @ W.T + b) * r[:, None], axis=0)
+        bias = s * a * np.mean(slopes, axis=0)
+        self.check(weights, X, y, loss, (G, second, bias))
+        return G, second, bias
 
-    def check(self, W, X, y, squared, G, h=1e-4):
-        """G is minus the derivative of the loss, by central differences to order h^4."""
-        assert all(np.abs(X @ W.T - kink).min() > 1e-3 for kink in self.kinks), "a kink is near"
-        for place in np.ndindex(*W.shape):
-            E = np.zeros_like(W)
-            E[place] = 1
-            slope = lambda h: (self.loss(W + h * E, X, y, squared) - self.loss(W - h * E, X, y, squared)) / (2 * h)
-            assert abs((slope(2 * h) - 4 * slope(h)) / 3 - G[place]) < 1e-8 * (1 + np.abs(G).max())
+    def check(self, weights, X, y, loss, found, h=1e-4):
+        """They are minus the derivatives of the loss, by central differences to order h^4."""
+        W, _, b = weights
+        assert all(np.abs(X @ W.T + b - kink).min() > 1e-3 for kink in self.kinks), "a kink is near"
+        if loss in ("absolute", "huber", "hinge"):
+            f = self.output(weights, X)
+            kinks = {"absolute": y - f, "huber": np.abs(y - f) - 1, "hinge": 1 - y * f}[loss]
+            assert np.abs(kinks).min() > 1e-3, "a kink of the loss is near"
+        for layer, G in enumerate(found):
+            for place in np.ndindex(*G.shape):
+
+                def at(h):
+                    moved = [w.copy() for w in weights]
+                    moved[layer][place] += h
+                    return self.loss(moved, X, y, loss)
+
+                slope = lambda h: (at(h) - at(-h)) / (2 * h)
+                assert abs((slope(2 * h) - 4 * slope(h)) / 3 - G[place]) < 1e-8 * (1 + np.abs(G).max())
 
 
 def ridge_fit(features, y, ridge, intercept):
@@ -229,22 +340,28 @@ class Run:
         W = np.array(data["first"])[:half] / math.sqrt(D)
         if network["first_layer"] == "sphere":
             W = W / np.linalg.norm(W, axis=1, keepdims=True)
-        a = second_layer(network["second_layer"], half, self.seed)
+        a, b = second_layer(network["second_layer"], half, self.seed), biases(network.get("bias", "zero"), half, self.seed)
         if half < P:
-            W, a = np.vstack([W, W[::-1]]), np.concatenate([a, -a[::-1]])
-        self.W, self.W0, self.a = W, W.copy(), a
-        self.student = Student(network["activation"], a)
+            W, a, b = np.vstack([W, W[::-1]]), np.concatenate([a, -a[::-1]]), np.concatenate([b, b[::-1]])
+        self.W, self.W0, self.a, self.b = W, W.copy(), a, b
+        scale = quantity(network.get("scale", "1/sqrt(p)"))
+        start = (W.copy(), a.copy(), b.copy()) if network.get("output") == "centred" else None
+        self.student = Student(network["activation"], scale, start)
+        self.memory = {}
         self.target = np.array(data["target"])
-        self.scale = {LINK: 1, f"3*({LINK})": 3, f"({LINK})/10": 0.1}[spec["target"]["link"]]
-        self.measured, self.errors, self.powers, self.squared = [], [], [], []
+        forms = {LINK: lambda g: g, f"3*({LINK})": lambda g: 3 * g, f"({LINK})/10": lambda g: g / 10, f"sign({LINK})": np.sign}
+        self.form = forms[spec["target"]["link"]]
+        self.measured, self.errors, self.powers, self.squared, self.lengths = [], [], [], [], []
 
     def put(self, step, metric, value, neuron=None, direction=None, rank=None, group=None, ridge=None):
         self.measured.append([step, metric, neuron, direction, rank, group, ridge, float(value)])
 
     def batch(self, purpose, index):
         X = np.array(self.data[purpose][index])
-        y = self.scale * link(X @ self.target.T)
+        y = self.form(link(X @ self.target.T))
         variance = self.spec["target"].get("noise", 0)
+        if purpose == "test" and self.spec["evaluation"].get("labels") == "clean":
+            variance = 0
         if variance > 0:
             y = y + math.sqrt(variance) * noise(purpose, index, len(y), self.seed)
         return X, y
@@ -257,41 +374,82 @@ class Run:
         linear = X.T @ y / len(y) if below >= 2 else np.zeros(D)
         return X, y, mean, linear
 
-    def uses_squared(self):
+    def loss(self):
         """The loss of the next step: a switch happens once."""
         loss = self.protocol.get("loss", "squared")
         if isinstance(loss, str):
-            return loss == "squared"
+            return loss
         fraction = loss["correlation_until"]
-        return any(e < fraction * y2 for e, y2 in zip(self.errors, self.powers))
+        switched = any(e < fraction * y2 for e, y2 in zip(self.errors, self.powers))
+        return "squared" if switched else "correlation"
+
+    def change(self, layer, G):
+        """What is added to a layer, times the step size."""
+        clip, rule = self.protocol.get("clip", {}), self.protocol.get("update", "gradient")
+        matrix = G.ndim == 2
+        if matrix and "rows" in clip:
+            G = np.stack([g if np.linalg.norm(g) < clip["rows"] else clip["rows"] * g / np.linalg.norm(g) for g in G])
+        if matrix and "whole" in clip:
+            G = G * min(1, clip["whole"] / np.sqrt(np.sum(G**2)))
+        momentum = self.protocol.get("momentum")
+        if momentum is not None:
+            (kind, mu), = momentum.items()
+            V = mu * self.memory.get((layer, "V"), 0 * G) + G
+            self.memory[layer, "V"] = V
+            G = V if kind == "heavy_ball" else G + mu * V
+        if rule == "normalised" and matrix:
+            return np.stack([g / np.linalg.norm(g) for g in G])
+        if rule == "polar" and matrix:
+            U, S, Vt = np.linalg.svd(G, full_matrices=False)
+            rank = int(np.sum(S > 1e-6 * S[0]))
+            return U[:, :rank] @ Vt[:rank]
+        if rule == "sign":
+            return np.sign(G)
+        if isinstance(rule, dict):
+            adam = rule["adam"]
+            t, m, v = self.memory.get((layer, "adam"), (0, 0 * G, 0 * G))
+            t, m, v = t + 1, adam["beta1"] * m + (1 - adam["beta1"]) * G, adam["beta2"] * v + (1 - adam["beta2"]) * G**2
+            self.memory[layer, "adam"] = (t, m, v)
+            return (m / (1 - adam["beta1"] ** t)) / (np.sqrt(v / (1 - adam["beta2"] ** t)) + adam["epsilon"])
+        return G
 
     def step(self, t):
         X, y, mean, linear = self.training(t)
         y = y - mean - X @ linear
-        squared = self.uses_squared()
-        train_error, power = np.mean((y - self.student.output(self.W, X)) ** 2), np.mean(y**2)
-        G = self.student.descent(self.W, X, y, squared)
+        loss = self.loss()
+        weights = (self.W, self.a, self.b)
+        train_error, power = np.mean((y - self.student.output(weights, X)) ** 2), np.mean(y**2)
+        G, second, bias = self.student.descent(weights, X, y, loss)
         lookahead = self.protocol.get("lookahead")
         if lookahead is not None:
             rho = quantity(lookahead["radius"])
             there = self.W + {"extragradient": rho, "sharpness_aware": -rho}[lookahead["kind"]] * G
             # A little way down the loss is lower, up it is higher.
             little = self.W + 1e-4 * (there - self.W)
-            lower = self.student.loss(little, X, y, squared) < self.student.loss(self.W, X, y, squared)
-            assert lower == (lookahead["kind"] == "extragradient")
-            G = self.student.descent(there, X, y, squared)
+            at = lambda W: self.student.loss((W, self.a, self.b), X, y, loss)
+            assert (at(little) < at(self.W)) == (lookahead["kind"] == "extragradient")
+            G = self.student.descent((there, self.a, self.b), X, y, loss)[0]
         geometry = self.protocol.get("geometry", "plain")
         if geometry == "spherical":
             unit = self.W / np.linalg.norm(self.W, axis=1, keepdims=True)
             G = np.stack([(np.eye(D) - np.outer(u, u)) @ g for u, g in zip(unit, G)])
-        W = self.W + quantity(self.protocol["step_size"]) * G
+        decay = quantity(self.protocol.get("weight_decay", 0))
+        eta = quantity(self.protocol["step_size"], t)
+        W = (1 - eta * decay) * self.W + eta * self.change("W", G)
         if geometry != "plain":
             W = W / np.linalg.norm(W, axis=1, keepdims=True)
+        self.lengths.append(np.linalg.norm(G, axis=1))
+        # Metrics of the gradient have the signs of the second layer at which it was taken.
+        self.gradients(t, G, train_error)
         self.W = W
+        for name, key, descent in (("a", "second_layer", second), ("b", "biases", bias)):
+            trained = self.protocol.get(key, "frozen")
+            if trained != "frozen":
+                eta = quantity(trained["step_size"], t)
+                setattr(self, name, (1 - eta * decay) * getattr(self, name) + eta * self.change(name, descent))
         self.errors.append(train_error)
         self.powers.append(power)
-        self.squared.append(bool(squared))
-        return G, train_error
+        self.squared.append(loss == "squared")
 
     def vectors(self, t, V, names, averages):
         """Overlaps, cosines, alignments and norms of p vectors; one of length zero has no cosine."""
@@ -356,7 +514,7 @@ class Run:
             self.put(t, "train_error", train_error)
 
     def features(self, X):
-        return self.student.sigma(X @ self.W.T) / math.sqrt(P)
+        return self.student.sigma(X @ self.W.T + self.b) / math.sqrt(P)
 
     def test(self, t):
         # Before the first step, what would be removed is that of its batch.
@@ -366,8 +524,16 @@ class Run:
         wanted = {"every_step": True, "ends": t in (0, steps), "last": t == steps, "never": False}[after]
         Z, truth = self.batch("test", t)
         known = mean + Z @ linear
-        self.put(t, "label_variance", np.mean(truth**2) - np.mean(truth) ** 2)
-        self.put(t, "untrained_readout_error", np.mean((truth - known - self.features(Z) @ self.a) ** 2))
+        metrics = self.spec["evaluation"]["metrics"]
+        own = known + self.student.output((self.W, self.a, self.b), Z)
+        wrong = lambda f: np.mean(np.where(f * truth == 0, 0.5, f * truth < 0))
+        if "test_error" in metrics:
+            self.put(t, "label_variance", np.mean(truth**2) - np.mean(truth) ** 2)
+            self.put(t, "untrained_readout_error", np.mean((truth - own) ** 2))
+        if "error_rate" in metrics:
+            self.put(t, "network_error_rate", wrong(own))
+        if "network_loss" in metrics:
+            self.put(t, "network_loss", np.mean(LOSSES[self.protocol.get("loss", "squared")][0](truth, own)))
         if not wanted:
             return
         if self.readout.get("batch", "fresh") == "fresh":
@@ -379,20 +545,23 @@ class Run:
             candidates = ridges["leave_one_out"]
             chosen = min(candidates, key=lambda ridge: left_out(self.features(X), y, ridge, intercept))
             ridges = [chosen]
-        for ridge in ridges if isinstance(ridges, list) else [ridges]:
+        for ridge in map(quantity, ridges if isinstance(ridges, list) else [ridges]):
             a, b = ridge_fit(self.features(X), y, ridge, intercept)
-            error = np.mean((truth - known - self.features(Z) @ a - b) ** 2)
-            self.put(t, "test_error", error, ridge=None if chosen is not None else ridge)
-        if chosen is not None:
+            answer = known + self.features(Z) @ a + b
+            place = dict(ridge=None if chosen is not None else ridge)
+            if "test_error" in metrics:
+                self.put(t, "test_error", np.mean((truth - answer) ** 2), **place)
+            if "error_rate" in metrics:
+                self.put(t, "error_rate", wrong(answer), **place)
+        if chosen is not None and "test_error" in metrics:
             self.put(t, "chosen_ridge", chosen)
 
     def run(self):
         for t in range(self.protocol["steps"] + 1):
             if t > 0:
-                G, train_error = self.step(t)
-                self.gradients(t, G, train_error)
+                self.step(t)
             self.weights(t)
-            if "test_error" in self.spec["evaluation"]["metrics"]:
+            if {"test_error", "error_rate", "network_loss"} & {*self.spec["evaluation"]["metrics"]}:
                 self.test(t)
         return self
 
@@ -417,6 +586,11 @@ def telling(name, run):
         assert np.abs(np.linalg.norm(run.W0, axis=1) - 1).min() > 0.02
     if run.spec["network"]["second_layer"] == "rademacher":
         assert len(set(run.a)) == 2, (name, run.a)
+    if "clip" in run.protocol:
+        (kind, most), = run.protocol["clip"].items()
+        norms = np.array(run.lengths)
+        norms = np.sqrt(np.sum(norms**2, axis=1)) if kind == "whole" else norms
+        assert norms.min() < most < norms.max(), (name, norms)
 
 
 def main():
@@ -430,7 +604,7 @@ def main():
         spec = merged(BASE, changes)
         run = Run(spec, data).run()
         telling(name, run)
-        cases.append(dict(name=name, spec=spec, a=run.a.tolist(), W=run.W.tolist(), measured=run.measured))
+        cases.append(dict(name=name, spec=spec, a=run.a.tolist(), b=run.b.tolist(), W=run.W.tolist(), measured=run.measured))
     head = dict(made_by=f"reference/runs.py, NumPy {np.__version__}", **data)
     lines = ",\n".join(f" {json.dumps(key)}: {json.dumps(value)}" for key, value in head.items())
     listed = ",\n".join("  " + json.dumps(case) for case in cases)

@@ -106,7 +106,7 @@ impl Plan {
                 "point": index + 1,
                 "settings": settings.collect::<serde_json::Map<_, _>>(),
                 "n": protocol.batch, "d": protocol.dimension, "p": setup.experiment.network.width,
-                "steps": protocol.steps, "step_size": protocol.step_size,
+                "steps": protocol.steps, "step_size": protocol.step_size.at(1),
                 "seeds": [point.checked.seeds.start, point.checked.seeds.end],
                 "engine": job.map(|job| job.cost.engine),
                 "flops": job.map(|job| job.cost.cost.flops),

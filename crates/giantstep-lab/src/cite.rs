@@ -106,7 +106,7 @@ fn of_point(point: &Point, machine: Machine) -> Vec<(&'static str, String)> {
         }
         None => {}
     }
-    if protocol.loss != Loss::Squared {
+    if matches!(protocol.loss, Loss::Correlation | Loss::CorrelationUntil(_)) {
         protocol_of("2406.02157", "correlation loss");
     }
     if protocol.removal == Removal::MeanAndLinear {

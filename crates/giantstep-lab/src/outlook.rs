@@ -5,7 +5,6 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use giantstep::experiment::Experiment;
-use giantstep::expr::Expr;
 use giantstep::readout::Ridge;
 use giantstep::theory::given_weights::NetworkErrors;
 use giantstep::theory::{Effort, Floor, Forecast, Needs, Prediction, Predictions, floors};
@@ -479,15 +478,12 @@ impl Making<'_> {
     }
 }
 
-/// What floors depend on: link, activation, sizes and noise.
-type Key<'a> = ([&'a Expr; 2], [u64; 4], u64);
+/// Floors, computed once for experiments that share all that they may depend on.
+struct SharedFloors(Vec<(String, Result<Vec<Floor>, String>)>);
 
-/// Floors, computed once for experiments that share them.
-struct SharedFloors<'a>(Vec<(Key<'a>, Result<Vec<Floor>, String>)>);
-
-impl<'a> SharedFloors<'a> {
-    fn of(experiments: &[&'a Experiment], effort: Effort, stop: &AtomicBool) -> Self {
-        let mut different: Vec<(Key<'a>, &Experiment)> = Vec::new();
+impl SharedFloors {
+    fn of(experiments: &[&Experiment], effort: Effort, stop: &AtomicBool) -> Self {
+        let mut different: Vec<(String, &Experiment)> = Vec::new();
         for experiment in experiments {
             let key = Self::key(experiment);
             if !different.iter().any(|(other, _)| *other == key) {
@@ -502,19 +498,17 @@ impl<'a> SharedFloors<'a> {
         )
     }
 
-    fn key(experiment: &Experiment) -> Key<'_> {
-        let (protocol, width) = (&experiment.protocol, experiment.network.width as u64);
-        let sizes = [
-            protocol.batch,
-            protocol.dimension,
-            width,
-            u64::from(protocol.steps),
-        ];
-        let functions = [
-            experiment.target.link.expr(),
-            experiment.network.activation.expr(),
-        ];
-        (functions, sizes, experiment.target.noise.to_bits())
+    /// Everything but what is recorded and how readouts are fitted.
+    fn key(experiment: &Experiment) -> String {
+        let Experiment {
+            target,
+            network,
+            protocol,
+            inputs,
+            test_labels,
+            ..
+        } = experiment;
+        format!("{target:?} {network:?} {protocol:?} {inputs:?} {test_labels:?}")
     }
 
     fn at(&self, experiment: &Experiment) -> Result<Vec<Floor>, String> {

@@ -269,7 +269,7 @@ impl Report<'_> {
                     "n": protocol.batch,
                     "d": protocol.dimension,
                     "p": point.checked.setup.experiment.network.width,
-                    "step_size": protocol.step_size,
+                    "step_size": protocol.step_size.at(1),
                     "engine": engine,
                 })
             })

@@ -166,7 +166,7 @@ mod tests {
         let text = starter.text();
         let plan = Plan::read(&text, "starter", &[], Scale::Full).unwrap();
         let protocol = &plan.points[0].checked.setup.experiment.protocol;
-        assert_eq!((protocol.batch, protocol.step_size), (4000, 128.0));
+        assert_eq!((protocol.batch, protocol.step_size.at(1)), (4000, 128.0));
         let sweep = text.replace("# [[", "[[").replace("# key", "key");
         let sweep = sweep.replace("# values", "values");
         let plan = Plan::read(&sweep, "starter", &[], Scale::Full).unwrap();

@@ -29,6 +29,23 @@ pub fn scaled_product<T: Real>(out: &mut [T], scale: f64, x: &[T], y: &[T]) {
     });
 }
 
+/// `sum_v x_v y_v`, in f64.
+pub fn dot<T: Real>(x: &[T], y: &[T]) -> f64 {
+    Arch::new().dispatch(|| {
+        let ((xs, x_rest), (ys, y_rest)) = (x.as_chunks::<LANES>(), y.as_chunks::<LANES>());
+        let mut sums = [0.0; LANES];
+        for (x, y) in xs.iter().zip(ys) {
+            for ((sum, x), y) in sums.iter_mut().zip(x).zip(y) {
+                *sum += x.to_f64() * y.to_f64();
+            }
+        }
+        for ((sum, x), y) in sums.iter_mut().zip(x_rest).zip(y_rest) {
+            *sum += x.to_f64() * y.to_f64();
+        }
+        sums.iter().sum()
+    })
+}
+
 /// `sum_v x_v^2`, in f64.
 pub fn power<T: Real>(x: &[T]) -> f64 {
     Arch::new().dispatch(|| {

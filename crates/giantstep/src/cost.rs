@@ -80,7 +80,7 @@ struct Solves {
 const EIGEN: f64 = 25.0;
 
 fn solves(experiment: &Experiment) -> Solves {
-    let n = experiment.protocol.batch as f64;
+    let n = experiment.readout_samples as f64;
     let p = experiment.network.width as f64;
     let readouts = (0..=experiment.protocol.steps).filter(|step| experiment.fits_readout(*step));
     let readouts = readouts.count() as f64;
@@ -99,7 +99,7 @@ fn solves(experiment: &Experiment) -> Solves {
     }
 }
 
-fn passes(experiment: &Experiment) -> [Passes; 2] {
+fn passes(experiment: &Experiment) -> [Passes; 3] {
     let protocol = &experiment.protocol;
     let steps = f64::from(protocol.steps);
     let tests = (0..=protocol.steps)
@@ -113,6 +113,11 @@ fn passes(experiment: &Experiment) -> [Passes; 2] {
             } else {
                 1.0
             },
+        forwards: 0.0,
+    };
+    let readout = Passes {
+        rows: experiment.readout_samples as f64,
+        gradients: 0.0,
         forwards: solves(experiment).forwards,
     };
     let test = Passes {
@@ -120,7 +125,7 @@ fn passes(experiment: &Experiment) -> [Passes; 2] {
         gradients: 0.0,
         forwards: tests as f64,
     };
-    [training, test]
+    [training, readout, test]
 }
 
 /// The cost of one run on an engine, [`cost()`] for a choice of one.
@@ -140,11 +145,7 @@ pub fn cost_on(
     let p = experiment.network.width as f64;
     let r = experiment.target.r as f64;
     let d = protocol.dimension as f64;
-    let kept = if experiment.metrics.contains(&MetricGroup::SingularValues) {
-        2.0
-    } else {
-        1.0
-    };
+    let kept = experiment.kept() as f64;
     let held = experiment.touches_again();
     let reuse = match protocol.plan {
         BatchPlan::Fresh => 1.0,
@@ -231,6 +232,8 @@ fn recorded(experiment: &Experiment, cost: &mut Cost) {
                     0,
                 ),
                 (MetricGroup::TestError, 0, 2),
+                (MetricGroup::ErrorRate, 0, 1),
+                (MetricGroup::NetworkLoss, 0, 1),
             ] {
                 if group == MetricGroup::Neurons {
                     cost.drawn += planar * moved * p * r;
@@ -242,8 +245,10 @@ fn recorded(experiment: &Experiment, cost: &mut Cost) {
             }
         }
         if experiment.fits_readout(step) {
-            all += ridges;
-            shared += ridges;
+            let errors = [MetricGroup::TestError, MetricGroup::ErrorRate];
+            let kinds = errors.into_iter().filter(|group| wants(*group)).count() as u64;
+            all += kinds * ridges;
+            shared += kinds * ridges;
         }
         cost.widest = cost.widest.max(all - before);
     }

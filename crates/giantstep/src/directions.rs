@@ -110,6 +110,26 @@ impl Directions {
         }
     }
 
+    /// The coordinate j of vector i; a missing one is zero.
+    pub fn entry(&self, i: usize, j: usize) -> f64 {
+        if j < self.columns() {
+            self.coordinates[(i, j)]
+        } else {
+            0.0
+        }
+    }
+
+    /// The vectors whose coordinates j are `f(i, j, u_ij)`.
+    pub fn map(&self, f: impl Fn(usize, usize, f64) -> f64) -> Self {
+        let at = |i, j| f(i, j, self.coordinates[(i, j)]);
+        Self::new(Mat::from_fn(self.rows(), self.columns(), at))
+    }
+
+    /// `A U` for a matrix A of k columns: the vectors `sum_i A_li u_i`; `2 l k q` flops.
+    pub fn combined(&self, coefficients: &Mat<f64>) -> Self {
+        Self::new(coefficients * &self.coordinates)
+    }
+
     /// `u_i <- scale_i u_i`.
     pub fn scale(&mut self, scale: impl Fn(usize) -> f64) {
         for j in 0..self.columns() {

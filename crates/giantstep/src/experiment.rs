@@ -3,9 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::batch::Inputs;
 use crate::labels::{Removal, Target};
 use crate::metric::MetricGroup;
-use crate::network::NetworkLaw;
+use crate::network::{NetworkLaw, Output};
 use crate::readout::RidgeParams;
 use crate::train::{BatchPlan, Protocol};
 
@@ -79,11 +80,23 @@ impl Recording {
     }
 }
 
+/// Against which labels errors are measured on test samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TestLabels {
+    /// Labels with their noise.
+    Noisy,
+    /// The target itself.
+    Clean,
+}
+
 /// Everything that a run depends on besides its seed and its engine.
 #[derive(Debug, Clone)]
 pub struct Experiment {
     /// What is to be learnt.
     pub target: Target,
+    /// The law of the inputs.
+    pub inputs: Inputs,
     /// The law of the network.
     pub network: NetworkLaw,
     /// How it is trained.
@@ -94,8 +107,12 @@ pub struct Experiment {
     pub readout_batch: ReadoutBatch,
     /// When readouts are fitted.
     pub schedule: ReadoutSchedule,
+    /// The number of samples of a fresh batch on which a readout is fitted.
+    pub readout_samples: u64,
     /// The number of test samples.
     pub test_samples: u64,
+    /// The labels of test samples.
+    pub test_labels: TestLabels,
     /// What is recorded.
     pub metrics: Vec<MetricGroup>,
     /// When it is recorded.
@@ -119,12 +136,44 @@ impl Experiment {
 
     /// Whether test errors are measured after `step` steps.
     pub fn tests(&self, step: u32) -> bool {
-        self.metrics.contains(&MetricGroup::TestError) && self.records(step)
+        self.tests_anything() && self.records(step)
+    }
+
+    fn tests_anything(&self) -> bool {
+        self.metrics.iter().any(|group| group.is_of_tests())
+    }
+
+    /// Whether the errors of readouts are asked for, and not the network's own alone.
+    fn tests_readouts(&self) -> bool {
+        let of_readouts = [MetricGroup::TestError, MetricGroup::ErrorRate];
+        of_readouts.iter().any(|group| self.metrics.contains(group))
+    }
+
+    /// Whether the network at the start is kept: subtracted, or compared with.
+    pub fn keeps_start(&self) -> bool {
+        self.network.output == Output::Centred
+            || self.metrics.contains(&MetricGroup::SingularValues)
     }
 
     /// Whether a readout is fitted after `step` steps.
     pub fn fits_readout(&self, step: u32) -> bool {
-        self.tests(step) && self.schedule.wants(step, self.protocol.steps)
+        self.tests_readouts() && self.tests(step) && self.schedule.wants(step, self.protocol.steps)
+    }
+
+    /// Why the in-law engine cannot run it; none if it can.
+    pub fn beyond_law(&self) -> Option<&'static str> {
+        if self.inputs != Inputs::Gaussian {
+            return Some("the in-law engine draws what is left of Gaussian inputs");
+        }
+        self.protocol.update.rule.is_of_coordinates().then_some(
+            "it acts on single coordinates of R^d, which the in-law engine does not have: the law of its steps depends on \
+             the basis",
+        )
+    }
+
+    /// The lists of p vectors of R^d that live from one step to the next: weights, those at the start, memories.
+    pub fn kept(&self) -> usize {
+        1 + usize::from(self.keeps_start()) + self.protocol.update.remembered()
     }
 
     /// Whether a training batch is asked for more than one gradient: an engine has to hold what it revealed of it.
@@ -135,7 +184,7 @@ impl Experiment {
             || protocol.removal == Removal::MeanAndLinear
             || (self.readout_batch == ReadoutBatch::Same
                 && self.schedule != ReadoutSchedule::Never
-                && self.metrics.contains(&MetricGroup::TestError))
+                && self.tests_readouts())
     }
 }
 

@@ -20,6 +20,12 @@ pub enum Metric {
     LabelVariance,
     /// The ridge that leave-one-out chose.
     ChosenRidge,
+    /// The share of wrong signs of the ridge readout.
+    ErrorRate,
+    /// The same of the network's own second layer.
+    NetworkErrorRate,
+    /// `E l(y, f)` of the network's own second layer.
+    NetworkLoss,
     /// Mean of `(y - f)^2` on the batch before a step.
     TrainError,
     /// `|w_i|`.
@@ -71,11 +77,14 @@ pub enum Place {
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 23] = [
         Self::TestError,
         Self::UntrainedReadoutError,
         Self::LabelVariance,
         Self::ChosenRidge,
+        Self::ErrorRate,
+        Self::NetworkErrorRate,
+        Self::NetworkLoss,
         Self::TrainError,
         Self::Norm,
         Self::WeightCosine,
@@ -101,6 +110,9 @@ impl Metric {
             Self::UntrainedReadoutError => "untrained_readout_error",
             Self::LabelVariance => "label_variance",
             Self::ChosenRidge => "chosen_ridge",
+            Self::ErrorRate => "error_rate",
+            Self::NetworkErrorRate => "network_error_rate",
+            Self::NetworkLoss => "network_loss",
             Self::TrainError => "train_error",
             Self::Norm => "norm",
             Self::WeightCosine => "weight_cosine",
@@ -128,6 +140,8 @@ impl Metric {
             | Self::UntrainedReadoutError
             | Self::LabelVariance
             | Self::ChosenRidge => MetricGroup::TestError,
+            Self::ErrorRate | Self::NetworkErrorRate => MetricGroup::ErrorRate,
+            Self::NetworkLoss => MetricGroup::NetworkLoss,
             Self::TrainError => MetricGroup::TrainError,
             Self::Norm => MetricGroup::Norm,
             Self::WeightCosine | Self::WeightAlignment | Self::Overlap => MetricGroup::WeightCosine,
@@ -156,10 +170,12 @@ impl Metric {
         use Place::{Direction, Group, Neuron, Rank, Ridge};
         match self {
             // A ridge chosen anew for every seed is an outcome, not a place.
-            Self::TestError => &[&[Ridge], &[]],
+            Self::TestError | Self::ErrorRate => &[&[Ridge], &[]],
             Self::UntrainedReadoutError
             | Self::LabelVariance
             | Self::ChosenRidge
+            | Self::NetworkErrorRate
+            | Self::NetworkLoss
             | Self::TrainError => &[&[]],
             Self::Norm | Self::WeightAlignment | Self::GradientAlignment => {
                 &[&[], &[Neuron, Group]]
@@ -184,6 +200,13 @@ impl Metric {
                 "E (y - f)^2 of the ridge readout on test samples, label noise included"
             }
             Self::UntrainedReadoutError => "E (y - f)^2 of the frozen second layer on test samples",
+            Self::ErrorRate => {
+                "share of test samples on which the ridge readout has not the sign of y; an output of 0 counts half"
+            }
+            Self::NetworkErrorRate => "the same of the network's own second layer",
+            Self::NetworkLoss => {
+                "mean of the loss on test samples, of the network's own second layer"
+            }
             Self::LabelVariance => "variance of the labels of the test samples",
             Self::ChosenRidge => "the ridge that leave-one-out chose",
             Self::TrainError => {
@@ -286,6 +309,10 @@ fn named(name: &str, doc: &str) -> Schema {
 pub enum MetricGroup {
     /// Test errors: of the frozen second layer and of the ridge readouts.
     TestError,
+    /// Shares of wrong signs on test samples, of the network's own second layer and of the ridge readouts.
+    ErrorRate,
+    /// The mean loss on test samples of the network's own second layer.
+    NetworkLoss,
     /// Mean square of `y - f` on the training batch before each step.
     TrainError,
     /// `|w_i|`, averaged over neurons.
@@ -307,8 +334,10 @@ pub enum MetricGroup {
 
 impl MetricGroup {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::TestError,
+        Self::ErrorRate,
+        Self::NetworkLoss,
         Self::TrainError,
         Self::Norm,
         Self::WeightCosine,
@@ -322,6 +351,8 @@ impl MetricGroup {
     pub fn name(self) -> &'static str {
         match self {
             Self::TestError => "test_error",
+            Self::ErrorRate => "error_rate",
+            Self::NetworkLoss => "network_loss",
             Self::TrainError => "train_error",
             Self::Norm => "norm",
             Self::WeightCosine => "weight_cosine",
@@ -338,6 +369,10 @@ impl MetricGroup {
             Self::TestError => {
                 "errors on test samples, of the frozen second layer and of the ridge readouts"
             }
+            Self::ErrorRate => {
+                "shares of wrong signs on test samples, of the network's own second layer and of the ridge readouts"
+            }
+            Self::NetworkLoss => "mean loss on test samples of the network's own second layer",
             Self::TrainError => "mean square of y - f on the training batch before each step",
             Self::Norm => "|w_i|, averaged over neurons",
             Self::WeightCosine => {
@@ -353,6 +388,11 @@ impl MetricGroup {
                 "the entries of Q = W W^T, and their means by the signs of the second layer"
             }
         }
+    }
+
+    /// Whether it is measured on test samples.
+    pub fn is_of_tests(self) -> bool {
+        matches!(self, Self::TestError | Self::ErrorRate | Self::NetworkLoss)
     }
 
     /// Names of metrics that stand for another group, with it.

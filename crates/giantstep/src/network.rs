@@ -1,12 +1,14 @@
-//! The two-layer network `f(x) = (1/sqrt p) sum_i a_i sigma(<w_i, x>)` and its initial state. THEORY.md (1).
+//! The two-layer network `f(x) = (g/sqrt p) sum_i a_i sigma(<w_i, x> + b_i)` and its initial state. THEORY.md (1).
 
 use faer::Mat;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::activation::Activation;
-use crate::batch::{Engine, Role, Stream};
+use crate::batch::{Engine, Panel, Role, Stream};
+use crate::columns;
 use crate::directions::Directions;
+use crate::real::Real;
 
 /// The law of the initial first layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -18,7 +20,7 @@ pub enum FirstLayer {
     Gaussian,
 }
 
-/// The law of the second layer; `sqrt(p) a_i` is of order one and the layer stays frozen during the steps.
+/// The law of the second layer at the start; `sqrt(p) a_i` is of order one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SecondLayer {
@@ -42,6 +44,37 @@ pub enum Pairing {
     Symmetric,
 }
 
+/// The law of the biases at the start; mirrored neurons have the same.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Bias {
+    /// None.
+    Zero,
+    /// Normal with mean zero and this variance.
+    Gaussian(f64),
+    /// Uniform between these two.
+    Uniform([f64; 2]),
+}
+
+/// The overlaps `<w_i, w*_k>` at the start, the same for all neurons.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Overlap {
+    /// As the rows are drawn: of order `1/sqrt d`.
+    Drawn,
+    /// These r numbers, of squared sum at most 1; the rest of a row is uniform across the target, and its length 1.
+    Given(Vec<f64>),
+}
+
+/// Which function of the network is trained and tested.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Output {
+    /// f.
+    Plain,
+    /// `f - f_0` with f_0 the network at the start: 0 there.
+    Centred,
+}
+
 /// The parameters of a network's law.
 #[derive(Debug, Clone)]
 pub struct NetworkLaw {
@@ -55,15 +88,70 @@ pub struct NetworkLaw {
     pub second_layer: SecondLayer,
     /// Whether neurons come in mirrored pairs.
     pub pairing: Pairing,
+    /// The law of the biases.
+    pub bias: Bias,
+    /// The overlaps with the target at the start.
+    pub start: Overlap,
+    /// The factor g: the output is `(g/sqrt p) sum_i a_i sigma`; 1 unless a scale is given.
+    pub gain: f64,
+    /// Which function is trained and tested.
+    pub output: Output,
 }
 
-/// A network: first layer `W` (p x d, as directions) and frozen second layer `a` (p, of order `1/sqrt p`).
+/// A network: first layer `W` (p x d, as directions), second layer `a` (p, of order `1/sqrt p`), biases `b`.
 #[derive(Debug, Clone)]
 pub struct Network {
     /// The rows `w_i`.
     pub first: Directions,
     /// The weights `a_i`.
     pub second: Vec<f64>,
+    /// The biases `b_i`, or nothing if there are none.
+    pub bias: Vec<f64>,
+}
+
+/// A network whose output is subtracted from that of another.
+#[derive(Debug, Clone, Copy)]
+pub struct Start<'a> {
+    /// The network.
+    pub network: &'a Network,
+    /// Its factor g.
+    pub gain: f64,
+}
+
+impl Network {
+    /// `a_i g/sqrt p`, what the activations are weighted with.
+    pub fn weights(&self, gain: f64) -> Vec<f64> {
+        let root = (self.second.len() as f64).sqrt();
+        self.second.iter().map(|a| a * gain / root).collect()
+    }
+}
+
+/// Adds biases to the fields of a panel from column `first` on; nothing where there are none.
+pub fn shift<T: Real>(bias: &[f64], panel: &mut Panel<'_, T>, first: usize) {
+    for (i, b) in bias.iter().enumerate() {
+        let b = T::from_f64(*b);
+        for field in panel.field_mut(first + i) {
+            *field += b;
+        }
+    }
+}
+
+impl Start<'_> {
+    /// `sum += f` on a panel whose fields along the rows of W begin at column `first`; `column` is scratch.
+    pub fn add_output<T: Real>(
+        &self,
+        activation: &Activation,
+        panel: &mut Panel<'_, T>,
+        first: usize,
+        column: &mut [T],
+        sum: &mut [T],
+    ) {
+        shift(&self.network.bias, panel, first);
+        for (i, weight) in self.network.weights(self.gain).iter().enumerate() {
+            activation.value_column(panel.field(first + i), column);
+            columns::add_scaled(sum, *weight, column);
+        }
+    }
 }
 
 impl NetworkLaw {
@@ -71,7 +159,7 @@ impl NetworkLaw {
     ///
     /// `p d` normals on the direct engine, `p r + p^2/2` numbers on the in-law engine; with symmetric pairs for half of
     /// the rows.
-    pub fn draw(&self, engine: &mut impl Engine, seed: u64) -> Network {
+    pub fn draw(&self, engine: &mut impl Engine, target: &Directions, seed: u64) -> Network {
         let drawn = match self.pairing {
             Pairing::Independent => self.width,
             Pairing::Symmetric => self.width / 2,
@@ -81,12 +169,39 @@ impl NetworkLaw {
             let norms = first.norms();
             first.scale(|i| 1.0 / norms[i]);
         }
+        if let Overlap::Given(overlaps) = &self.start {
+            first = placed(first, target, overlaps);
+        }
         let mut second = self.second_layer.draw(drawn, self.width, seed);
+        let mut bias = self.bias.draw(drawn, seed);
         if self.pairing == Pairing::Symmetric {
             first = mirrored(&first);
             second.extend(second.clone().iter().rev().map(|a| -a));
+            bias.extend(bias.clone().iter().rev());
         }
-        Network { first, second }
+        Network {
+            first,
+            second,
+            bias,
+        }
+    }
+}
+
+impl Bias {
+    fn draw(self, count: usize, seed: u64) -> Vec<f64> {
+        let mut stream = Stream::new(seed, Role::Bias, 0, 0);
+        let mut draws = vec![0.0; count];
+        match self {
+            Bias::Zero => return Vec::new(),
+            Bias::Gaussian(variance) => {
+                stream.fill_normal(&mut draws);
+                draws.iter_mut().for_each(|b| *b *= variance.sqrt());
+            }
+            Bias::Uniform([from, to]) => draws
+                .iter_mut()
+                .for_each(|b| *b = from + (to - from) * stream.uniform()),
+        }
+        draws
     }
 }
 
@@ -106,6 +221,20 @@ impl SecondLayer {
         draws.iter_mut().for_each(|a| *a *= scale);
         draws
     }
+}
+
+/// Rows of length 1 with these overlaps, and the directions across the target that they had.
+fn placed(mut rows: Directions, target: &Directions, overlaps: &[f64]) -> Directions {
+    let drawn = rows.gram(target);
+    rows.add_scaled(|_| 1.0, &target.combined(&(drawn * -1.0)));
+    let norms = rows.norms();
+    let rest = (1.0 - overlaps.iter().map(|m| m * m).sum::<f64>())
+        .max(0.0)
+        .sqrt();
+    rows.scale(|i| rest / norms[i]);
+    let along = Mat::from_fn(rows.rows(), overlaps.len(), |_, k| overlaps[k]);
+    rows.add_scaled(|_| 1.0, &target.combined(&along));
+    rows
 }
 
 /// The rows followed by themselves in reverse order.

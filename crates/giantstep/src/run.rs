@@ -1,22 +1,23 @@
 //! One run from start to end, and the same opened: a giant step, a look, another.
 
+mod batches;
+
 use faer::Mat;
 
-use crate::batch::{Access, BatchId, Direct, Engine, EngineKind, InLaw, Purpose};
+use crate::batch::{Direct, Engine, EngineKind, InLaw};
 use crate::cost::cost;
 use crate::directions::Directions;
-use crate::evaluate::errors;
-use crate::experiment::{Experiment, ReadoutBatch};
-use crate::labels::{Labels, Removal, RemovedPart};
+use crate::experiment::Experiment;
 use crate::measurement::Measurement;
 use crate::metric::{Metric, MetricGroup};
 use crate::metrics;
 use crate::network::Network;
-use crate::readout::{Features, Fitted, Readout, Ridge, RidgeError, fit};
+use crate::readout::RidgeError;
 use crate::real::Precision;
 use crate::setup::Setup;
-use crate::train::{Gradient, StepContext, advance};
+use crate::train::Gradient;
 use crate::watch::{Interrupted, Watch};
+use batches::{Batches, On, Readouts};
 
 /// How a run ended. Measurements of finished steps are kept whatever the end.
 #[derive(Debug, Clone, PartialEq)]
@@ -111,11 +112,13 @@ impl Trainer<'static> {
         match (cost(setup).engine, setup.precision) {
             (EngineKind::Direct, Precision::F32) => {
                 let (d, law, seed) = explicit;
-                Self::on(experiment, Direct::<f32>::new(d, law, seed), seed, watch)
+                let engine = Direct::<f32>::new(d, law, seed).on(experiment.inputs);
+                Self::on(experiment, engine, seed, watch)
             }
             (EngineKind::Direct, Precision::F64) => {
                 let (d, law, seed) = explicit;
-                Self::on(experiment, Direct::<f64>::new(d, law, seed), seed, watch)
+                let engine = Direct::<f64>::new(d, law, seed).on(experiment.inputs);
+                Self::on(experiment, engine, seed, watch)
             }
             (EngineKind::InLaw, Precision::F32) => {
                 Self::on(experiment, InLaw::<f32>::new(d, seed), seed, watch)
@@ -136,11 +139,8 @@ impl<'e> Trainer<'e> {
         watch: &Watch<'_>,
     ) -> Self {
         let target = engine.target(experiment.target.r);
-        let network = experiment.network.draw(&mut engine, seed);
-        let initial = experiment
-            .metrics
-            .contains(&MetricGroup::SingularValues)
-            .then(|| network.first.clone());
+        let network = experiment.network.draw(&mut engine, &target, seed);
+        let initial = experiment.keeps_start().then(|| network.clone());
         let mut trainer = Self {
             state: State {
                 experiment: experiment.clone(),
@@ -152,11 +152,7 @@ impl<'e> Trainer<'e> {
                 taken: 0,
                 ended: None,
             },
-            batches: Box::new(On {
-                engine,
-                training: None,
-                last: None,
-            }),
+            batches: Box::new(On::new(engine)),
         };
         trainer.go(0, *watch);
         trainer
@@ -280,22 +276,14 @@ struct State {
     seed: u64,
     target: Directions,
     network: Network,
-    /// W0, kept where singular values of `W - W0` are asked for: it costs p coordinates a vector.
-    initial: Option<Directions>,
+    /// The network at the start, where it is subtracted or singular values of `W - W0` are asked for.
+    initial: Option<Network>,
     measurements: Vec<Measurement>,
     taken: u32,
     ended: Option<Outcome>,
 }
 
 impl State {
-    fn labels(&self) -> Labels<'_> {
-        Labels {
-            target: &self.experiment.target,
-            directions: &self.target,
-            seed: self.seed,
-        }
-    }
-
     fn measure_gradient(&mut self, step: u32, gradient: &Gradient) {
         let groups = &self.experiment.metrics;
         let out = &mut self.measurements;
@@ -326,8 +314,13 @@ impl State {
             &self.experiment.metrics,
             out,
         );
-        if let (Some(initial), 1..) = (&self.initial, step) {
-            let values = metrics::singular_values(&self.network.first, initial).unwrap_or_default();
+        let spectrum = self
+            .experiment
+            .metrics
+            .contains(&MetricGroup::SingularValues);
+        if let (Some(initial), true, 1..) = (&self.initial, spectrum, step) {
+            let values =
+                metrics::singular_values(&self.network.first, &initial.first).unwrap_or_default();
             out.extend(
                 values
                     .into_iter()
@@ -371,217 +364,6 @@ impl From<RidgeError> for Stop {
             error => Stop::NoReadout {
                 reason: error.to_string(),
             },
-        }
-    }
-}
-
-/// Which readouts are tested.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Readouts {
-    /// The frozen second layer.
-    FrozenAlone,
-    /// That, and ridge readouts fitted now.
-    Fitted,
-}
-
-/// What of a run needs its batches, whatever the engine.
-trait Batches: std::fmt::Debug + Send {
-    /// Takes step `step`, 1 for the first, and measures the gradient followed.
-    fn advance(&mut self, state: &mut State, step: u32, watch: Watch<'_>) -> Result<(), Stop>;
-
-    /// Test errors after `step` steps.
-    fn test(
-        &mut self,
-        state: &mut State,
-        step: u32,
-        readouts: Readouts,
-        watch: Watch<'_>,
-    ) -> Result<Vec<Measurement>, RidgeError>;
-}
-
-/// The open training batch and what was removed from its labels.
-struct Training<B> {
-    id: BatchId,
-    batch: B,
-    removed: RemovedPart,
-}
-
-/// An engine with the batch that it has open and the last gradient followed.
-struct On<E: Engine> {
-    engine: E,
-    training: Option<Training<E::Batch>>,
-    last: Option<Gradient>,
-}
-
-impl<E: Engine> std::fmt::Debug for On<E> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("On").finish_non_exhaustive()
-    }
-}
-
-impl<E: Engine> On<E> {
-    /// The batch of step `step` (0 for the first), opened if it is not.
-    fn open(
-        &mut self,
-        state: &mut State,
-        step: u32,
-        watch: Watch<'_>,
-    ) -> Result<&mut Training<E::Batch>, Interrupted> {
-        let protocol = &state.experiment.protocol;
-        let id = BatchId {
-            purpose: Purpose::Training,
-            index: protocol.plan.index(step),
-        };
-        let open = match self.training.take() {
-            Some(open) if open.id == id => open,
-            _ => {
-                let mut known = vec![&mut state.target, &mut state.network.first];
-                known.extend(state.initial.as_mut());
-                self.engine.keep_only(&mut known);
-                let access = match state.experiment.touches_again() {
-                    true => Access::Many,
-                    false => Access::Once,
-                };
-                let mut batch = self.engine.open(id, protocol.batch, access);
-                let removed = state.labels().estimate(
-                    protocol.removal,
-                    id,
-                    protocol.batch,
-                    &mut self.engine,
-                    &mut batch,
-                    watch,
-                )?;
-                Training { id, batch, removed }
-            }
-        };
-        Ok(self.training.insert(open))
-    }
-}
-
-impl<E: Engine> Batches for On<E> {
-    fn advance(&mut self, state: &mut State, step: u32, watch: Watch<'_>) -> Result<(), Stop> {
-        self.open(state, step - 1, watch)?;
-        let Self {
-            engine,
-            training: Some(training),
-            last,
-        } = self
-        else {
-            return Ok(());
-        };
-        let experiment = &state.experiment;
-        let mut first = state.network.first.clone();
-        let context = StepContext {
-            activation: &experiment.network.activation,
-            second: &state.network.second,
-            labels: state.labels(),
-            removed: &training.removed,
-            id: training.id,
-            rows: experiment.protocol.batch,
-            watch,
-        };
-        let gradient = advance(
-            &mut first,
-            &experiment.protocol,
-            last.as_ref(),
-            engine,
-            &mut training.batch,
-            context,
-        )?;
-        if let Some(neuron) = first.norms().iter().position(|norm| !norm.is_finite()) {
-            let neuron = neuron as u32 + 1;
-            return Err(Stop::Diverged { neuron });
-        }
-        state.network.first = first;
-        if state.experiment.records(step) {
-            state.measure_gradient(step, &gradient);
-        }
-        *last = Some(gradient);
-        Ok(())
-    }
-
-    fn test(
-        &mut self,
-        state: &mut State,
-        step: u32,
-        readouts: Readouts,
-        watch: Watch<'_>,
-    ) -> Result<Vec<Measurement>, RidgeError> {
-        if readouts == Readouts::Fitted || state.experiment.protocol.removal != Removal::Nothing {
-            self.open(state, step.saturating_sub(1), watch)?;
-        }
-        let state = &*state;
-        let experiment = &state.experiment;
-        let nothing = RemovedPart::nothing();
-        let removed = self
-            .training
-            .as_ref()
-            .map_or(&nothing, |open| &open.removed);
-        let removed = removed.clone();
-        let mut features = Features {
-            first: &state.network.first,
-            activation: &experiment.network.activation,
-            labels: state.labels(),
-            removed: &removed,
-            id: BatchId {
-                purpose: Purpose::Readout,
-                index: u64::from(step),
-            },
-            rows: experiment.protocol.batch,
-            watch,
-        };
-        let fitted = match (readouts, experiment.readout_batch, &mut self.training) {
-            (Readouts::FrozenAlone, ..) => Vec::new(),
-            (Readouts::Fitted, ReadoutBatch::Same, Some(open)) if experiment.touches_again() => {
-                features.id = open.id;
-                fit(
-                    &experiment.readout,
-                    features,
-                    &mut self.engine,
-                    &mut open.batch,
-                )?
-                .0
-            }
-            (Readouts::Fitted, ..) => {
-                let mut batch = self.engine.open(features.id, features.rows, Access::Once);
-                fit(&experiment.readout, features, &mut self.engine, &mut batch)?.0
-            }
-        };
-        let mut readouts = vec![Readout {
-            weights: state.network.second.clone(),
-            intercept: 0.0,
-        }];
-        readouts.extend(fitted.iter().map(|fit| fit.readout.clone()));
-        features.id.purpose = Purpose::Test;
-        features.id.index = u64::from(step);
-        features.rows = experiment.test_samples;
-        let mut batch = self.engine.open(features.id, features.rows, Access::Once);
-        let found = errors(&readouts, features, &mut self.engine, &mut batch)?;
-        let mut out = vec![
-            Measurement::new(step, Metric::LabelVariance, found.label_variance),
-            Measurement::new(step, Metric::UntrainedReadoutError, found.readouts[0]),
-        ];
-        for (fit, error) in fitted.iter().zip(&found.readouts[1..]) {
-            out.extend(readout_error(step, &experiment.readout.ridge, fit, *error));
-        }
-        Ok(out)
-    }
-}
-
-/// The error of a ridge readout, and its ridge where the data chose it.
-fn readout_error(step: u32, ridge: &Ridge, fit: &Fitted, error: f64) -> Vec<Measurement> {
-    let error = Measurement::new(step, Metric::TestError, error);
-    match ridge {
-        Ridge::Values(_) => vec![Measurement {
-            ridge: Some(fit.ridge),
-            ..error
-        }],
-        // A ridge chosen anew for every seed is an outcome, not a place in the table.
-        Ridge::LeaveOneOut(_) => {
-            vec![
-                error,
-                Measurement::new(step, Metric::ChosenRidge, fit.ridge),
-            ]
         }
     }
 }

@@ -84,6 +84,43 @@ fn protocols() -> Vec<(&'static str, Value)> {
             "noise alone",
             json!({"target": {"link": "0", "r": 0, "noise": 1.0}}),
         ),
+        (
+            "absolute loss, decreasing steps",
+            json!({"protocol": {"loss": "absolute", "step_size": "2*p/t"}}),
+        ),
+        (
+            "logistic loss of signs, readouts of their own size",
+            json!({
+                "target": {"link": "sign(z1 + z2/2)"},
+                "protocol": {"loss": "logistic"},
+                "readout": {"samples": "n/2"}
+            }),
+        ),
+        (
+            "both layers, biases, centred output, reused batch",
+            json!({
+                "network": {"bias": {"gaussian": 0.5}, "output": "centred", "scale": "2/sqrt(p)"},
+                "protocol": {"second_layer": {"step_size": 0.5}, "biases": {"step_size": "p/2"}, "reuse": 2}
+            }),
+        ),
+        (
+            "heavy ball, weight decay",
+            json!({"protocol": {"steps": 3, "momentum": {"heavy_ball": 0.8}, "weight_decay": "0.2/p"}}),
+        ),
+        (
+            "Nesterov with clipped rows, reused batch",
+            json!({"protocol": {"steps": 3, "reuse": 3, "momentum": {"nesterov": 0.8}, "clip": {"rows": 0.05}}}),
+        ),
+        (
+            "polar steps with momentum",
+            json!({"protocol": {"update": "polar", "step_size": 1, "momentum": {"heavy_ball": 0.5}}}),
+        ),
+        (
+            "normalised steps, clipped as a whole, projected",
+            json!({
+                "protocol": {"update": "normalised", "step_size": 1, "clip": {"whole": 0.1}, "geometry": "projected"}
+            }),
+        ),
         ("d = r + p + 1", json!({"protocol": {"dimension": 13}})),
         ("d < r + p", json!({"protocol": {"dimension": 9}})),
         (

@@ -141,6 +141,8 @@ fn both(checked: &Checked, samples: f64, seeds: u64) -> Vec<(f64, f64)> {
         let nothing = RemovedPart::nothing();
         let features = |purpose, index, rows| Features {
             first,
+            bias: &[],
+            start: None,
             activation: &experiment.network.activation,
             labels: Labels {
                 target: &experiment.target,
@@ -166,7 +168,7 @@ fn both(checked: &Checked, samples: f64, seeds: u64) -> Vec<(f64, f64)> {
             .collect();
         let tested = features(Purpose::Test, 20, 6000);
         let mut batch = engine.open(tested.id, tested.rows, Access::Once);
-        let found = errors(&readouts, tested, &mut engine, &mut batch).expect("errors");
+        let found = errors(&readouts, None, tested, &mut engine, &mut batch).expect("errors");
         let mean = found.readouts.iter().sum::<f64>() / readouts.len() as f64;
         (predicted.expect("errors").test, mean)
     };

@@ -47,7 +47,7 @@ fn training(index: u64) -> BatchId {
 /// `sum_v f(x_v)^2` over a batch of 1000, and the largest of `|G_i + G_{p-1-i}| / |G_i|` of the first update.
 fn mirrored<E: Engine>(experiment: &Experiment, mut engine: E) -> (f64, f64) {
     let target = engine.target(2);
-    let network = experiment.network.draw(&mut engine, 3);
+    let network = experiment.network.draw(&mut engine, &target, 3);
     let p = network.second.len();
     let visit = |panel: &mut Panel<'_, E::Real>| {
         let mut column = vec![E::Real::from_f64(0.0); panel.rows];
@@ -70,12 +70,13 @@ fn mirrored<E: Engine>(experiment: &Experiment, mut engine: E) -> (f64, f64) {
     let power = engine.sweep(&mut batch, sweep, &visit, Watch::default());
     let power = power.expect("no interruption").sums[0];
 
-    let mut moved = network.first.clone();
+    let mut moved = network.clone();
     let mut batch = engine.open(training(0), 1000, Access::Once);
     let nothing = giantstep::labels::RemovedPart::nothing();
     let step = giantstep::train::StepContext {
         activation: &experiment.network.activation,
-        second: &network.second,
+        gain: 1.0,
+        start: None,
         labels: giantstep::labels::Labels {
             target: &experiment.target,
             directions: &target,
@@ -87,8 +88,11 @@ fn mirrored<E: Engine>(experiment: &Experiment, mut engine: E) -> (f64, f64) {
         watch: Watch::default(),
     };
     let protocol = &experiment.protocol;
-    giantstep::train::advance(&mut moved, protocol, None, &mut engine, &mut batch, step)
+    let mut memories = giantstep::train::Memories::default();
+    let state = (&mut moved, &mut memories);
+    giantstep::train::advance(state, (1, protocol), None, &mut engine, &mut batch, step)
         .expect("no interruption");
+    let mut moved = moved.first;
     moved.add_scaled(|_| -1.0, &network.first);
     let coordinates = moved.coordinates().to_owned();
     let opposite = |i: usize| {
@@ -265,7 +269,7 @@ fn overlaps_move_by_the_gradients_that_are_reported_over_fifty_steps() {
         });
         crate::common::merge(&mut spec, changes.clone());
         let experiment = experiment(spec).setup.experiment;
-        let eta = experiment.protocol.step_size;
+        let eta = experiment.protocol.step_size.at(1);
         for run in [
             run_on(
                 &experiment,

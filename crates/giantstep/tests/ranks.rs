@@ -200,6 +200,17 @@ fn the_number_of_ranks_changes_no_bit() {
             json!({"readout": {"batch": "same", "ridge": {"leave_one_out": [0.1, 1.0]}, "intercept": "with"}}),
         ),
         (
+            "all layers, polar steps",
+            json!({
+                "network": {"bias": {"gaussian": 0.5}, "output": "centred"},
+                "protocol": {
+                    "loss": "logistic", "second_layer": {"step_size": 1}, "biases": {"step_size": 1},
+                    "update": "polar", "momentum": {"nesterov": 0.5}
+                },
+                "evaluation": {"metrics": ["test_error", "error_rate", "network_loss", "neurons"]}
+            }),
+        ),
+        (
             "lookahead, fewer samples than neurons",
             json!({
                 "network": {"width": 60, "pairing": "symmetric"},

@@ -58,6 +58,8 @@ impl Problem {
     fn fit(&mut self, ridge: Ridge, intercept: Intercept) -> (Vec<Fitted>, RidgeInfo) {
         let features = Features {
             first: &self.first,
+            bias: &[],
+            start: None,
             activation: &self.activation,
             labels: Labels {
                 target: &self.target,
@@ -303,6 +305,8 @@ fn found<T: Real>(case: &Case) -> (Vec<f64>, Vec<(f64, f64)>) {
     let nothing = RemovedPart::nothing();
     let features = |rows| Features {
         first: &first,
+        bias: &[],
+        start: None,
         activation: &activation,
         labels: Labels {
             target: &target,
@@ -343,7 +347,14 @@ fn found<T: Real>(case: &Case) -> (Vec<f64>, Vec<(f64, f64)>) {
         Some(_) => fit(Ridge::LeaveOneOut(ridges)).1.leave_one_out,
         None => Vec::new(),
     };
-    let errors = errors(&readouts, features(case.tests), &mut engine, &mut tested).expect("errors");
+    let errors = errors(
+        &readouts,
+        None,
+        features(case.tests),
+        &mut engine,
+        &mut tested,
+    )
+    .expect("errors");
     (errors.readouts, chosen)
 }
 

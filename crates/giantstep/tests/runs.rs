@@ -31,6 +31,7 @@ struct Case {
     name: String,
     spec: Spec,
     a: Vec<f64>,
+    b: Vec<f64>,
     W: Lines,
     measured: Vec<Measured>,
 }
@@ -83,7 +84,7 @@ fn assert_close(name: &str, found: &Mat<f64>, expected: &Mat<f64>) {
     let distance = (found - expected).norm_max();
     let scale = expected.norm_max();
     assert!(
-        distance < 1e-11 * scale,
+        distance <= 1e-11 * scale,
         "{name}: off by {distance:.1e}, {found:?}"
     );
 }
@@ -91,7 +92,7 @@ fn assert_close(name: &str, found: &Mat<f64>, expected: &Mat<f64>) {
 #[test]
 fn runs_are_those_of_explicit_matrices() {
     let reference: Reference = serde_json::from_str(REFERENCE).expect("saved by runs.py");
-    assert_eq!(reference.cases.len(), 19);
+    assert_eq!(reference.cases.len(), 36);
     for case in reference.cases {
         let run = of(&case);
         let name = case.name;
@@ -99,6 +100,12 @@ fn runs_are_those_of_explicit_matrices() {
         let first = run.network.first.coordinates().to_owned();
         let second = matrix(&[run.network.second]);
         assert_close(&format!("{name}: a"), &second, &matrix(&[case.a]));
+        // Without biases there is no list of them.
+        let bias = match run.network.bias.is_empty() {
+            true => vec![0.0; case.b.len()],
+            false => run.network.bias,
+        };
+        assert_close(&format!("{name}: b"), &matrix(&[bias]), &matrix(&[case.b]));
         assert_close(&format!("{name}: W"), &first, &matrix(&case.W));
         let mut found: Vec<(Place, f64)> = run
             .measurements

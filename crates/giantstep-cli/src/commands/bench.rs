@@ -10,11 +10,12 @@ use giantstep::batch::{
 };
 use giantstep::expr::Link;
 use giantstep::labels::{Labels, RemovedPart, Target};
+use giantstep::network::Network;
 use giantstep::peak::peak;
 use giantstep::ranks::Alone;
 use giantstep::real::Precision;
 use giantstep::real::Real;
-use giantstep::train::{Loss, StepContext, gradient};
+use giantstep::train::{Layers, Loss, StepContext, gradient};
 use giantstep::watch::Watch;
 
 use super::print;
@@ -197,8 +198,12 @@ fn step<E: Engine>(
     let timed = Timed::best(size.precision, 3, || {
         let mut engine = engine();
         let directions = engine.target(R);
-        let first = engine.gaussian(size.width);
-        q = directions.columns().max(first.columns());
+        let network = Network {
+            first: engine.gaussian(size.width),
+            second: second.clone(),
+            bias: Vec::new(),
+        };
+        q = directions.columns().max(network.first.columns());
         let mut batch = engine.open(id, size.rows, Access::Once);
         let labels = Labels {
             target: &target,
@@ -208,14 +213,16 @@ fn step<E: Engine>(
         let removed = RemovedPart::nothing();
         let step = StepContext {
             activation,
-            second: &second,
+            gain: 1.0,
+            start: None,
             labels,
             removed: &removed,
             id,
             rows: size.rows,
             watch,
         };
-        gradient(&first, Loss::Squared, None, &mut engine, &mut batch, step).map(drop)
+        let objective = (&Loss::Squared, Layers::default());
+        gradient(&network, objective, None, &mut engine, &mut batch, step).map(drop)
     })
     .map_err(Failed::work)?;
     let p = size.width as f64;

@@ -41,7 +41,7 @@ pub fn text(trial: &Trial<'_>) -> String {
             count(protocol.dimension),
             count(protocol.batch),
             experiment.network.width,
-            number(protocol.step_size),
+            number(protocol.step_size.at(1)),
             experiment.network.activation.source(),
             trial.engine,
         );

@@ -114,6 +114,140 @@ fn bad_values_are_refused_with_key_value_and_remedy() {
             &["correlation_until = 2", "(0, 1]", "0.5"],
         ),
         (
+            &["protocol.loss=logistc"],
+            &[
+                "protocol.loss = \"logistc\"",
+                "unknown name",
+                "did you mean \"logistic\"",
+            ],
+        ),
+        (
+            &["protocol.loss=y^2"],
+            &[
+                "protocol.loss = \"y^2\"",
+                "does not depend on the output f",
+                "in y and f",
+            ],
+        ),
+        (
+            &["protocol.loss=-y*log(f)"],
+            &["protocol.loss", "not finite", "any real value"],
+        ),
+        (
+            &["protocol.update=sign", "run.engine=in_law"],
+            &[
+                "protocol.update = \"sign\"",
+                "coordinates of R^d",
+                "the basis",
+                "\"direct\"",
+            ],
+        ),
+        (
+            &["protocol.update={adam={}}", "run.engine=in_law"],
+            &[
+                "protocol.update = \"adam\"",
+                "coordinates of R^d",
+                "\"direct\"",
+            ],
+        ),
+        (
+            &["protocol.update={adam={beta2=1}}"],
+            &["protocol.update.adam.beta2 = 1", "between 0 and 1", "0.999"],
+        ),
+        (
+            &["protocol.update={adam={epsilon=0}}"],
+            &["protocol.update.adam.epsilon = 0", "positive", "1e-8"],
+        ),
+        (
+            &[
+                "protocol.update={adam={}}",
+                "protocol.momentum={heavy_ball=0.9}",
+            ],
+            &["protocol.momentum", "momentum of its own", "beta1"],
+        ),
+        (
+            &["protocol.momentum={nesterov=1}"],
+            &["protocol.momentum = 1", "between 0 and 1", "0.9"],
+        ),
+        (
+            &["protocol.weight_decay=-1"],
+            &["protocol.weight_decay = -1", "not negative", "no decay"],
+        ),
+        (
+            &["protocol.clip={rows=0}"],
+            &["protocol.clip.rows = 0", "positive", "choose"],
+        ),
+        (
+            &["protocol.biases={step_size=1}"],
+            &["protocol.biases", "no biases to train", "network.bias"],
+        ),
+        (
+            &[
+                "protocol.second_layer={step_size=1}",
+                "protocol.lookahead={kind=\"extragradient\",radius=1}",
+            ],
+            &["protocol.second_layer", "first layer alone", "frozen"],
+        ),
+        (
+            &["protocol.second_layer={step_size=-1}"],
+            &["protocol.second_layer.step_size = -1", "positive"],
+        ),
+        (
+            &["protocol.second_layer=thawed"],
+            &["protocol.second_layer", "\"frozen\" or { step_size = ... }"],
+        ),
+        (
+            &["protocol.step_size=p*(3-t)", "protocol.steps=4"],
+            &[
+                "protocol.step_size = \"p*(3-t)\"",
+                "is 0 at t = 3",
+                "positive",
+            ],
+        ),
+        (
+            &["network.bias={gaussian=-1}"],
+            &["network.bias.gaussian = -1", "not negative", "uniform"],
+        ),
+        (
+            &["network.bias={uniform=[1,-1]}"],
+            &["network.bias.uniform = [1, -1]", "no interval", "[-1, 1]"],
+        ),
+        (
+            &["inputs=hypercube", "run.engine=in_law"],
+            &["inputs = \"hypercube\"", "Gaussian inputs", "\"direct\""],
+        ),
+        (
+            &["network.start={overlap=[0.1,0.2,0.3]}"],
+            &[
+                "network.start.overlap = [0.1, 0.2, 0.3]",
+                "3 overlaps with r = ",
+                "for each direction",
+            ],
+        ),
+        (
+            &["network.start={overlap=1.5}"],
+            &["network.start.overlap = 1.5", "at most 1", "smaller"],
+        ),
+        (
+            &[
+                "network.start={overlap=0.1}",
+                "network.first_layer=gaussian",
+            ],
+            &["network.start.overlap = 0.1", "no fixed length", "sphere"],
+        ),
+        (
+            &["network.scale=0"],
+            &["network.scale = 0", "positive", "choose"],
+        ),
+        (
+            &["readout.samples=7", "readout.batch=same"],
+            &["readout.samples = 7", "batch of the step", "fresh"],
+        ),
+        (
+            &["readout.ridge=d-1000"],
+            &["readout.ridge = -9", "not negative", "positive"],
+        ),
+        (
             &["readout.ridge=-1"],
             &["readout.ridge = -1", "not negative", "positive"],
         ),

@@ -201,7 +201,7 @@ fn kinds(experiment: &Experiment, metric: Metric) -> Vec<&'static [Place]> {
             (false, None) => true,
         };
         let kind = match metric {
-            Metric::TestError => ridges == values,
+            Metric::TestError | Metric::ErrorRate => ridges == values,
             Metric::ChosenRidge => !values,
             _ => true,
         };
@@ -213,7 +213,7 @@ fn kinds(experiment: &Experiment, metric: Metric) -> Vec<&'static [Place]> {
 /// The steps at which a run records a metric, among a few and the wanted ones.
 fn recorded_at(experiment: &Experiment, metric: Metric, wanted: &[u32]) -> Vec<u32> {
     use Metric::{
-        ChosenRidge, GradientAlignment, GradientAngle, GradientCosine, GradientNorm,
+        ChosenRidge, ErrorRate, GradientAlignment, GradientAngle, GradientCosine, GradientNorm,
         GradientOverlap, TestError, TrainError,
     };
     let last = experiment.protocol.steps;
@@ -227,7 +227,7 @@ fn recorded_at(experiment: &Experiment, metric: Metric, wanted: &[u32]) -> Vec<u
         let recorded = match metric {
             TrainError | GradientAlignment | GradientAngle | GradientCosine | GradientNorm
             | GradientOverlap => *step > 0,
-            TestError | ChosenRidge => experiment.fits_readout(*step),
+            TestError | ErrorRate | ChosenRidge => experiment.fits_readout(*step),
             _ => true,
         };
         *step <= last && experiment.records(*step) && recorded

@@ -11,11 +11,12 @@ macro_rules! experiment {
 }
 
 /// Name and text of every experiment file.
-pub const EXPERIMENTS: [(&str, &str); 7] = [
+pub const EXPERIMENTS: [(&str, &str); 8] = [
     experiment!("single-step"),
     experiment!("multiple-steps"),
     experiment!("scaling"),
     experiment!("reuse"),
+    experiment!("absolute-loss"),
     experiment!("stairway"),
     experiment!("phase-exponent"),
     experiment!("phase-step-size"),

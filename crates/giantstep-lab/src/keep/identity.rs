@@ -24,6 +24,18 @@ const WITHOUT_EFFECT: [&str; 7] = [
     "run.memory_limit",
 ];
 
+/// Keys that came after the first kept runs, with the values at which they change no number: left out there, they leave the
+/// names of those runs alone.
+const LATER: [(&str, &str); 7] = [
+    ("inputs", "gaussian"),
+    ("network.bias", "zero"),
+    ("network.output", "plain"),
+    ("protocol.second_layer", "frozen"),
+    ("protocol.biases", "frozen"),
+    ("protocol.update", "gradient"),
+    ("evaluation.labels", "noisy"),
+];
+
 /// The name of a run: 32 hexadecimal digits of the hash of its resolved settings.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RunId(String);
@@ -98,9 +110,35 @@ pub(super) fn shared(plan: &Plan) -> Settings {
 pub(super) fn differences(before: &Settings, now: &Settings) -> Vec<String> {
     let changed = now.iter().filter_map(|(key, now)| {
         let before = before.get(key)?;
+        (!LATER.iter().any(|(later, _)| later == key) && before != now)
+            .then(|| format!("{key}: {before} there, {now} here"))
+    });
+    // A key that is left out at its default, or is a table away from it.
+    let later = LATER.iter().filter_map(|(key, default)| {
+        let of = |settings: &Settings| match below(settings, key) {
+            nothing if nothing.is_empty() => json!(default).to_string(),
+            found => found.join(", "),
+        };
+        let (before, now) = (of(before), of(now));
         (before != now).then(|| format!("{key}: {before} there, {now} here"))
     });
-    changed.collect()
+    changed.chain(later).collect()
+}
+
+/// What settings say of a key or of the keys below it.
+fn below(settings: &Settings, key: &str) -> Vec<String> {
+    let inside = |other: &str| {
+        other
+            .strip_prefix(key)
+            .is_some_and(|rest| rest.starts_with('.'))
+    };
+    let said = settings
+        .iter()
+        .filter_map(|(other, value)| match other == key {
+            true => Some(value.to_string()),
+            false => inside(other).then(|| format!("{} = {value}", &other[key.len() + 1..])),
+        });
+    said.collect()
 }
 
 /// The settings of a file as typed, defaults included, without those that change no number.
@@ -111,7 +149,12 @@ fn typed(spec: &Spec) -> Settings {
         serde_json::to_value(spec).unwrap_or_default(),
         &mut settings,
     );
-    settings.retain(|key, _| !WITHOUT_EFFECT.contains(&key.as_str()));
+    let later = |key: &str, value: &Json| {
+        LATER
+            .iter()
+            .any(|at| *at == (key, value.as_str().unwrap_or_default()))
+    };
+    settings.retain(|key, value| !WITHOUT_EFFECT.contains(&key.as_str()) && !later(key, value));
     settings
 }
 
@@ -157,6 +200,7 @@ mod tests {
             "protocol.batch=40",
             "protocol.batch=d+20",
             "protocol.step_size=6.0",
+            "readout.ridge=n/40",
             "target.link=z1+(z1*z2)",
             "target.r=2",
             "name=other",
@@ -184,18 +228,42 @@ mod tests {
             "network.first_layer=gaussian",
             "network.second_layer=ones",
             "network.pairing=symmetric",
+            "network.bias={gaussian=1}",
+            "network.bias={uniform=[-1,1]}",
+            "network.scale=1/p",
+            "network.output=centred",
+            "network.start={overlap=0.1}",
+            "inputs=hypercube",
             "protocol.dimension=21",
             "protocol.steps=3",
             "protocol.batch=41",
             "protocol.step_size=5",
             "protocol.reuse=2",
+            "protocol.step_size=p/t",
+            "let={c=2};protocol.step_size=c*p/t",
+            "let={c=3};protocol.step_size=c*p/t",
             "protocol.loss=correlation",
+            "protocol.loss=logistic",
+            "protocol.loss=(y-f)^4",
+            "protocol.second_layer={step_size=1}",
+            "protocol.second_layer={step_size=2}",
+            "network.bias={gaussian=1};protocol.biases={step_size=1}",
+            "protocol.update=polar",
+            "protocol.update={adam={}}",
+            "protocol.update={adam={beta1=0.8}}",
+            "protocol.momentum={heavy_ball=0.9}",
+            "protocol.momentum={nesterov=0.9}",
+            "protocol.weight_decay=0.1",
+            "protocol.clip={rows=1}",
+            "protocol.clip={whole=1}",
             "protocol.geometry=projected",
             "protocol.lookahead={kind=\"extragradient\",radius=1}",
             "protocol.lookahead={kind=\"extragradient\",radius=2}",
             "protocol.remove_below=1",
             "readout.ridge=2",
             "readout.batch=same",
+            "readout.samples=2*n",
+            "evaluation.labels=clean",
             "readout.intercept=with",
             "readout.after=last",
             "evaluation.test_samples=7",
@@ -203,7 +271,7 @@ mod tests {
             "run.precision=f64",
             "run.save_weights=last",
         ] {
-            let new = name(&[words]);
+            let new = name(&words.split(';').collect::<Vec<_>>());
             assert!(!names.contains(&new), "{words} changes nothing");
             names.push(new);
         }
@@ -223,6 +291,19 @@ mod tests {
             differences(&before, &now),
             ["readout.ridge: 1.0 there, 2.5 here"]
         );
+        for (words, said) in [
+            (
+                "protocol.update=polar",
+                "protocol.update: \"gradient\" there, \"polar\" here",
+            ),
+            (
+                "network.bias={gaussian=2}",
+                "network.bias: \"zero\" there, gaussian = 2.0 here",
+            ),
+        ] {
+            assert_eq!(differences(&before, &shared(&plan(&[words]))), [said]);
+            assert!(differences(&before, &before).is_empty());
+        }
         let swept = shared(&plan(&[
             r#"sweep=[{key="readout.ridge",values=[1.0,2.5]}]"#,
         ]));

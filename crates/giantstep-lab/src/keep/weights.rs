@@ -1,4 +1,4 @@
-//! The last weights of a run as safetensors: `W`, `a`, `W_star`, `M = W W*^T`, `Q = W W^T`, in f64.
+//! The last weights of a run as safetensors: `W`, `a`, with biases `b`, `W_star`, `M = W W*^T`, `Q = W W^T`, in f64.
 
 use giantstep::directions::Directions;
 use giantstep::faer::Mat;
@@ -13,13 +13,18 @@ pub(super) fn encode(run: &Run) -> Result<Vec<u8>, OutputError> {
     let second = Directions::new(Mat::from_fn(1, second.len(), |_, j| second[j]));
     let overlaps = Directions::new(first.gram(target));
     let gram = Directions::new(first.gram(first));
-    let named = [
+    let bias = &run.network.bias;
+    let listed = Directions::new(Mat::from_fn(1, bias.len(), |_, j| bias[j]));
+    let mut named = vec![
         ("W", first),
         ("a", &second),
         ("W_star", target),
         ("M", &overlaps),
         ("Q", &gram),
     ];
+    if !bias.is_empty() {
+        named.push(("b", &listed));
+    }
     let entries: Vec<Vec<f64>> = named.iter().map(|(_, matrix)| row_major(matrix)).collect();
     let matrices: Vec<NamedMatrix<'_>> = named
         .iter()

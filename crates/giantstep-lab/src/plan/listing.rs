@@ -74,7 +74,13 @@ fn section(path: &str, schema: &Json, root: &Json, found: &mut Vec<Key>) {
 fn is_choice(schema: &Json, root: &Json) -> bool {
     let target = schema.get("$ref").and_then(Json::as_str);
     let target = target.and_then(|reference| root.pointer(reference.strip_prefix('#')?));
-    target.unwrap_or(schema).get("oneOf").is_some()
+    let target = target.unwrap_or(schema);
+    let other = |choice: &Json| {
+        choice.get("type").and_then(Json::as_str) != Some("null")
+            && keys::object(choice, root).is_none()
+    };
+    let any = target.get("anyOf").and_then(Json::as_array);
+    target.get("oneOf").is_some() || any.is_some_and(|any| any.iter().any(other))
 }
 
 /// What a value may be.
@@ -148,6 +154,9 @@ mod tests {
         let geometry = find("protocol", "geometry");
         assert_eq!(geometry.takes, "\"plain\", \"projected\", \"spherical\"");
         assert_eq!(find("protocol", "batch").takes, "number or formula");
+        let second = find("protocol", "second_layer");
+        assert_eq!(second.default.as_deref(), Some("\"frozen\""));
+        assert_eq!(second.takes, "\"frozen\", table");
         assert_eq!(find("sweep", "key").takes, "text");
     }
 }

@@ -2,6 +2,7 @@
 
 mod axis;
 mod document;
+mod evaluated;
 mod figure;
 mod jobs;
 mod keys;
@@ -14,7 +15,7 @@ mod wording;
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
-use giantstep::spec::{Checked, MOST_RUNS, Quantity, Spec, SpecError};
+use giantstep::spec::{Checked, MOST_RUNS, Spec, SpecError};
 
 use crate::remedy::{Remedied, Remedy};
 
@@ -180,26 +181,6 @@ pub struct Point {
 }
 
 impl Point {
-    /// The resolved file with its formulas evaluated and its expressions in one form: two files that ask for the same
-    /// in different words have the same.
-    pub fn evaluated(&self) -> Spec {
-        let mut spec = self.spec.clone();
-        let experiment = &self.checked.setup.experiment;
-        let (target, network) = (&experiment.target, &experiment.network);
-        let protocol = &experiment.protocol;
-        spec.target.link = target.link.expr().to_string();
-        spec.target.r = Some(target.r);
-        spec.network.width = Quantity::Number(network.width as f64);
-        spec.network.activation = network.activation.expr().to_string();
-        spec.protocol.dimension = Quantity::Number(protocol.dimension as f64);
-        spec.protocol.batch = Quantity::Number(protocol.batch as f64);
-        spec.protocol.step_size = Quantity::Number(protocol.step_size);
-        if let (Some(spec), Some(lookahead)) = (&mut spec.protocol.lookahead, protocol.lookahead) {
-            spec.radius = Quantity::Number(lookahead.radius);
-        }
-        spec
-    }
-
     fn shown(&self) -> String {
         shown(&self.settings)
     }

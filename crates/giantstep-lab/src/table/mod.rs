@@ -128,7 +128,7 @@ impl Table {
                 settings.push(typed(setting));
             }
             Common {
-                step_size: protocol.step_size,
+                step_size: protocol.step_size.at(1),
                 radius: protocol.lookahead.map(|lookahead| lookahead.radius),
                 settings: settings.into(),
             }

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use faer::Mat;
 
 use crate::batch::streamed::{self, Source};
-use crate::batch::{Access, BatchId, Engine, Panel, Role, Stream, Sweep, Swept};
+use crate::batch::{Access, BatchId, Engine, Inputs, Panel, Role, Stream, Sweep, Swept};
 use crate::directions::Directions;
 use crate::real::Real;
 use crate::watch::{Interrupted, Watch};
@@ -30,6 +30,7 @@ pub enum DirectionsLaw {
 pub struct Direct<T> {
     dimension: usize,
     law: DirectionsLaw,
+    inputs: Inputs,
     seed: u64,
     precision: PhantomData<T>,
 }
@@ -47,9 +48,15 @@ impl<T> Direct<T> {
         Self {
             dimension,
             law,
+            inputs: Inputs::Gaussian,
             seed,
             precision: PhantomData,
         }
+    }
+
+    /// The same with inputs of this law.
+    pub fn on(self, inputs: Inputs) -> Self {
+        Self { inputs, ..self }
     }
 
     fn normals(&self, role: Role, rows: usize) -> Mat<f64> {
@@ -105,6 +112,7 @@ impl<T: Real> Engine for Direct<T> {
             index: batch.id.index,
             rows: batch.rows,
             columns: self.dimension,
+            inputs: self.inputs,
         };
         let directions = sweep.directions.widened(self.dimension);
         let swept = streamed::sweep(

@@ -10,7 +10,7 @@ use faer::{Mat, Side};
 use crate::batch::ledger::Ledger;
 use crate::batch::streamed::{self, Source};
 use crate::batch::untouched::{Untouched, beside};
-use crate::batch::{Access, BatchId, Engine, Panel, Role, Stream, Sweep, Swept};
+use crate::batch::{Access, BatchId, Engine, Inputs, Panel, Role, Stream, Sweep, Swept};
 use crate::directions::Directions;
 use crate::real::Real;
 use crate::watch::{Interrupted, Watch};
@@ -123,6 +123,7 @@ impl<T: Real> Engine for InLaw<T> {
                     index: id.index,
                     rows: *rows,
                     columns: *frame,
+                    inputs: Inputs::Gaussian,
                 };
                 let k = sweep.coefficients;
                 let reveals = k > 0 && self.untouched.remaining() > 0;
@@ -240,6 +241,7 @@ mod tests {
             index: 1,
             rows,
             columns: q,
+            inputs: Inputs::Gaussian,
         };
         let mut directions = Mat::zeros(q, half);
         for i in 0..half {

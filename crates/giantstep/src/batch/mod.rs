@@ -8,6 +8,7 @@
 
 mod direct;
 mod in_law;
+mod inputs;
 mod ledger;
 mod stream;
 pub(crate) mod streamed;
@@ -18,6 +19,7 @@ use serde::Serialize;
 
 pub use direct::{Direct, DirectionsLaw};
 pub use in_law::InLaw;
+pub use inputs::Inputs;
 pub use stream::{Role, Stream};
 pub use streamed::Panel;
 
@@ -102,7 +104,8 @@ impl EngineKind {
     }
 }
 
-/// A source of Gaussian batches in R^d; a run with its engine may move from thread to thread.
+/// A source of batches in R^d, Gaussian unless [`Inputs`] say otherwise; a run with its engine may move from thread to
+/// thread.
 pub trait Engine: Send {
     /// Precision of the data path.
     type Real: Real;

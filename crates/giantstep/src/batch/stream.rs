@@ -16,6 +16,8 @@ pub enum Role {
     FirstLayer,
     /// The second layer.
     SecondLayer,
+    /// The biases.
+    Bias,
     /// Coordinates on new frame vectors.
     Frame,
     /// The rows of a batch.
@@ -41,6 +43,7 @@ impl Role {
             Role::Frame => 4,
             Role::Theory => 5,
             Role::Random => 6,
+            Role::Bias => 7,
             Role::Batch(purpose) => 16 + purpose.tag(),
             Role::Noise(purpose) => 32 + purpose.tag(),
             Role::Ledger(purpose) => 48 + purpose.tag(),
@@ -108,6 +111,16 @@ impl Stream {
             1.0
         } else {
             -1.0
+        }
+    }
+
+    /// Independent signs, equally likely; a bit each.
+    pub fn fill_signs<T>(&mut self, out: &mut [T], of: impl Fn(f64) -> T) {
+        for piece in out.chunks_mut(64) {
+            let word = self.rng.next_u64();
+            for (bit, entry) in piece.iter_mut().enumerate() {
+                *entry = of(if word >> bit & 1 == 0 { 1.0 } else { -1.0 });
+            }
         }
     }
 

@@ -1,11 +1,11 @@
-//! A Gaussian matrix that is never stored: panels of rows are drawn, used, and forgotten.
+//! A random matrix that is never stored: panels of rows are drawn, used, and forgotten.
 
 use std::sync::atomic::Ordering;
 
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatMut, MatRef, Par};
 
-use crate::batch::{Role, Stream};
+use crate::batch::{Inputs, Role, Stream};
 use crate::real::Real;
 use crate::reduce::{Pool, stoppable_tree_sum};
 use crate::watch::{Interrupted, Watch};
@@ -58,7 +58,7 @@ impl<T> Panel<'_, T> {
     }
 }
 
-/// The name and size of a Gaussian matrix X.
+/// The name, law and size of a random matrix X.
 #[derive(Debug, Clone, Copy)]
 pub struct Source {
     /// The seed of the run.
@@ -71,6 +71,8 @@ pub struct Source {
     pub rows: u64,
     /// The number q of columns.
     pub columns: usize,
+    /// The law of its rows.
+    pub inputs: Inputs,
 }
 
 /// What a pass over a Gaussian matrix X (n x q) with coefficients C (n x k) returns.
@@ -133,7 +135,8 @@ pub fn sweep<T: Real>(
             let first_row = panel * ROWS as u64;
             let rows = (source.rows - first_row).min(ROWS as u64) as usize;
             let (x, values) = space.panel[..rows * (q + fields)].split_at_mut(rows * q);
-            Stream::new(source.seed, source.role, source.index, panel).fill_normal(x);
+            let mut stream = Stream::new(source.seed, source.role, source.index, panel);
+            source.inputs.fill(&mut stream, x, rows);
             matmul(
                 MatMut::from_column_major_slice_mut(&mut values[..rows * m], rows, m),
                 Accum::Replace,
@@ -196,6 +199,7 @@ mod tests {
             index: 1,
             rows: rows as u64,
             columns: Q,
+            inputs: Inputs::Gaussian,
         }
     }
 

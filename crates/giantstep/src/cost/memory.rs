@@ -89,7 +89,7 @@ struct Sizes<'a> {
     p: f64,
     r: f64,
     d: f64,
-    /// 1 where the initial weights are kept.
+    /// The lists of p vectors that are kept beside W.
     initial: f64,
     /// 1 with lookahead.
     ahead: f64,
@@ -115,8 +115,8 @@ impl<'a> Sizes<'a> {
         let p = experiment.network.width as f64;
         let r = experiment.target.r as f64;
         let d = protocol.dimension as f64;
-        let kept = experiment.metrics.contains(&MetricGroup::SingularValues);
-        let initial = f64::from(u8::from(kept));
+        // Beside W: the weights at the start, and what updates remember.
+        let initial = experiment.kept() as f64 - 1.0;
         let ahead = f64::from(u8::from(protocol.lookahead.is_some()));
         let reuse = match protocol.plan {
             BatchPlan::Fresh => 1.0,
@@ -220,7 +220,7 @@ impl<'a> Sizes<'a> {
         let square = F64 * p * p;
         let mut most = match (
             experiment.metrics.contains(&MetricGroup::Covariance),
-            self.initial > 0.0,
+            experiment.metrics.contains(&MetricGroup::SingularValues),
         ) {
             // Gram matrices of weights and gradient.
             (_, true) => 4.0 * square + F64 * p * columns,
@@ -271,7 +271,7 @@ impl<'a> Sizes<'a> {
     fn fitting(&self) -> f64 {
         let p = self.p;
         let readout = &self.experiment.readout;
-        let batch = self.experiment.protocol.batch;
+        let batch = self.experiment.readout_samples;
         let n = batch as f64;
         let fitted = 2.0 * F64 * self.ridges() * p;
         // Features and labels of a panel.

@@ -170,6 +170,8 @@ mod tests {
         let relu = Activation::parse("relu(x)").unwrap();
         let features = Features {
             first: &first,
+            bias: &[],
+            start: None,
             activation: &relu,
             labels: Labels {
                 target: &target,

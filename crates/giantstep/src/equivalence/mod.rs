@@ -12,14 +12,14 @@ mod marginal;
 
 use faer::Mat;
 
-use crate::batch::{Access, BatchId, Direct, Engine, Purpose, Role, Stream};
+use crate::batch::{Access, BatchId, Direct, Engine, Inputs, Purpose, Role, Stream};
 use crate::directions::Directions;
 use crate::equivalence::conditional::Drawn;
 use crate::equivalence::marginal::Marginal;
 use crate::evaluate::errors;
 use crate::experiment::Experiment;
 use crate::labels::{Labels, RemovedPart};
-use crate::network::Network;
+use crate::network::{Bias, Network};
 use crate::readout::{Features, Fitted, Readout, Ridge, RidgeError, Samples, fit};
 use crate::real::Real;
 use crate::run::{Outcome, run_on};
@@ -96,6 +96,11 @@ pub enum EquivalenceError {
         /// As many there are: d, or the rank of `W - W0`.
         found: usize,
     },
+    /// The models are of other features.
+    #[error(
+        "Gaussian features stand for those of Gaussian inputs and neurons without biases; the experiment has others"
+    )]
+    Setting,
     /// There is no Gaussian model given these directions.
     #[error(transparent)]
     Conditional(#[from] ConditionalError),
@@ -132,6 +137,10 @@ impl Equivalence<'_> {
         seed: u64,
         watch: Watch<'_>,
     ) -> Result<Vec<Errors>, EquivalenceError> {
+        let experiment = self.experiment;
+        if experiment.inputs != Inputs::Gaussian || experiment.network.bias != Bias::Zero {
+            return Err(EquivalenceError::Setting);
+        }
         let steps_alone = self.experiment.steps_alone();
         let trained = run_on(&steps_alone, &mut *engine, seed, &watch);
         match trained.outcome {
@@ -144,6 +153,8 @@ impl Equivalence<'_> {
         let (first, target) = (&trained.network.first, &trained.target);
         let features = Features {
             first,
+            bias: &[],
+            start: None,
             activation: &self.experiment.network.activation,
             labels: Labels {
                 target: &self.experiment.target,
@@ -221,7 +232,7 @@ impl Equivalence<'_> {
         let readouts: Vec<Readout> = fitted.iter().map(|fit| fit.readout.clone()).collect();
         let id = self.batch(Purpose::Test);
         let mut batch = engine.open(id, tested.rows(), Access::Once);
-        let found = errors(&readouts, tested, engine, &mut batch)?;
+        let found = errors(&readouts, None, tested, engine, &mut batch)?;
         Ok((fitted, found.readouts))
     }
 
@@ -253,7 +264,7 @@ impl Equivalence<'_> {
             }
             Known::Spikes(count) => {
                 // The direct engine draws the same weights again.
-                let initial = self.experiment.network.draw(engine, seed).first;
+                let initial = self.experiment.network.draw(engine, target, seed).first;
                 let mut change = network.first.clone();
                 change.add_scaled(|_| -1.0, &initial);
                 let parts = change

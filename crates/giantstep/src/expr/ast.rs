@@ -41,6 +41,25 @@ impl Expr {
         seen(self);
     }
 
+    /// The expression in the variables that are left when the first ones have these finite values.
+    pub fn given(&self, values: &[f64]) -> Expr {
+        let inner = |e: &Expr| Box::new(e.given(values));
+        match self {
+            Expr::Number(_) | Expr::Pi => self.clone(),
+            Expr::Variable(k) => match values.get(*k) {
+                Some(value) => match BigRational::from_float(*value) {
+                    Some(number) => Expr::Number(number),
+                    None => self.clone(),
+                },
+                None => Expr::Variable(k - values.len()),
+            },
+            Expr::Negate(e) => Expr::Negate(inner(e)),
+            Expr::Apply(function, e) => Expr::Apply(*function, inner(e)),
+            Expr::Hermite(k, e) => Expr::Hermite(*k, inner(e)),
+            Expr::Binary(operator, a, b) => Expr::Binary(*operator, inner(a), inner(b)),
+        }
+    }
+
     /// One more than the largest variable index: the smallest r of a link.
     pub fn variables(&self) -> usize {
         let mut most = 0;

@@ -106,6 +106,7 @@ impl Link {
 /// A formula of the protocol in named quantities, such as `d^1.65` or `10*sqrt(n*p)`.
 #[derive(Debug, Clone)]
 pub struct Formula {
+    expr: Expr,
     program: Program,
 }
 
@@ -115,9 +116,25 @@ impl Formula {
     /// # Errors
     /// [`ExprError`] if the text is no expression in these names.
     pub fn parse(text: &str, names: &[&str]) -> Result<Self, ExprError> {
+        let expr = parse(text, Scope::Formula(names))?;
         Ok(Self {
-            program: Program::new(&parse(text, Scope::Formula(names))?),
+            program: Program::new(&expr),
+            expr,
         })
+    }
+
+    /// Whether the name of this place occurs.
+    pub fn uses(&self, name: usize) -> bool {
+        let mut found = false;
+        self.expr
+            .visit(&mut |e| found |= *e == Expr::Variable(name));
+        found
+    }
+
+    /// The formula of the names that are left when all names before them have these values, as text.
+    pub fn given(&self, values: &[f64], left: &[&str]) -> String {
+        let expr = self.expr.given(values);
+        expr.in_scope(Scope::Formula(left)).to_string()
     }
 
     /// The value, given one number for each name.

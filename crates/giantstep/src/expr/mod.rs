@@ -9,6 +9,7 @@ mod check;
 mod derivative;
 mod display;
 mod error;
+mod indexed;
 mod link;
 mod parse;
 mod program;

@@ -14,6 +14,7 @@ use winnow::{ModalResult, Parser};
 
 use super::ast::{Expr, Function, Operator};
 use super::error::{ExprError, Problem};
+use super::indexed::written_out;
 use super::sugar::Sugar;
 use crate::nearest::nearest;
 
@@ -78,7 +79,7 @@ impl Scope<'_> {
     fn unknown(self, name: &str) -> Problem {
         let mut known: Vec<String> = Function::ALL.iter().map(|f| f.name().to_owned()).collect();
         known.extend(Sugar::ALL.iter().map(|sugar| sugar.name().to_owned()));
-        known.extend(["min", "max", "pi", "He2", "He3"].map(str::to_owned));
+        known.extend(["min", "max", "sum", "product", "pi", "He2", "He3"].map(str::to_owned));
         let number = |prefix: &[char]| name.strip_prefix(prefix)?.parse::<usize>().ok();
         if let Some(degree) = number(&['H', 'h']) {
             let nearest = Some(format!("He{degree}"));
@@ -110,7 +111,7 @@ impl Scope<'_> {
 /// Reads an expression over the variables of `scope`.
 ///
 /// `+ - * / ^` (right-associative, binding more tightly than a sign before it), `He0..He20`, the functions of
-/// [`Function`], `min`, `max`, `pi` and decimal numbers, which are kept exactly.
+/// [`Function`], `min`, `max`, `sum(i, n, ...)` and `product(i, n, ...)` with `i` and `z_i`, `pi` and decimal numbers, which are kept exactly.
 ///
 /// # Errors
 /// [`ExprError`] with the place and the reason; text of any kind never panics.
@@ -141,6 +142,7 @@ pub(super) fn parse_with_spans(
         return Err(fail((0..0, Problem::Length(text.len()))));
     }
     let tokens = tokens(text).map_err(fail)?;
+    let tokens = written_out(&tokens).map_err(fail)?;
     let mut parser = Parse {
         tokens: &tokens,
         next: 0,
@@ -156,13 +158,13 @@ pub(super) fn parse_with_spans(
 }
 
 #[derive(Debug, Clone, PartialEq)]
-enum Token {
+pub(super) enum Token {
     Number(BigRational),
     Name(String),
     Symbol(char),
 }
 
-type Spanned<T> = Result<T, (Range<usize>, Problem)>;
+pub(super) type Spanned<T> = Result<T, (Range<usize>, Problem)>;
 type Input<'a> = LocatingSlice<&'a str>;
 
 fn tokens(text: &str) -> Spanned<Vec<(Token, Range<usize>)>> {

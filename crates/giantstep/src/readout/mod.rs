@@ -14,6 +14,7 @@ use crate::activation::Activation;
 use crate::batch::{BatchId, Engine, Panel};
 use crate::directions::Directions;
 use crate::labels::{Labels, RemovedPart};
+use crate::network::{Start, shift};
 use crate::real::Real;
 use crate::watch::{Interrupted, Watch};
 
@@ -91,8 +92,12 @@ pub enum RidgeError {
 pub struct Features<'a> {
     /// The first layer W.
     pub first: &'a Directions,
+    /// The biases b, or nothing if there are none.
+    pub bias: &'a [f64],
     /// The activation sigma.
     pub activation: &'a Activation,
+    /// The network whose output is subtracted from that of the network's own second layer, if any.
+    pub start: Option<Start<'a>>,
     /// Where labels come from.
     pub labels: Labels<'a>,
     /// What is removed from them before the fit.
@@ -127,6 +132,11 @@ pub trait Samples: Sync {
 
     /// Replaces the first p fields of a panel by `sqrt(p) phi`.
     fn activations<T: Real>(&self, panel: &mut Panel<'_, T>);
+
+    /// What is subtracted from the output of the network's own second layer, if anything.
+    fn start<T: Real>(&self, _panel: &mut Panel<'_, T>) -> Option<Vec<T>> {
+        None
+    }
 }
 
 impl Samples for Features<'_> {
@@ -143,7 +153,9 @@ impl Samples for Features<'_> {
     }
 
     fn directions(&self) -> Directions {
-        Directions::stack(&[self.first, self.labels.directions, &self.removed.linear])
+        let mut known = vec![self.first, self.labels.directions, &self.removed.linear];
+        known.extend(self.start.map(|start| &start.network.first));
+        Directions::stack(&known)
     }
 
     fn labels<T: Real>(&self, panel: &Panel<'_, T>) -> Vec<T> {
@@ -159,10 +171,20 @@ impl Samples for Features<'_> {
 
     fn activations<T: Real>(&self, panel: &mut Panel<'_, T>) {
         let mut column = vec![T::from_f64(0.0); panel.rows];
+        shift(self.bias, panel, 0);
         for i in 0..self.width() {
             self.activation.value_column(panel.field(i), &mut column);
             panel.field_mut(i).copy_from_slice(&column);
         }
+    }
+
+    fn start<T: Real>(&self, panel: &mut Panel<'_, T>) -> Option<Vec<T>> {
+        let start = self.start?;
+        let first = self.width() + self.labels.target.r + self.removed.linear.rows();
+        let mut column = vec![T::from_f64(0.0); panel.rows];
+        let mut sum = column.clone();
+        start.add_output(self.activation, panel, first, &mut column, &mut sum);
+        Some(sum)
     }
 }
 

@@ -1,17 +1,15 @@
 //! The one conversion of an experiment file into checked types.
 
 use crate::activation::Activation;
-use crate::experiment::{Experiment, Recording};
+use crate::batch::Inputs;
+use crate::experiment::{Experiment, ReadoutBatch, Recording};
 use crate::expr::{Formula, Link};
-use crate::labels::{Removal, Target};
-use crate::network::{NetworkLaw, Pairing};
+use crate::labels::Target;
+use crate::network::{Bias, FirstLayer, NetworkLaw, Overlap, Pairing};
 use crate::readout::{Ridge, RidgeParams};
-use crate::setup::{Limits, Setup};
-use crate::spec::{Quantity, RidgeSpec, SaveWeights, Spec};
-use crate::train::{BatchPlan, Lookahead, Loss, Protocol};
-
-/// The largest dimension: integers up to here are exact in double precision.
-const LARGEST_COUNT: f64 = 9_007_199_254_740_992.0;
+use crate::setup::{EngineChoice, Limits, Setup};
+use crate::spec::quantity::{Known, LARGEST_COUNT, bytes, count, positive, quoted, value};
+use crate::spec::{OverlapSpec, Quantity, RidgeSpec, SaveWeights, Spec, StartSpec};
 
 /// The most runs of one experiment file: they are listed before the first begins.
 pub const MOST_RUNS: u64 = 1_000_000;
@@ -31,7 +29,12 @@ pub struct SpecError {
 }
 
 impl SpecError {
-    fn new(key: &str, value: impl ToString, reason: impl ToString, remedy: impl ToString) -> Self {
+    pub(super) fn new(
+        key: &str,
+        value: impl ToString,
+        reason: impl ToString,
+        remedy: impl ToString,
+    ) -> Self {
         Self {
             key: key.to_owned(),
             value: value.to_string(),
@@ -54,24 +57,6 @@ pub struct Checked {
     pub save_weights: SaveWeights,
 }
 
-/// Values of `d`, `n`, `p` that are known so far.
-#[derive(Debug, Clone, Copy, Default)]
-struct Known<'a> {
-    /// Names of the file's own numbers.
-    named: &'a [(&'a str, f64)],
-    d: Option<f64>,
-    n: Option<f64>,
-    p: Option<f64>,
-}
-
-impl<'a> Known<'a> {
-    fn names(self) -> Vec<(&'a str, f64)> {
-        let sizes = [("d", self.d), ("n", self.n), ("p", self.p)].into_iter();
-        let sizes = sizes.filter_map(|(name, value)| value.map(|value| (name, value)));
-        sizes.chain(self.named.iter().copied()).collect()
-    }
-}
-
 impl Spec {
     /// Checks everything that can be checked before a run.
     ///
@@ -90,14 +75,18 @@ impl Spec {
         known.p = Some(width as f64);
         let batch = count("protocol.batch", &protocol.batch, known)?;
         known.n = Some(batch as f64);
+        let target = self.check_target(dimension)?;
         let experiment = Experiment {
-            target: self.check_target(dimension)?,
-            network: self.check_network(width)?,
+            inputs: self.inputs,
+            network: self.check_network(width, (dimension, target.r), known)?,
+            target,
             protocol: self.check_protocol(dimension, batch, known)?,
-            readout: self.check_readout()?,
+            readout: self.check_readout(known)?,
             readout_batch: self.readout.batch,
             schedule: self.readout.after,
+            readout_samples: self.check_readout_samples(batch, known)?,
             test_samples: self.check_test_samples()?,
+            test_labels: self.evaluation.labels,
             metrics: self.evaluation.metrics.clone(),
             recording: self.check_recording()?,
         };
@@ -136,12 +125,28 @@ impl Spec {
                 remedy,
             ));
         }
+        let engine = match (run.engine, experiment.beyond_law()) {
+            (EngineChoice::Auto, Some(_)) => EngineChoice::Direct,
+            (EngineChoice::InLaw, Some(reason)) => {
+                let (key, value, remedy) = match self.inputs {
+                    Inputs::Gaussian => (
+                        "protocol.update",
+                        self.protocol.update.name(),
+                        "\"polar\" or \"normalised\"",
+                    ),
+                    _ => ("inputs", self.inputs.name(), "\"gaussian\""),
+                };
+                let remedy = format!("set run.engine = \"direct\", or use {remedy}");
+                return Err(SpecError::new(key, quoted(value), reason, remedy));
+            }
+            (asked, _) => asked,
+        };
         Ok(Checked {
             name: self.check_name()?,
             setup: Setup {
                 experiment,
                 directions: self.target.directions,
-                engine: run.engine,
+                engine,
                 precision: run.precision,
                 limits: Limits {
                     threads: run.threads,
@@ -199,7 +204,12 @@ impl Spec {
         })
     }
 
-    fn check_network(&self, width: u64) -> Result<NetworkLaw, SpecError> {
+    fn check_network(
+        &self,
+        width: u64,
+        (dimension, r): (u64, usize),
+        known: Known<'_>,
+    ) -> Result<NetworkLaw, SpecError> {
         let network = &self.network;
         let activation = Activation::parse(&network.activation).map_err(|error| {
             let value = quoted(&network.activation);
@@ -230,91 +240,117 @@ impl Spec {
             first_layer: network.first_layer,
             second_layer: network.second_layer,
             pairing: network.pairing,
-        })
-    }
-
-    fn check_protocol(
-        &self,
-        dimension: u64,
-        batch: u64,
-        known: Known<'_>,
-    ) -> Result<Protocol, SpecError> {
-        let protocol = &self.protocol;
-        if protocol.steps > 100_000 {
-            let reason = "more than 100000 giant steps";
-            return Err(SpecError::new(
-                "protocol.steps",
-                protocol.steps,
-                reason,
-                "take fewer steps",
-            ));
-        }
-        if protocol.reuse == 0 {
-            let remedy = "1 draws a fresh batch every step";
-            return Err(SpecError::new(
-                "protocol.reuse",
-                0,
-                "a batch serves at least one step",
-                remedy,
-            ));
-        }
-        if let Loss::CorrelationUntil(fraction) = protocol.loss
-            && !(fraction > 0.0 && fraction <= 1.0)
-        {
-            let reason = "the fraction of the mean square label lies in (0, 1]";
-            let remedy = "for instance { correlation_until = 0.5 }";
-            return Err(SpecError::new(
-                "protocol.loss.correlation_until",
-                fraction,
-                reason,
-                remedy,
-            ));
-        }
-        let lookahead = match &protocol.lookahead {
-            None => None,
-            Some(spec) => Some(Lookahead {
-                kind: spec.kind,
-                radius: positive("protocol.lookahead.radius", &spec.radius, known)?,
-            }),
-        };
-        let removal = match protocol.remove_below {
-            0 => Removal::Nothing,
-            1 => Removal::Mean,
-            2 => Removal::MeanAndLinear,
-            more => {
-                let reason = "only degrees 0 and 1 can be estimated from a batch and removed";
-                let remedy = "use 0 (nothing), 1 (mean) or 2 (mean and linear part)";
-                return Err(SpecError::new(
-                    "protocol.remove_below",
-                    more,
-                    reason,
-                    remedy,
-                ));
-            }
-        };
-        Ok(Protocol {
-            dimension,
-            steps: protocol.steps,
-            batch,
-            step_size: positive("protocol.step_size", &protocol.step_size, known)?,
-            plan: match protocol.reuse {
-                1 => BatchPlan::Fresh,
-                steps => BatchPlan::Reused { steps },
+            bias: self.check_bias()?,
+            start: self.check_start(dimension, r)?,
+            gain: match &network.scale {
+                None => 1.0,
+                Some(scale) => {
+                    // Readouts are made of what is known here, so n is no part of a network.
+                    let known = Known { n: None, ..known };
+                    let (scale, root) = (
+                        positive("network.scale", scale, known)?,
+                        (width as f64).sqrt(),
+                    );
+                    if scale == 1.0 / root {
+                        1.0
+                    } else {
+                        scale * root
+                    }
+                }
             },
-            loss: protocol.loss,
-            geometry: protocol.geometry,
-            lookahead,
-            removal,
+            output: network.output,
         })
     }
 
-    fn check_readout(&self) -> Result<RidgeParams, SpecError> {
+    fn check_start(&self, dimension: u64, r: usize) -> Result<Overlap, SpecError> {
+        let Some(StartSpec { overlap }) = &self.network.start else {
+            return Ok(Overlap::Drawn);
+        };
+        let (overlaps, shown) = match overlap {
+            OverlapSpec::Each(overlap) => (vec![*overlap; r], overlap.to_string()),
+            OverlapSpec::List(overlaps) => (overlaps.clone(), format!("{overlaps:?}")),
+        };
+        let squared: f64 = overlaps.iter().map(|m| m * m).sum();
+        let fail = |reason: String, remedy: &str| {
+            Err(SpecError::new(
+                "network.start.overlap",
+                &shown,
+                reason,
+                remedy,
+            ))
+        };
+        if overlaps.len() != r {
+            let reason = format!("{} overlaps with r = {r} directions", overlaps.len());
+            return fail(reason, "give one for each direction, or one number for all");
+        }
+        if !(squared <= 1.0) {
+            let reason = format!(
+                "a row of length 1 has squared overlaps of at most 1 together, not {squared}"
+            );
+            return fail(reason, "give smaller ones");
+        }
+        if self.network.first_layer != FirstLayer::Sphere {
+            let reason = "rows of a Gaussian first layer have no fixed length".to_owned();
+            return fail(reason, "set network.first_layer = \"sphere\"");
+        }
+        if dimension <= r as u64 {
+            let reason = format!("d = {dimension} leaves nothing beside r = {r} directions");
+            return fail(reason, "raise protocol.dimension");
+        }
+        Ok(Overlap::Given(overlaps))
+    }
+
+    fn check_bias(&self) -> Result<Bias, SpecError> {
+        let bias = self.network.bias;
+        let (key, value, reason) = match bias {
+            Bias::Gaussian(variance) if !(variance >= 0.0 && variance.is_finite()) => {
+                let reason = "a variance is finite and not negative";
+                ("network.bias.gaussian", variance.to_string(), reason)
+            }
+            Bias::Uniform([from, to]) if !(from <= to && from.is_finite() && to.is_finite()) => {
+                let reason = "is no interval: it goes from a number to one that is not smaller";
+                ("network.bias.uniform", format!("[{from}, {to}]"), reason)
+            }
+            _ => return Ok(bias),
+        };
+        let remedy = "for instance { gaussian = 1 } or { uniform = [-1, 1] }";
+        Err(SpecError::new(key, value, reason, remedy))
+    }
+
+    fn check_readout_samples(&self, batch: u64, known: Known<'_>) -> Result<u64, SpecError> {
+        let Some(samples) = &self.readout.samples else {
+            return Ok(batch);
+        };
+        let key = "readout.samples";
+        let samples = count(key, samples, known)?;
+        if self.readout.batch == ReadoutBatch::Same && samples != batch {
+            let reason =
+                format!("the readout is fitted on the batch of the step, of {batch} samples");
+            let remedy = "set readout.batch = \"fresh\", or leave readout.samples out";
+            return Err(SpecError::new(key, samples, reason, remedy));
+        }
+        Ok(samples)
+    }
+
+    fn check_readout(&self, known: Known<'_>) -> Result<RidgeParams, SpecError> {
+        let evaluated = |quantities: &[Quantity]| -> Result<Vec<f64>, SpecError> {
+            let values = quantities.iter();
+            let values = values.map(|quantity| value("readout.ridge", quantity, known));
+            values.map(|found| found.map(|(value, _)| value)).collect()
+        };
         let (ridge, values) = match &self.readout.ridge {
-            RidgeSpec::Value(value) => (Ridge::Values(vec![*value]), vec![*value]),
-            RidgeSpec::Values(values) => (Ridge::Values(values.clone()), values.clone()),
-            RidgeSpec::LeaveOneOut {
-                leave_one_out: values,
-            } => (Ridge::LeaveOneOut(values.clone()), values.clone()),
+            RidgeSpec::Value(value) => {
+                let values = evaluated(std::slice::from_ref(value))?;
+                (Ridge::Values(values.clone()), values)
+            }
+            RidgeSpec::Values(values) => {
+                let values = evaluated(values)?;
+                (Ridge::Values(values.clone()), values)
+            }
+            RidgeSpec::LeaveOneOut { leave_one_out } => {
+                let values = evaluated(leave_one_out)?;
+                (Ridge::LeaveOneOut(values.clone()), values)
+            }
         };
         if values.is_empty() {
             return Err(SpecError::new(
@@ -406,99 +442,5 @@ impl Spec {
             reason,
             "100000 is usual",
         ))
-    }
-}
-
-fn quoted(text: &str) -> String {
-    format!("\"{text}\"")
-}
-
-/// The value of a number or formula.
-fn value(key: &str, quantity: &Quantity, known: Known<'_>) -> Result<(f64, String), SpecError> {
-    match quantity {
-        // Without hundreds of zeros.
-        Quantity::Number(number) if *number != 0.0 && number.abs() < 1e-15 => {
-            Ok((*number, format!("{number:e}")))
-        }
-        Quantity::Number(number) => Ok((*number, number.to_string())),
-        Quantity::Formula(text) => {
-            let names = known.names();
-            let scope: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
-            let formula = Formula::parse(text, &scope).map_err(|error| {
-                let remedy = match scope.len() {
-                    0 => "give a number".to_owned(),
-                    _ => format!("use numbers and {}", scope.join(", ")),
-                };
-                SpecError::new(key, quoted(text), format!("\n{error}"), remedy)
-            })?;
-            let values: Vec<f64> = names.iter().map(|(_, value)| *value).collect();
-            Ok((formula.eval(&values), quoted(text)))
-        }
-    }
-}
-
-/// A positive integer: a whole number, or the value of a formula, rounded.
-fn count(key: &str, quantity: &Quantity, known: Known<'_>) -> Result<u64, SpecError> {
-    let (number, shown) = value(key, quantity, known)?;
-    if let Quantity::Number(number) = quantity
-        && number.is_finite()
-        && number.fract() != 0.0
-    {
-        let remedy = format!("give {} or {}", number.floor(), number.ceil());
-        return Err(SpecError::new(key, shown, "is not a whole number", remedy));
-    }
-    let rounded = number.round();
-    if rounded < 1.0 || rounded.is_nan() {
-        let reason = format!("is {number}, and must be at least 1");
-        return Err(SpecError::new(key, shown, reason, "choose a larger value"));
-    }
-    if rounded > LARGEST_COUNT {
-        let reason = format!("is {number:e}, which overflows the largest count 2^53");
-        return Err(SpecError::new(key, shown, reason, "choose a smaller value"));
-    }
-    Ok(rounded as u64)
-}
-
-/// A finite positive number.
-fn positive(key: &str, quantity: &Quantity, known: Known<'_>) -> Result<f64, SpecError> {
-    let (number, shown) = value(key, quantity, known)?;
-    if number > 0.0 && number.is_finite() {
-        Ok(number)
-    } else {
-        let reason = format!("is {number}, and must be positive and finite");
-        Err(SpecError::new(key, shown, reason, "choose another value"))
-    }
-}
-
-/// Bytes from text such as `"400 MB"` or `"1.5 GiB"`.
-fn bytes(key: &str, text: &str) -> Result<u64, SpecError> {
-    let split = text
-        .find(|c: char| c.is_ascii_alphabetic())
-        .unwrap_or(text.len());
-    let (number, unit) = text.split_at(split);
-    let unit = match unit.trim() {
-        "" | "B" => Some(1.0),
-        "kB" | "KB" => Some(1e3),
-        "MB" => Some(1e6),
-        "GB" => Some(1e9),
-        "TB" => Some(1e12),
-        "KiB" => Some(1024.0),
-        "MiB" => Some(1024.0 * 1024.0),
-        "GiB" => Some(1024.0 * 1024.0 * 1024.0),
-        _ => None,
-    };
-    match (number.trim().parse::<f64>(), unit) {
-        (Ok(number), Some(unit)) if number > 0.0 && number.is_finite() => {
-            Ok((number * unit) as u64)
-        }
-        _ => {
-            let remedy = "write for instance \"400 MB\" or \"8 GB\"";
-            Err(SpecError::new(
-                key,
-                quoted(text),
-                "not an amount of memory",
-                remedy,
-            ))
-        }
     }
 }

@@ -4,6 +4,8 @@
 //! [`Checked`] experiment or into a [`SpecError`] that names the key, the value and the remedy.
 
 mod check;
+mod protocol;
+mod quantity;
 
 use std::collections::BTreeMap;
 
@@ -11,15 +13,16 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use check::{Checked, MOST_RUNS, SpecError};
+pub use protocol::{ClipSpec, Frozen, LayerSpec, LookaheadSpec, LossSpec, ProtocolSpec, RuleSpec};
+pub use quantity::Quantity;
 
-use crate::batch::DirectionsLaw;
-use crate::experiment::{ReadoutBatch, ReadoutSchedule, Recording};
+use crate::batch::{DirectionsLaw, Inputs};
+use crate::experiment::{ReadoutBatch, ReadoutSchedule, Recording, TestLabels};
 use crate::metric::MetricGroup;
-use crate::network::{FirstLayer, Pairing, SecondLayer};
+use crate::network::{Bias, FirstLayer, Output, Pairing, SecondLayer};
 use crate::readout::Intercept;
 use crate::real::Precision;
 use crate::setup::EngineChoice;
-use crate::train::{Geometry, LookaheadKind, Loss};
 
 /// An experiment file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -34,6 +37,9 @@ pub struct Spec {
     /// Named numbers for formulas, such as `alpha = 1.5` for `batch = "d^alpha"`.
     #[serde(default, rename = "let", skip_serializing_if = "BTreeMap::is_empty")]
     pub named: BTreeMap<String, f64>,
+    /// The law of the inputs; all but the Gaussian need the direct engine.
+    #[serde(default = "defaults::inputs")]
+    pub inputs: Inputs,
     /// What is to be learnt.
     pub target: TargetSpec,
     /// The law of the network.
@@ -49,21 +55,6 @@ pub struct Spec {
     /// Seeds, engine and limits.
     #[serde(default)]
     pub run: RunSpec,
-}
-
-/// A number, or a formula in the quantities that are known before it (`d`, then `p`, then `n`).
-///
-/// Counts (d, p, n) lie in 1 to 2^53: whole numbers, or formulas, whose values are rounded to the nearest integer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(
-    untagged,
-    expecting = "expected a number, or a formula in quotes such as \"4*d\""
-)]
-pub enum Quantity {
-    /// A plain number.
-    Number(f64),
-    /// A formula such as `"d^1.65"` or `"10*sqrt(n*p)"`.
-    Formula(String),
 }
 
 /// What is to be learnt: `y = g(W* x) + noise`.
@@ -101,63 +92,53 @@ pub struct NetworkSpec {
     /// Whether neurons come in mirrored pairs.
     #[serde(default = "defaults::pairing")]
     pub pairing: Pairing,
-}
-
-/// A step whose gradient is taken at a displaced point of the same batch.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct LookaheadSpec {
-    /// The side.
-    pub kind: LookaheadKind,
-    /// The factor of the gradient in the displacement, as `step_size` is in the step; a number or a formula in d, n, p.
-    pub radius: Quantity,
-}
-
-/// How the network is trained.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ProtocolSpec {
-    /// The input dimension d.
-    pub dimension: Quantity,
-    /// The number of giant steps.
-    pub steps: u32,
-    /// The batch size n, a number or a formula in d and p; rounded to the nearest integer.
-    pub batch: Quantity,
-    /// The step size eta, a number or a formula in d, n and p; a giant step has eta of order p at n of order d.
-    pub step_size: Quantity,
-    /// One batch serves this many steps; 1 draws a fresh batch every step.
-    #[serde(default = "defaults::one")]
-    pub reuse: u32,
-    /// The loss.
-    #[serde(default = "defaults::loss")]
-    pub loss: Loss,
-    /// Plain, projected or spherical steps.
-    #[serde(default = "defaults::geometry")]
-    pub geometry: Geometry,
-    /// Lookahead steps.
+    /// The law of the biases at the start.
+    #[serde(default = "defaults::bias")]
+    pub bias: Bias,
+    /// Overlaps with the target directions at the start, instead of those that are drawn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lookahead: Option<LookaheadSpec>,
-    /// Estimated Hermite parts of the labels of degree below this are removed (0: none, 1: mean, 2: mean and
-    /// linear part), and added back at prediction.
-    #[serde(default)]
-    pub remove_below: u32,
+    pub start: Option<StartSpec>,
+    /// What stands before `sum_i a_i sigma`, a number or a formula in d and p; `1/sqrt(p)` if absent. Readouts keep `1/sqrt(p)`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scale: Option<Quantity>,
+    /// Whether the output at the start is subtracted, in training and in tests of the network's own second layer.
+    #[serde(default = "defaults::output")]
+    pub output: Output,
+}
+
+/// The overlaps `<w_i, w*_k>` of every neuron at the start, on rows of the sphere.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StartSpec {
+    /// One number for all directions, or one for each.
+    pub overlap: OverlapSpec,
+}
+
+/// Overlaps with the target directions.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "expected a number, or a list of r numbers")]
+pub enum OverlapSpec {
+    /// The same with each.
+    Each(f64),
+    /// One with each.
+    List(Vec<f64>),
 }
 
 /// How the ridge of the readout is chosen.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(
     untagged,
-    expecting = "expected a number, a list of numbers, or { leave_one_out = [...] }"
+    expecting = "expected a number or formula, a list of them, or { leave_one_out = [...] }"
 )]
 pub enum RidgeSpec {
     /// One value.
-    Value(f64),
+    Value(Quantity),
     /// Several values, each reported.
-    Values(Vec<f64>),
+    Values(Vec<Quantity>),
     /// The best of several values by exact leave-one-out.
     LeaveOneOut {
         /// The candidates.
-        leave_one_out: Vec<f64>,
+        leave_one_out: Vec<Quantity>,
     },
 }
 
@@ -165,8 +146,11 @@ pub enum RidgeSpec {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ReadoutSpec {
-    /// The ridge lambda (not divided by n), or how to choose it.
+    /// The ridge lambda (not divided by n), or how to choose it; numbers or formulas in d, n, p.
     pub ridge: RidgeSpec,
+    /// The number of samples of a fresh batch of the fit, a number or a formula in d, n, p; n if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub samples: Option<Quantity>,
     /// On which batch the readout is fitted.
     pub batch: ReadoutBatch,
     /// With or without intercept.
@@ -178,7 +162,8 @@ pub struct ReadoutSpec {
 impl Default for ReadoutSpec {
     fn default() -> Self {
         Self {
-            ridge: RidgeSpec::Value(1.0),
+            ridge: RidgeSpec::Value(Quantity::Number(1.0)),
+            samples: None,
             batch: ReadoutBatch::Fresh,
             intercept: Intercept::Without,
             after: ReadoutSchedule::EveryStep,
@@ -192,6 +177,8 @@ impl Default for ReadoutSpec {
 pub struct EvaluationSpec {
     /// The number of test samples.
     pub test_samples: u64,
+    /// Whether the labels of test samples carry their noise.
+    pub labels: TestLabels,
     /// The groups of metrics.
     pub metrics: Vec<MetricGroup>,
     /// After which steps they are recorded, and readouts and test errors computed.
@@ -203,6 +190,7 @@ impl Default for EvaluationSpec {
         use MetricGroup::{GradientCosine, Norm, TestError, TrainError, WeightCosine};
         Self {
             test_samples: 100_000,
+            labels: TestLabels::Noisy,
             metrics: vec![TestError, TrainError, Norm, WeightCosine, GradientCosine],
             record: Recording::EveryStep,
         }
@@ -254,7 +242,7 @@ impl Default for RunSpec {
 }
 
 mod defaults {
-    use super::{DirectionsLaw, FirstLayer, Geometry, Loss, Pairing, SecondLayer};
+    use super::{Bias, DirectionsLaw, FirstLayer, Inputs, Output, Pairing, SecondLayer};
 
     pub(super) fn name() -> String {
         "experiment".to_owned()
@@ -274,13 +262,13 @@ mod defaults {
     pub(super) fn pairing() -> Pairing {
         Pairing::Independent
     }
-    pub(super) fn loss() -> Loss {
-        Loss::Squared
+    pub(super) fn inputs() -> Inputs {
+        Inputs::Gaussian
     }
-    pub(super) fn geometry() -> Geometry {
-        Geometry::Plain
+    pub(super) fn bias() -> Bias {
+        Bias::Zero
     }
-    pub(super) fn one() -> u32 {
-        1
+    pub(super) fn output() -> Output {
+        Output::Plain
     }
 }

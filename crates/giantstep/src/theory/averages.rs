@@ -375,7 +375,7 @@ mod tests {
             rate: 0.8,
             samples: 3.0,
             dimension: f64::INFINITY,
-            loss,
+            loss: loss.clone(),
             geometry: Geometry::Plain,
             stop: &crate::watch::NEVER,
         };

@@ -40,6 +40,14 @@ pub enum RecursionError {
         /// The number of steps taken.
         step: u32,
     },
+    /// The averages of this loss are not derived.
+    #[error(
+        "after step {step} averages over another loss than the squared and the correlation loss would be needed"
+    )]
+    Loss {
+        /// The number of steps taken.
+        step: u32,
+    },
     /// Quadrature does not reach the averages of a state, and samples were not asked for.
     #[error(
         "after step {step} quadrature does not reach the averages over fields: they have to be sampled"
@@ -73,6 +81,7 @@ impl RecursionError {
         match self {
             RecursionError::Unphysical { step, .. }
             | RecursionError::NotFinite { step }
+            | RecursionError::Loss { step }
             | RecursionError::Sampled { step }
             | RecursionError::Unstable { step, .. }
             | RecursionError::Stopped { step } => *step,

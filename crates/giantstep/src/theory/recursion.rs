@@ -158,7 +158,9 @@ impl Dynamics<'_> {
         for step in 0..=steps {
             self.stable(&state, step)?;
             let fields = Fields::of(population, &state, step)?;
-            let residual = self.residual(switched);
+            let residual = self
+                .residual(switched)
+                .ok_or(RecursionError::Loss { step })?;
             let task = Task {
                 dynamics: self,
                 population,
@@ -237,12 +239,13 @@ impl Dynamics<'_> {
         }
     }
 
-    fn residual(&self, switched: bool) -> Residual {
+    fn residual(&self, switched: bool) -> Option<Residual> {
         match self.loss {
-            Loss::Squared => Residual::Error,
-            Loss::Correlation => Residual::Label,
-            Loss::CorrelationUntil(_) if switched => Residual::Error,
-            Loss::CorrelationUntil(_) => Residual::Label,
+            Loss::Squared => Some(Residual::Error),
+            Loss::Correlation => Some(Residual::Label),
+            Loss::CorrelationUntil(_) if switched => Some(Residual::Error),
+            Loss::CorrelationUntil(_) => Some(Residual::Label),
+            Loss::Pointwise(_) => None,
         }
     }
 
@@ -262,7 +265,9 @@ impl Dynamics<'_> {
             fields: &fields,
             sigma: &Sigma::new(self.activation),
             shape: &Shape::of(self.link),
-            residual: self.residual(false),
+            residual: self
+                .residual(false)
+                .ok_or(RecursionError::Loss { step: 0 })?,
             effort: Effort::Sampled,
             seed,
         };

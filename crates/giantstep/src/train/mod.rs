@@ -1,9 +1,13 @@
-//! How a network is trained: one giant step `w_i <- w_i + eta G_i` after another, the second layer frozen.
+//! How a network is trained: one giant step `w_i <- w_i + eta G_i` after another.
 //!
 //! THEORY.md (2).
 
+mod loss;
 mod protocol;
 mod step;
+mod update;
 
-pub use protocol::{BatchPlan, Geometry, Lookahead, LookaheadKind, Loss, Protocol};
-pub use step::{Gradient, Residual, StepContext, advance, gradient};
+pub use loss::{Loss, LossError, Pointwise};
+pub use protocol::{BatchPlan, Geometry, Layer, Lookahead, LookaheadKind, Protocol, StepSize};
+pub use step::{Gradient, Layers, Memories, Residual, StepContext, advance, gradient};
+pub use update::{Adam, Clip, Memory, Momentum, Rule, Update};

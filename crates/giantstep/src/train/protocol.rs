@@ -3,7 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::expr::Formula;
 use crate::labels::Removal;
+use crate::train::{Loss, Update};
 
 /// Where the batch of each step comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,19 +27,6 @@ impl BatchPlan {
             BatchPlan::Reused { steps } => u64::from(step / steps),
         }
     }
-}
-
-/// The loss whose gradient is followed.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Loss {
-    /// `1/2 (y - f)^2`: the residual is `y - f`.
-    Squared,
-    /// `-y f`: the residual is `y`.
-    Correlation,
-    /// Correlation loss until the mean square of `y - f` on the last batch was below this fraction of the mean
-    /// square of `y`; squared loss from the step after, for good.
-    CorrelationUntil(f64),
 }
 
 /// What happens to the rows besides the gradient step.
@@ -71,8 +60,55 @@ pub struct Lookahead {
     pub radius: f64,
 }
 
+/// A step size, the same for all steps or not.
+#[derive(Debug, Clone)]
+pub enum StepSize {
+    /// One for all steps.
+    Constant(f64),
+    /// A formula whose last name is t, 1 for the first step, and the values of its other names.
+    Formula(Formula, Vec<f64>),
+}
+
+impl StepSize {
+    /// That of step `step`, 1 for the first.
+    pub fn at(&self, step: u32) -> f64 {
+        match self {
+            Self::Constant(size) => *size,
+            Self::Formula(formula, values) => {
+                let mut values = values.clone();
+                values.push(f64::from(step));
+                formula.eval(&values)
+            }
+        }
+    }
+
+    /// The number, if it is one for all steps.
+    pub fn constant(&self) -> Option<f64> {
+        match self {
+            Self::Constant(size) => Some(*size),
+            Self::Formula(..) => None,
+        }
+    }
+}
+
+/// Whether a layer besides the first is trained.
+#[derive(Debug, Clone)]
+pub enum Layer {
+    /// It stays as drawn.
+    Frozen,
+    /// It follows its own gradient, taken on the same pass as that of the first layer, with this step size.
+    Trained(StepSize),
+}
+
+impl Layer {
+    /// Whether it is trained.
+    pub fn is_trained(&self) -> bool {
+        matches!(self, Self::Trained(_))
+    }
+}
+
 /// How a network is trained.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Protocol {
     /// The input dimension d.
     pub dimension: u64,
@@ -80,12 +116,18 @@ pub struct Protocol {
     pub steps: u32,
     /// The batch size n.
     pub batch: u64,
-    /// The step size eta, of the gradient of `1/2 (y - f)^2` averaged over the batch; a giant step has eta of order p.
-    pub step_size: f64,
+    /// The step size eta, of the gradient of `l(y, f)` averaged over the batch; a giant step has eta of order p.
+    pub step_size: StepSize,
+    /// Whether the second layer is trained.
+    pub second_layer: Layer,
+    /// Whether the biases are.
+    pub biases: Layer,
     /// Fresh or reused batches.
     pub plan: BatchPlan,
     /// The loss.
     pub loss: Loss,
+    /// From the gradient to the step.
+    pub update: Update,
     /// Plain, projected or spherical steps.
     pub geometry: Geometry,
     /// Lookahead, if any.

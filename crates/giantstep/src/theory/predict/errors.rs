@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::prediction::{BOUNDED, GIVEN, Grounds, Needs, RANDOM, Spread, UP, Would};
+use super::scope::{Scope, scope};
 use super::{BOUNDED_WIDTH, PROPORTIONAL, Task};
 use crate::experiment::ReadoutBatch;
 use crate::labels::Removal;
@@ -48,7 +49,15 @@ impl Task<'_> {
                 "readouts of labels without their estimated linear part have no prediction";
             return self.absent(&metric, here, reason, Would::UNKNOWN);
         }
-        let (n, d) = (protocol.batch as f64, protocol.dimension as f64);
+        if let Some(Scope {
+            last: Some(last),
+            reason,
+        }) = scope(experiment)
+            && step > last
+        {
+            return self.absent(&metric, here, reason, Would::UNKNOWN);
+        }
+        let (n, d) = (experiment.readout_samples as f64, protocol.dimension as f64);
         let width = experiment.network.width as f64;
         if width <= BOUNDED_WIDTH * d && width <= BOUNDED_WIDTH * n {
             let Some(state) = state else {
@@ -99,7 +108,7 @@ impl Task<'_> {
         };
         for ridge in ridges {
             let sizes = Sizes {
-                samples: protocol.batch as f64 / d,
+                samples: experiment.readout_samples as f64 / d,
                 width: experiment.network.width as f64 / d,
                 ridge: *ridge,
             };
@@ -121,7 +130,7 @@ impl Task<'_> {
             Ridge::LeaveOneOut(_) => &[],
         };
         let readout = |ridge: &f64| Ridged {
-            samples: experiment.protocol.batch as f64,
+            samples: experiment.readout_samples as f64,
             ridge: *ridge,
             intercept: experiment.readout.intercept,
         };
@@ -189,7 +198,7 @@ impl Task<'_> {
 
     /// Errors at bounded width, given the state of the network.
     fn bounded_errors(&mut self, step: u32, ridges: &[f64], state: &Step) {
-        let n = self.experiment.protocol.batch as f64;
+        let n = self.experiment.readout_samples as f64;
         let intercept = self.experiment.readout.intercept;
         let at = (&state.overlap, &state.covariance);
         let of = |task: &Self, seed| Kernels::from_seed(&task.dynamics, &task.population, at, seed);

@@ -7,9 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use super::Status;
 use super::prediction::UP;
+use super::scope::scope;
 use crate::analysis::{AnalysisOptions, analyze_until};
-use crate::experiment::Experiment;
+use crate::batch::Inputs;
+use crate::experiment::{Experiment, TestLabels};
 use crate::labels::Removal;
+use crate::network::Bias;
 use crate::theory::expectation::Shape;
 use crate::theory::recursion::Effort;
 use crate::train::BatchPlan;
@@ -68,6 +71,9 @@ pub fn floors(
     stop: &AtomicBool,
 ) -> Result<Vec<Floor>, String> {
     let (target, network) = (&experiment.target, &experiment.network);
+    if experiment.inputs != Inputs::Gaussian {
+        return Err("floors are derived for Gaussian inputs".to_owned());
+    }
     let quick = target.r <= 2 || matches!(Shape::of(&target.link), Shape::Polynomial(_));
     if effort == Effort::Integrated && !quick {
         return Err(
@@ -80,17 +86,22 @@ pub fn floors(
         sampled: false,
         ..AnalysisOptions::default()
     };
-    let report = analyze_until(&target.link, &network.activation, options, stop)
+    let until = || stop.load(Ordering::Relaxed);
+    let report = analyze_until(&target.link, &network.activation, options, &until)
         .map_err(|error| error.to_string())?;
-    if stop.load(Ordering::Relaxed) {
+    if until() {
         return Err(UP.to_owned());
     }
+    let noise = match experiment.test_labels {
+        TestLabels::Noisy => target.noise,
+        TestLabels::Clean => 0.0,
+    };
     let mut floors = Vec::new();
     let mut push = |kind, step, value: f64, (regime, source, status, references): Grounds| {
         floors.push(Floor {
             kind,
             step,
-            value: value + target.noise,
+            value: value + noise,
             regime: regime.into(),
             source: source.into(),
             status,
@@ -100,11 +111,17 @@ pub fn floors(
     for (index, value) in report.kernel_floors.iter().take(DEGREES).enumerate() {
         push(FloorKind::Kernel(index + 1), None, *value, KERNEL);
     }
+    // A bias gives a neuron the coefficients that the activation lacks.
+    let degrees = if network.bias == Bias::Zero {
+        DEGREES
+    } else {
+        0
+    };
     for (index, value) in report
         .activation
         .kernel_floors
         .iter()
-        .take(DEGREES)
+        .take(degrees)
         .enumerate()
     {
         push(FloorKind::Features(index + 1), None, *value, KERNEL);
@@ -114,7 +131,11 @@ pub fn floors(
         protocol.plan,
         BatchPlan::Reused { steps: 0 | 1 } | BatchPlan::Fresh
     );
-    if !fresh || protocol.removal != Removal::Nothing || protocol.lookahead.is_some() {
+    if !fresh
+        || protocol.removal != Removal::Nothing
+        || protocol.lookahead.is_some()
+        || scope(experiment).is_some()
+    {
         return Ok(floors);
     }
     // The least exponent of n and p, with room for constants.

@@ -6,6 +6,7 @@ mod law;
 mod merge;
 mod prediction;
 mod record;
+mod scope;
 mod trajectory;
 
 pub use floors::{Floor, FloorKind, floors};
@@ -16,7 +17,7 @@ use std::sync::atomic::AtomicBool;
 
 use rayon::prelude::*;
 
-use crate::experiment::Experiment;
+use crate::experiment::{Experiment, TestLabels};
 use crate::labels::Removal;
 use crate::metric::{Metric, MetricGroup};
 use crate::theory::given_weights::NetworkErrors;
@@ -26,6 +27,7 @@ use crate::theory::recursion::{Dynamics, Effort};
 use crate::train::BatchPlan;
 use merge::averaged;
 use prediction::{Grounds, Would};
+use scope::{Scope, scope};
 
 /// Widths above this fraction of d are not bounded for a readout.
 const BOUNDED_WIDTH: f64 = 0.05;
@@ -46,6 +48,11 @@ const WEIGHTS: [Metric; 5] = [
 ];
 const GRADIENT: [Metric; 2] = [Metric::GradientCosine, Metric::GradientAlignment];
 const ERRORS: [Metric; 2] = [Metric::TrainError, Metric::UntrainedReadoutError];
+const OTHER_ERRORS: [Metric; 3] = [
+    Metric::ErrorRate,
+    Metric::NetworkErrorRate,
+    Metric::NetworkLoss,
+];
 
 /// Everything that theory says about the metrics of an experiment, with samples where quadrature does not reach.
 ///
@@ -82,11 +89,7 @@ impl<'a> Forecast<'a> {
                 population,
                 ..typical.clone()
             };
-            let trajectory = task.trajectory();
-            for step in 0..=experiment.protocol.steps {
-                let state = trajectory.as_ref().and_then(|t| t.steps.get(step as usize));
-                task.test_error(step, state);
-            }
+            task.begin();
             (weight, task)
         });
         Self(made.collect())
@@ -155,10 +158,10 @@ impl<'a> Task<'a> {
                     Removal::Mean | Removal::MeanAndLinear => raw.mean(),
                 },
                 activation: &experiment.network.activation,
-                rate: protocol.step_size / experiment.network.width as f64,
+                rate: protocol.step_size.at(1) / experiment.network.width as f64,
                 samples: protocol.batch as f64 / dimension,
                 dimension,
-                loss: protocol.loss,
+                loss: protocol.loss.clone(),
                 geometry: protocol.geometry,
                 stop,
             },
@@ -187,6 +190,22 @@ struct Task<'a> {
 }
 
 impl Task<'_> {
+    /// Says what needs no network to be drawn, and lists the steps for which one does.
+    fn begin(&mut self) {
+        let steps = self.experiment.protocol.steps;
+        let reason = "shares of wrong signs and mean losses have no formula here";
+        self.absent(&OTHER_ERRORS, (0, steps), reason, Would::UNKNOWN);
+        if let Some(Scope { last: None, reason }) = scope(self.experiment) {
+            let metrics = [&Self::all_metrics()[..], &[Metric::TestError]].concat();
+            return self.absent(&metrics, (0, steps), reason, Would::UNKNOWN);
+        }
+        let trajectory = self.trajectory();
+        for step in 0..=steps {
+            let state = trajectory.as_ref().and_then(|t| t.steps.get(step as usize));
+            self.test_error(step, state);
+        }
+    }
+
     fn finish(mut self) -> Predictions {
         self.merge_absent();
         self.out.present.sort_by_key(|prediction| prediction.step);
@@ -283,6 +302,15 @@ impl Task<'_> {
             self.absent(&[metric], (step, step), reason, Would::UNKNOWN);
             return None;
         }
+        // Errors are derived with the noise of the labels.
+        let of_tests = metric.group().is_some_and(MetricGroup::is_of_tests);
+        let clean = of_tests && self.experiment.test_labels == TestLabels::Clean;
+        let value = value
+            - if clean {
+                self.experiment.target.noise
+            } else {
+                0.0
+            };
         self.out.present.push(Prediction {
             step,
             metric,

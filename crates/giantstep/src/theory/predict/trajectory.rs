@@ -1,6 +1,7 @@
 //! Which states of a network have a limit.
 
 use super::prediction::{FRESH, INITIAL, NOTHING, Needs, REUSED, Would};
+use super::scope::{Scope, scope};
 use super::{PROPORTIONAL, SCARCE, Task};
 use crate::labels::Removal;
 use crate::measurement::Signs;
@@ -23,7 +24,9 @@ fn would(error: &RecursionError) -> Would {
         RecursionError::Sampled { .. } => Would::with(Needs::Samples, FORMULA),
         RecursionError::Stopped { .. } => Would::with(Needs::Time, FORMULA),
         RecursionError::Unstable { .. } => Would::by(ONLINE_START),
-        RecursionError::Unphysical { .. } | RecursionError::NotFinite { .. } => Would::UNKNOWN,
+        RecursionError::Loss { .. }
+        | RecursionError::Unphysical { .. }
+        | RecursionError::NotFinite { .. } => Would::UNKNOWN,
     }
 }
 
@@ -36,6 +39,13 @@ impl Task<'_> {
         let proportional = n < d.powf(PROPORTIONAL);
         let order = self.link.leading_order();
         let mut known = steps;
+        if let Some(Scope {
+            last: Some(last),
+            reason,
+        }) = scope(self.experiment)
+        {
+            known = self.limit(known, last, reason, Would::UNKNOWN);
+        }
         if n < d.powf(SCARCE) {
             let reason = "n is far below d: nothing is learnt (theorem A), and averages over so few samples have no limit";
             known = self.limit(known, 0, reason, Would::by(ONLINE));

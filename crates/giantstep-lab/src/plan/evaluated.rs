@@ -1,0 +1,75 @@
+//! A point with its formulas evaluated: what makes two ways to ask for a run the same.
+
+use giantstep::readout::Ridge;
+use giantstep::spec::{ClipSpec, LayerSpec, Quantity, RidgeSpec, Spec};
+use giantstep::train::{Clip, Layer, StepSize};
+
+use super::Point;
+
+impl Point {
+    /// The resolved file with its formulas evaluated and its expressions in one form: two files that ask for the same
+    /// in different words have the same.
+    pub fn evaluated(&self) -> Spec {
+        let mut spec = self.spec.clone();
+        let experiment = &self.checked.setup.experiment;
+        let (target, network) = (&experiment.target, &experiment.network);
+        let protocol = &experiment.protocol;
+        spec.target.link = target.link.expr().to_string();
+        spec.target.r = Some(target.r);
+        spec.network.width = Quantity::Number(network.width as f64);
+        spec.network.activation = network.activation.expr().to_string();
+        if let Some(scale) = &mut spec.network.scale {
+            *scale = Quantity::Number(network.gain / (network.width as f64).sqrt());
+        }
+        spec.protocol.dimension = Quantity::Number(protocol.dimension as f64);
+        spec.protocol.batch = Quantity::Number(protocol.batch as f64);
+        if let Some(size) = &mut spec.protocol.step_size {
+            *size = evaluated(&protocol.step_size);
+        }
+        let layers = [
+            (&mut spec.protocol.second_layer, &protocol.second_layer),
+            (&mut spec.protocol.biases, &protocol.biases),
+        ];
+        for (spec, layer) in layers {
+            if let (LayerSpec::Trained { step_size }, Layer::Trained(size)) = (spec, layer) {
+                *step_size = evaluated(size);
+            }
+        }
+        if let Some(decay) = &mut spec.protocol.weight_decay {
+            *decay = Quantity::Number(protocol.update.weight_decay);
+        }
+        if let (
+            Some(ClipSpec::Rows(spec) | ClipSpec::Whole(spec)),
+            Some(Clip::Rows(most) | Clip::Whole(most)),
+        ) = (&mut spec.protocol.clip, protocol.update.clip)
+        {
+            *spec = Quantity::Number(most);
+        }
+        if let (Some(spec), Some(lookahead)) = (&mut spec.protocol.lookahead, protocol.lookahead) {
+            spec.radius = Quantity::Number(lookahead.radius);
+        }
+        let (Ridge::Values(found) | Ridge::LeaveOneOut(found)) = &experiment.readout.ridge;
+        let asked = match &mut spec.readout.ridge {
+            RidgeSpec::Value(value) => std::slice::from_mut(value),
+            RidgeSpec::Values(values)
+            | RidgeSpec::LeaveOneOut {
+                leave_one_out: values,
+            } => values,
+        };
+        for (asked, found) in asked.iter_mut().zip(found) {
+            *asked = Quantity::Number(*found);
+        }
+        if let Some(samples) = &mut spec.readout.samples {
+            *samples = Quantity::Number(experiment.readout_samples as f64);
+        }
+        spec
+    }
+}
+
+/// A number, or what is left of a formula in the step.
+fn evaluated(size: &StepSize) -> Quantity {
+    match size {
+        StepSize::Constant(size) => Quantity::Number(*size),
+        StepSize::Formula(formula, values) => Quantity::Formula(formula.given(values, &["t"])),
+    }
+}

@@ -1,0 +1,307 @@
+//! What of a run needs its batches: steps, readouts and tests, on any engine.
+
+use super::{State, Stop};
+use crate::batch::{Access, BatchId, Engine, Purpose};
+use crate::evaluate::errors;
+use crate::experiment::{ReadoutBatch, TestLabels};
+use crate::labels::{Labels, Removal, RemovedPart, Target};
+use crate::measurement::Measurement;
+use crate::metric::{Metric, MetricGroup};
+use crate::network::{Output, Start};
+use crate::readout::{Features, Fitted, Readout, Ridge, RidgeError, fit};
+use crate::train::{Gradient, Memories, StepContext, advance};
+use crate::watch::{Interrupted, Watch};
+
+/// Which readouts are tested.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Readouts {
+    /// The frozen second layer.
+    FrozenAlone,
+    /// That, and ridge readouts fitted now.
+    Fitted,
+}
+
+/// What of a run needs its batches, whatever the engine.
+pub(super) trait Batches: std::fmt::Debug + Send {
+    /// Takes step `step`, 1 for the first, and measures the gradient followed.
+    fn advance(&mut self, state: &mut State, step: u32, watch: Watch<'_>) -> Result<(), Stop>;
+
+    /// Test errors after `step` steps.
+    fn test(
+        &mut self,
+        state: &mut State,
+        step: u32,
+        readouts: Readouts,
+        watch: Watch<'_>,
+    ) -> Result<Vec<Measurement>, RidgeError>;
+}
+
+/// The open training batch and what was removed from its labels.
+pub(super) struct Training<B> {
+    id: BatchId,
+    batch: B,
+    removed: RemovedPart,
+}
+
+/// An engine with the batch that it has open and the last gradient followed.
+pub(super) struct On<E: Engine> {
+    engine: E,
+    training: Option<Training<E::Batch>>,
+    last: Option<Gradient>,
+    memories: Memories,
+}
+
+impl<E: Engine> std::fmt::Debug for On<E> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("On").finish_non_exhaustive()
+    }
+}
+
+impl<E: Engine> On<E> {
+    /// The engine before its first batch.
+    pub(super) fn new(engine: E) -> Self {
+        Self {
+            engine,
+            training: None,
+            last: None,
+            memories: Memories::default(),
+        }
+    }
+
+    /// The batch of step `step` (0 for the first), opened if it is not.
+    fn open(
+        &mut self,
+        state: &mut State,
+        step: u32,
+        watch: Watch<'_>,
+    ) -> Result<&mut Training<E::Batch>, Interrupted> {
+        let protocol = &state.experiment.protocol;
+        let id = BatchId {
+            purpose: Purpose::Training,
+            index: protocol.plan.index(step),
+        };
+        let open = match self.training.take() {
+            Some(open) if open.id == id => open,
+            _ => {
+                let mut known = vec![&mut state.target, &mut state.network.first];
+                known.extend(state.initial.as_mut().map(|initial| &mut initial.first));
+                known.extend(self.memories.first.vectors());
+                self.engine.keep_only(&mut known);
+                let access = match state.experiment.touches_again() {
+                    true => Access::Many,
+                    false => Access::Once,
+                };
+                let mut batch = self.engine.open(id, protocol.batch, access);
+                let removed = state.labels().estimate(
+                    protocol.removal,
+                    id,
+                    protocol.batch,
+                    &mut self.engine,
+                    &mut batch,
+                    watch,
+                )?;
+                Training { id, batch, removed }
+            }
+        };
+        Ok(self.training.insert(open))
+    }
+}
+
+impl<E: Engine> Batches for On<E> {
+    fn advance(&mut self, state: &mut State, step: u32, watch: Watch<'_>) -> Result<(), Stop> {
+        self.open(state, step - 1, watch)?;
+        let Self {
+            engine,
+            training: Some(training),
+            last,
+            memories,
+        } = self
+        else {
+            return Ok(());
+        };
+        let experiment = &state.experiment;
+        let mut network = state.network.clone();
+        let context = StepContext {
+            activation: &experiment.network.activation,
+            gain: experiment.network.gain,
+            start: state.start(),
+            labels: state.labels(),
+            removed: &training.removed,
+            id: training.id,
+            rows: experiment.protocol.batch,
+            watch,
+        };
+        let gradient = advance(
+            (&mut network, memories),
+            (step, &experiment.protocol),
+            last.as_ref(),
+            engine,
+            &mut training.batch,
+            context,
+        )?;
+        let norms = network.first.norms();
+        let infinite = [&norms, &network.second, &network.bias]
+            .into_iter()
+            .find_map(|weights| weights.iter().position(|weight| !weight.is_finite()));
+        if let Some(neuron) = infinite {
+            let neuron = neuron as u32 + 1;
+            return Err(Stop::Diverged { neuron });
+        }
+        // Its groups are the signs of the second layer at which it was taken.
+        if state.experiment.records(step) {
+            state.measure_gradient(step, &gradient);
+        }
+        state.network = network;
+        *last = Some(gradient);
+        Ok(())
+    }
+
+    fn test(
+        &mut self,
+        state: &mut State,
+        step: u32,
+        readouts: Readouts,
+        watch: Watch<'_>,
+    ) -> Result<Vec<Measurement>, RidgeError> {
+        if readouts == Readouts::Fitted || state.experiment.protocol.removal != Removal::Nothing {
+            self.open(state, step.saturating_sub(1), watch)?;
+        }
+        let state = &*state;
+        let experiment = &state.experiment;
+        let nothing = RemovedPart::nothing();
+        let removed = self
+            .training
+            .as_ref()
+            .map_or(&nothing, |open| &open.removed);
+        let removed = removed.clone();
+        let mut features = Features {
+            first: &state.network.first,
+            bias: &state.network.bias,
+            activation: &experiment.network.activation,
+            start: None,
+            labels: state.labels(),
+            removed: &removed,
+            id: BatchId {
+                purpose: Purpose::Readout,
+                index: u64::from(step),
+            },
+            rows: experiment.readout_samples,
+            watch,
+        };
+        let fitted = match (readouts, experiment.readout_batch, &mut self.training) {
+            (Readouts::FrozenAlone, ..) => Vec::new(),
+            (Readouts::Fitted, ReadoutBatch::Same, Some(open)) if experiment.touches_again() => {
+                features.id = open.id;
+                features.rows = experiment.protocol.batch;
+                fit(
+                    &experiment.readout,
+                    features,
+                    &mut self.engine,
+                    &mut open.batch,
+                )?
+                .0
+            }
+            (Readouts::Fitted, ..) => {
+                let mut batch = self.engine.open(features.id, features.rows, Access::Once);
+                fit(&experiment.readout, features, &mut self.engine, &mut batch)?.0
+            }
+        };
+        let mut readouts = vec![Readout {
+            weights: state
+                .network
+                .second
+                .iter()
+                .map(|a| a * experiment.network.gain)
+                .collect(),
+            intercept: 0.0,
+        }];
+        readouts.extend(fitted.iter().map(|fit| fit.readout.clone()));
+        features.id.purpose = Purpose::Test;
+        features.id.index = u64::from(step);
+        features.rows = experiment.test_samples;
+        features.start = state.start();
+        let clean = Target {
+            noise: 0.0,
+            ..experiment.target.clone()
+        };
+        if experiment.test_labels == TestLabels::Clean {
+            features.labels.target = &clean;
+        }
+        let mut batch = self.engine.open(features.id, features.rows, Access::Once);
+        let found = errors(
+            &readouts,
+            Some(&experiment.protocol.loss),
+            features,
+            &mut self.engine,
+            &mut batch,
+        )?;
+        let asks = |group| experiment.metrics.contains(&group);
+        let put = |metric, value| Measurement::new(step, metric, value);
+        let mut out = Vec::new();
+        if asks(MetricGroup::TestError) {
+            out.push(put(Metric::LabelVariance, found.label_variance));
+            out.push(put(Metric::UntrainedReadoutError, found.readouts[0]));
+            for (fit, error) in fitted.iter().zip(&found.readouts[1..]) {
+                out.extend(of_readout(
+                    put(Metric::TestError, *error),
+                    &experiment.readout.ridge,
+                    fit,
+                ));
+            }
+        }
+        if asks(MetricGroup::ErrorRate) {
+            out.push(put(Metric::NetworkErrorRate, found.rates[0]));
+            for (fit, rate) in fitted.iter().zip(&found.rates[1..]) {
+                out.extend(
+                    of_readout(
+                        put(Metric::ErrorRate, *rate),
+                        &experiment.readout.ridge,
+                        fit,
+                    )
+                    .into_iter()
+                    .next(),
+                );
+            }
+        }
+        if asks(MetricGroup::NetworkLoss) {
+            out.extend(found.loss.map(|loss| put(Metric::NetworkLoss, loss)));
+        }
+        Ok(out)
+    }
+}
+
+/// The error of a ridge readout, and its ridge where the data chose it.
+fn of_readout(error: Measurement, ridge: &Ridge, fit: &Fitted) -> Vec<Measurement> {
+    match ridge {
+        Ridge::Values(_) => vec![Measurement {
+            ridge: Some(fit.ridge),
+            ..error
+        }],
+        // A ridge chosen anew for every seed is an outcome, not a place in the table.
+        Ridge::LeaveOneOut(_) => {
+            let chosen = Measurement::new(error.step, Metric::ChosenRidge, fit.ridge);
+            vec![error, chosen]
+        }
+    }
+}
+
+impl State {
+    /// Where labels come from.
+    fn labels(&self) -> Labels<'_> {
+        Labels {
+            target: &self.experiment.target,
+            directions: &self.target,
+            seed: self.seed,
+        }
+    }
+
+    /// The network at the start, where its output is subtracted.
+    fn start(&self) -> Option<Start<'_>> {
+        let law = &self.experiment.network;
+        let network = self.initial.as_ref()?;
+        (law.output == Output::Centred).then_some(Start {
+            network,
+            gain: law.gain,
+        })
+    }
+}

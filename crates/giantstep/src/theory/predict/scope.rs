@@ -1,0 +1,66 @@
+//! Settings for which no theory is derived here: what is not said of them, and why.
+
+use crate::batch::Inputs;
+use crate::experiment::Experiment;
+use crate::network::{Bias, Output, Overlap};
+use crate::train::{Loss, StepSize, Update};
+
+/// What theory leaves out of an experiment.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Scope {
+    /// The last step of which anything is known, if not even the start is.
+    pub last: Option<u32>,
+    /// Why nothing is known further on.
+    pub reason: &'static str,
+}
+
+/// The first reason for which the predictions of the first layer's plain steps on the squared, correlation or switched loss
+/// do not apply; none if they do.
+pub(super) fn scope(experiment: &Experiment) -> Option<Scope> {
+    let (network, protocol) = (&experiment.network, &experiment.protocol);
+    let never = |reason| Some(Scope { last: None, reason });
+    let until = |last, reason| {
+        let last = Some(last);
+        Some(Scope { last, reason })
+    };
+    if experiment.inputs != Inputs::Gaussian {
+        return never("predictions are derived for Gaussian inputs");
+    }
+    if network.start != Overlap::Drawn {
+        return never("no prediction is derived here for overlaps that are given at the start");
+    }
+    if network.bias != Bias::Zero {
+        return never("no prediction is derived here for networks with biases");
+    }
+    if network.gain != 1.0 {
+        return never(
+            "no prediction is derived here for another factor before the output than 1/sqrt(p)",
+        );
+    }
+    if network.output == Output::Centred {
+        return never(
+            "no prediction is derived here for an output from which that of the start is subtracted",
+        );
+    }
+    if matches!(protocol.loss, Loss::Pointwise(_)) {
+        return until(
+            0,
+            "steps of this loss have no prediction here: those of the squared loss do not apply",
+        );
+    }
+    if protocol.second_layer.is_trained() {
+        return until(
+            0,
+            "steps that train the second layer too have no prediction here",
+        );
+    }
+    if protocol.update != Update::PLAIN {
+        let reason =
+            "steps that are more than the gradient times the step size have no prediction here";
+        return until(0, reason);
+    }
+    if matches!(protocol.step_size, StepSize::Formula(..)) {
+        return until(1, "steps of different sizes have no prediction here");
+    }
+    None
+}
