@@ -49,8 +49,8 @@ fn bad_values_are_refused_with_key_value_and_remedy() {
             &["`1e-320`", "whole number"],
         ),
         (
-            &["network.bias=true"],
-            &["network.bias", "no biases", "Scope"],
+            &["network.dropout=0.5"],
+            &["network.dropout", "no dropout", "Scope"],
         ),
         (&["batch=100"], &["unknown key `batch`", "protocol.batch"]),
         (

@@ -39,27 +39,12 @@ const ELSEWHERE: [(&str, &str); 17] = [
 ];
 
 /// What is not there, by a word in the names of keys that ask for it: the section Scope of the README.
-const ABSENT: [(&str, &str); 14] = [
-    ("bias", "no biases"),
-    ("momentum", "no momentum"),
-    ("optimizer", "plain gradient steps alone"),
-    ("adam", "no adaptive steps"),
-    ("decay", "no weight decay"),
-    ("schedule", "one step size for all steps"),
+const ABSENT: [(&str, &str); 5] = [
     ("layers", "one hidden layer"),
     ("depth", "one hidden layer"),
     ("dropout", "no dropout"),
     ("mini", "no mini-batches: a step takes its whole batch"),
-    ("data", "no inputs from a file: they are Gaussian"),
-    (
-        "input",
-        "no inputs but Gaussian ones of identity covariance",
-    ),
-    ("covariance", "no inputs but those of identity covariance"),
-    (
-        "train_second",
-        "no training of the second layer but by the readout",
-    ),
+    ("data", "no inputs from a file"),
 ];
 
 /// What this program does not do and a key of this name asks for.
@@ -138,8 +123,7 @@ mod tests {
     #[test]
     fn what_the_program_does_not_do_is_said_where_it_is_asked_for() {
         for (key, what) in [
-            ("network.bias", Some("no biases")),
-            ("protocol.weight_decay", Some("no weight decay")),
+            ("network.dropout", Some("no dropout")),
             ("layers", Some("one hidden layer")),
             ("network.foo", None),
         ] {

@@ -13,10 +13,12 @@ use giantstep::metric::Metric;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
 };
+use parquet::errors::ParquetError;
 use toml::Value;
 
 use super::arrow::{BATCH, is_fixed};
 use super::{Common, Record, Table, TableError};
+use crate::fence::fenced;
 use crate::plan::Setting;
 
 /// The table in the bytes of a file; `path` is where they came from, for messages.
@@ -34,6 +36,20 @@ pub fn decode(bytes: Vec<u8>, path: &Path) -> Result<Table, TableError> {
 /// # Errors
 /// The file is damaged, or no such table.
 pub fn visit(
+    bytes: Vec<u8>,
+    path: &Path,
+    rows: &mut dyn FnMut(Vec<Record>),
+) -> Result<Table, TableError> {
+    // The library panics on some damaged files.
+    fenced(|| read(bytes, path, rows)).unwrap_or_else(|reason| {
+        Err(TableError::Damaged {
+            path: path.to_path_buf(),
+            source: ParquetError::General(reason),
+        })
+    })
+}
+
+fn read(
     bytes: Vec<u8>,
     path: &Path,
     rows: &mut dyn FnMut(Vec<Record>),
