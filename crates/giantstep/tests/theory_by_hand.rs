@@ -8,6 +8,7 @@ use giantstep::theory::one_step::{ActivationMoments, Drift, LinkMoments, OneStep
 use giantstep::theory::population::Population;
 use giantstep::theory::recursion::Dynamics;
 use giantstep::train::{Geometry, Loss};
+use giantstep::watch::NEVER;
 
 fn density(x: f64) -> f64 {
     (-0.5 * x * x).exp() / (2.0 * std::f64::consts::PI).sqrt()
@@ -121,6 +122,7 @@ fn linear_neurons_take_the_same_step_twice_on_one_batch() {
         dimension: 1e6,
         loss: Loss::Correlation,
         geometry: Geometry::Plain,
+        stop: &NEVER,
     };
     let population = Population::of_weights(&[1.0; 4], Pairing::Independent);
     let found = setting.run_reused(&population).unwrap();
