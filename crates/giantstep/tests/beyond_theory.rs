@@ -1,6 +1,8 @@
 //! Settings without a theory are said to have none: never the numbers of the setting beside them.
 
 use crate::common::merge;
+use std::sync::atomic::AtomicBool;
+
 use giantstep::spec::Spec;
 use giantstep::theory::{Effort, FloorKind, floors};
 use giantstep::{Prediction, predict};
@@ -111,7 +113,8 @@ fn a_bias_takes_the_floors_of_missing_coefficients_away() {
         });
         let spec: Spec = serde_json::from_value(spec).expect("a specification");
         let experiment = spec.check().expect("an experiment").setup.experiment;
-        let found = floors(&experiment, Effort::Integrated).expect("floors");
+        let found =
+            floors(&experiment, Effort::Integrated, &AtomicBool::new(false)).expect("floors");
         let features = found
             .iter()
             .filter(|floor| matches!(floor.kind, FloorKind::Features(_)));
