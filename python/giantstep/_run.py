@@ -12,7 +12,8 @@ from ._experiment import Experiment
 from ._results import Results
 from ._wait import Show, finished, threads_of
 
-Effort = Literal["none", "quick", "all"]
+#: Which predictions: none, those that take no longer than the runs, those without a limit of time, and sampled ones too.
+Effort = Literal["none", "quick", "patient", "all"]
 
 
 def run(
@@ -85,7 +86,7 @@ class Predictions:
 def predict(
     experiment: Experiment,
     *,
-    effort: Literal["quick", "all"] = "quick",
+    effort: Effort = "quick",
     threads: int | None = None,
     progress: Show = "auto",
 ) -> Predictions:

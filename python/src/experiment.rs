@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use giantstep::ranks::Alone;
 use giantstep_lab::chart::check;
@@ -11,7 +12,7 @@ use giantstep_lab::claims::{CLAIMS, Claim, measure};
 use giantstep_lab::drive::{Manner, collect, drive};
 use giantstep_lab::experiments::EXPERIMENTS;
 use giantstep_lab::fence::fenced;
-use giantstep_lab::keep::{Earlier, Keep, Memory, Store};
+use giantstep_lab::keep::{Earlier, Keep, Memory, Shelf, Store};
 use giantstep_lab::outlook::{Ask, Predicted};
 use giantstep_lab::plan::{Document, Job, Jobs, Machine, Scale, Wanted, listing};
 use giantstep_lab::report::TableFile;
@@ -136,6 +137,7 @@ impl Plan {
         let store = store.transpose().map_err(Problem::results)?;
         Work::begin(threads, steps, move |shared| {
             let jobs = plan.jobs(machine(threads)).map_err(Problem::experiment)?;
+            let start = Instant::now();
             let session = session(shared, threads);
             let memory = Memory::default();
             let keep: &dyn Keep = store.as_ref().map_or(&memory, |store| store);
@@ -153,8 +155,13 @@ impl Plan {
             if let Some(table) = table {
                 table.finish().map_err(Problem::results)?;
             }
-            let predicted =
-                fenced(|| Predicted::of(&plan, Ask::new(wanted), &session)).unwrap_or_default();
+            let took = start.elapsed();
+            let shelf = folder.as_deref().map(Shelf::of);
+            let ask = Ask {
+                shelf: shelf.as_ref(),
+                ..Ask::new(wanted).beside(took)
+            };
+            let predicted = fenced(|| Predicted::of(&plan, ask, &session)).unwrap_or_default();
             if let (Some(folder), Some(store)) = (&folder, &store) {
                 let report = report::Report {
                     jobs: &jobs,
@@ -162,7 +169,7 @@ impl Plan {
                     results: &results,
                     predicted: &predicted,
                     found: done.found,
-                    took: std::time::Duration::ZERO,
+                    took,
                 };
                 report.write(folder).map_err(Problem::results)?;
             }

@@ -185,7 +185,8 @@ pub fn opened(py: Python<'_>, folder: PathBuf, threads: usize) -> PyResult<Resul
             plan::Plan::read(&file, &origin, &[], Scale::Full).map_err(Problem::experiment)?;
         let store = Store::look(&folder).map_err(Problem::results)?;
         let jobs = plan.jobs(machine(threads)).map_err(Problem::experiment)?;
-        let results = collect(&jobs, &store, Vec::new(), &mut |rows| rows).map_err(Problem::results)?;
+        let results =
+            collect(&jobs, &store, Vec::new(), &mut |rows| rows).map_err(Problem::results)?;
         drop(jobs);
         Ok::<_, Problem>((Arc::new(plan), results))
     };

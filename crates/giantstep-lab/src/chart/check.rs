@@ -53,8 +53,8 @@ pub fn check(plan: &Plan) -> Result<(), ChartError> {
         let key = format!("slope[{index}]");
         check_at(plan, &slope.at).map_err(inside(format!("{key}.at")))?;
         let there = |record: &Record| record.neuron.is_none();
+        check_rows(plan, &found, slope.metric, slope.step, there).map_err(inside(key.clone()))?;
         Column::on_axis(&slope.x, &found).map_err(inside(format!("{key}.x")))?;
-        check_rows(plan, &found, slope.metric, slope.step, there).map_err(inside(key))?;
     }
     Ok(())
 }

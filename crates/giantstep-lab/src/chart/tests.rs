@@ -183,7 +183,7 @@ fn references_and_slopes_are_checked_like_figures() {
         ),
         (
             format!("{slope}\nstep = 1\nx = \"dd\""),
-            "slope[0]: no column `dd`",
+            "slope[0].x: no column `dd`",
         ),
         (
             format!("{slope}\nstep = 1\nx = \"d\"\nat = {{ \"target.link\" = 0 }}"),
