@@ -4,7 +4,28 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__: list[str]
+__all__ = [
+    "ExperimentError",
+    "GiantstepError",
+    "Link",
+    "LinkError",
+    "Plan",
+    "Results",
+    "ResultsError",
+    "Trainer",
+    "Work",
+    "__version__",
+    "analyze",
+    "catalogue",
+    "claims",
+    "command",
+    "hermite",
+    "keys",
+    "opened",
+    "presets",
+    "schema",
+    "table",
+]
 __version__: str
 
 class GiantstepError(ValueError): ...

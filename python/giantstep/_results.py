@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,11 +115,17 @@ class Results:
         """The figures of the experiment as SVG, by name: those of ``giantstep run``."""
         return dict(self._native.figures())
 
-    def plot(self, x: str = "step", y: str = "weight_alignment", by: str | None = "direction", ax: Any = None) -> Any:
+    def plot(
+        self,
+        x: str = "step",
+        y: str = "weight_alignment",
+        by: str | Sequence[str] | None = None,
+        ax: Any = None,
+    ) -> Any:
         """Means of the metric ``y`` over the column ``x`` with matplotlib, theory dashed; returns the axes.
 
         ``x`` and ``by`` are columns of ``means()``: ``step``, ``n``, ``d``, ``p``, ``direction``, ``group``, ``ridge`` or a
-        swept key.
+        swept key. Without ``by`` there is a curve for every combination of what differs.
         """
         import matplotlib.pyplot as plt
 
@@ -147,8 +153,8 @@ class Results:
                 ax.plot(*zip(*said), "--", color=color)
         ax.set_xlabel(x)
         ax.set_ylabel(y.replace("_", " "))
-        if by is not None:
-            ax.legend(title=by)
+        if ax.get_legend_handles_labels()[1] != [""]:
+            ax.legend()
         return ax
 
     def __repr__(self) -> str:
@@ -170,20 +176,35 @@ def _place(row: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _curves(
-    rows: list[dict[str, Any]], x: str, by: str | None
+    rows: list[dict[str, Any]], x: str, by: str | Sequence[str] | None
 ) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Rows by the value of ``by``, each in order of ``x``."""
-    values = [None] if by is None else list(dict.fromkeys(_value(row, by) for row in rows))
-    for value in values:
-        curve = [row for row in rows if by is None or _value(row, by) == value]
-        seen = [_value(row, x) for row in curve]
-        if len(set(seen)) < len(seen):
-            others = [
-                column
-                for column in ("step", "direction", "group", "ridge", "n", "d", "p", "neuron", "rank")
-                if column not in (x, by) and len({str(row.get(column)) for row in curve}) > 1
-            ]
-            raise _native.ResultsError(
-                f"a curve over {x!r} would mix values of {', '.join(others)}; give one as by=, or choose rows of means()"
-            )
-        yield str(value), sorted(curve, key=lambda row: _value(row, x))
+    """Rows by the values of ``by``, each in order of ``x``."""
+    places = ("step", "n", "d", "p", "direction", "group", "ridge", "neuron", "rank")
+    swept = [key for key in rows[0].get("settings") or {} if key not in places]
+
+    def value(row: dict[str, Any], column: str) -> Any:
+        return row.get(column) if column in places else _value(row, column)
+
+    def differing(some: list[dict[str, Any]], among: Iterable[str]) -> list[str]:
+        return [column for column in among if column != x and len({str(value(row, column)) for row in some}) > 1]
+
+    if by is None:
+        apart = differing(rows, (*places, *swept))
+        # A size that goes along with x, or with a swept key, tells nothing more.
+        for size in ("n", "d", "p"):
+            others = [column for column in apart if column != size]
+            told = len({tuple(str(value(row, column)) for column in (x, *others)) for row in rows})
+            if size in apart and told == len({tuple(str(value(row, c)) for c in (x, *apart)) for row in rows}):
+                apart = others
+    else:
+        apart = [by] if isinstance(by, str) else list(by)
+        for column in apart:
+            value(rows[0], column)
+    curves: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for row in rows:
+        curves.setdefault(tuple(f"{column} {value(row, column)}" for column in apart), []).append(row)
+    for label, curve in curves.items():
+        if len({_value(row, x) for row in curve}) < len(curve):
+            mixed = ", ".join(differing(curve, (*places, *swept)))
+            raise _native.ResultsError(f"a curve over {x!r} would mix values of {mixed}; add them to by=")
+        yield ", ".join(label), sorted(curve, key=lambda row: _value(row, x))

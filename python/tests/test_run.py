@@ -48,7 +48,7 @@ def test_tables_leave_for_pandas_polars_and_duckdb(small):
     assert list(pandas.columns) == polars.columns
     assert polars["value"].to_list() == pandas["value"].to_list()
     assert set(pandas["protocol.batch"]) == {"2*d", "4*d"}
-    mean = duckdb.sql("select avg(value) from pandas where metric = 'norm' and step = 2").fetchone()[0]
+    mean = duckdb.sql("select avg(value) from pandas where metric = 'norm' and step = 2").fetchall()[0][0]
     here = (pandas["metric"] == "norm") & (pandas["step"] == 2)
     assert mean == pytest.approx(pandas[here]["value"].mean(), rel=1e-12)
 
@@ -165,14 +165,17 @@ def test_mistakes_name_the_key_and_the_remedy(small):
     with pytest.raises(gs.ResultsError):
         gs.Results.open("nowhere")
     with pytest.raises(gs.ResultsError, match="mix values of"):
-        gs.run(small, progress=False).plot(by=None)
+        gs.run(small, progress=False).plot(y="weight_cosine", by="direction")
 
 
 def test_plots_draw_dots_and_dashed_theory(small):
     matplotlib = pytest.importorskip("matplotlib")
     matplotlib.use("Agg")
-    ax = gs.run(small, progress=False).plot(y="weight_cosine", by="direction")
-    assert len(ax.containers) == 2
+    results = gs.run(small.sweep("n", ["2*d", "4*d"]), progress=False)
+    ax = results.plot(y="weight_cosine")
+    # Two directions, two signs, two sizes.
+    assert len(ax.containers) == 8
+    assert len(results.plot(x="n", y="norm", by=["step"]).containers) == 3
     assert any(line.get_linestyle() == "--" for line in ax.lines)
     figures = gs.run(small, progress=False).figures()
     assert figures and all(svg.startswith("<svg") for svg in figures.values())

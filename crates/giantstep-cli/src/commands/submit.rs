@@ -203,7 +203,7 @@ fn script(
     first: usize,
     tasks: usize,
 ) -> String {
-    let program: Vec<String> = program.iter().map(|word| quoted(word)).collect();
+    let program: Vec<String> = program.iter().map(quoted).collect();
     let directives: String = options
         .iter()
         .map(|option| format!("#SBATCH {option}\n"))

@@ -50,10 +50,7 @@ mod tests {
         };
         let took = until(Some(Duration::from_millis(50)), &asked, waits);
         assert!(took >= Duration::from_millis(50) && took < Duration::from_secs(10));
-        assert_eq!(
-            until(None, &asked, |stop| stop.load(Ordering::Relaxed)),
-            false
-        );
+        assert!(!until(None, &asked, |stop| stop.load(Ordering::Relaxed)));
         asked.ask_to_wind_down();
         assert!(until(None, &asked, waits) < Duration::from_secs(10));
     }
