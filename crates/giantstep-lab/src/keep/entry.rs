@@ -206,7 +206,7 @@ pub(super) fn read(
     parse(bytes, path, id, rows)
 }
 
-/// [`read`] from the bytes of the file at `path`.
+/// What `read` does, from the bytes of the file at `path`.
 ///
 /// # Errors
 /// [`EntryError`] says in which way they are not that entry.
