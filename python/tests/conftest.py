@@ -1,8 +1,18 @@
 """What the tests share."""
 
+import signal
+
 import pytest
 
 import giantstep as gs
+
+
+@pytest.fixture(autouse=True)
+def interrupts():
+    """Interrupts are heard: programs that a shell starts in the background begin with them ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")
