@@ -153,7 +153,7 @@ class Results:
                 ax.plot(*zip(*said), "--", color=color)
         ax.set_xlabel(x)
         ax.set_ylabel(y.replace("_", " "))
-        if ax.get_legend_handles_labels()[1] != [""]:
+        if any(ax.get_legend_handles_labels()[1]):
             ax.legend()
         return ax
 
