@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::errors::Problem;
 use crate::experiment::{Plan, job};
-use crate::work::{Work, text};
+use crate::work::{Shared, Work, text};
 
 /// A run under way; it takes one question at a time.
 #[pyclass(frozen, module = "giantstep._native")]
@@ -42,7 +42,28 @@ fn as_json(measured: &[Measurement]) -> String {
     json!(measured).to_string()
 }
 
+/// How the library learns that the work is to end.
+fn watched(shared: &Shared) -> Watch<'_> {
+    Watch {
+        stop: &shared.asked.stop,
+        ..Watch::default()
+    }
+}
+
 impl Trainer {
+    /// Begins work of the run whose product is text.
+    fn ask(
+        &self,
+        what: impl FnOnce(&mut Run<'static>, &Watch<'_>) -> Result<String, Problem> + Send + 'static,
+    ) -> PyResult<Work> {
+        let run = self.run.clone();
+        Work::begin(self.threads, false, move |shared| {
+            let mut run = locked(&run);
+            let run = run.as_mut().ok_or_else(none)?;
+            Ok(text(what(run, &watched(shared))?))
+        })
+    }
+
     /// What is known of the run without work.
     fn look<T>(&self, py: Python<'_>, of: impl FnOnce(&Run<'static>) -> T + Send) -> PyResult<T>
     where
@@ -66,11 +87,7 @@ impl Trainer {
             let job = job(&plan, point, seed, threads)?;
             let mut setup = job.point.checked.setup.clone();
             setup.engine = job.cost.engine.into();
-            let watch = Watch {
-                stop: &shared.asked.stop,
-                ..Watch::default()
-            };
-            let trainer = Run::new(&setup, seed, &watch);
+            let trainer = Run::new(&setup, seed, &watched(shared));
             let measured = as_json(trainer.measurements());
             *locked(&place) = Some(trainer);
             Ok(text(measured))
@@ -80,35 +97,21 @@ impl Trainer {
 
     /// Begins the next giant step; the product is what was measured after it as JSON, `null` if there is no further step.
     fn step(&self) -> PyResult<Work> {
-        let run = self.run.clone();
-        Work::begin(self.threads, false, move |shared| {
-            let mut run = locked(&run);
-            let run = run.as_mut().ok_or_else(none)?;
-            let watch = Watch {
-                stop: &shared.asked.stop,
-                ..Watch::default()
-            };
+        self.ask(|run, watch| {
             let before = run.measurements().len();
-            Ok(text(match run.step(&watch) {
+            Ok(match run.step(watch) {
                 Some(_) => as_json(&run.measurements()[before..]),
                 None => "null".to_owned(),
-            }))
+            })
         })
     }
 
     /// Begins to measure the errors of the network as it is; the product is JSON.
     fn test_errors(&self) -> PyResult<Work> {
-        let run = self.run.clone();
-        Work::begin(self.threads, false, move |shared| {
-            let mut run = locked(&run);
-            let run = run.as_mut().ok_or_else(none)?;
-            let watch = Watch {
-                stop: &shared.asked.stop,
-                ..Watch::default()
-            };
-            let errors = run.test_errors(&watch);
+        self.ask(|run, watch| {
+            let errors = run.test_errors(watch);
             let errors = errors.map_err(|error| Problem::Failed(error.to_string()))?;
-            Ok(text(as_json(&errors)))
+            Ok(as_json(&errors))
         })
     }
 
