@@ -82,6 +82,7 @@ pub mod evaluate;
 pub mod experiment;
 pub mod expr;
 pub mod gauss;
+pub mod kernels;
 pub mod labels;
 pub mod measurement;
 pub mod metric;

@@ -5,18 +5,12 @@ use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 use giantstep::activation::Activation;
-use giantstep::batch::{
-    Access, BatchId, Direct, DirectionsLaw, Engine, InLaw, Purpose, Role, Stream,
-};
-use giantstep::expr::Link;
-use giantstep::labels::{Labels, RemovedPart, Target};
-use giantstep::network::Network;
+use giantstep::batch::EngineKind;
+use giantstep::expr::ExprError;
+use giantstep::kernels::{Kernel, normals};
 use giantstep::peak::peak;
 use giantstep::ranks::Alone;
 use giantstep::real::Precision;
-use giantstep::real::Real;
-use giantstep::train::{Layers, Loss, StepContext, gradient};
-use giantstep::watch::Watch;
 
 use super::print;
 use crate::failed::Failed;
@@ -76,16 +70,6 @@ struct Stage {
     peak_rss_mb: f64,
 }
 
-/// The size of a stage: one step, timed as the best of three.
-#[derive(Debug, Clone)]
-struct Size {
-    name: String,
-    dimension: u64,
-    width: usize,
-    rows: u64,
-    precision: Precision,
-}
-
 impl Bench {
     pub(super) fn execute(self) -> Result<(), Failed> {
         if !(self.scale > 0.0 && self.scale.is_finite()) {
@@ -97,19 +81,13 @@ impl Bench {
         let activation = Activation::parse(&self.activation)
             .map_err(|error| Failed::Input(format!("--activation: {error}")))?;
         let mut stages = Vec::new();
-        for size in self.sizes() {
+        for (name, kernel) in self.kernels() {
             if self
                 .only
                 .as_ref()
-                .is_none_or(|only| size.name.contains(only.as_str()))
+                .is_none_or(|only| name.contains(only.as_str()))
             {
-                let stage = match (self.engine, size.precision) {
-                    (BenchEngine::Direct, Precision::F32) => direct::<f32>(&size, &activation),
-                    (BenchEngine::Direct, Precision::F64) => direct::<f64>(&size, &activation),
-                    (BenchEngine::InLaw, Precision::F32) => in_law::<f32>(&size, &activation),
-                    (BenchEngine::InLaw, Precision::F64) => in_law::<f64>(&size, &activation),
-                };
-                stages.push(stage?);
+                stages.push(step(kernel, name.to_owned(), &activation)?);
             }
         }
         let run = "three steps with metrics";
@@ -129,13 +107,21 @@ impl Bench {
         print(&table(&stages))
     }
 
-    fn sizes(&self) -> Vec<Size> {
-        let size = |name: &str, dimension, width, n: f64, precision| Size {
-            name: name.to_owned(),
-            dimension,
-            width,
-            rows: (n * self.scale).max(1.0) as u64,
-            precision,
+    /// The gradients, each timed as the best of three.
+    fn kernels(&self) -> Vec<(&'static str, Kernel)> {
+        let engine = match self.engine {
+            BenchEngine::Direct => EngineKind::Direct,
+            BenchEngine::InLaw => EngineKind::InLaw,
+        };
+        let size = |name, dimension, width, n: f64, precision| {
+            let kernel = Kernel {
+                engine,
+                precision,
+                dimension,
+                width,
+                rows: (n * self.scale).max(1.0) as u64,
+            };
+            (name, kernel)
         };
         use Precision::{F32, F64};
         match self.engine {
@@ -160,90 +146,32 @@ impl Bench {
     }
 }
 
-fn direct<T: Real>(size: &Size, activation: &Activation) -> Result<Stage, Failed> {
-    let law = DirectionsLaw::Canonical;
-    step(size, activation, "direct", || {
-        Direct::<T>::new(size.dimension as usize, law, 1)
-    })
-}
-
-fn in_law<T: Real>(size: &Size, activation: &Activation) -> Result<Stage, Failed> {
-    step(size, activation, "in_law", || {
-        InLaw::<T>::new(size.dimension, 1)
-    })
-}
-
-/// The number of target directions of every stage.
-const R: usize = 2;
-
 /// Times one gradient of random weights.
-fn step<E: Engine>(
-    size: &Size,
-    activation: &Activation,
-    name: &'static str,
-    engine: impl Fn() -> E,
-) -> Result<Stage, Failed> {
-    let target = Target {
-        link: Link::parse("z1 + z2", Some(R)).map_err(Failed::work)?,
-        r: R,
-        noise: 0.0,
-    };
-    let second = vec![1.0 / (size.width as f64).sqrt(); size.width];
-    let watch = Watch::default();
-    let id = BatchId {
-        purpose: Purpose::Training,
-        index: 0,
-    };
+fn step(kernel: Kernel, name: String, activation: &Activation) -> Result<Stage, Failed> {
     let mut q = 0;
-    let timed = Timed::best(size.precision, 3, || {
-        let mut engine = engine();
-        let directions = engine.target(R);
-        let network = Network {
-            first: engine.gaussian(size.width),
-            second: second.clone(),
-            bias: Vec::new(),
-        };
-        q = directions.columns().max(network.first.columns());
-        let mut batch = engine.open(id, size.rows, Access::Once);
-        let labels = Labels {
-            target: &target,
-            directions: &directions,
-            seed: 1,
-        };
-        let removed = RemovedPart::nothing();
-        let step = StepContext {
-            activation,
-            gain: 1.0,
-            start: None,
-            labels,
-            removed: &removed,
-            id,
-            rows: size.rows,
-            watch,
-        };
-        let objective = (&Loss::Squared, Layers::default());
-        gradient(&network, objective, None, &mut engine, &mut batch, step).map(drop)
+    let timed = Timed::best(kernel.precision, 3, || {
+        q = kernel.gradient(activation)?;
+        Ok::<(), ExprError>(())
     })
     .map_err(Failed::work)?;
-    let p = size.width as f64;
-    let gram = if name == "in_law" { p * p } else { 0.0 };
-    let flops = 2.0 * size.rows as f64 * (q as f64 * (2.0 * p + R as f64) + gram);
-    Ok(timed.stage(
-        size,
-        name,
-        flops,
-        size.rows as f64 * generation::<E::Real>(q),
-    ))
+    let p = kernel.width as f64;
+    let gram = match kernel.engine {
+        EngineKind::InLaw => p * p,
+        EngineKind::Direct => 0.0,
+    };
+    let flops =
+        2.0 * kernel.rows as f64 * (q as f64 * (2.0 * p + Kernel::DIRECTIONS as f64) + gram);
+    let generation = kernel.rows as f64 * generation(kernel.precision, q);
+    Ok(timed.stage(name, kernel, flops, generation))
 }
 
 /// Processor seconds to draw one row of `q` normals.
-fn generation<T: Real>(q: usize) -> f64 {
+fn generation(precision: Precision, q: usize) -> f64 {
     const ROWS: usize = 384;
-    let mut normals = vec![T::from_f64(0.0); ROWS * q];
     let mut best = f64::INFINITY;
     for block in 0..3 {
         let start = Instant::now();
-        Stream::new(1, Role::Batch(Purpose::Test), 0, block).fill_normal(&mut normals);
+        normals(precision, ROWS * q, block);
         best = best.min(start.elapsed().as_secs_f64());
     }
     best / ROWS as f64
@@ -265,21 +193,18 @@ fn whole_run(name: &str, n: u64) -> Result<Stage, Failed> {
         drive(&jobs, &Memory::default(), Manner::default(), &session).map(drop)
     })
     .map_err(Failed::work)?;
-    let (p, q) = (WIDTH as f64, (WIDTH + R) as f64);
-    let flops = 3.0 * 2.0 * n as f64 * (q * (2.0 * p + R as f64) + p * p);
-    let size = Size {
-        name: name.to_owned(),
+    let r = Kernel::DIRECTIONS;
+    let (p, q) = (WIDTH as f64, (WIDTH + r) as f64);
+    let flops = 3.0 * 2.0 * n as f64 * (q * (2.0 * p + r as f64) + p * p);
+    let kernel = Kernel {
+        engine: EngineKind::InLaw,
+        precision: Precision::F32,
         dimension: n,
         width: WIDTH,
         rows: n,
-        precision: Precision::F32,
     };
-    Ok(timed.stage(
-        &size,
-        "in_law",
-        flops,
-        3.0 * n as f64 * generation::<f32>(WIDTH + R),
-    ))
+    let generation = 3.0 * n as f64 * generation(Precision::F32, WIDTH + r);
+    Ok(timed.stage(name.to_owned(), kernel, flops, generation))
 }
 
 /// The best of several repetitions.
@@ -319,16 +244,16 @@ impl Timed {
         Ok(best)
     }
 
-    fn stage(self, size: &Size, engine: &'static str, flops: f64, generation: f64) -> Stage {
+    fn stage(self, name: String, kernel: Kernel, flops: f64, generation: f64) -> Stage {
         let cores = machine(&Alone).cores as f64;
         let gflops = flops / self.seconds * 1e-9;
         Stage {
-            name: size.name.clone(),
-            engine,
-            precision: size.precision,
-            d: size.dimension,
-            p: size.width,
-            n: size.rows,
+            name,
+            engine: kernel.engine.name(),
+            precision: kernel.precision,
+            d: kernel.dimension,
+            p: kernel.width,
+            n: kernel.rows,
             seconds: self.seconds,
             gflops,
             peak_gflops: self.peak,

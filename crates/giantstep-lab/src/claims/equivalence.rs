@@ -2,13 +2,10 @@
 
 use std::sync::atomic::AtomicBool;
 
-use giantstep::batch::Direct;
 use giantstep::equivalence::{Equivalence, EquivalenceError, Gaussian, Known};
 use giantstep::measurement::Measurement;
 use giantstep::metric::Metric;
-use giantstep::real::Precision;
-use giantstep::real::Real;
-use giantstep::spec::Checked;
+use giantstep::setup::Setup;
 use giantstep::watch::Watch;
 use rayon::prelude::*;
 
@@ -21,10 +18,7 @@ use crate::results::{FailureKind, Results, placed, records};
 /// steps `conditional_error` that given the T leading spikes, `unrelated_error` given T random directions and
 /// `covariance_error` that of one Gaussian vector with the right covariance. THEORY.md (34) to (36).
 pub(super) fn equivalence(jobs: &Jobs<'_>, stop: &AtomicBool) -> Results {
-    let one = |job: &Job<'_>| match job.point.checked.setup.precision {
-        Precision::F32 => errors::<f32>(&job.point.checked, job.seed, stop),
-        Precision::F64 => errors::<f64>(&job.point.checked, job.seed, stop),
-    };
+    let one = |job: &Job<'_>| errors(&job.point.checked.setup, job.seed, stop);
     let measured: Vec<_> = jobs.list.par_iter().map(one).collect();
     let mut results = Results::of(jobs.plan, jobs.list.len());
     for (number, (job, found)) in jobs.list.iter().zip(measured).enumerate() {
@@ -44,12 +38,12 @@ pub(super) fn equivalence(jobs: &Jobs<'_>, stop: &AtomicBool) -> Results {
     results
 }
 
-fn errors<T: Real>(
-    checked: &Checked,
+fn errors(
+    setup: &Setup,
     seed: u64,
     stop: &AtomicBool,
 ) -> Result<Vec<Measurement>, EquivalenceError> {
-    let protocol = &checked.setup.experiment.protocol;
+    let protocol = &setup.experiment.protocol;
     let steps = protocol.steps as usize;
     let spikes = Known::Spikes(steps);
     let models = [
@@ -67,7 +61,7 @@ fn errors<T: Real>(
     };
     let gaussian: Vec<Gaussian> = models.iter().map(|(_, model)| *model).collect();
     let equivalence = Equivalence {
-        experiment: &checked.setup.experiment,
+        experiment: &setup.experiment,
         samples: protocol.batch,
         models: &gaussian,
     };
@@ -75,9 +69,8 @@ fn errors<T: Real>(
         stop,
         ..Watch::default()
     };
-    let mut engine = Direct::<T>::new(protocol.dimension as usize, checked.setup.directions, seed);
     let mut measurements = Vec::new();
-    for errors in equivalence.measure(&mut engine, seed, watch)? {
+    for errors in equivalence.run(setup.directions, setup.precision, seed, watch)? {
         let metrics =
             std::iter::once(Metric::TestError).chain(models.iter().map(|(metric, _)| *metric));
         let values = std::iter::once(errors.network).chain(errors.gaussian);

@@ -12,7 +12,7 @@ mod marginal;
 
 use faer::Mat;
 
-use crate::batch::{Access, BatchId, Direct, Engine, Inputs, Purpose, Role, Stream};
+use crate::batch::{Access, BatchId, Direct, DirectionsLaw, Engine, Inputs, Purpose, Role, Stream};
 use crate::directions::Directions;
 use crate::equivalence::conditional::Drawn;
 use crate::equivalence::marginal::Marginal;
@@ -21,7 +21,7 @@ use crate::experiment::Experiment;
 use crate::labels::{Labels, RemovedPart};
 use crate::network::{Bias, Network};
 use crate::readout::{Features, Fitted, Readout, Ridge, RidgeError, Samples, fit};
-use crate::real::Real;
+use crate::real::{Precision, Real};
 use crate::run::{Outcome, run_on};
 use crate::theory::ConditionalError;
 use crate::theory::conditional::Conditional;
@@ -121,6 +121,28 @@ pub enum EquivalenceError {
 }
 
 impl Equivalence<'_> {
+    /// [`Self::measure`] on explicit inputs of the experiment's dimension, drawn in `precision`.
+    ///
+    /// # Errors
+    /// [`EquivalenceError`], with the reason.
+    pub fn run(
+        &self,
+        directions: DirectionsLaw,
+        precision: Precision,
+        seed: u64,
+        watch: Watch<'_>,
+    ) -> Result<Vec<Errors>, EquivalenceError> {
+        let d = self.experiment.protocol.dimension as usize;
+        match precision {
+            Precision::F32 => {
+                self.measure(&mut Direct::<f32>::new(d, directions, seed), seed, watch)
+            }
+            Precision::F64 => {
+                self.measure(&mut Direct::<f64>::new(d, directions, seed), seed, watch)
+            }
+        }
+    }
+
     /// Trains, then fits and tests a readout on each feature model: one [`Errors`] for each ridge.
     ///
     /// All models see the same inputs, so that their errors differ by less than each fluctuates over seeds. The
