@@ -52,7 +52,7 @@ const fn arxiv(key: &'static str, authors: &'static str, title: &'static str) ->
 }
 
 /// All papers, those of the project's subject first.
-pub const REFERENCES: [Reference; 25] = [
+pub const REFERENCES: [Reference; 26] = [
     arxiv(
         "2305.18270",
         "Yatin Dandi and Florent Krzakala and Bruno Loureiro and Luca Pesce and Ludovic Stephan",
@@ -157,6 +157,11 @@ pub const REFERENCES: [Reference; 25] = [
         "1708.05932",
         "Marco Mondelli and Andrea Montanari",
         "Fundamental Limits of Weak Recovery with Applications to Phase Retrieval",
+    ),
+    arxiv(
+        "1702.06435",
+        "Yue M. Lu and Gen Li",
+        "Phase Transitions of Spectral Initialization for High-Dimensional Nonconvex Estimation",
     ),
     Reference {
         key: "bartlett-1933",

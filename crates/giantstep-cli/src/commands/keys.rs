@@ -21,6 +21,7 @@ impl Keys {
     pub(super) fn execute(self) -> Result<(), Failed> {
         let keys = listing();
         let mut sections: Vec<&str> = keys.iter().map(|key| key.section.as_str()).collect();
+        sections.sort_unstable();
         sections.dedup();
         let shown: Vec<&str> = match &self.section {
             None => sections,
@@ -41,12 +42,11 @@ impl Keys {
         };
         let mut text = String::new();
         for section in shown {
-            if !section.is_empty() {
-                text.push_str(&format!("[{section}]\n"));
+            let keys: Vec<&Key> = keys.iter().filter(|key| key.section == section).collect();
+            if let Some(first) = keys.first().filter(|first| !first.heading.is_empty()) {
+                text.push_str(&format!("{}\n", first.heading));
             }
-            for key in keys.iter().filter(|key| key.section == section) {
-                text.push_str(&line(key));
-            }
+            text.extend(keys.into_iter().map(line));
             text.push('\n');
         }
         print(&text)

@@ -191,21 +191,39 @@ impl Document {
 fn check(table: &Table) -> Result<(), PlanError> {
     table
         .iter()
-        .try_for_each(|(key, value)| no_dates(key, value))?;
+        .try_for_each(|(key, value)| plain_values(key, value))?;
     check_keys(table, &Document::schema())
 }
 
-/// TOML takes `1979-05-27` for a date, which is neither a number nor a formula.
-fn no_dates(key: &str, value: &Value) -> Result<(), PlanError> {
-    match value {
-        Value::Datetime(date) => Err(PlanError::Value {
+/// Refuses dates, which TOML reads where a formula such as `1979-05-27` lacks its quotes, and text that would move a terminal's
+/// cursor or break a figure.
+fn plain_values(key: &str, value: &Value) -> Result<(), PlanError> {
+    let refused = |message| {
+        Err(PlanError::Value {
             key: key.to_owned(),
-            message: format!("{date} is a date; text and formulas stand in quotes"),
-        }),
+            message,
+        })
+    };
+    match value {
+        Value::Datetime(date) => refused(format!(
+            "{date} is a date; text and formulas stand in quotes"
+        )),
+        Value::String(text) => {
+            // A long link may stand on several lines; what is printed stands on one.
+            let shown = matches!(key.rsplit('.').next(), Some("title" | "name"));
+            let breaks = |c: &char| c.is_control() && (shown || !c.is_whitespace());
+            match text.chars().find(breaks) {
+                Some(control) => refused(format!(
+                    "the character U+{:04X} cannot be printed; leave it out",
+                    u32::from(control)
+                )),
+                None => Ok(()),
+            }
+        }
         Value::Table(table) => table
             .iter()
-            .try_for_each(|(inner, value)| no_dates(&format!("{key}.{inner}"), value)),
-        Value::Array(list) => list.iter().try_for_each(|value| no_dates(key, value)),
+            .try_for_each(|(inner, value)| plain_values(&format!("{key}.{inner}"), value)),
+        Value::Array(list) => list.iter().try_for_each(|value| plain_values(key, value)),
         _ => Ok(()),
     }
 }

@@ -9,6 +9,8 @@ use super::{Document, keys};
 pub struct Key {
     /// The section; empty for keys that stand before all sections.
     pub section: String,
+    /// What stands above its keys in a file: `[target]`, `[[sweep]]`.
+    pub heading: String,
     /// The name inside the section.
     pub name: String,
     /// What it takes, in words.
@@ -26,48 +28,98 @@ pub fn listing() -> Vec<Key> {
     let schema = Document::schema();
     let root = schema.as_value();
     let mut found = Vec::new();
-    section("", root, root, &mut found);
+    let top = Section {
+        path: String::new(),
+        heading: String::new(),
+    };
+    top.keys(root, root, &mut found);
     // Keys without a section come first, as in a file.
     found.sort_by_key(|key| !key.section.is_empty());
     found
 }
 
-fn section(path: &str, schema: &Json, root: &Json, found: &mut Vec<Key>) {
-    let Some(properties) = keys::object(schema, root) else {
-        return;
-    };
-    let required: Vec<&str> = properties
-        .get("required")
-        .and_then(Json::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(Json::as_str)
-        .collect();
-    let properties = properties.get("properties").and_then(Json::as_object);
-    for (name, value) in properties.into_iter().flatten() {
-        let inner = value.get("items").unwrap_or(value);
-        let is_section = keys::object(inner, root).is_some() && !is_choice(inner, root);
-        let dotted = match path {
-            "" => name.clone(),
+/// Where keys stand.
+struct Section {
+    path: String,
+    heading: String,
+}
+
+impl Section {
+    /// The section `name` below this one.
+    fn below(&self, name: &str, repeated: bool) -> Self {
+        let path = match self.path.as_str() {
+            "" => name.to_owned(),
             path => format!("{path}.{name}"),
         };
-        if is_section {
-            section(&dotted, inner, root, found);
-            continue;
-        }
-        let words = value.get("description").and_then(Json::as_str);
-        found.push(Key {
-            section: path.to_owned(),
-            name: name.clone(),
-            takes: takes(value, root),
-            default: value
-                .get("default")
-                .filter(|default| !default.is_null())
-                .map(Json::to_string),
-            required: required.contains(&name.as_str()),
-            meaning: words.unwrap_or_default().replace('\n', " "),
-        });
+        let heading = match repeated {
+            true => format!("[[{path}]]"),
+            false => format!("[{path}]"),
+        };
+        Self { path, heading }
     }
+
+    fn keys(&self, schema: &Json, root: &Json, found: &mut Vec<Key>) {
+        let Some(properties) = keys::object(schema, root) else {
+            return;
+        };
+        let required: Vec<&str> = properties
+            .get("required")
+            .and_then(Json::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Json::as_str)
+            .collect();
+        let properties = properties.get("properties").and_then(Json::as_object);
+        for (name, value) in properties.into_iter().flatten() {
+            let items = value.get("items");
+            let below = self.below(name, items.is_some());
+            let inner = items.unwrap_or(value);
+            let kinds = kinds(inner, root);
+            if !kinds.is_empty() {
+                for (kind, schema) in kinds {
+                    let heading = format!("{} kind = \"{kind}\"", below.heading);
+                    let path = format!("{}.{kind}", below.path);
+                    Self { path, heading }.keys(schema, root, found);
+                }
+                continue;
+            }
+            if keys::object(inner, root).is_some() && !is_choice(inner, root) {
+                below.keys(inner, root, found);
+                continue;
+            }
+            if value.get("const").is_some() {
+                continue; // stands in the heading
+            }
+            let words = value.get("description").and_then(Json::as_str);
+            found.push(Key {
+                section: self.path.clone(),
+                heading: self.heading.clone(),
+                name: name.clone(),
+                takes: takes(value, root),
+                default: value
+                    .get("default")
+                    .filter(|default| !default.is_null())
+                    .map(Json::to_string),
+                required: required.contains(&name.as_str()),
+                meaning: words.unwrap_or_default().replace('\n', " "),
+            });
+        }
+    }
+}
+
+/// The tables among which the key `kind` chooses, with its word for each.
+fn kinds<'a>(schema: &'a Json, root: &'a Json) -> Vec<(&'a str, &'a Json)> {
+    let target = schema.get("$ref").and_then(Json::as_str);
+    let target = target.and_then(|reference| root.pointer(reference.strip_prefix('#')?));
+    let choices = target
+        .unwrap_or(schema)
+        .get("oneOf")
+        .and_then(Json::as_array);
+    let kind = |choice: &'a Json| {
+        let word = choice.pointer("/properties/kind/const")?.as_str()?;
+        Some((word, choice))
+    };
+    choices.into_iter().flatten().filter_map(kind).collect()
 }
 
 /// Whether a value is one of several things, such as a word or a table.
@@ -158,5 +210,12 @@ mod tests {
         assert_eq!(second.default.as_deref(), Some("\"frozen\""));
         assert_eq!(second.takes, "\"frozen\", table");
         assert_eq!(find("sweep", "key").takes, "text");
+        assert_eq!(find("sweep", "key").heading, "[[sweep]]");
+        assert_eq!(find("network.start", "overlap").heading, "[network.start]");
+        assert_eq!(
+            find("figure.heat", "value").heading,
+            "[[figure]] kind = \"heat\""
+        );
+        assert!(find("figure.curves", "x").required);
     }
 }

@@ -114,6 +114,26 @@ pub(super) fn expand(table: &mut Table) {
             section.insert(name.to_owned(), value);
         }
     }
+    let figures = table.get_mut("figure").and_then(Value::as_array_mut);
+    for figure in figures
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_table_mut)
+    {
+        name_kind(figure);
+    }
+}
+
+/// A figure without its kind has the one whose keys it gives.
+fn name_kind(figure: &mut Table) {
+    if !figure.contains_key("kind") {
+        let kind = match (figure.contains_key("value"), figure.contains_key("steps")) {
+            (true, _) => "heat",
+            (false, true) => "plane",
+            (false, false) => "curves",
+        };
+        figure.insert("kind".to_owned(), kind.into());
+    }
 }
 
 #[cfg(test)]
@@ -146,6 +166,16 @@ mod tests {
             .parse()
             .unwrap();
         expand(&mut table);
+        let mut figures: Table =
+            "[[figure]]\nx = 'd'\n[[figure]]\nvalue = 'norm'\n[[figure]]\nsteps = [1]"
+                .parse()
+                .unwrap();
+        expand(&mut figures);
+        let kinds = figures["figure"].as_array().unwrap().iter();
+        let kinds: Vec<&str> = kinds
+            .map(|figure| figure["kind"].as_str().unwrap())
+            .collect();
+        assert_eq!(kinds, ["curves", "heat", "plane"]);
         // What is set twice stays to be refused.
         let expected = "[protocol]\nn = \"2*d\"\nbatch = 5\nstep_size = 1\ndimension = 10";
         assert_eq!(table, expected.parse().unwrap());

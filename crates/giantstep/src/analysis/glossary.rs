@@ -1,7 +1,7 @@
 //! The words of a report, each in a line.
 
 /// Every name of a line or column that a report is printed with, and what it says.
-pub const GLOSSARY: [(&str, &str); 32] = [
+pub const GLOSSARY: [(&str, &str); 33] = [
     ("link", "as typed"),
     (
         "decided",
@@ -25,6 +25,10 @@ pub const GLOSSARY: [(&str, &str); 32] = [
     (
         "weak recovery",
         "alpha_c: above n = alpha_c d message passing finds a direction, where E[z | y] = 0, (14)",
+    ),
+    (
+        "spectral",
+        "alpha_s: above n = alpha_s d an eigenvector of sum_i (y_i - E y) x_i x_i^T finds one, for bounded labels, (59)",
     ),
     (
         "fresh",

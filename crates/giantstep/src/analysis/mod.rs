@@ -33,6 +33,7 @@ mod sampled;
 mod scalar;
 mod seen;
 mod span;
+mod spectral;
 mod symmetry;
 mod tensors;
 mod terms;

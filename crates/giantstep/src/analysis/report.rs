@@ -215,6 +215,17 @@ pub struct WeakRecovery {
     pub alpha_c: Option<f64>,
     /// An estimate of its error.
     pub error: f64,
+    /// The threshold of one matrix of the batch, where the labels are bounded.
+    pub spectral: Option<Spectral>,
+}
+
+/// The sample ratio n/d above which an eigenvector of `(1/n) sum_i (y_i - E y) x_i x_i^T` finds a direction.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Spectral {
+    /// alpha_s, never below alpha_c.
+    pub alpha_s: f64,
+    /// An estimate of its error.
+    pub error: f64,
 }
 
 /// What the activation adds to the picture.

@@ -78,24 +78,12 @@ fn binned(link: &Link, effective: &[Vec<f64>], symmetries: &[Symmetry]) -> Appro
 
 /// `1 / alpha_c` from bins of one width and of twice that.
 fn repetition(link: &Link, effective: &[Vec<f64>], turns: &[Vec<f64>], seed: u64) -> [f64; 2] {
-    let (r, m) = (link.r(), effective.len());
+    let m = effective.len();
     let quarter = 1usize << 14;
     let points = QUARTERS * quarter;
-    let mut samples: Vec<(f64, Vec<f64>)> = Vec::with_capacity(points);
-    for shift in 0..QUARTERS {
-        let t = normals(m, quarter, shift as u64 + seed);
-        let columns: Vec<Vec<f64>> = (0..r)
-            .map(|i| {
-                (0..quarter)
-                    .map(|point| t.iter().zip(effective).map(|(t, b)| t[point] * b[i]).sum())
-                    .collect()
-            })
-            .collect();
-        let columns: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
-        let mut labels = vec![0.0; quarter];
-        link.eval_columns(&columns, &mut labels);
-        samples.extend((0..quarter).map(|p| (labels[p], t.iter().map(|t| t[p]).collect())));
-    }
+    let quarters =
+        (0..QUARTERS).map(|shift| labelled(link, effective, quarter, shift as u64 + seed));
+    let samples: Vec<(f64, Vec<f64>)> = quarters.flatten().collect();
     let finite = finite_values(link.expr()).is_some();
     let mut order: Vec<usize> = (0..points).collect();
     order.sort_by(|&a, &b| samples[a].0.total_cmp(&samples[b].0));
@@ -114,6 +102,29 @@ fn repetition(link: &Link, effective: &[Vec<f64>], turns: &[Vec<f64>], seed: u64
             .collect();
         top(&bins, m, &[(0, 1), (2, 3), (0, 2), (1, 3), (0, 3), (1, 2)])
     })
+}
+
+/// Labels `g(z)` at `count` Gaussian points, each with the coordinates t of z in the basis `effective`.
+pub(super) fn labelled(
+    link: &Link,
+    effective: &[Vec<f64>],
+    count: usize,
+    seed: u64,
+) -> Vec<(f64, Vec<f64>)> {
+    let t = normals(effective.len(), count, seed);
+    let columns: Vec<Vec<f64>> = (0..link.r())
+        .map(|i| {
+            (0..count)
+                .map(|point| t.iter().zip(effective).map(|(t, b)| t[point] * b[i]).sum())
+                .collect()
+        })
+        .collect();
+    let columns: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
+    let mut labels = vec![0.0; count];
+    link.eval_columns(&columns, &mut labels);
+    (0..count)
+        .map(|point| (labels[point], t.iter().map(|t| t[point]).collect()))
+        .collect()
 }
 
 /// Independent parts of the points.
@@ -149,7 +160,7 @@ fn atoms_and_quantiles(labels: &[f64], size: usize, finite: bool) -> Vec<std::op
 }
 
 /// A symmetry in the coordinates of the basis, row by row.
-fn within(symmetry: &Symmetry, basis: &[Vec<f64>]) -> Vec<f64> {
+pub(super) fn within(symmetry: &Symmetry, basis: &[Vec<f64>]) -> Vec<f64> {
     let moved: Vec<Vec<f64>> = basis.iter().map(|b| symmetry.apply(b)).collect();
     basis
         .iter()
@@ -158,7 +169,7 @@ fn within(symmetry: &Symmetry, basis: &[Vec<f64>]) -> Vec<f64> {
 }
 
 /// The matrix averaged over the group that these reflections and exchanges generate.
-fn symmetrised(mut matrix: Vec<f64>, turns: &[Vec<f64>], m: usize) -> Vec<f64> {
+pub(super) fn symmetrised(mut matrix: Vec<f64>, turns: &[Vec<f64>], m: usize) -> Vec<f64> {
     for _ in 0..4 {
         for turn in turns {
             let inverse: Vec<f64> = (0..m * m).map(|k| turn[k % m * m + k / m]).collect();

@@ -5,6 +5,7 @@ use super::core::{Core, FloatChain};
 use super::labels::Confirmed;
 use super::report::*;
 use super::span::{Span, axes, residual, squared_norm};
+use super::spectral::spectral;
 use super::symmetry::Symmetry;
 use super::terms::extend_basis;
 use super::threshold::{SecondOrder, weak_recovery};
@@ -46,6 +47,11 @@ pub fn report(
         .map(|threshold| WeakRecovery {
             alpha_c: threshold.value.is_finite().then_some(threshold.value),
             error: threshold.error,
+            spectral: threshold
+                .value
+                .is_finite()
+                .then(|| spectral(link, &core.effective, &facts.symmetries))
+                .flatten(),
         });
     let verdicts = verdicts(visible, &staircase, &facts);
     Report {

@@ -13,7 +13,7 @@ use crate::real::Precision;
 use crate::train::BatchPlan;
 
 /// What a process takes before it does anything: its code, its threads' first pages, the tables of its libraries.
-const PROCESS: f64 = 44e6;
+const PROCESS: f64 = 50e6;
 
 /// What the allocator keeps between blocks.
 const SLACK: f64 = 1.04;

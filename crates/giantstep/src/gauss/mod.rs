@@ -10,7 +10,7 @@ mod sturm;
 
 pub(crate) use hermite::normalised_hermite;
 pub use hermite::{Coefficients, hermite, hermite_all};
-pub(crate) use interval::{Enclosure, Interval};
+pub(crate) use interval::{Enclosure, Interval, Jet};
 pub(crate) use lattice::golden_ratios;
 pub(crate) use quantile::normal_quantile;
 pub use roots::kink_points;

@@ -207,6 +207,10 @@ fn summary(report: &Report) -> Vec<(&'static str, String)> {
             format!("{} ± {}", number(a), number(recovery.error))
         });
         lines.push(("weak recovery", format!("alpha_c = {alpha}")));
+        if let Some(spectral) = recovery.spectral {
+            let (alpha, error) = (number(spectral.alpha_s), number(spectral.error));
+            lines.push(("spectral", format!("alpha_s = {alpha} ± {error}")));
+        }
     }
     lines
 }
