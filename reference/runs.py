@@ -20,6 +20,7 @@ from streams import block, normals, signs, uniforms
 D, P, N, M, T, R = 6, 4, 9, 7, 3, 2
 PANEL = 4  # rows that share a stream of noise
 NOISE = {"training": 32, "readout": 33, "test": 34}
+DRAWN = {"training": 80, "readout": 81, "test": 82}
 LINK = "z1*z2 + He2(z1)/2 - z2 + 1/3"
 
 # Values, slopes, kinks.
@@ -186,6 +187,42 @@ CASES = {
         },
         "readout": {"ridge": ["0.01*n", "d/p"]},
     },
+    "averaged from the second step on, both layers, biases": {
+        "network": {"second_layer": "gaussian", "bias": {"gaussian": 0.5}},
+        "protocol": {"average_from": 2, "second_layer": {"step_size": 0.5}, "biases": {"step_size": 1}, "reuse": 2},
+        "evaluation": {"metrics": [*ALL, "weight_spectrum"]},
+    },
+    "logistic readout": {
+        "target": {"link": f"sign({LINK})"},
+        "protocol": {"loss": "logistic", "step_size": "4*p"},
+        "readout": {"loss": "logistic", "ridge": [0.05, 2], "intercept": "with"},
+        "evaluation": {"metrics": [*FEW, "error_rate"]},
+    },
+    "logistic readout of the same batch": {
+        "target": {"link": f"sign({LINK})"},
+        "readout": {"loss": "logistic", "ridge": 0.3, "batch": "same"},
+        "evaluation": {"metrics": [*FEW, "error_rate"]},
+    },
+    "spectra": {
+        "protocol": {"step_size": "8*p"},
+        "evaluation": {"metrics": ["norm", "weight_spectrum", "feature_spectrum"]},
+    },
+    "spectra of symmetric pairs, noise, mean removed": {
+        "target": {"noise": 0.25},
+        "network": {"pairing": "symmetric", "activation": "relu(x)", "bias": {"uniform": [-1, 2]}},
+        "protocol": {"remove_below": 1},
+        "evaluation": {"metrics": ["test_error", "weight_spectrum", "feature_spectrum"]},
+    },
+    "random numbers inside the link": {
+        "target": {"link": f"sign({LINK} + 0.5*e1)*(2 - u1)", "noise": 0.25},
+        "protocol": {"reuse": 2},
+        "evaluation": {"metrics": [*FEW, "error_rate"]},
+    },
+    "random numbers inside the link, clean labels": {
+        "target": {"link": f"sign({LINK} + 0.5*e1)*(2 - u1)"},
+        "protocol": {"remove_below": 1},
+        "evaluation": {"metrics": [*FEW, "error_rate"], "labels": "clean"},
+    },
     "no steps": {"protocol": {"steps": 0, "remove_below": 1}, "readout": {"ridge": [0, 1], "batch": "same"}},
 }
 
@@ -253,6 +290,39 @@ def noise(purpose, index, rows, seed):
     return np.array(out)
 
 
+def drawn(purpose, index, rows, seed):
+    """A normal and a uniform number for each row of a batch: in each panel first all normals, in pairs, then the others."""
+    e, u = [], []
+    for first in range(0, rows, PANEL):
+        size = min(PANEL, rows - first)
+        pairs = size + size % 2
+        data = block(seed, DRAWN[purpose], index, first)
+        e += normals(data, pairs, 64)[:size]
+        u += uniforms(data[8 * pairs :], size)
+    return np.array(e), np.array(u)
+
+
+def effective_rank(values):
+    shares = values[values > 0] / values.sum()
+    return math.exp(-np.sum(shares * np.log(shares)))
+
+
+def outliers(W):
+    """Singular values above the edge of rows of the lengths that are left, least over a of a (1 + (1/d) sum l/(a - l))."""
+    U, S, _ = np.linalg.svd(W, full_matrices=False)
+    lengths = np.sum(W**2, axis=1)
+    room, count = 1 + 4 * D ** (-2 / 3), 0
+    while count < min(len(W), D - 1, 16):
+        d, top = D - count, lengths.max()
+        grid = top * (1 + np.geomspace(1e-12, 1.01 + math.sqrt(len(W) / d), 400_001))
+        edge = min(np.min(a * (1 + np.sum(lengths[:, None] / (a - lengths[:, None]), axis=0) / d)) for a in np.array_split(grid, 50))
+        if S[count] ** 2 <= room * edge:
+            break
+        lengths = np.maximum(lengths - S[count] ** 2 * U[:, count] ** 2, 0)
+        count += 1
+    return count
+
+
 class Student:
     """The function of weights (W, a, b) and its descent directions."""
 
@@ -318,6 +388,26 @@ def ridge_fit(features, y, ridge, intercept):
     return a, b
 
 
+def logistic_fit(features, y, ridge, intercept):
+    """argmin sum log(1 + exp(-s (phi a + b))) + (ridge/2) |a|^2, s the signs of y, by damped Newton steps."""
+    n, p = features.shape
+    s = np.where(y > 0, 1.0, -1.0)
+    columns = np.hstack([features, np.ones((n, 1))]) if intercept else features
+    penalty = ridge * np.diag([1.0] * p + [0.0] * (columns.shape[1] - p))
+    objective = lambda w: np.sum(np.logaddexp(0, -s * (columns @ w))) + w @ penalty @ w / 2
+    slope = lambda w: -columns.T @ (s / (1 + np.exp(s * (columns @ w)))) + penalty @ w
+    w = np.zeros(columns.shape[1])
+    for _ in range(200):
+        q = 1 / (1 + np.exp(-columns @ w))
+        step = np.linalg.solve(columns.T @ (columns * (q * (1 - q))[:, None]) + penalty, slope(w))
+        size = 1.0
+        while objective(w - size * step) > objective(w) + 1e-12:
+            size /= 2
+        w = w - size * step
+    assert np.abs(slope(w)).max() < 1e-9, "no minimum"
+    return w[:p], w[p] if intercept else 0.0
+
+
 def left_out(features, y, ridge, intercept):
     """Mean squared error of each sample under the fit to the others."""
     n = len(y)
@@ -344,13 +434,14 @@ class Run:
         if half < P:
             W, a, b = np.vstack([W, W[::-1]]), np.concatenate([a, -a[::-1]]), np.concatenate([b, b[::-1]])
         self.W, self.W0, self.a, self.b = W, W.copy(), a, b
+        self.independent = half
         scale = quantity(network.get("scale", "1/sqrt(p)"))
         start = (W.copy(), a.copy(), b.copy()) if network.get("output") == "centred" else None
         self.student = Student(network["activation"], scale, start)
         self.memory = {}
         self.target = np.array(data["target"])
         forms = {LINK: lambda g: g, f"3*({LINK})": lambda g: 3 * g, f"({LINK})/10": lambda g: g / 10, f"sign({LINK})": np.sign}
-        self.form = forms[spec["target"]["link"]]
+        self.form = forms.get(spec["target"]["link"])
         self.measured, self.errors, self.powers, self.squared, self.lengths = [], [], [], [], []
 
     def put(self, step, metric, value, neuron=None, direction=None, rank=None, group=None, ridge=None):
@@ -358,10 +449,19 @@ class Run:
 
     def batch(self, purpose, index):
         X = np.array(self.data[purpose][index])
-        y = self.form(link(X @ self.target.T))
+        g = link(X @ self.target.T)
         variance = self.spec["target"].get("noise", 0)
-        if purpose == "test" and self.spec["evaluation"].get("labels") == "clean":
+        clean = purpose == "test" and self.spec["evaluation"].get("labels") == "clean"
+        if clean:
             variance = 0
+        if self.form is not None:
+            y = self.form(g)
+        elif clean:
+            # E sign(g + s e) = erf(g/(s sqrt 2)), E (2 - u) = 3/2.
+            y = np.vectorize(math.erf)(g / (0.5 * math.sqrt(2))) * 1.5
+        else:
+            e, u = drawn(purpose, index, len(g), self.seed)
+            y = np.sign(g + 0.5 * e) * (2 - u)
         if variance > 0:
             y = y + math.sqrt(variance) * noise(purpose, index, len(y), self.seed)
         return X, y
@@ -496,6 +596,12 @@ class Run:
             for group, values in pairs.items():
                 if values:
                     self.put(t, "covariance", np.mean(values), group=group)
+        if "weight_spectrum" in metrics:
+            values = np.linalg.svd(self.W, compute_uv=False)
+            for rank, value in enumerate(values):
+                self.put(t, "weight_singular_value", value, rank=rank + 1)
+            self.put(t, "weight_rank", effective_rank(values**2))
+            self.put(t, "weight_outliers", outliers(self.W[: self.independent]))
         if "singular_values" in metrics and t > 0:
             for rank, value in enumerate(np.linalg.svd(self.W - self.W0, compute_uv=False)):
                 self.put(t, "singular_value", value, rank=rank + 1)
@@ -534,6 +640,15 @@ class Run:
             self.put(t, "network_error_rate", wrong(own))
         if "network_loss" in metrics:
             self.put(t, "network_loss", np.mean(LOSSES[self.protocol.get("loss", "squared")][0](truth, own)))
+        if "feature_spectrum" in metrics:
+            phi = self.features(Z)
+            values = np.linalg.eigvalsh(phi.T @ phi / len(Z))[::-1]
+            for rank, value in enumerate(values):
+                self.put(t, "feature_eigenvalue", value, rank=rank + 1)
+            self.put(t, "feature_rank", effective_rank(np.maximum(values, 0)))
+            kernel, square = phi @ phi.T, np.outer(truth, truth)
+            cosine = np.sum(kernel * square) / (np.linalg.norm(kernel) * np.linalg.norm(square))
+            self.put(t, "kernel_alignment", cosine)
         if not wanted:
             return
         if self.readout.get("batch", "fresh") == "fresh":
@@ -546,7 +661,8 @@ class Run:
             chosen = min(candidates, key=lambda ridge: left_out(self.features(X), y, ridge, intercept))
             ridges = [chosen]
         for ridge in map(quantity, ridges if isinstance(ridges, list) else [ridges]):
-            a, b = ridge_fit(self.features(X), y, ridge, intercept)
+            fit = logistic_fit if self.readout.get("loss") == "logistic" else ridge_fit
+            a, b = fit(self.features(X), y, ridge, intercept)
             answer = known + self.features(Z) @ a + b
             place = dict(ridge=None if chosen is not None else ridge)
             if "test_error" in metrics:
@@ -557,11 +673,17 @@ class Run:
             self.put(t, "chosen_ridge", chosen)
 
     def run(self):
+        start, iterates = self.protocol.get("average_from"), []
         for t in range(self.protocol["steps"] + 1):
             if t > 0:
+                if iterates:
+                    self.W, self.a, self.b = iterates[-1]
                 self.step(t)
+            if start is not None and t >= start:
+                iterates.append((self.W, self.a, self.b))
+                self.W, self.a, self.b = (np.mean(layer, axis=0) for layer in zip(*iterates))
             self.weights(t)
-            if {"test_error", "error_rate", "network_loss"} & {*self.spec["evaluation"]["metrics"]}:
+            if {"test_error", "error_rate", "network_loss", "feature_spectrum"} & {*self.spec["evaluation"]["metrics"]}:
                 self.test(t)
         return self
 

@@ -12,7 +12,7 @@ steps of size eta on batches of n Gaussian samples. Formulas and normalisations 
 [0, 1, 2]
 """
 
-from ._analysis import Analysis, Link, analyze, catalogue, hermite
+from ._analysis import Analysis, BooleanAnalysis, Link, analyze, catalogue, hermite
 from ._experiment import Experiment, cite, keys, schema
 from ._ledger import claims
 from ._native import ExperimentError, GiantstepError, LinkError, ResultsError, __version__
@@ -22,6 +22,7 @@ from ._trainer import Trainer
 
 __all__ = [
     "Analysis",
+    "BooleanAnalysis",
     "Experiment",
     "ExperimentError",
     "GiantstepError",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import json
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -112,25 +112,96 @@ def _shown(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
+class BooleanAnalysis:
+    """What steps on Boolean inputs can learn of a link: ``answer`` in a sentence, all of it in ``to_dict()``."""
+
+    def __init__(self, report: dict[str, Any]) -> None:
+        self._report = report
+
+    @property
+    def answer(self) -> str:
+        """The sentence that ``giantstep analyze --inputs hypercube`` begins with."""
+        return str(self._report["answer"])
+
+    @property
+    def status(self) -> str:
+        """How far the zeros can be trusted: exact, certified or undecided."""
+        return str(self._report["status"])
+
+    @property
+    def leap(self) -> dict[str, Any]:
+        """The leap of one step, of fresh steps (1: a merged staircase), and of transformed labels."""
+        return {key: self._report[key] for key in ("one_step", "leap", "transformed_leap")}
+
+    @property
+    def coefficients(self) -> dict[tuple[int, ...], float]:
+        """The coefficient of each product of coordinates, which are counted from 1."""
+        return {tuple(c["coordinates"]): c["value"] for c in self._report["coefficients"]}
+
+    @property
+    def chain(self) -> list[dict[str, Any]]:
+        """Dimension, directions and floor after each step at n ~ d, the start first."""
+        return list(self._report["chain"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, as ``giantstep analyze --inputs hypercube --json`` prints it."""
+        return json.loads(json.dumps(self._report))  # type: ignore[no-any-return]
+
+    def __repr__(self) -> str:
+        return f"BooleanAnalysis({self._report['link']!r}: {self.answer})"
+
+
+@overload
+def analyze(
+    link: str | Link,
+    *,
+    activation: str = ...,
+    inputs: Literal["gaussian"] = ...,
+    r: int | None = ...,
+    steps: int | None = ...,
+    tensors: int = ...,
+    timeout: float = ...,
+    threads: int | None = ...,
+) -> Analysis: ...
+@overload
+def analyze(
+    link: str | Link,
+    *,
+    activation: str = ...,
+    inputs: Literal["hypercube"],
+    r: int | None = ...,
+    threads: int | None = ...,
+) -> BooleanAnalysis: ...
 def analyze(
     link: str | Link,
     *,
     activation: str = "relu(x)",
+    inputs: Literal["gaussian", "hypercube"] = "gaussian",
     r: int | None = None,
     steps: int | None = None,
     tensors: int = 0,
     timeout: float = 60.0,
     threads: int | None = None,
-) -> Analysis:
+) -> Analysis | BooleanAnalysis:
     """What giant steps can learn of a link with an activation: leaps, staircase, floors, verdicts.
 
     ``timeout`` stops it, in seconds; what is not known by then is unknown, never "no". ``tensors`` asks for the Hermite tensors
-    ``E[g He_k(z)]`` up to this order.
+    ``E[g He_k(z)]`` up to this order. With ``inputs="hypercube"`` the inputs are independent signs, and the answer is a
+    ``BooleanAnalysis``.
 
     >>> analyze("sign(z1*z2*z3)").leap["one_step"]
     3
+    >>> analyze("z1 + z1*z2*z3", inputs="hypercube").leap
+    {'one_step': 1, 'leap': 2, 'transformed_leap': 2}
     """
     text = link.text if isinstance(link, Link) else link
+    if inputs == "hypercube":
+        if steps is not None or tensors:
+            raise ValueError("steps and tensors are of Gaussian inputs: leave them out with inputs='hypercube'")
+        work = _native.analyze_boolean(text, activation, r, threads_of(threads))
+        return BooleanAnalysis(json.loads(finished(work)))
+    if inputs != "gaussian":
+        raise ValueError(f"inputs = {inputs!r}: expected 'gaussian' or 'hypercube'")
     work = _native.analyze(text, activation, r, steps, tensors, timeout, threads_of(threads))
     return Analysis(json.loads(finished(work)))
 

@@ -38,7 +38,7 @@ impl Link {
     /// As the program writes it.
     #[getter]
     fn text(&self) -> String {
-        self.0.expr().to_string()
+        self.0.to_string()
     }
 
     /// The number of directions.
@@ -53,6 +53,12 @@ impl Link {
         py: Python<'py>,
         z: PyReadonlyArray2<'py, f64>,
     ) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        if self.0.is_random() {
+            let text = self.0.source();
+            let reason =
+                format!("the link `{text}` draws random numbers: it has no value at z alone");
+            return Err(Problem::Link(reason).into());
+        }
         let z = z.as_array();
         if z.ncols() != self.0.r() {
             let (is, r) = (z.ncols(), self.0.r());
@@ -97,6 +103,25 @@ pub fn analyze(
         let start = Instant::now();
         let stop = || start.elapsed() > time;
         let report = analysis::analyze_until(&link, &activation, options, &stop);
+        let report = report.map_err(|error| Problem::Link(error.to_string()))?;
+        let mut json = json!(report);
+        json["answer"] = report.answer().into();
+        Ok(text(json.to_string()))
+    })
+}
+
+/// Analyses a link of Boolean inputs; the product is JSON.
+#[pyfunction]
+pub fn analyze_boolean(
+    text_of_link: &str,
+    activation_text: &str,
+    r: Option<usize>,
+    threads: usize,
+) -> PyResult<Work> {
+    let link = link(text_of_link, r)?;
+    let activation = activation(activation_text)?;
+    Work::begin(threads, false, move |_| {
+        let report = analysis::analyze_boolean(&link, &activation);
         let report = report.map_err(|error| Problem::Link(error.to_string()))?;
         let mut json = json!(report);
         json["answer"] = report.answer().into();

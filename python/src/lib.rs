@@ -17,7 +17,7 @@ mod _native {
     use pyo3::prelude::*;
 
     #[pymodule_export]
-    use crate::analyze::{Link, analyze, catalogue, hermite};
+    use crate::analyze::{Link, analyze, analyze_boolean, catalogue, hermite};
     #[pymodule_export]
     use crate::errors::{ExperimentError, GiantstepError, LinkError, ResultsError};
     #[pymodule_export]

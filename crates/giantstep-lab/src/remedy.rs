@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use giantstep::analysis::AnalysisError;
+use giantstep::analysis::{AnalysisError, BooleanError};
 use giantstep::expr::ExprError;
 use giantstep::spec::SpecError;
 use giantstep::watch::Interrupted;
@@ -54,6 +54,7 @@ pub trait Remedied: fmt::Display {
 
 // Messages of the library carry their remedies, which are about links and keys alone.
 impl Remedied for AnalysisError {}
+impl Remedied for BooleanError {}
 impl Remedied for ExprError {}
 impl Remedied for SpecError {}
 impl Remedied for Interrupted {}

@@ -4,11 +4,11 @@ mod memory;
 
 use serde::Serialize;
 
-use crate::batch::EngineKind;
+use crate::batch::{EngineKind, FEW, LOOSE};
 use crate::experiment::Experiment;
 use crate::labels::Removal;
 use crate::metric::MetricGroup;
-use crate::readout::{Intercept, Ridge};
+use crate::readout::{Intercept, ReadoutLoss, Ridge};
 use crate::real::Precision;
 use crate::setup::{EngineChoice, Setup};
 use crate::train::BatchPlan;
@@ -22,6 +22,8 @@ pub struct Cost {
     pub normals: f64,
     /// Pre-activations on which the activation is evaluated.
     pub activations: f64,
+    /// Passes over batches, each with what it costs however small it is.
+    pub passes: f64,
     /// Rows that pass by, of all batches: the unit of progress.
     pub rows: u64,
     /// Numbers recorded, those of single neurons included.
@@ -41,11 +43,16 @@ pub struct Cost {
 /// A normal costs about as much time as this many flops of a product, and so does an activation.
 const FLOPS_PER_NORMAL: f64 = 100.0;
 const FLOPS_PER_ACTIVATION: f64 = 60.0;
+/// So does what a step does once: its streams, its stacks of directions, its bookkeeping; about three microseconds.
+const FLOPS_PER_PASS: f64 = 2.5e5;
 
 impl Cost {
     /// All of it in flops of a product.
     pub fn equivalent_flops(&self) -> f64 {
-        self.flops + FLOPS_PER_NORMAL * self.normals + FLOPS_PER_ACTIVATION * self.activations
+        self.flops
+            + FLOPS_PER_NORMAL * self.normals
+            + FLOPS_PER_ACTIVATION * self.activations
+            + FLOPS_PER_PASS * self.passes
     }
 
     /// Largest memory in bytes of each of `ranks` ranks.
@@ -79,11 +86,13 @@ struct Solves {
 /// An eigenvalue problem of size m costs about as much as a product of this many `m^3` flops.
 const EIGEN: f64 = 25.0;
 
+/// Newton steps of a logistic readout, about.
+const NEWTON: f64 = 10.0;
+
 fn solves(experiment: &Experiment) -> Solves {
     let n = experiment.readout_samples as f64;
     let p = experiment.network.width as f64;
-    let readouts = (0..=experiment.protocol.steps).filter(|step| experiment.fits_readout(*step));
-    let readouts = readouts.count() as f64;
+    let readouts = experiment.fitted_steps() as f64;
     let samples = n - f64::from(experiment.readout.intercept == Intercept::With);
     let size = samples.min(p);
     let chosen = matches!(experiment.readout.ridge, Ridge::LeaveOneOut(_));
@@ -92,6 +101,16 @@ fn solves(experiment: &Experiment) -> Solves {
         Ridge::Values(ridges) if ridges.len() == 1 && ridges[0] > 0.0 && samples > p => 1.0 / 3.0,
         _ => EIGEN,
     };
+    if experiment.readout.loss == ReadoutLoss::Logistic {
+        let ridges = match &experiment.readout.ridge {
+            Ridge::Values(ridges) | Ridge::LeaveOneOut(ridges) => ridges.len() as f64,
+        };
+        let newton = readouts * ridges * NEWTON;
+        return Solves {
+            flops: newton * (n * p * p + p.powi(3) / 3.0),
+            forwards: newton,
+        };
+    }
     let products = n * p * size + if again { 2.0 * n * p * p } else { 0.0 };
     Solves {
         flops: readouts * (products + factor * size.powi(3)),
@@ -102,9 +121,7 @@ fn solves(experiment: &Experiment) -> Solves {
 fn passes(experiment: &Experiment) -> [Passes; 3] {
     let protocol = &experiment.protocol;
     let steps = f64::from(protocol.steps);
-    let tests = (0..=protocol.steps)
-        .filter(|step| experiment.tests(*step))
-        .count();
+    let tests = experiment.tested_steps();
     let training = Passes {
         rows: protocol.batch as f64,
         gradients: steps
@@ -120,10 +137,11 @@ fn passes(experiment: &Experiment) -> [Passes; 3] {
         gradients: 0.0,
         forwards: solves(experiment).forwards,
     };
+    let spectra = u64::from(experiment.metrics.contains(&MetricGroup::FeatureSpectrum));
     let test = Passes {
         rows: experiment.test_samples as f64,
         gradients: 0.0,
-        forwards: tests as f64,
+        forwards: (tests * (1 + spectra)) as f64,
     };
     [training, readout, test]
 }
@@ -167,6 +185,7 @@ pub fn cost_on(
         flops: 0.0,
         normals: 0.0,
         activations: 0.0,
+        passes: 0.0,
         rows: 0,
         memory: 0.0,
         held: 0.0,
@@ -179,6 +198,16 @@ pub fn cost_on(
         EngineKind::Direct => 0.0,
         EngineKind::InLaw => 1.0,
     };
+    let drawn = experiment.target.link.drawn().count() as f64;
+    // Batches of a few rows enlarge the frame until it is compacted, and need no product of coefficients.
+    let few = protocol.batch <= FEW && !held && engine == EngineKind::InLaw;
+    let (columns, own) = match few {
+        true => {
+            let loose = (LOOSE as f64).max(r + kept * p) / 2.0;
+            ((columns + loose).min(d), 0.0)
+        }
+        false => (columns, own),
+    };
     for pass in passes(experiment) {
         let sweeps = pass.gradients + pass.forwards;
         let width = if own > 0.0 && held { frame } else { columns };
@@ -186,7 +215,8 @@ pub fn cost_on(
             * (pass.gradients
                 * (4.0 * width * p + own * p * p * if held { 4.0 * contractions } else { 2.0 })
                 + pass.forwards * 2.0 * width * p);
-        cost.normals += pass.rows * sweeps * columns;
+        cost.normals += pass.rows * sweeps * (columns + drawn);
+        cost.passes += sweeps;
         cost.activations += pass.rows * (2.0 * pass.gradients + pass.forwards) * p;
         cost.rows += (pass.rows * sweeps) as u64;
     }
@@ -199,6 +229,11 @@ pub fn cost_on(
         Precision::F64 => 1.0,
     };
     cost.flops += double * solves.flops;
+    if experiment.metrics.contains(&MetricGroup::FeatureSpectrum) {
+        let tests = experiment.tested_steps() as f64;
+        let moments = experiment.test_samples as f64 * p * p;
+        cost.flops += double * tests * (moments + EIGEN * p.powi(3));
+    }
     recorded(experiment, &mut cost);
     (cost.memory, cost.held) = memory::memory(experiment, engine, precision, threads);
     cost
@@ -214,44 +249,49 @@ fn recorded(experiment: &Experiment, cost: &mut Cost) {
     };
     let neurons = 2 + 2 * r;
     let planar = u64::from(wants(MetricGroup::Neurons) && r > 1);
-    let (mut all, mut shared) = (0, 0);
-    for step in 0..=experiment.protocol.steps {
-        let before = all;
-        let moved = u64::from(step > 0);
-        if experiment.records(step) {
-            for (group, single, common) in [
-                (MetricGroup::Norm, 0, 1),
-                (MetricGroup::TrainError, 0, moved),
-                (MetricGroup::WeightCosine, 0, 4 * r + 1),
-                (MetricGroup::GradientCosine, 0, moved * (4 * r + 1)),
-                (MetricGroup::SingularValues, 0, moved * p),
-                (MetricGroup::Covariance, p * (p + 1) / 2, 3),
-                (
-                    MetricGroup::Neurons,
-                    p * (neurons + moved * (neurons + u64::from(r > 1))),
-                    0,
-                ),
-                (MetricGroup::TestError, 0, 2),
-                (MetricGroup::ErrorRate, 0, 1),
-                (MetricGroup::NetworkLoss, 0, 1),
-            ] {
-                if group == MetricGroup::Neurons {
-                    cost.drawn += planar * moved * p * r;
-                }
-                if wants(group) {
-                    all += single + common;
-                    shared += common;
-                }
+    let errors = [MetricGroup::TestError, MetricGroup::ErrorRate];
+    let kinds = errors.into_iter().filter(|group| wants(*group)).count() as u64;
+    // One step with what it records: the start, where nothing has moved, or a later one.
+    let of = |moved: u64| {
+        let (mut all, mut shared) = (0, 0);
+        for (group, single, common) in [
+            (MetricGroup::Norm, 0, 1),
+            (MetricGroup::TrainError, 0, moved),
+            (MetricGroup::WeightCosine, 0, 4 * r + 1),
+            (MetricGroup::GradientCosine, 0, moved * (4 * r + 1)),
+            (MetricGroup::SingularValues, 0, moved * p),
+            (MetricGroup::WeightSpectrum, 0, p + 2),
+            (MetricGroup::FeatureSpectrum, 0, p + 2),
+            (MetricGroup::Covariance, p * (p + 1) / 2, 3),
+            (
+                MetricGroup::Neurons,
+                p * (neurons + moved * (neurons + u64::from(r > 1))),
+                0,
+            ),
+            (MetricGroup::TestError, 0, 2),
+            (MetricGroup::ErrorRate, 0, 1),
+            (MetricGroup::NetworkLoss, 0, 1),
+        ] {
+            if wants(group) {
+                all += single + common;
+                shared += common;
             }
         }
-        if experiment.fits_readout(step) {
-            let errors = [MetricGroup::TestError, MetricGroup::ErrorRate];
-            let kinds = errors.into_iter().filter(|group| wants(*group)).count() as u64;
-            all += kinds * ridges;
-            shared += kinds * ridges;
+        (all, shared)
+    };
+    let first = u64::from(experiment.records(0));
+    let later = experiment.recorded_steps() - first;
+    let fitted = experiment.fitted_steps();
+    let (mut all, mut shared) = (fitted * kinds * ridges, fitted * kinds * ridges);
+    for (moved, steps) in [(0, first), (1, later)] {
+        let (own, common) = of(moved);
+        all += steps * own;
+        shared += steps * common;
+        if steps > 0 {
+            cost.widest = cost.widest.max(own + kinds * ridges * fitted.min(1));
         }
-        cost.widest = cost.widest.max(all - before);
     }
+    cost.drawn = planar * later * p * r;
     (cost.recorded, cost.shared) = (all, shared);
 }
 

@@ -39,6 +39,11 @@ impl Directions {
         self.coordinates.as_ref()
     }
 
+    /// The coordinates j of all vectors.
+    pub fn column(&self, j: usize) -> &[f64] {
+        self.coordinates.col_as_slice(j)
+    }
+
     /// The coordinates of the same vectors on a frame enlarged to `columns >= q` vectors, `k x columns`.
     pub fn widened(&self, columns: usize) -> Mat<f64> {
         let old = self.columns();
@@ -101,7 +106,11 @@ impl Directions {
     /// `u_i <- u_i + scale_i v_i`, for two lists of equal length.
     pub fn add_scaled(&mut self, scale: impl Fn(usize) -> f64, other: &Self) {
         if other.columns() > self.columns() {
-            self.coordinates = self.widened(other.columns());
+            // Room for more, which a step at a time may need.
+            let room = other.columns().next_multiple_of(64);
+            self.coordinates.reserve(self.rows(), room);
+            self.coordinates
+                .resize_with(self.rows(), other.columns(), |_, _| 0.0);
         }
         for j in 0..other.columns() {
             for i in 0..self.rows() {

@@ -63,6 +63,30 @@ pub enum Recording {
 }
 
 impl Recording {
+    /// After how many of the steps 0, 1, ..., `steps` it wants numbers.
+    pub fn count(self, steps: u32) -> u64 {
+        let all = u64::from(steps) + 1;
+        match self {
+            Recording::EveryStep => all,
+            Recording::Last => 1,
+            Recording::Every(k) => {
+                let last = u64::from(!steps.is_multiple_of(k));
+                1 + u64::from(steps / k) + last
+            }
+            Recording::Log(k) => {
+                let step = |j: u32| 10f64.powf(f64::from(j) / f64::from(k)).round();
+                let mut wanted: Vec<u64> = (0..)
+                    .map(step)
+                    .take_while(|step| *step <= f64::from(steps))
+                    .map(|step| step as u64)
+                    .collect();
+                wanted.dedup();
+                let last = wanted.last() != Some(&u64::from(steps));
+                1 + wanted.len() as u64 + u64::from(last && steps > 0)
+            }
+        }
+    }
+
     /// Whether it wants numbers after `step` of `steps` steps.
     pub fn wants(self, step: u32, steps: u32) -> bool {
         let ends = step == 0 || step == steps;
@@ -84,9 +108,9 @@ impl Recording {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TestLabels {
-    /// Labels with their noise.
+    /// Labels with their noise, and with what the link draws.
     Noisy,
-    /// The target itself.
+    /// The target itself, `E[y | x]`: no noise, and averaged over what the link draws.
     Clean,
 }
 
@@ -160,6 +184,35 @@ impl Experiment {
         self.tests_readouts() && self.tests(step) && self.schedule.wants(step, self.protocol.steps)
     }
 
+    /// After how many steps, 0 among them, anything is recorded.
+    pub(crate) fn recorded_steps(&self) -> u64 {
+        self.recording.count(self.protocol.steps)
+    }
+
+    /// After how many steps test errors are measured.
+    pub(crate) fn tested_steps(&self) -> u64 {
+        match self.tests_anything() {
+            true => self.recorded_steps(),
+            false => 0,
+        }
+    }
+
+    /// After how many steps readouts are fitted.
+    pub(crate) fn fitted_steps(&self) -> u64 {
+        let last = self.protocol.steps;
+        let ends = |first: u32| (first..=last).step_by(last.max(1) as usize);
+        let of = |steps: &mut dyn Iterator<Item = u32>| {
+            steps.filter(|step| self.fits_readout(*step)).count() as u64
+        };
+        match self.schedule {
+            _ if !self.tests_readouts() => 0,
+            ReadoutSchedule::EveryStep => self.tested_steps(),
+            ReadoutSchedule::Ends => of(&mut ends(0)),
+            ReadoutSchedule::Last => of(&mut ends(last)),
+            ReadoutSchedule::Never => 0,
+        }
+    }
+
     /// Why the in-law engine cannot run it; none if it can.
     pub fn beyond_law(&self) -> Option<&'static str> {
         if self.inputs != Inputs::Gaussian {
@@ -173,7 +226,8 @@ impl Experiment {
 
     /// The lists of p vectors of R^d that live from one step to the next: weights, those at the start, memories.
     pub fn kept(&self) -> usize {
-        1 + usize::from(self.keeps_start()) + self.protocol.update.remembered()
+        let averaged = usize::from(self.protocol.average_from.is_some());
+        1 + usize::from(self.keeps_start()) + averaged + self.protocol.update.remembered()
     }
 
     /// Whether a training batch is asked for more than one gradient: an engine has to hold what it revealed of it.
@@ -205,6 +259,25 @@ mod tests {
         assert_eq!(steps(Recording::Log(1), 2000), [0, 1, 10, 100, 1000, 2000]);
         // 10^(j/3): 1, 2.15, 4.64, 10, 21.5, 46.4, 100.
         assert_eq!(steps(Recording::Log(3), 100), [0, 1, 2, 5, 10, 22, 46, 100]);
+        let all = [
+            Recording::EveryStep,
+            Recording::Last,
+            Recording::Every(3),
+            Recording::Every(1000),
+            Recording::Log(1),
+            Recording::Log(7),
+            Recording::Log(40),
+        ];
+        for recording in all {
+            for last in [0, 1, 2, 3, 9, 10, 11, 100, 997, 1000] {
+                let counted = recording.count(last);
+                assert_eq!(
+                    counted,
+                    steps(recording, last).len() as u64,
+                    "{recording:?} {last}"
+                );
+            }
+        }
         for k in [2, 5, 20, 100] {
             let mut expected: Vec<u32> = (0..=5 * k)
                 .map(|j| 10f64.powf(f64::from(j) / f64::from(k)).round() as u32)

@@ -1,6 +1,6 @@
-//! Labels `y = g(W* x) + noise`, and the removal of their low Hermite parts. THEORY.md (4).
+//! Labels `y = g(W* x) + noise`, g with the random numbers it draws, and the removal of their low Hermite parts. THEORY.md (4).
 
-use crate::batch::{BatchId, Engine, Panel, Role, Stream, Sweep};
+use crate::batch::{BatchId, Engine, Panel, Purpose, Role, Stream, Sweep};
 use crate::directions::Directions;
 use crate::expr::Link;
 use crate::real::Real;
@@ -15,6 +15,27 @@ pub struct Target {
     pub r: usize,
     /// The variance of the Gaussian label noise, independent over samples.
     pub noise: f64,
+}
+
+impl Target {
+    /// No signal along r directions.
+    pub(crate) fn nothing(r: usize) -> Self {
+        Self {
+            link: Link::zero(r),
+            r,
+            noise: 0.0,
+        }
+    }
+
+    /// The target itself, `E[y | x]`: without noise, averaged over what the link draws; none where that average has no
+    /// closed form here.
+    pub fn clean(&self) -> Option<Self> {
+        Some(Self {
+            link: self.link.mean()?,
+            r: self.r,
+            noise: 0.0,
+        })
+    }
 }
 
 /// How many of the lowest Hermite degrees are estimated on the batch and subtracted from its labels.
@@ -91,8 +112,10 @@ impl Labels<'_> {
         labels: &mut [T],
     ) {
         let rows = panel.rows;
+        let drawn = self.drawn(id.purpose, id.index, panel.first_row, rows);
         let columns: Vec<&[T]> = (first..first + self.target.r)
             .map(|k| panel.field(k))
+            .chain(drawn.chunks(rows.max(1)))
             .collect();
         self.target.link.eval_columns(&columns, labels);
         if self.target.noise > 0.0 {
@@ -109,6 +132,22 @@ impl Labels<'_> {
                 *label += scale * *draw;
             }
         }
+    }
+
+    /// The random numbers of the link for the rows of one panel, column by column: normal ones, then uniform ones.
+    fn drawn<T: Real>(&self, purpose: Purpose, index: u64, first_row: u64, rows: usize) -> Vec<T> {
+        let kinds = self.target.link.drawn();
+        if kinds.count() == 0 {
+            return Vec::new();
+        }
+        let mut stream = Stream::new(self.seed, Role::Link(purpose), index, first_row);
+        let mut drawn = vec![T::from_f64(0.0); kinds.count() * rows];
+        let (normals, uniforms) = drawn.split_at_mut(kinds.normals * rows);
+        stream.fill_normal(normals);
+        for u in uniforms {
+            *u = T::from_f64(stream.uniform());
+        }
+        drawn
     }
 
     /// Estimates the low Hermite parts of the labels of an open batch: one pass along r directions, one coefficient a

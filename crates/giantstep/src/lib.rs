@@ -99,6 +99,7 @@ pub mod references;
 pub mod run;
 pub mod setup;
 pub mod spec;
+mod spectrum;
 pub mod theory;
 pub mod train;
 pub mod watch;

@@ -48,6 +48,18 @@ pub enum Metric {
     GradientAngle,
     /// A singular value of `W - W0`.
     SingularValue,
+    /// A singular value of W.
+    WeightSingularValue,
+    /// The effective rank of W.
+    WeightRank,
+    /// The singular values of W above the edge of its bulk.
+    WeightOutliers,
+    /// An eigenvalue of `E phi phi^T`.
+    FeatureEigenvalue,
+    /// The effective rank of the features.
+    FeatureRank,
+    /// The cosine of the features' kernel with `y y^T`.
+    KernelAlignment,
     /// `Q_ij = <w_i, w_j>`.
     Covariance,
     /// The error of the readout on Gaussian equivalents of the features.
@@ -77,7 +89,7 @@ pub enum Place {
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 29] = [
         Self::TestError,
         Self::UntrainedReadoutError,
         Self::LabelVariance,
@@ -96,6 +108,12 @@ impl Metric {
         Self::GradientNorm,
         Self::GradientAngle,
         Self::SingularValue,
+        Self::WeightSingularValue,
+        Self::WeightRank,
+        Self::WeightOutliers,
+        Self::FeatureEigenvalue,
+        Self::FeatureRank,
+        Self::KernelAlignment,
         Self::Covariance,
         Self::GaussianError,
         Self::ConditionalError,
@@ -124,6 +142,12 @@ impl Metric {
             Self::GradientNorm => "gradient_norm",
             Self::GradientAngle => "gradient_angle",
             Self::SingularValue => "singular_value",
+            Self::WeightSingularValue => "weight_singular_value",
+            Self::WeightRank => "weight_rank",
+            Self::WeightOutliers => "weight_outliers",
+            Self::FeatureEigenvalue => "feature_eigenvalue",
+            Self::FeatureRank => "feature_rank",
+            Self::KernelAlignment => "kernel_alignment",
             Self::Covariance => "covariance",
             Self::GaussianError => "gaussian_error",
             Self::ConditionalError => "conditional_error",
@@ -150,6 +174,12 @@ impl Metric {
             }
             Self::GradientNorm | Self::GradientAngle => MetricGroup::Neurons,
             Self::SingularValue => MetricGroup::SingularValues,
+            Self::WeightSingularValue | Self::WeightRank | Self::WeightOutliers => {
+                MetricGroup::WeightSpectrum
+            }
+            Self::FeatureEigenvalue | Self::FeatureRank | Self::KernelAlignment => {
+                MetricGroup::FeatureSpectrum
+            }
             Self::Covariance => MetricGroup::Covariance,
             Self::GaussianError
             | Self::ConditionalError
@@ -176,6 +206,10 @@ impl Metric {
             | Self::ChosenRidge
             | Self::NetworkErrorRate
             | Self::NetworkLoss
+            | Self::WeightRank
+            | Self::WeightOutliers
+            | Self::FeatureRank
+            | Self::KernelAlignment
             | Self::TrainError => &[&[]],
             Self::Norm | Self::WeightAlignment | Self::GradientAlignment => {
                 &[&[], &[Neuron, Group]]
@@ -184,7 +218,7 @@ impl Metric {
                 &[&[Direction, Group], &[Neuron, Direction, Group]]
             }
             Self::GradientNorm | Self::GradientAngle => &[&[Neuron, Group]],
-            Self::SingularValue => &[&[Rank]],
+            Self::SingularValue | Self::WeightSingularValue | Self::FeatureEigenvalue => &[&[Rank]],
             Self::Covariance => &[&[Group], &[Neuron, Rank]],
             Self::GaussianError
             | Self::ConditionalError
@@ -222,6 +256,22 @@ impl Metric {
             Self::GradientNorm => "|G_i| of one neuron",
             Self::GradientAngle => "angle of G_i in the plane of directions 1 and 2, in radians",
             Self::SingularValue => "singular value of W - W0, by rank",
+            Self::WeightSingularValue => "singular value of W, by rank",
+            Self::WeightRank => {
+                "effective rank of W: exp of the entropy of its squared singular values over their sum"
+            }
+            Self::WeightOutliers => {
+                "singular values of W above the edge of rows of the lengths that they leave, in independent directions; up to 16"
+            }
+            Self::FeatureEigenvalue => {
+                "eigenvalue of E phi phi^T on test samples, phi = sigma(W x + b)/sqrt(p), by rank"
+            }
+            Self::FeatureRank => {
+                "effective rank of the features: exp of the entropy of these eigenvalues over their sum"
+            }
+            Self::KernelAlignment => {
+                "cosine of the features' kernel with y y^T on test samples: |Phi^T y|^2/(|Phi Phi^T| |y|^2)"
+            }
             Self::Covariance => {
                 "Q_ij = <w_i, w_j>: of neurons i and j <= i, or the mean over different neurons by their signs"
             }
@@ -327,6 +377,11 @@ pub enum MetricGroup {
     Neurons,
     /// Singular values of `W - W0`: the spikes and the bulk.
     SingularValues,
+    /// Singular values of W, how many of them are outliers, and its effective rank.
+    WeightSpectrum,
+    /// Eigenvalues of the second moment of the features on test samples, their effective rank, and the alignment of their
+    /// kernel with the labels.
+    FeatureSpectrum,
     /// The entries `Q_ij`, j <= i, of `Q = W W^T`: `p (p + 1) / 2` numbers a step; and their means over pairs of
     /// different neurons by the signs of `a_i` and `a_j`.
     Covariance,
@@ -334,7 +389,7 @@ pub enum MetricGroup {
 
 impl MetricGroup {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::TestError,
         Self::ErrorRate,
         Self::NetworkLoss,
@@ -344,6 +399,8 @@ impl MetricGroup {
         Self::GradientCosine,
         Self::Neurons,
         Self::SingularValues,
+        Self::WeightSpectrum,
+        Self::FeatureSpectrum,
         Self::Covariance,
     ];
 
@@ -359,6 +416,8 @@ impl MetricGroup {
             Self::GradientCosine => "gradient_cosine",
             Self::Neurons => "neurons",
             Self::SingularValues => "singular_values",
+            Self::WeightSpectrum => "weight_spectrum",
+            Self::FeatureSpectrum => "feature_spectrum",
             Self::Covariance => "covariance",
         }
     }
@@ -384,6 +443,13 @@ impl MetricGroup {
                 "by neuron: overlaps, norms, cosines and alignments of weights and gradient"
             }
             Self::SingularValues => "singular values of W - W0",
+            Self::WeightSpectrum => {
+                "singular values of W, how many lie above the edge of the bulk, and its effective rank"
+            }
+            Self::FeatureSpectrum => {
+                "eigenvalues of the features' second moment on test samples, their effective rank, and the alignment of their \
+                 kernel with the labels"
+            }
             Self::Covariance => {
                 "the entries of Q = W W^T, and their means by the signs of the second layer"
             }
@@ -392,7 +458,10 @@ impl MetricGroup {
 
     /// Whether it is measured on test samples.
     pub fn is_of_tests(self) -> bool {
-        matches!(self, Self::TestError | Self::ErrorRate | Self::NetworkLoss)
+        matches!(
+            self,
+            Self::TestError | Self::ErrorRate | Self::NetworkLoss | Self::FeatureSpectrum
+        )
     }
 
     /// Names of metrics that stand for another group, with it.

@@ -56,13 +56,14 @@ pub enum Bias {
     Uniform([f64; 2]),
 }
 
-/// The overlaps `<w_i, w*_k>` at the start, the same for all neurons.
+/// The overlaps `<w_i, w*_k>` at the start.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Overlap {
     /// As the rows are drawn: of order `1/sqrt d`.
     Drawn,
-    /// These r numbers, of squared sum at most 1; the rest of a row is uniform across the target, and its length 1.
-    Given(Vec<f64>),
+    /// These r numbers of each neuron that is drawn, or of all if there is one list, each of squared sum at most 1; the rest
+    /// of a row is uniform across the target, and its length 1.
+    Given(Vec<Vec<f64>>),
 }
 
 /// Which function of the network is trained and tested.
@@ -123,6 +124,37 @@ impl Network {
     pub fn weights(&self, gain: f64) -> Vec<f64> {
         let root = (self.second.len() as f64).sqrt();
         self.second.iter().map(|a| a * gain / root).collect()
+    }
+}
+
+/// The mean of networks (Polyak's average of the iterates).
+#[derive(Debug, Clone)]
+pub struct Average {
+    /// The mean.
+    pub network: Network,
+    count: f64,
+}
+
+impl Average {
+    /// Of one network.
+    pub fn of(network: &Network) -> Self {
+        Self {
+            network: network.clone(),
+            count: 1.0,
+        }
+    }
+
+    /// With one more.
+    pub fn add(&mut self, next: &Network) {
+        self.count += 1.0;
+        let share = 1.0 / self.count;
+        self.network.first.scale(|_| 1.0 - share);
+        self.network.first.add_scaled(|_| share, &next.first);
+        let second = self.network.second.iter_mut().zip(&next.second);
+        let bias = self.network.bias.iter_mut().zip(&next.bias);
+        for (mean, weight) in second.chain(bias) {
+            *mean += share * (weight - *mean);
+        }
     }
 }
 
@@ -224,15 +256,17 @@ impl SecondLayer {
 }
 
 /// Rows of length 1 with these overlaps, and the directions across the target that they had.
-fn placed(mut rows: Directions, target: &Directions, overlaps: &[f64]) -> Directions {
+fn placed(mut rows: Directions, target: &Directions, overlaps: &[Vec<f64>]) -> Directions {
+    let of = |i: usize| &overlaps[i % overlaps.len()];
     let drawn = rows.gram(target);
     rows.add_scaled(|_| 1.0, &target.combined(&(drawn * -1.0)));
     let norms = rows.norms();
-    let rest = (1.0 - overlaps.iter().map(|m| m * m).sum::<f64>())
-        .max(0.0)
-        .sqrt();
-    rows.scale(|i| rest / norms[i]);
-    let along = Mat::from_fn(rows.rows(), overlaps.len(), |_, k| overlaps[k]);
+    let rest = |i: usize| {
+        let along: f64 = of(i).iter().map(|m| m * m).sum();
+        (1.0 - along).max(0.0).sqrt()
+    };
+    rows.scale(|i| rest(i) / norms[i]);
+    let along = Mat::from_fn(rows.rows(), target.rows(), |i, k| of(i)[k]);
     rows.add_scaled(|_| 1.0, &target.combined(&along));
     rows
 }

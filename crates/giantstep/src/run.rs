@@ -11,10 +11,11 @@ use crate::experiment::Experiment;
 use crate::measurement::Measurement;
 use crate::metric::{Metric, MetricGroup};
 use crate::metrics;
-use crate::network::Network;
+use crate::network::{Average, Network, Pairing};
 use crate::readout::RidgeError;
 use crate::real::Precision;
 use crate::setup::Setup;
+use crate::spectrum;
 use crate::train::Gradient;
 use crate::watch::{Interrupted, Watch};
 use batches::{Batches, On, Readouts};
@@ -52,7 +53,7 @@ pub struct Run {
     pub measurements: Vec<Measurement>,
     /// How the run ended.
     pub outcome: Outcome,
-    /// The network after the last finished step, in coordinates of the engine's frame.
+    /// The network after the last finished step, or the average that is measured, in coordinates of the engine's frame.
     pub network: Network,
     /// The target's directions in the same coordinates.
     pub target: Directions,
@@ -147,6 +148,7 @@ impl<'e> Trainer<'e> {
                 seed,
                 target,
                 network,
+                average: None,
                 initial,
                 measurements: Vec::new(),
                 taken: 0,
@@ -263,7 +265,10 @@ impl<'e> Trainer<'e> {
         Run {
             measurements: state.measurements,
             outcome,
-            network: state.network,
+            network: match state.average {
+                Some(average) => average.network,
+                None => state.network,
+            },
             target: state.target,
         }
     }
@@ -276,6 +281,8 @@ struct State {
     seed: u64,
     target: Directions,
     network: Network,
+    /// The mean of the networks so far, where it is measured in the place of the last one.
+    average: Option<Average>,
     /// The network at the start, where it is subtracted or singular values of `W - W0` are asked for.
     initial: Option<Network>,
     measurements: Vec<Measurement>,
@@ -284,6 +291,25 @@ struct State {
 }
 
 impl State {
+    /// The network that is measured.
+    fn measured(&self) -> &Network {
+        match &self.average {
+            Some(average) => &average.network,
+            None => &self.network,
+        }
+    }
+
+    /// Takes the network after `step` into the average, where there is one.
+    fn averaged(&mut self, step: u32) {
+        let from = self.experiment.protocol.average_from;
+        if from.is_some_and(|from| step >= from) {
+            match &mut self.average {
+                Some(average) => average.add(&self.network),
+                None => self.average = Some(Average::of(&self.network)),
+            }
+        }
+    }
+
     fn measure_gradient(&mut self, step: u32, gradient: &Gradient) {
         let groups = &self.experiment.metrics;
         let out = &mut self.measurements;
@@ -305,33 +331,55 @@ impl State {
     }
 
     fn measure_weights(&mut self, step: u32) {
+        let network = match &self.average {
+            Some(average) => &average.network,
+            None => &self.network,
+        };
         let out = &mut self.measurements;
         metrics::weights(
             step,
-            &self.network.first,
+            &network.first,
             &self.target,
-            &self.network.second,
+            &network.second,
             &self.experiment.metrics,
             out,
         );
-        let spectrum = self
-            .experiment
-            .metrics
-            .contains(&MetricGroup::SingularValues);
+        let asks = |group| self.experiment.metrics.contains(&group);
+        if asks(MetricGroup::WeightSpectrum) {
+            let law = &self.experiment.network;
+            let independent = match law.pairing {
+                Pairing::Independent => law.width,
+                Pairing::Symmetric => law.width / 2,
+            };
+            let dimension = self.experiment.protocol.dimension as f64;
+            if let Some(found) = spectrum::weights(&network.first, independent, dimension) {
+                let squares: Vec<f64> = found.values.iter().map(|value| value * value).collect();
+                let rank = spectrum::effective_rank(&squares);
+                out.extend(ranked(step, Metric::WeightSingularValue, found.values));
+                out.extend(rank.map(|rank| Measurement::new(step, Metric::WeightRank, rank)));
+                let outliers = found.outliers as f64;
+                out.push(Measurement::new(step, Metric::WeightOutliers, outliers));
+            }
+        }
+        let spectrum = asks(MetricGroup::SingularValues);
         if let (Some(initial), true, 1..) = (&self.initial, spectrum, step) {
             let values =
-                metrics::singular_values(&self.network.first, &initial.first).unwrap_or_default();
-            out.extend(
-                values
-                    .into_iter()
-                    .enumerate()
-                    .map(|(rank, value)| Measurement {
-                        rank: Some(rank as u32 + 1),
-                        ..Measurement::new(step, Metric::SingularValue, value)
-                    }),
-            );
+                metrics::singular_values(&network.first, &initial.first).unwrap_or_default();
+            out.extend(ranked(step, Metric::SingularValue, values));
         }
     }
+}
+
+/// Values of one metric by their rank, from 1.
+fn ranked(
+    step: u32,
+    metric: Metric,
+    values: impl IntoIterator<Item = f64>,
+) -> impl Iterator<Item = Measurement> {
+    (1..).zip(values).map(move |(rank, value)| Measurement {
+        rank: Some(rank),
+        ..Measurement::new(step, metric, value)
+    })
 }
 
 /// Why a step ended early.

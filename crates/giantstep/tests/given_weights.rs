@@ -11,7 +11,7 @@ use giantstep::expr::Link;
 use giantstep::faer::Mat;
 use giantstep::labels::{Labels, RemovedPart, Target};
 use giantstep::network::Pairing;
-use giantstep::readout::{Features, Intercept, Readout, Ridge, RidgeParams, fit};
+use giantstep::readout::{Features, Intercept, Readout, ReadoutLoss, Ridge, RidgeParams, fit};
 use giantstep::run::{Outcome, run_on};
 use giantstep::spec::Checked;
 use giantstep::theory::given_weights::{GivenWeights, Ridged};
@@ -155,6 +155,7 @@ fn both(checked: &Checked, samples: f64, seeds: u64) -> Vec<(f64, f64)> {
             watch: Watch::default(),
         };
         let params = RidgeParams {
+            loss: ReadoutLoss::Squared,
             ridge: Ridge::Values(ridges.clone()),
             intercept: experiment.readout.intercept,
         };

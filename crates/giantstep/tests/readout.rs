@@ -17,7 +17,7 @@ use giantstep::expr::Link;
 use giantstep::faer::Mat;
 use giantstep::labels::{Labels, RemovedPart, Target};
 use giantstep::readout::{
-    Features, Fitted, Intercept, Readout, Ridge, RidgeInfo, RidgeParams, fit,
+    Features, Fitted, Intercept, Readout, ReadoutLoss, Ridge, RidgeInfo, RidgeParams, fit,
 };
 use giantstep::real::Real;
 use giantstep::watch::Watch;
@@ -71,7 +71,11 @@ impl Problem {
             rows: self.x.nrows() as u64,
             watch: Watch::default(),
         };
-        let params = RidgeParams { ridge, intercept };
+        let params = RidgeParams {
+            loss: ReadoutLoss::Squared,
+            ridge,
+            intercept,
+        };
         fit(
             &params,
             features,
@@ -328,7 +332,11 @@ fn found<T: Real>(case: &Case) -> (Vec<f64>, Vec<(f64, f64)>) {
         false => Intercept::Without,
     };
     let mut fit = |ridge| {
-        let params = RidgeParams { ridge, intercept };
+        let params = RidgeParams {
+            loss: ReadoutLoss::Squared,
+            ridge,
+            intercept,
+        };
         fit(&params, features(case.n), &mut engine, &mut fitted).expect("a readout")
     };
     let readouts: Vec<Readout> = match &ridges[..] {

@@ -112,6 +112,7 @@ fn links_are_read_simplified_differentiated_and_evaluated() {
         for expr in [link.expr(), simple.expr()] {
             let _ = expr.to_string();
             Program::new(expr).eval(&at);
+            let _ = link.mean();
             for k in 0..link.r().min(2) {
                 Program::new(&expr.derivative(k).simplified()).eval(&at);
             }

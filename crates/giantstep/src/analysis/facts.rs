@@ -22,16 +22,16 @@ use super::tensors::tensors;
 use super::terms::extend_basis;
 use super::visible::Visible;
 use super::{AnalysisError, AnalysisOptions, LARGEST_TENSOR, convert, direction_name};
-use crate::expr::Link;
+use crate::expr::{Drawn, Link};
 
 /// The relative size below which coefficients count as rounding, unless they are exact.
-const ROUNDING: f64 = 1e-9;
+pub(super) const ROUNDING: f64 = 1e-9;
 
 /// The tolerance of a signal over the error of one coefficient, of which it collects many.
-const SAFETY: f64 = 5.0;
+pub(super) const SAFETY: f64 = 5.0;
 
 /// The largest tolerance with which a power of the labels still tells directions.
-const POWER_TOLERANCE: f64 = 5e-5;
+pub(super) const POWER_TOLERANCE: f64 = 5e-5;
 
 /// The most products of terms spent on one power of a polynomial, in exact numbers and in rounded ones.
 const MOST_PRODUCTS: [usize; 2] = [3_000, 1_000_000];
@@ -330,6 +330,7 @@ fn with_labels(
     let generative = then(&Labels {
         value: &value,
         r: link.r(),
+        drawn: Drawn::default(),
         effective: &core.effective,
         symmetries: &symmetries.even,
         values: finite_values(link.expr()),
@@ -339,7 +340,7 @@ fn with_labels(
 
 /// Whether an activation can use a degree of a power of the labels less their mean. Odd activations tell even powers
 /// from odd ones, which the mean mixes.
-fn uses<'a>(visible: &'a Visible, core: &Core) -> impl Fn(usize, u32) -> bool + use<'a> {
+pub(super) fn uses<'a>(visible: &'a Visible, core: &Core) -> impl Fn(usize, u32) -> bool + use<'a> {
     let centred = core.mean.abs() <= 1e-12 * core.variance.sqrt();
     move |power, degree| {
         let mixed = power > 1 && !centred && visible.slope_parity() == Some(1);
@@ -358,7 +359,7 @@ fn unclear(core: &Core) -> String {
 
 /// The directions of the link, those first that its own chain tells apart: a staircase or a symmetry that a
 /// rotation hides shows in these coordinates.
-fn adapted_basis(core: &Core) -> Vec<Vec<f64>> {
+pub(super) fn adapted_basis(core: &Core) -> Vec<Vec<f64>> {
     <f64 as Span>::completed(core.isotropic.after(usize::MAX), &core.effective)
 }
 

@@ -5,6 +5,7 @@ use super::sampled::SplitMix;
 use super::span::{dot, residual};
 use super::symmetry::{Symmetry, fixed_dimension};
 use super::terms::extend_basis;
+use crate::expr::Drawn;
 
 /// How a chain of label transformations was confirmed.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -27,10 +28,12 @@ pub enum Confirmed {
 
 /// A link as this check sees it.
 pub struct Labels<'a> {
-    /// Its values, less their mean, over their standard deviation.
+    /// Its values, less their mean, over their standard deviation; of z and what it draws.
     pub value: &'a dyn Fn(&[f64]) -> f64,
     /// The number of variables.
     pub r: usize,
+    /// The random numbers that it draws.
+    pub drawn: Drawn,
     /// The directions on which it depends.
     pub effective: &'a [Vec<f64>],
     /// Its symmetries.
@@ -107,12 +110,13 @@ impl Labels<'_> {
         let mut rows: Vec<(u64, f64, Vec<f64>)> = (0..SAMPLES)
             .map(|_| {
                 let z: Vec<f64> = (0..self.r).map(|_| generator.normal()).collect();
+                let at = [z.as_slice(), &draws(self.drawn, &mut generator)].concat();
                 let cell = before.iter().fold(0u64, |cell, b| {
                     cell * 6 + ((dot(b, &z) + 1.5).clamp(0.0, 2.99) * 2.0) as u64
                 });
                 let new: Vec<f64> = beyond.iter().map(|b| dot(b, &z)).collect();
                 let old: Vec<f64> = found.iter().map(|b| dot(b, &z)).collect();
-                (cell, (self.value)(&z), features(&new, &old, order))
+                (cell, (self.value)(&at), features(&new, &old, order))
             })
             .collect();
         rows.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
@@ -134,6 +138,13 @@ impl Labels<'_> {
         let samples = SAMPLES as f64;
         (energy / samples, 6.0 * square.sqrt() / samples)
     }
+}
+
+/// Random numbers of a link for one sample.
+pub fn draws(drawn: Drawn, generator: &mut SplitMix) -> Vec<f64> {
+    let mut draws: Vec<f64> = (0..drawn.normals).map(|_| generator.normal()).collect();
+    draws.extend((0..drawn.uniforms).map(|_| generator.uniform()));
+    draws
 }
 
 /// `w_i`, and at order 2 also `w_i w_j - [i = j]` and `w_i v_j` with the directions v found at the same step.
@@ -167,6 +178,7 @@ mod tests {
         let labels = Labels {
             value,
             r: 1,
+            drawn: Drawn::default(),
             effective: &[vec![1.0]],
             symmetries: &[],
             values: None,

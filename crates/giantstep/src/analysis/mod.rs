@@ -8,6 +8,7 @@
 
 mod adaptive;
 mod answer;
+mod boolean;
 mod budget;
 mod chain;
 mod conditional;
@@ -27,6 +28,7 @@ mod nested;
 mod numeric;
 mod polynomial;
 mod quadrature;
+mod random;
 mod report;
 mod rules;
 mod sampled;
@@ -41,6 +43,9 @@ mod threshold;
 mod verdict;
 mod visible;
 
+pub use boolean::{
+    BooleanError, BooleanReport, BooleanStep, Coefficient, MOST_COORDINATES, analyze_boolean,
+};
 pub use budget::Budget;
 pub use direction::direction_name;
 pub use glossary::GLOSSARY;
@@ -112,6 +117,13 @@ pub enum AnalysisError {
         /// The largest number.
         most: usize,
     },
+    /// The mean of the link over what it draws has no closed form.
+    #[error(
+        "the average of the link over the random numbers that it draws has no closed form here, so whether it has leaps is \
+         unknown: closed forms cover polynomials in e and u, and signs, steps, relu, abs, erf, exp, sin and cos of z plus a \
+         multiple of e"
+    )]
+    NoMean,
     /// An integral of the link is not finite, or its tail too heavy to be told from one that is not.
     #[error(
         "the variance of the link under the Gaussian is infinite, or its tail out of reach: bound what grows"
@@ -172,7 +184,11 @@ pub fn analyze_until(
         });
     }
     let visible = Visible::of(activation);
-    let mut facts = facts(link, &visible, &options, work)?;
+    let mean = link.mean().ok_or(AnalysisError::NoMean)?;
+    let mut facts = facts(&mean, &visible, &options, work)?;
+    if link.is_random() {
+        facts = random::facts(facts, link, &mean, &visible, &options, work);
+    }
     if facts.core.energies.first().is_some_and(|e| e.is_infinite()) {
         facts.core.energies[0] = f64::MAX;
         let note = "the square of the mean is beyond the largest number, which stands for the energy of degree 0";

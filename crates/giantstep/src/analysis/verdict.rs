@@ -40,7 +40,9 @@ pub fn report(
         } else {
             SecondOrder::Open
         };
-    let wanted = no_trivial_direction && options.sampled && !work.stopped();
+    // The threshold is that of labels without randomness.
+    let known = !link.is_random() || second_order == SecondOrder::Vanishes;
+    let wanted = no_trivial_direction && options.sampled && known && !work.stopped();
     let weak_recovery = wanted
         .then(|| weak_recovery(link, &core.effective, &facts.symmetries, second_order))
         .flatten()

@@ -7,6 +7,7 @@
 
 use faer::{Mat, Side};
 
+use crate::batch::few::{FEW, Few};
 use crate::batch::ledger::Ledger;
 use crate::batch::streamed::{self, Source};
 use crate::batch::untouched::{Untouched, beside};
@@ -18,7 +19,8 @@ use crate::watch::{Interrupted, Watch};
 /// The engine that reveals a batch only where it is touched.
 ///
 /// A pass over a batch used once costs `2 n q (m + k) + 2 n k^2` flops with `q = r + p`, whatever d is, and memory
-/// `O(q^2)`; a batch that is touched again is held with its n x q coordinates. Exact in law for Gaussian inputs, for
+/// `O(q^2)`; the second term is missing where the batch has a few rows, each of which adds one vector to the frame, which
+/// is compacted when it has grown. A batch that is touched again is held with its n x q coordinates. Exact in law for Gaussian inputs, for
 /// every output that does not depend on the choice of a basis of R^d. Once the frame reaches all of R^d the
 /// engine works in explicit coordinates by the same rule.
 #[derive(Debug)]
@@ -26,8 +28,13 @@ pub struct InLaw<T> {
     untouched: Untouched,
     target: usize,
     seed: u64,
-    precision: std::marker::PhantomData<T>,
+    few: Few<T>,
+    /// The frame's size when it was compacted, if only batches of a few rows have enlarged it since.
+    compacted: Option<usize>,
 }
+
+/// So many vectors, at least, a few rows at a time add to the frame before it is compacted.
+pub(crate) const LOOSE: usize = 64;
 
 /// An open batch of the in-law engine.
 #[derive(Debug)]
@@ -58,7 +65,8 @@ impl<T> InLaw<T> {
             untouched,
             target: 0,
             seed,
-            precision: std::marker::PhantomData,
+            few: Few::default(),
+            compacted: None,
         }
     }
 }
@@ -115,7 +123,10 @@ impl<T: Real> Engine for InLaw<T> {
         watch: Watch<'_>,
     ) -> Result<Swept, Interrupted> {
         match batch {
-            InLawBatch::Held(ledger) => ledger.sweep(&mut self.untouched, sweep, visit, watch),
+            InLawBatch::Held(ledger) => {
+                self.compacted = None;
+                ledger.sweep(&mut self.untouched, sweep, visit, watch)
+            }
             InLawBatch::Streamed { id, rows, frame } => {
                 let source = Source {
                     seed: self.seed,
@@ -125,6 +136,10 @@ impl<T: Real> Engine for InLaw<T> {
                     columns: *frame,
                     inputs: Inputs::Gaussian,
                 };
+                if *rows <= FEW {
+                    let untouched = &mut self.untouched;
+                    return self.few.sweep(source, sweep, untouched, visit, watch);
+                }
                 let k = sweep.coefficients;
                 let reveals = k > 0 && self.untouched.remaining() > 0;
                 let directions = sweep.directions.widened(*frame);
@@ -138,6 +153,7 @@ impl<T: Real> Engine for InLaw<T> {
                     watch,
                 )?;
                 let backward = if reveals {
+                    self.compacted = None;
                     let root = square_root::<T>(&swept.gram);
                     let new = &root * self.untouched.draw(root.ncols());
                     beside(&swept.backward, self.untouched.frame, &new)
@@ -155,6 +171,13 @@ impl<T: Real> Engine for InLaw<T> {
     fn keep_only(&mut self, known: &mut [&mut Directions]) {
         let r = self.target;
         let q = self.untouched.frame;
+        let rows: usize = known.iter().map(|vectors| vectors.rows()).sum();
+        if self
+            .compacted
+            .is_some_and(|size| q - size < LOOSE.max(rows))
+        {
+            return;
+        }
         let stacked =
             Directions::stack(&known.iter().map(|vectors| &**vectors).collect::<Vec<_>>())
                 .widened(q);
@@ -163,6 +186,7 @@ impl<T: Real> Engine for InLaw<T> {
         // Compacting is exact: the new frame vectors span the known vectors, and the rest of the old frame
         // carries nothing that will be asked for again.
         self.untouched.frame = r + rank;
+        self.compacted = Some(r + rank);
         let mut first = 0;
         for vectors in known.iter_mut() {
             let rows = vectors.rows();

@@ -7,6 +7,7 @@
 //! Rows belong to the name of a batch ([`BatchId`]) and the seed: a second pass sees the same rows.
 
 mod direct;
+mod few;
 mod in_law;
 mod inputs;
 mod ledger;
@@ -18,7 +19,9 @@ use faer::Mat;
 use serde::Serialize;
 
 pub use direct::{Direct, DirectionsLaw};
+pub(crate) use few::FEW;
 pub use in_law::InLaw;
+pub(crate) use in_law::LOOSE;
 pub use inputs::Inputs;
 pub use stream::{Role, Stream};
 pub use streamed::Panel;

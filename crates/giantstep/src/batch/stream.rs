@@ -24,6 +24,8 @@ pub enum Role {
     Batch(Purpose),
     /// Its label noise.
     Noise(Purpose),
+    /// The random numbers inside its link.
+    Link(Purpose),
     /// The rows of a batch that is held in memory.
     Ledger(Purpose),
     /// Samples of an expectation in a prediction.
@@ -48,6 +50,7 @@ impl Role {
             Role::Noise(purpose) => 32 + purpose.tag(),
             Role::Ledger(purpose) => 48 + purpose.tag(),
             Role::Equivalent(purpose) => 64 + purpose.tag(),
+            Role::Link(purpose) => 80 + purpose.tag(),
         }
     }
 }

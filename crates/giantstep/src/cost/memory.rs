@@ -8,7 +8,7 @@ use crate::batch::EngineKind;
 use crate::batch::streamed::{ROWS, leaves};
 use crate::experiment::Experiment;
 use crate::metric::MetricGroup;
-use crate::readout::{Intercept, Ridge};
+use crate::readout::{Intercept, ReadoutLoss, Ridge};
 use crate::real::Precision;
 use crate::train::BatchPlan;
 
@@ -218,24 +218,33 @@ impl<'a> Sizes<'a> {
         let kept = F64 * p * columns * (1.0 + self.initial + moved) + F64 * r * columns;
         let along = 2.0 * F64 * (p + r) * columns;
         let square = F64 * p * p;
+        let spectra = [MetricGroup::SingularValues, MetricGroup::WeightSpectrum];
+        let spectra = spectra
+            .iter()
+            .any(|group| experiment.metrics.contains(group));
         let mut most = match (
             experiment.metrics.contains(&MetricGroup::Covariance),
-            experiment.metrics.contains(&MetricGroup::SingularValues),
+            spectra,
         ) {
             // Gram matrices of weights and gradient.
             (_, true) => 4.0 * square + F64 * p * columns,
             (true, false) => square,
             (false, false) => 0.0,
         };
-        if (0..=experiment.protocol.steps).any(|step| experiment.fits_readout(step)) {
+        if experiment.fitted_steps() > 0 {
             most = most.max(along + self.fitting());
         }
-        if (0..=experiment.protocol.steps).any(|step| experiment.tests(step)) {
+        if experiment.tested_steps() > 0 {
             let ridges = self.ridges();
             // Residuals of each readout and of the labels, in double precision.
             let scratch = F64 * (ridges + 2.0) * ROWS as f64;
             let errors = self.forward(experiment.test_samples, ridges + 3.0, scratch);
             most = most.max(along + 2.0 * F64 * ridges * p + errors);
+            if experiment.metrics.contains(&MetricGroup::FeatureSpectrum) {
+                let prepared = F64 * ROWS as f64 * (p + 1.0);
+                let moments = self.forward(experiment.test_samples, p * p + 2.0 * p, prepared);
+                most = most.max(along + moments.max(EIGEN * square));
+            }
         }
         kept + most
     }
@@ -276,6 +285,11 @@ impl<'a> Sizes<'a> {
         let fitted = 2.0 * F64 * self.ridges() * p;
         // Features and labels of a panel.
         let prepared = F64 * n.min(ROWS as f64) * (p + 1.0);
+        if readout.loss == ReadoutLoss::Logistic {
+            // Features of a panel and their weighted copy; two Hessians and a factor.
+            let pass = self.forward(batch, p * p + p, 2.0 * prepared);
+            return pass + CHOLESKY * F64 * p * p + fitted;
+        }
         if n - f64::from(readout.intercept == Intercept::With) <= p {
             // All features as sums, and a copy; then with the kernel, its eigenvectors, their copies and workspace.
             let features = F64 * n * (p + 1.0);

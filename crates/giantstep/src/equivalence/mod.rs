@@ -98,7 +98,8 @@ pub enum EquivalenceError {
     },
     /// The models are of other features.
     #[error(
-        "Gaussian features stand for those of Gaussian inputs and neurons without biases; the experiment has others"
+        "Gaussian features stand for those of Gaussian inputs and neurons without biases, with labels of a link that draws \
+         nothing; the experiment has others"
     )]
     Setting,
     /// There is no Gaussian model given these directions.
@@ -160,7 +161,8 @@ impl Equivalence<'_> {
         watch: Watch<'_>,
     ) -> Result<Vec<Errors>, EquivalenceError> {
         let experiment = self.experiment;
-        if experiment.inputs != Inputs::Gaussian || experiment.network.bias != Bias::Zero {
+        let plain = experiment.network.bias == Bias::Zero && !experiment.target.link.is_random();
+        if experiment.inputs != Inputs::Gaussian || !plain {
             return Err(EquivalenceError::Setting);
         }
         let steps_alone = self.experiment.steps_alone();

@@ -43,16 +43,23 @@ impl Expr {
 
     /// The expression in the variables that are left when the first ones have these finite values.
     pub fn given(&self, values: &[f64]) -> Expr {
-        let inner = |e: &Expr| Box::new(e.given(values));
-        match self {
-            Expr::Number(_) | Expr::Pi => self.clone(),
+        self.replaced(&|e| match e {
             Expr::Variable(k) => match values.get(*k) {
-                Some(value) => match BigRational::from_float(*value) {
-                    Some(number) => Expr::Number(number),
-                    None => self.clone(),
-                },
-                None => Expr::Variable(k - values.len()),
+                Some(value) => BigRational::from_float(*value).map(Expr::Number),
+                None => Some(Expr::Variable(k - values.len())),
             },
+            _ => None,
+        })
+    }
+
+    /// The expression in which whatever `new` answers for takes the place of a part.
+    pub fn replaced(&self, new: &dyn Fn(&Expr) -> Option<Expr>) -> Expr {
+        if let Some(expr) = new(self) {
+            return expr;
+        }
+        let inner = |e: &Expr| Box::new(e.replaced(new));
+        match self {
+            Expr::Number(_) | Expr::Pi | Expr::Variable(_) => self.clone(),
             Expr::Negate(e) => Expr::Negate(inner(e)),
             Expr::Apply(function, e) => Expr::Apply(*function, inner(e)),
             Expr::Hermite(k, e) => Expr::Hermite(*k, inner(e)),

@@ -18,19 +18,21 @@ const NEAR: f64 = 1e-12;
 /// As [`super::parse()`], and where the expression is not finite with finite variance.
 pub(crate) fn parse_checked(text: &str, scope: Scope<'_>) -> Result<Expr, ExprError> {
     let (expr, spans) = parse_with_spans(text, scope)?;
-    finite_under_the_gaussian(text, &expr, &spans)?;
+    finite_under_the_gaussian(text, &expr, &spans, usize::MAX)?;
     Ok(expr)
 }
 
 /// Refuses an expression that is not finite at points typical of the Gaussian, whose square grows faster than
-/// the density falls, or whose square is not integrable at an axis; names the innermost part at fault.
+/// the density falls, or whose square is not integrable at an axis; names the innermost part at fault. Variables from
+/// `uniforms` on are uniform on [0, 1].
 pub(super) fn finite_under_the_gaussian(
     text: &str,
     expr: &Expr,
     spans: &[Range<usize>],
+    uniforms: usize,
 ) -> Result<(), ExprError> {
     let r = expr.variables();
-    let points = points(r);
+    let points = points(r, uniforms);
     let failing = |e: &Expr| {
         let program = Program::new(e);
         let values: Vec<f64> = points.iter().map(|point| program.eval(&point.at)).collect();
@@ -69,11 +71,15 @@ struct Point {
     bound: f64,
 }
 
-fn points(r: usize) -> Vec<Point> {
+fn points(r: usize, uniforms: usize) -> Vec<Point> {
     let typical = |index: usize, k: usize| {
         // A Kronecker sequence spreads over all orthants, three standard deviations far.
         let u = ((index as f64 + 0.5) * (0.5 + (k as f64 + 2.0).sqrt()).fract()).fract();
-        3.0 * (2.0 * u - 1.0)
+        if k < uniforms {
+            3.0 * (2.0 * u - 1.0)
+        } else {
+            u
+        }
     };
     let mut points: Vec<Point> = (0..512)
         .map(|index| Point {
@@ -81,7 +87,7 @@ fn points(r: usize) -> Vec<Point> {
             bound: f64::INFINITY,
         })
         .collect();
-    for k in 0..r {
+    for k in 0..r.min(uniforms) {
         for sign in [-1.0, 1.0] {
             let with = |value: f64, index: usize| {
                 let mut at: Vec<f64> = (0..r).map(|j| typical(index, j)).collect();

@@ -2,13 +2,18 @@
 
 use std::sync::Arc;
 
+use num_rational::BigRational;
+
+use super::ast::Operator;
+use super::average::{Averages, Law};
 use super::check::finite_under_the_gaussian;
 use super::error::{ExprError, Problem};
-use super::parse::{MAX_VARIABLES, Scope, parse_with_spans};
+use super::parse::{MAX_DRAWN, MAX_VARIABLES, Scope, parse_with_spans};
 use super::{Expr, Program, parse};
 use crate::real::Real;
 
-/// A link `g(z_1, ..., z_r)`.
+/// A link `g(z_1, ..., z_r)`, which may draw random numbers for each sample: `e_1, e_2, ...`, standard normal, and
+/// `u_1, u_2, ...`, uniform on [0, 1], independent of each other and of z.
 ///
 /// ```
 /// use giantstep::expr::Link;
@@ -17,6 +22,10 @@ use crate::real::Real;
 /// let mut values = [0.0; 2];
 /// link.eval_columns(&[&[1.0, 2.0], &[3.0, -1.0]], &mut values);
 /// assert_eq!(values, [4.0, 0.0]);
+///
+/// let noisy = Link::parse("step(sigmoid(2*z1) - u1)", None)?;
+/// assert_eq!((noisy.r(), noisy.drawn().uniforms), (1, 1));
+/// assert_eq!(noisy.mean().map(|mean| mean.expr().to_string()), Some("sigmoid(2*z1)".to_owned()));
 /// # Ok::<(), giantstep::expr::ExprError>(())
 /// ```
 #[derive(Debug, Clone)]
@@ -25,6 +34,23 @@ pub struct Link {
     expr: Arc<Expr>,
     program: Arc<Program>,
     r: usize,
+    drawn: Drawn,
+}
+
+/// How many random numbers a link draws for each sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Drawn {
+    /// `e_1, e_2, ...`, standard normal.
+    pub normals: usize,
+    /// `u_1, u_2, ...`, uniform on [0, 1].
+    pub uniforms: usize,
+}
+
+impl Drawn {
+    /// All of them.
+    pub fn count(self) -> usize {
+        self.normals + self.uniforms
+    }
 }
 
 impl Link {
@@ -40,7 +66,16 @@ impl Link {
             span,
             problem,
         };
-        let r = r.unwrap_or(expr.variables());
+        const NORMALS: usize = MAX_VARIABLES;
+        const UNIFORMS: usize = MAX_VARIABLES + MAX_DRAWN;
+        let (mut largest, mut drawn) = (0, Drawn::default());
+        expr.visit(&mut |node| match node {
+            Expr::Variable(k @ UNIFORMS..) => drawn.uniforms = drawn.uniforms.max(k + 1 - UNIFORMS),
+            Expr::Variable(k @ NORMALS..) => drawn.normals = drawn.normals.max(k + 1 - NORMALS),
+            Expr::Variable(k) => largest = largest.max(k + 1),
+            _ => {}
+        });
+        let r = r.unwrap_or(largest);
         if r > MAX_VARIABLES {
             return Err(fail(0..0, Problem::Directions(r)));
         }
@@ -48,7 +83,7 @@ impl Link {
         expr.visit(&mut |node| nodes.push(node));
         for (node, span) in nodes.iter().zip(&spans) {
             if let Expr::Variable(k) = node
-                && *k >= r
+                && (r..MAX_VARIABLES).contains(k)
             {
                 return Err(fail(
                     span.clone(),
@@ -56,25 +91,81 @@ impl Link {
                 ));
             }
         }
-        finite_under_the_gaussian(text, &expr, &spans)?;
-        let program = Program::new(&expr);
-        Ok(Self {
-            source: text.into(),
+        // The random numbers follow the directions.
+        let expr = expr.replaced(&|node| match node {
+            Expr::Variable(k @ UNIFORMS..) => {
+                Some(Expr::Variable(r + drawn.normals + k - UNIFORMS))
+            }
+            Expr::Variable(k @ NORMALS..) => Some(Expr::Variable(r + k - NORMALS)),
+            _ => None,
+        });
+        finite_under_the_gaussian(text, &expr, &spans, r + drawn.normals)?;
+        Ok(Self::of(text.into(), expr, r, drawn))
+    }
+
+    /// 0, of r directions.
+    pub(crate) fn zero(r: usize) -> Self {
+        Self::of("0".into(), Expr::integer(0), r, Drawn::default())
+    }
+
+    fn of(source: Arc<str>, expr: Expr, r: usize, drawn: Drawn) -> Self {
+        Self {
+            source,
+            program: Arc::new(Program::new(&expr)),
             expr: Arc::new(expr),
-            program: Arc::new(program),
             r,
-        })
+            drawn,
+        }
     }
 
     /// The same link almost everywhere, its expression simplified.
     pub fn simplified(&self) -> Self {
-        let expr = self.expr.simplified();
-        Self {
-            source: self.source.clone(),
-            program: Arc::new(Program::new(&expr)),
-            expr: Arc::new(expr),
-            r: self.r,
+        Self::of(
+            self.source.clone(),
+            self.expr.simplified(),
+            self.r,
+            self.drawn,
+        )
+    }
+
+    /// `E[g | z]`, the link itself if it draws nothing; none where the average over the random numbers has no closed
+    /// form here.
+    pub fn mean(&self) -> Option<Self> {
+        if self.drawn.count() == 0 {
+            return Some(self.clone());
         }
+        let expr = self.averages().of(&self.expr)?;
+        Some(Self::of(
+            self.source.clone(),
+            expr.simplified(),
+            self.r,
+            Drawn::default(),
+        ))
+    }
+
+    /// `E[((g - centre)/scale)^exponent | z]`, as [`Link::mean`].
+    pub fn mean_power(&self, centre: f64, scale: f64, exponent: u32) -> Option<Expr> {
+        let number = |x| BigRational::from_float(x).map(Expr::Number);
+        let binary = |operator, a, b| Expr::Binary(operator, Box::new(a), Box::new(b));
+        let mut base = (*self.expr).clone();
+        if centre != 0.0 {
+            base = binary(Operator::Subtract, base, number(centre)?);
+        }
+        if scale != 1.0 {
+            base = binary(Operator::Divide, base, number(scale)?);
+        }
+        let power = binary(Operator::Power, base, Expr::integer(i64::from(exponent)));
+        let expr = self.averages().of(&power)?;
+        Some(expr.simplified())
+    }
+
+    fn averages(&self) -> Averages<impl Fn(usize) -> Law> {
+        let (normals, uniforms) = (self.r, self.r + self.drawn.normals);
+        Averages::new(move |k| match k {
+            k if k >= uniforms => Law::Uniform,
+            k if k >= normals => Law::Normal,
+            _ => Law::Fixed,
+        })
     }
 
     /// The text as typed.
@@ -82,12 +173,12 @@ impl Link {
         &self.source
     }
 
-    /// The syntax tree.
+    /// The syntax tree: variables 0 to r - 1 are z, then come the normal and then the uniform random numbers.
     pub fn expr(&self) -> &Expr {
         &self.expr
     }
 
-    /// The compiled form.
+    /// The compiled form, in the same variables.
     pub fn program(&self) -> &Program {
         &self.program
     }
@@ -97,9 +188,34 @@ impl Link {
         self.r
     }
 
-    /// Writes `g` of `r` columns of equal length.
+    /// The random numbers that it draws for each sample.
+    pub fn drawn(&self) -> Drawn {
+        self.drawn
+    }
+
+    /// Whether it draws any.
+    pub fn is_random(&self) -> bool {
+        self.drawn.count() > 0
+    }
+
+    /// Writes `g` of `r` columns of equal length, and as many more as it draws random numbers.
     pub fn eval_columns<T: Real>(&self, columns: &[&[T]], out: &mut [T]) {
         self.program.eval_columns(columns, out);
+    }
+}
+
+/// With the names of its variables.
+impl std::fmt::Display for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (normals, uniforms) = (self.r, self.r + self.drawn.normals);
+        let named = self.expr.replaced(&|node| match node {
+            Expr::Variable(k) if *k >= uniforms => {
+                Some(Expr::Variable(MAX_VARIABLES + MAX_DRAWN + k - uniforms))
+            }
+            Expr::Variable(k) if *k >= normals => Some(Expr::Variable(MAX_VARIABLES + k - normals)),
+            _ => None,
+        });
+        named.fmt(f)
     }
 }
 

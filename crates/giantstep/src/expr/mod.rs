@@ -5,6 +5,7 @@
 //! compiled into a [`Program`] that evaluates whole columns.
 
 mod ast;
+mod average;
 mod check;
 mod derivative;
 mod display;
@@ -19,6 +20,8 @@ mod sugar;
 pub use ast::{Expr, Function, Operator};
 pub(crate) use check::parse_checked;
 pub use error::{ExprError, Problem};
-pub use link::{Formula, Link};
-pub use parse::{MAX_DEGREE, MAX_DEPTH, MAX_HERMITE, MAX_LENGTH, MAX_VARIABLES, Scope, parse};
+pub use link::{Drawn, Formula, Link};
+pub use parse::{
+    MAX_DEGREE, MAX_DEPTH, MAX_DRAWN, MAX_HERMITE, MAX_LENGTH, MAX_VARIABLES, Scope, parse,
+};
 pub use program::Program;

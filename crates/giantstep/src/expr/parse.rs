@@ -28,6 +28,8 @@ pub const MAX_DEGREE: u64 = 64;
 pub const MAX_HERMITE: u8 = 20;
 /// The most variables of a link.
 pub const MAX_VARIABLES: usize = 64;
+/// The most random numbers of each kind that a link draws.
+pub const MAX_DRAWN: usize = 16;
 /// The most nodes of an expression whose functions are written out.
 const MAX_NODES: usize = 20_000;
 /// The largest decimal exponent of a typed number.
@@ -36,7 +38,8 @@ const MAX_EXPONENT: i64 = 300;
 /// Which variables an expression may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope<'a> {
-    /// `z1, z2, ...`
+    /// `z1, z2, ...`, and the random numbers `e1, e2, ...` (standard normal) and `u1, u2, ...` (uniform on [0, 1]), whose
+    /// indices follow those of the largest number of directions
     Link,
     /// `x`
     Activation,
@@ -44,15 +47,22 @@ pub enum Scope<'a> {
     Formula(&'a [&'a str]),
 }
 
+/// Letter, first index and number of the variables of a link.
+const LINK_VARIABLES: [(char, usize, usize); 3] = [
+    ('z', 0, MAX_VARIABLES),
+    ('e', MAX_VARIABLES, MAX_DRAWN),
+    ('u', MAX_VARIABLES + MAX_DRAWN, MAX_DRAWN),
+];
+
 impl Scope<'_> {
     fn variable(self, name: &str) -> Option<usize> {
         match self {
-            Scope::Link => {
-                let digits = name.strip_prefix('z')?;
+            Scope::Link => LINK_VARIABLES.iter().find_map(|(letter, first, most)| {
+                let digits = name.strip_prefix(*letter)?;
                 let number: usize = digits.parse().ok()?;
                 let canonical = !digits.starts_with('0') && !digits.starts_with('+');
-                (canonical && number <= MAX_VARIABLES).then(|| number - 1)
-            }
+                (canonical && number <= *most).then(|| first + number - 1)
+            }),
             Scope::Activation => (name == "x").then_some(0),
             Scope::Formula(names) => names.iter().position(|known| *known == name),
         }
@@ -61,7 +71,13 @@ impl Scope<'_> {
     /// The name of a variable.
     pub(super) fn name(self, variable: usize) -> String {
         match self {
-            Scope::Link => format!("z{}", variable + 1),
+            Scope::Link => {
+                let mut kinds = LINK_VARIABLES.iter().rev();
+                let (letter, first, _) = kinds
+                    .find(|(_, first, _)| variable >= *first)
+                    .unwrap_or(&LINK_VARIABLES[0]);
+                format!("{letter}{}", variable - first + 1)
+            }
             Scope::Activation => "x".to_owned(),
             Scope::Formula(names) => names.get(variable).copied().unwrap_or("?").to_owned(),
         }
@@ -69,7 +85,7 @@ impl Scope<'_> {
 
     fn described(self) -> String {
         match self {
-            Scope::Link => "z1, z2, ...".to_owned(),
+            Scope::Link => "z1, z2, ... (and random e1, u1, ...)".to_owned(),
             Scope::Activation => "x".to_owned(),
             Scope::Formula([]) => "numbers".to_owned(),
             Scope::Formula(names) => names.join(", "),
@@ -95,7 +111,10 @@ impl Scope<'_> {
             return Problem::Directions(direction);
         }
         match self {
-            Scope::Link => known.extend((0..9).map(|k| self.name(k))),
+            Scope::Link => {
+                known.extend((0..9).map(|k| self.name(k)));
+                known.extend(["e1", "e2", "u1", "u2"].map(str::to_owned));
+            }
             Scope::Activation => known.push("x".to_owned()),
             Scope::Formula(names) => known.extend(names.iter().map(|name| (*name).to_owned())),
         }

@@ -34,12 +34,14 @@ impl Program {
         }
     }
 
-    /// The value at one point.
+    /// The value at one point; a variable that is not given is NaN.
     pub fn eval(&self, variables: &[f64]) -> f64 {
-        self.root.eval(&|k| variables[k])
+        self.root
+            .eval(&|k| variables.get(k).copied().unwrap_or(f64::NAN))
     }
 
-    /// Writes the values at many points: one column for each variable, all of the length of `out`.
+    /// Writes the values at many points: one column for each variable, all of the length of `out`; as in
+    /// [`Program::eval`] one that is not given is NaN.
     pub fn eval_columns<T: Real>(&self, columns: &[&[T]], out: &mut [T]) {
         self.root.fill(columns, out, &mut Vec::new());
     }
@@ -85,7 +87,10 @@ impl Node {
     fn fill<T: Real>(&self, columns: &[&[T]], out: &mut [T], spare: &mut Vec<Vec<T>>) {
         match self {
             Node::Constant(value) => out.fill(T::from_f64(*value)),
-            Node::Variable(k) => out.copy_from_slice(columns[*k]),
+            Node::Variable(k) => match columns.get(*k) {
+                Some(column) => out.copy_from_slice(column),
+                None => out.fill(T::from_f64(f64::NAN)),
+            },
             Node::Negate(e) => {
                 e.fill(columns, out, spare);
                 map(out, |x| -x);

@@ -163,6 +163,23 @@ impl Eigen {
     }
 }
 
+/// `Phi^T Phi` and `Phi^T y` of these samples.
+///
+/// # Errors
+/// As [`super::fit`].
+pub(crate) fn second_moments<E: Engine>(
+    samples: &impl Samples,
+    engine: &mut E,
+    batch: &mut E::Batch,
+) -> Result<(Mat<f64>, Mat<f64>), RidgeError> {
+    let width = samples.width();
+    let moments = moments(Intercept::Without, samples, engine, batch)?;
+    match moments.cross.is_all_finite() {
+        true => Ok((moments.gram, moments.cross)),
+        false => Err(RidgeError::NotFinite { width }),
+    }
+}
+
 fn moments<E: Engine>(
     intercept: Intercept,
     features: &impl Samples,

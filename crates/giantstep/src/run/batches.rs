@@ -1,14 +1,15 @@
 //! What of a run needs its batches: steps, readouts and tests, on any engine.
 
-use super::{State, Stop};
+use super::{State, Stop, ranked};
 use crate::batch::{Access, BatchId, Engine, Purpose};
 use crate::evaluate::errors;
 use crate::experiment::{ReadoutBatch, TestLabels};
-use crate::labels::{Labels, Removal, RemovedPart, Target};
+use crate::labels::{Labels, Removal, RemovedPart};
 use crate::measurement::Measurement;
 use crate::metric::{Metric, MetricGroup};
 use crate::network::{Output, Start};
 use crate::readout::{Features, Fitted, Readout, Ridge, RidgeError, fit};
+use crate::spectrum;
 use crate::train::{Gradient, Memories, StepContext, advance};
 use crate::watch::{Interrupted, Watch};
 
@@ -85,6 +86,12 @@ impl<E: Engine> On<E> {
             _ => {
                 let mut known = vec![&mut state.target, &mut state.network.first];
                 known.extend(state.initial.as_mut().map(|initial| &mut initial.first));
+                known.extend(
+                    state
+                        .average
+                        .as_mut()
+                        .map(|average| &mut average.network.first),
+                );
                 known.extend(self.memories.first.vectors());
                 self.engine.keep_only(&mut known);
                 let access = match state.experiment.touches_again() {
@@ -152,6 +159,7 @@ impl<E: Engine> Batches for On<E> {
             state.measure_gradient(step, &gradient);
         }
         state.network = network;
+        state.averaged(step);
         *last = Some(gradient);
         Ok(())
     }
@@ -174,9 +182,10 @@ impl<E: Engine> Batches for On<E> {
             .as_ref()
             .map_or(&nothing, |open| &open.removed);
         let removed = removed.clone();
+        let network = state.measured();
         let mut features = Features {
-            first: &state.network.first,
-            bias: &state.network.bias,
+            first: &network.first,
+            bias: &network.bias,
             activation: &experiment.network.activation,
             start: None,
             labels: state.labels(),
@@ -207,8 +216,7 @@ impl<E: Engine> Batches for On<E> {
             }
         };
         let mut readouts = vec![Readout {
-            weights: state
-                .network
+            weights: network
                 .second
                 .iter()
                 .map(|a| a * experiment.network.gain)
@@ -220,12 +228,12 @@ impl<E: Engine> Batches for On<E> {
         features.id.index = u64::from(step);
         features.rows = experiment.test_samples;
         features.start = state.start();
-        let clean = Target {
-            noise: 0.0,
-            ..experiment.target.clone()
+        let clean = match experiment.test_labels {
+            TestLabels::Clean => experiment.target.clean(),
+            TestLabels::Noisy => None,
         };
-        if experiment.test_labels == TestLabels::Clean {
-            features.labels.target = &clean;
+        if let Some(clean) = &clean {
+            features.labels.target = clean;
         }
         let mut batch = self.engine.open(features.id, features.rows, Access::Once);
         let found = errors(
@@ -236,6 +244,20 @@ impl<E: Engine> Batches for On<E> {
             &mut batch,
         )?;
         let asks = |group| experiment.metrics.contains(&group);
+        let spectrum = match asks(MetricGroup::FeatureSpectrum) {
+            true => {
+                let power = found.label_variance + found.label_mean * found.label_mean;
+                features.removed = &nothing;
+                features.start = None;
+                Some(spectrum::features(
+                    &features,
+                    power,
+                    &mut self.engine,
+                    &mut batch,
+                )?)
+            }
+            false => None,
+        };
         let put = |metric, value| Measurement::new(step, metric, value);
         let mut out = Vec::new();
         if asks(MetricGroup::TestError) {
@@ -262,6 +284,12 @@ impl<E: Engine> Batches for On<E> {
                     .next(),
                 );
             }
+        }
+        if let Some(found) = spectrum {
+            let rank = spectrum::effective_rank(&found.values);
+            out.extend(ranked(step, Metric::FeatureEigenvalue, found.values));
+            out.extend(rank.map(|rank| put(Metric::FeatureRank, rank)));
+            out.push(put(Metric::KernelAlignment, found.alignment));
         }
         if asks(MetricGroup::NetworkLoss) {
             out.extend(found.loss.map(|loss| put(Metric::NetworkLoss, loss)));

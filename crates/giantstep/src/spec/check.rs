@@ -2,11 +2,11 @@
 
 use crate::activation::Activation;
 use crate::batch::Inputs;
-use crate::experiment::{Experiment, ReadoutBatch, Recording};
+use crate::experiment::{Experiment, ReadoutBatch, Recording, TestLabels};
 use crate::expr::{Formula, Link};
 use crate::labels::Target;
 use crate::network::{Bias, FirstLayer, NetworkLaw, Overlap, Pairing};
-use crate::readout::{Ridge, RidgeParams};
+use crate::readout::{ReadoutLoss, Ridge, RidgeParams};
 use crate::setup::{EngineChoice, Limits, Setup};
 use crate::spec::quantity::{Known, LARGEST_COUNT, bytes, count, positive, quoted, value};
 use crate::spec::{OverlapSpec, Quantity, RidgeSpec, SaveWeights, Spec, StartSpec};
@@ -197,11 +197,25 @@ impl Spec {
                 "give 0 or a positive number",
             ));
         }
-        Ok(Target {
+        let checked = Target {
             link,
             r,
             noise: target.noise,
-        })
+        };
+        if self.evaluation.labels == TestLabels::Clean && checked.clean().is_none() {
+            let reason = format!(
+                "clean labels are averages over what the link draws, and that of \"{}\" has no closed form here",
+                target.link
+            );
+            let remedy = "set evaluation.labels = \"noisy\"";
+            return Err(SpecError::new(
+                "evaluation.labels",
+                quoted("clean"),
+                reason,
+                remedy,
+            ));
+        }
+        Ok(checked)
     }
 
     fn check_network(
@@ -241,7 +255,7 @@ impl Spec {
             second_layer: network.second_layer,
             pairing: network.pairing,
             bias: self.check_bias()?,
-            start: self.check_start(dimension, r)?,
+            start: self.check_start(width, dimension, r)?,
             gain: match &network.scale {
                 None => 1.0,
                 Some(scale) => {
@@ -262,15 +276,15 @@ impl Spec {
         })
     }
 
-    fn check_start(&self, dimension: u64, r: usize) -> Result<Overlap, SpecError> {
+    fn check_start(&self, width: u64, dimension: u64, r: usize) -> Result<Overlap, SpecError> {
         let Some(StartSpec { overlap }) = &self.network.start else {
             return Ok(Overlap::Drawn);
         };
         let (overlaps, shown) = match overlap {
-            OverlapSpec::Each(overlap) => (vec![*overlap; r], overlap.to_string()),
-            OverlapSpec::List(overlaps) => (overlaps.clone(), format!("{overlaps:?}")),
+            OverlapSpec::Each(overlap) => (vec![vec![*overlap; r]], overlap.to_string()),
+            OverlapSpec::List(overlaps) => (vec![overlaps.clone()], format!("{overlaps:?}")),
+            OverlapSpec::Table(rows) => (rows.clone(), format!("{rows:?}")),
         };
-        let squared: f64 = overlaps.iter().map(|m| m * m).sum();
         let fail = |reason: String, remedy: &str| {
             Err(SpecError::new(
                 "network.start.overlap",
@@ -279,15 +293,32 @@ impl Spec {
                 remedy,
             ))
         };
-        if overlaps.len() != r {
-            let reason = format!("{} overlaps with r = {r} directions", overlaps.len());
-            return fail(reason, "give one for each direction, or one number for all");
-        }
-        if !(squared <= 1.0) {
+        let drawn = match self.network.pairing {
+            Pairing::Independent => width,
+            Pairing::Symmetric => width / 2,
+        };
+        if matches!(overlap, OverlapSpec::Table(_)) && overlaps.len() as u64 != drawn {
             let reason = format!(
-                "a row of length 1 has squared overlaps of at most 1 together, not {squared}"
+                "{} lists for {drawn} neurons that are drawn",
+                overlaps.len()
             );
-            return fail(reason, "give smaller ones");
+            return fail(
+                reason,
+                "give one for each neuron, with symmetric pairs for each of the first half",
+            );
+        }
+        for row in &overlaps {
+            if row.len() != r {
+                let reason = format!("{} overlaps with r = {r} directions", row.len());
+                return fail(reason, "give one for each direction, or one number for all");
+            }
+            let squared: f64 = row.iter().map(|m| m * m).sum();
+            if !(squared <= 1.0) {
+                let reason = format!(
+                    "a row of length 1 has squared overlaps of at most 1 together, not {squared}"
+                );
+                return fail(reason, "give smaller ones");
+            }
         }
         if self.network.first_layer != FirstLayer::Sphere {
             let reason = "rows of a Gaussian first layer have no fixed length".to_owned();
@@ -352,6 +383,28 @@ impl Spec {
                 (Ridge::LeaveOneOut(values.clone()), values)
             }
         };
+        let logistic = self.readout.loss == ReadoutLoss::Logistic;
+        if logistic && self.protocol.remove_below > 0 {
+            let reason =
+                "a logistic readout has labels of two signs, from which nothing is removed";
+            let remedy = "set protocol.remove_below = 0";
+            return Err(SpecError::new(
+                "readout.loss",
+                quoted("logistic"),
+                reason,
+                remedy,
+            ));
+        }
+        if logistic && matches!(ridge, Ridge::LeaveOneOut(_)) {
+            let reason = "leave-one-out is exact for the squared loss alone";
+            let remedy = "give one ridge, or a list of them";
+            return Err(SpecError::new(
+                "readout.ridge",
+                "leave_one_out",
+                reason,
+                remedy,
+            ));
+        }
         if values.is_empty() {
             return Err(SpecError::new(
                 "readout.ridge",
@@ -370,6 +423,15 @@ impl Spec {
                     "give 0 or a positive number",
                 ));
             }
+            if value == 0.0 && logistic {
+                let reason = "without a ridge separable samples have no logistic readout";
+                return Err(SpecError::new(
+                    "readout.ridge",
+                    value,
+                    reason,
+                    "give a positive number",
+                ));
+            }
             if value == 0.0 && matches!(ridge, Ridge::LeaveOneOut(_)) {
                 let reason = "leave-one-out is undefined where the fit interpolates";
                 return Err(SpecError::new(
@@ -381,6 +443,7 @@ impl Spec {
             }
         }
         Ok(RidgeParams {
+            loss: self.readout.loss,
             ridge,
             intercept: self.readout.intercept,
         })

@@ -20,7 +20,7 @@ use crate::batch::{DirectionsLaw, Inputs};
 use crate::experiment::{ReadoutBatch, ReadoutSchedule, Recording, TestLabels};
 use crate::metric::MetricGroup;
 use crate::network::{Bias, FirstLayer, Output, Pairing, SecondLayer};
-use crate::readout::Intercept;
+use crate::readout::{Intercept, ReadoutLoss};
 use crate::real::Precision;
 use crate::setup::EngineChoice;
 
@@ -61,7 +61,8 @@ pub struct Spec {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TargetSpec {
-    /// The link g, an expression in z1..zr, such as `"z1 + He2(z1)*z2"`.
+    /// The link g, an expression in z1..zr, such as `"z1 + He2(z1)*z2"`, and in random numbers drawn for each sample: e1,
+    /// e2, ... standard normal, u1, u2, ... uniform on [0, 1], as in `"sign(z1 + 0.3*e1)"`.
     pub link: String,
     /// The number of directions; the largest index in the link if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -106,22 +107,27 @@ pub struct NetworkSpec {
     pub output: Output,
 }
 
-/// The overlaps `<w_i, w*_k>` of every neuron at the start, on rows of the sphere.
+/// The overlaps `<w_i, w*_k>` of the neurons at the start, on rows of the sphere.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StartSpec {
-    /// One number for all directions, or one for each.
+    /// One number for all, one for each direction, or a list of these for each neuron (of a pair, for one).
     pub overlap: OverlapSpec,
 }
 
 /// Overlaps with the target directions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged, expecting = "expected a number, or a list of r numbers")]
+#[serde(
+    untagged,
+    expecting = "expected a number, a list of r numbers, or one such list for each neuron"
+)]
 pub enum OverlapSpec {
-    /// The same with each.
+    /// The same of each neuron with each direction.
     Each(f64),
-    /// One with each.
+    /// One with each direction, the same of each neuron.
     List(Vec<f64>),
+    /// Neuron by neuron.
+    Table(Vec<Vec<f64>>),
 }
 
 /// How the ridge of the readout is chosen.
@@ -146,6 +152,8 @@ pub enum RidgeSpec {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ReadoutSpec {
+    /// What it minimises beside the ridge: the squares of `y - f`, or the logistic loss of the signs of the labels.
+    pub loss: ReadoutLoss,
     /// The ridge lambda (not divided by n), or how to choose it; numbers or formulas in d, n, p.
     pub ridge: RidgeSpec,
     /// The number of samples of a fresh batch of the fit, a number or a formula in d, n, p; n if absent.
@@ -162,6 +170,7 @@ pub struct ReadoutSpec {
 impl Default for ReadoutSpec {
     fn default() -> Self {
         Self {
+            loss: ReadoutLoss::Squared,
             ridge: RidgeSpec::Value(Quantity::Number(1.0)),
             samples: None,
             batch: ReadoutBatch::Fresh,

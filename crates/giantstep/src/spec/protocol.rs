@@ -138,6 +138,9 @@ pub struct ProtocolSpec {
     /// The largest length of the gradient of the first layer, before momentum; a number or a formula in d, n, p.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip: Option<ClipSpec>,
+    /// From this step on, 1 for the first, networks are averaged (Polyak), and what is measured is their mean.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub average_from: Option<u32>,
     /// Plain, projected or spherical steps.
     #[serde(default = "defaults::geometry")]
     pub geometry: Geometry,
@@ -171,7 +174,7 @@ mod defaults {
 }
 
 /// The most steps of a run.
-const MOST_STEPS: u32 = 100_000;
+const MOST_STEPS: u32 = 100_000_000;
 
 impl Spec {
     pub(super) fn check_protocol(
@@ -182,7 +185,7 @@ impl Spec {
     ) -> Result<Protocol, SpecError> {
         let protocol = &self.protocol;
         if protocol.steps > MOST_STEPS {
-            let reason = format!("more than {MOST_STEPS} giant steps");
+            let reason = format!("more than {MOST_STEPS} steps");
             let steps = protocol.steps;
             return Err(SpecError::new(
                 "protocol.steps",
@@ -238,10 +241,28 @@ impl Spec {
             second_layer,
             biases,
             update: self.check_update(known)?,
+            average_from: self.check_average()?,
             geometry: protocol.geometry,
             lookahead,
             removal,
         })
+    }
+
+    fn check_average(&self) -> Result<Option<u32>, SpecError> {
+        let steps = self.protocol.steps;
+        match self.protocol.average_from {
+            Some(from) if from == 0 || from > steps => {
+                let reason = format!("is none of the steps 1 to {steps}");
+                let remedy = "1 averages over all steps, and not the start";
+                Err(SpecError::new(
+                    "protocol.average_from",
+                    from,
+                    reason,
+                    remedy,
+                ))
+            }
+            from => Ok(from),
+        }
     }
 
     fn check_step_size(&self, known: Known<'_>) -> Result<StepSize, SpecError> {

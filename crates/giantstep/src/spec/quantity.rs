@@ -108,7 +108,7 @@ pub(super) fn positive(key: &str, quantity: &Quantity, known: Known<'_>) -> Resu
     }
 }
 
-/// A step size: positive and finite in each of the steps; a formula may have the step t in it.
+/// A step size: positive and finite in each of the steps (of more than 100 000, in that many spread over them); a formula may have the step t in it.
 pub(super) fn rate(
     key: &str,
     quantity: &Quantity,
@@ -130,7 +130,18 @@ pub(super) fn rate(
     }
     let values = names.iter().map(|(_, value)| *value).collect();
     let size = StepSize::Formula(formula, values);
-    for step in 1..=steps {
+    // All of a moderate number of steps; of more those that are spread evenly in number and in logarithm.
+    const ALL: u32 = 100_000;
+    let spread = (0..=ALL).flat_map(|j| {
+        let share = f64::from(j) / f64::from(ALL);
+        let (even, log) = (f64::from(steps) * share, f64::from(steps).powf(share));
+        [even, log].map(|step| (step as u32).clamp(1, steps))
+    });
+    let looked_at: Box<dyn Iterator<Item = u32>> = match steps <= ALL {
+        true => Box::new(1..=steps),
+        false => Box::new(spread),
+    };
+    for step in looked_at {
         let number = size.at(step);
         if !(number > 0.0 && number.is_finite()) {
             let reason = format!("is {number} at t = {step}, and must be positive and finite");

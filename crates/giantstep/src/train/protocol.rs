@@ -128,6 +128,8 @@ pub struct Protocol {
     pub loss: Loss,
     /// From the gradient to the step.
     pub update: Update,
+    /// The first step, from 1, after which networks are averaged to be measured; none if the last one is.
+    pub average_from: Option<u32>,
     /// Plain, projected or spherical steps.
     pub geometry: Geometry,
     /// Lookahead, if any.

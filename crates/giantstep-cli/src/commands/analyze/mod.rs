@@ -1,14 +1,17 @@
 //! `giantstep analyze LINK`: what giant steps can and cannot learn of a target.
 
+mod boolean;
 mod text;
 
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use giantstep::activation::Activation;
-use giantstep::analysis::{AnalysisOptions, Budget, LARGEST_TENSOR, analyze_until};
+use giantstep::analysis::{
+    AnalysisOptions, Budget, LARGEST_TENSOR, analyze_boolean, analyze_until,
+};
 use giantstep::catalogue;
 use giantstep::expr::Link;
 
@@ -29,6 +32,9 @@ pub struct Analyze {
     /// The activation of the student.
     #[arg(long, default_value = "relu(x)")]
     activation: String,
+    /// The law of the inputs.
+    #[arg(long, value_enum, default_value_t = Inputs::Gaussian)]
+    inputs: Inputs,
     /// The number of directions, if larger than the largest index in the link.
     #[arg(long)]
     r: Option<usize>,
@@ -58,6 +64,15 @@ pub struct Analyze {
     glossary: bool,
 }
 
+/// The law of the inputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Inputs {
+    /// Standard normal.
+    Gaussian,
+    /// Independent signs, of which z are the coordinates themselves.
+    Hypercube,
+}
+
 impl Analyze {
     pub(super) fn execute(self) -> Result<(), Failed> {
         if self.list {
@@ -72,6 +87,26 @@ impl Analyze {
             .map_err(|error| Failed::Input(format!("the link `{text}`: {error}")))?;
         let activation = Activation::parse(&self.activation)
             .map_err(|error| Failed::Input(format!("--activation: {error}")))?;
+        if self.inputs == Inputs::Hypercube {
+            let asked = [
+                ("--steps", self.steps.is_some()),
+                ("--tensors", self.tensors.is_some()),
+                ("--out", self.out.is_some()),
+            ];
+            if let Some((flag, _)) = asked.iter().find(|(_, asked)| *asked) {
+                return Err(Failed::Input(format!(
+                    "{flag} is of Gaussian inputs: leave it out with --inputs hypercube"
+                )));
+            }
+            let report = analyze_boolean(&link, &activation).map_err(Failed::input)?;
+            if self.json {
+                let mut json = serde_json::to_value(&report).map_err(Failed::work)?;
+                json["answer"] = report.answer().into();
+                let json = serde_json::to_string_pretty(&json).map_err(Failed::work)?;
+                return print(&format!("{json}\n"));
+            }
+            return print(&boolean::shown(&report));
+        }
         let time = Duration::try_from_secs_f64(self.timeout)
             .map_err(|error| Failed::Input(format!("--timeout: {}: {error}", self.timeout)))?;
         if self.effort.is_nan() || self.effort <= 0.0 {

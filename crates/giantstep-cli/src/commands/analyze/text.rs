@@ -18,7 +18,7 @@ fn or_none<T: ToString>(value: Option<T>) -> String {
 }
 
 /// A number, or what is said where there is none.
-fn or<T: ToString>(answer: Answer<T>, never: &str) -> String {
+pub(super) fn or<T: ToString>(answer: Answer<T>, never: &str) -> String {
     match answer {
         Answer::At(value) => value.to_string(),
         Answer::Never => never.to_owned(),
@@ -26,7 +26,7 @@ fn or<T: ToString>(answer: Answer<T>, never: &str) -> String {
     }
 }
 
-fn trust(status: Status, tolerance: f64) -> String {
+pub(super) fn trust(status: Status, tolerance: f64) -> String {
     match status {
         Status::Exact => "exact".to_owned(),
         Status::Certified => format!("certified to {tolerance:.0e}"),
@@ -75,14 +75,18 @@ pub fn shown(report: &Report) -> String {
 }
 
 /// A name and its value, on as many lines as it takes.
-fn line(name: &str, value: &str) -> String {
+pub(super) fn line(name: &str, value: &str) -> String {
     // The names of directions stay whole.
     let value = value.replace("/sqrt ", "/sqrt\u{a0}");
     wrapped(&format!("{name:<NAME$}"), value.split(' '), " ").replace('\u{a0}', " ")
 }
 
 /// `start`, then words; what exceeds the width goes on below the first word. Ends with a line break.
-fn wrapped<'a>(start: &str, words: impl Iterator<Item = &'a str>, between: &str) -> String {
+pub(super) fn wrapped<'a>(
+    start: &str,
+    words: impl Iterator<Item = &'a str>,
+    between: &str,
+) -> String {
     let indent = start.chars().count();
     let mut text = String::new();
     let mut current = start.to_owned();

@@ -88,6 +88,9 @@ pub enum GivenWeightsError {
     /// There is no Gaussian model of the features.
     #[error(transparent)]
     Conditional(#[from] ConditionalError),
+    /// The link draws random numbers.
+    #[error("no error is derived for links that draw random numbers")]
+    Random,
     /// The weights are not finite.
     #[error("the weights are not finite")]
     NotFinite,
@@ -133,6 +136,9 @@ impl GivenWeights {
         removed_mean: f64,
         dimension: f64,
     ) -> Result<Self, GivenWeightsError> {
+        if target.link.is_random() {
+            return Err(GivenWeightsError::Random);
+        }
         let p = first.rows();
         let independent = match pairing {
             Pairing::Independent => p,

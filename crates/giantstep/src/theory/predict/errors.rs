@@ -8,7 +8,7 @@ use super::{BOUNDED_WIDTH, PROPORTIONAL, Task};
 use crate::experiment::ReadoutBatch;
 use crate::labels::Removal;
 use crate::metric::Metric;
-use crate::readout::Ridge;
+use crate::readout::{ReadoutLoss, Ridge};
 use crate::theory::bounded_width::{KernelError, Kernels};
 use crate::theory::given_weights::{Drawn, GivenWeightsError, NetworkErrors, Ridged};
 use crate::theory::one_step::LinkMoments;
@@ -36,6 +36,10 @@ impl Task<'_> {
         }
         let metric = [Metric::TestError];
         let here = (step, step);
+        if experiment.readout.loss == ReadoutLoss::Logistic {
+            let reason = "logistic readouts have no prediction here";
+            return self.absent(&metric, here, reason, Would::UNKNOWN);
+        }
         let ridges = match &experiment.readout.ridge {
             Ridge::Values(ridges) => ridges.clone(),
             Ridge::LeaveOneOut(_) => {

@@ -74,6 +74,11 @@ pub fn floors(
     if experiment.inputs != Inputs::Gaussian {
         return Err("floors are derived for Gaussian inputs".to_owned());
     }
+    if target.link.is_random() && experiment.test_labels == TestLabels::Noisy {
+        return Err(
+            "floors of links that draw random numbers are those of clean labels".to_owned(),
+        );
+    }
     let quick = target.r <= 2 || matches!(Shape::of(&target.link), Shape::Polynomial(_));
     if effort == Effort::Integrated && !quick {
         return Err(

@@ -18,7 +18,7 @@ use std::sync::atomic::AtomicBool;
 use rayon::prelude::*;
 
 use crate::experiment::{Experiment, TestLabels};
-use crate::labels::Removal;
+use crate::labels::{Removal, Target};
 use crate::metric::{Metric, MetricGroup};
 use crate::theory::given_weights::NetworkErrors;
 use crate::theory::one_step::{ActivationMoments, LinkMoments};
@@ -138,7 +138,11 @@ impl<'a> Task<'a> {
         let target = &experiment.target;
         let protocol = &experiment.protocol;
         let dimension = protocol.dimension as f64;
-        let raw = LinkMoments::of(target);
+        // Of a link that draws random numbers nothing is predicted: `scope` says so.
+        let raw = match target.link.is_random() {
+            false => LinkMoments::of(target),
+            true => LinkMoments::of(&Target::nothing(target.r)),
+        };
         Task {
             experiment,
             effort,

@@ -14,6 +14,9 @@ pub(super) struct Scope {
     pub reason: &'static str,
 }
 
+/// The most steps through which predictions are followed.
+const MOST_STEPS: u32 = 100_000;
+
 /// The first reason for which the predictions of the first layer's plain steps on the squared, correlation or switched loss
 /// do not apply; none if they do.
 pub(super) fn scope(experiment: &Experiment) -> Option<Scope> {
@@ -25,6 +28,12 @@ pub(super) fn scope(experiment: &Experiment) -> Option<Scope> {
     };
     if experiment.inputs != Inputs::Gaussian {
         return never("predictions are derived for Gaussian inputs");
+    }
+    if protocol.steps > MOST_STEPS {
+        return never("predictions go step by step, and not through so many");
+    }
+    if experiment.target.link.is_random() {
+        return never("no prediction is derived here for links that draw random numbers");
     }
     if network.start != Overlap::Drawn {
         return never("no prediction is derived here for overlaps that are given at the start");
@@ -58,6 +67,9 @@ pub(super) fn scope(experiment: &Experiment) -> Option<Scope> {
         let reason =
             "steps that are more than the gradient times the step size have no prediction here";
         return until(0, reason);
+    }
+    if let Some(from) = protocol.average_from {
+        return until(from - 1, "averaged networks have no prediction here");
     }
     if matches!(protocol.step_size, StepSize::Formula(..)) {
         return until(1, "steps of different sizes have no prediction here");
