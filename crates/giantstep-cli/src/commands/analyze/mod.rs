@@ -64,12 +64,10 @@ pub struct Analyze {
     glossary: bool,
 }
 
-/// The law of the inputs.
+// Independent normals, or independent signs of which z are the coordinates themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Inputs {
-    /// Standard normal.
     Gaussian,
-    /// Independent signs, of which z are the coordinates themselves.
     Hypercube,
 }
 
