@@ -1,5 +1,5 @@
 #!/bin/sh
-# All tests. Builds the program as a user does and tests that one, then the Python package. Installs what the tests of MPI and
+# All tests. Builds the program as a user does and tests that one, then the Python package and the page. Installs what the tests of MPI and
 # SLURM need where it may, and says what is left out where it may not.
 set -eu
 cd "$(dirname "$0")/.."
@@ -32,3 +32,4 @@ else
 fi
 
 sh scripts/python.sh
+sh scripts/web.sh

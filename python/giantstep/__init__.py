@@ -14,6 +14,7 @@ steps of size eta on batches of n Gaussian samples. Formulas and normalisations 
 
 from ._analysis import Analysis, BooleanAnalysis, Link, analyze, catalogue, hermite
 from ._experiment import Experiment, cite, keys, schema
+from ._lab import Lab, lab
 from ._ledger import claims
 from ._native import ExperimentError, GiantstepError, LinkError, ResultsError, __version__
 from ._results import Network, Results
@@ -26,6 +27,7 @@ __all__ = [
     "Experiment",
     "ExperimentError",
     "GiantstepError",
+    "Lab",
     "Link",
     "LinkError",
     "Network",
@@ -40,6 +42,7 @@ __all__ = [
     "claims",
     "hermite",
     "keys",
+    "lab",
     "predict",
     "run",
     "schema",

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 __all__ = [
     "ExperimentError",
     "GiantstepError",
+    "Lab",
     "Link",
     "LinkError",
     "Plan",
@@ -50,6 +51,15 @@ class Link:
     @property
     def r(self) -> int: ...
     def values(self, z: NDArray[np.float64]) -> NDArray[np.float64]: ...
+
+@final
+class Lab:
+    def __new__(
+        cls, folder: str | PathLike[str], port: int | None, fragment: str, browser: bool, threads: int
+    ) -> Lab: ...
+    @property
+    def address(self) -> str: ...
+    def close(self) -> None: ...
 
 @final
 class Plan:

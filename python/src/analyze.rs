@@ -6,6 +6,7 @@ use giantstep::activation::Activation;
 use giantstep::analysis::{self, AnalysisOptions};
 use giantstep::catalogue as targets;
 use giantstep::expr;
+use giantstep_lab::document;
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 use serde_json::json;
@@ -104,9 +105,7 @@ pub fn analyze(
         let stop = || start.elapsed() > time;
         let report = analysis::analyze_until(&link, &activation, options, &stop);
         let report = report.map_err(|error| Problem::Link(error.to_string()))?;
-        let mut json = json!(report);
-        json["answer"] = report.answer().into();
-        Ok(text(json.to_string()))
+        Ok(text(document::analysis(&report).to_string()))
     })
 }
 
@@ -123,9 +122,7 @@ pub fn analyze_boolean(
     Work::begin(threads, false, move |_| {
         let report = analysis::analyze_boolean(&link, &activation);
         let report = report.map_err(|error| Problem::Link(error.to_string()))?;
-        let mut json = json!(report);
-        json["answer"] = report.answer().into();
-        Ok(text(json.to_string()))
+        Ok(text(document::boolean_analysis(&report).to_string()))
     })
 }
 

@@ -165,13 +165,12 @@ impl Plan {
             if let (Some(folder), Some(store)) = (&folder, &store) {
                 let report = report::Report {
                     jobs: &jobs,
-                    store,
                     results: &results,
                     predicted: &predicted,
                     found: done.found,
                     took,
                 };
-                report.write(folder).map_err(Problem::results)?;
+                report.write(store, folder).map_err(Problem::results)?;
             }
             drop(jobs);
             Ok(Results::product(plan, results, predicted))

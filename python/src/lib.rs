@@ -6,6 +6,7 @@
 mod analyze;
 mod errors;
 mod experiment;
+mod lab;
 mod results;
 mod trainer;
 mod work;
@@ -22,6 +23,8 @@ mod _native {
     use crate::errors::{ExperimentError, GiantstepError, LinkError, ResultsError};
     #[pymodule_export]
     use crate::experiment::{Plan, claims, command, keys, presets, schema, table};
+    #[pymodule_export]
+    use crate::lab::Lab;
     #[pymodule_export]
     use crate::results::{Results, opened};
     #[pymodule_export]

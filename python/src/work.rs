@@ -5,11 +5,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use giantstep_lab::document;
 use giantstep_lab::fence::fenced;
 use giantstep_lab::work::{Asked, Event, Observer, Task};
 use pyo3::prelude::*;
 use rayon::ThreadPoolBuilder;
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
 use crate::errors::Problem;
 
@@ -64,8 +65,7 @@ impl Observer for Shared {
                 measurements,
             } => {
                 if let Some(steps) = &mut progress.steps {
-                    let (point, seed) = (job.index + 1, job.seed);
-                    steps.push(json!({ "point": point, "seed": seed, "step": step, "measured": measurements }));
+                    steps.push(document::step(job, step, measurements));
                 }
             }
             Event::Ended { .. } => {}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-MODULES = ["giantstep", *(f"giantstep._{name}" for name in ["analysis", "experiment", "trainer"])]
+MODULES = ["giantstep", *(f"giantstep._{name}" for name in ["analysis", "experiment", "lab", "trainer"])]
 
 
 @pytest.mark.parametrize("name", MODULES)

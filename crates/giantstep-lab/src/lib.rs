@@ -8,6 +8,9 @@
 //! - [`keep`]: where ended runs are kept: [`keep::Memory`], or the [`keep::Store`] of a results folder.
 //! - [`results`], [`table`]: every number measured, as one tidy table.
 //! - [`outlook`], [`compare`], [`slope`], [`cite`], [`report`]: theory beside measurements.
+//! - [`verdicts`]: what an analysis says of each direction, in words.
+//! - [`load`], [`standing`]: what the runs that are left take, and what a folder holds of its plan.
+//! - [`document`]: what is handed over as JSON, the same by every front.
 //! - [`chart`]: figures of a table, and what a plan asks for and cannot give.
 //! - [`remedy`]: what a person can do about an error, as a value.
 //! - [`starter`]: a first experiment for a link.
@@ -20,11 +23,13 @@ pub mod chart;
 pub mod cite;
 pub mod claims;
 pub mod compare;
+pub mod document;
 pub mod drive;
 pub mod experiments;
 pub mod fence;
 pub mod files;
 pub mod keep;
+pub mod load;
 #[cfg(feature = "mpi")]
 pub mod mpi;
 pub mod outlook;
@@ -34,7 +39,9 @@ pub mod remedy;
 pub mod report;
 pub mod results;
 pub mod slope;
+pub mod standing;
 pub mod starter;
 pub mod table;
+pub mod verdicts;
 pub mod words;
 pub mod work;

@@ -178,8 +178,6 @@ pub fn told(plan: &Plan) -> impl Fn(&Record) -> bool {
 pub struct Report<'a> {
     /// What was asked for.
     pub jobs: &'a Jobs<'a>,
-    /// The runs that the folder holds.
-    pub store: &'a Store,
     /// What was measured; of single neurons what is [`told`].
     pub results: &'a Results,
     /// What theory says of it.
@@ -191,14 +189,14 @@ pub struct Report<'a> {
 }
 
 impl Report<'_> {
-    /// Writes weights and figures into `folder`, beside the plan and the table ([`TableFile`]) that are there.
+    /// Writes weights and figures into `folder`, beside the plan and the table ([`TableFile`]) that are there, of the runs
+    /// that its store holds.
     ///
     /// # Errors
     /// [`ReportError`] names the file; files written before it stay.
-    pub fn write(&self, folder: &Path) -> Result<Written, ReportError> {
+    pub fn write(&self, store: &Store, folder: &Path) -> Result<Written, ReportError> {
         let Self {
             jobs,
-            store,
             results,
             predicted,
             ..

@@ -8,6 +8,8 @@ mod explain;
 mod folder;
 mod init;
 mod keys;
+#[cfg(feature = "lab")]
+mod lab;
 mod plot;
 mod predict;
 mod prepare;
@@ -32,6 +34,8 @@ pub use claims::ClaimsArgs;
 pub use folder::{Collect, Retry, Status};
 pub use init::Init;
 pub use keys::Keys;
+#[cfg(feature = "lab")]
+pub use lab::Lab;
 pub use plot::Plot;
 pub use predict::Predict;
 pub use prepare::Prepare;
@@ -84,6 +88,9 @@ enum Command {
     Worker(Worker),
     /// Tell what giant steps can and cannot learn of a target.
     Analyze(Analyze),
+    /// Open the laboratory in the browser: type a target, watch it being learnt.
+    #[cfg(feature = "lab")]
+    Lab(Lab),
     /// Time one step, as a share of the peak that is measured in the same run.
     Bench(Bench),
     /// Draw figures of a results folder.
@@ -119,6 +126,8 @@ impl Cli {
             Command::Submit(args) => args.execute(),
             Command::Worker(args) => args.execute(),
             Command::Analyze(args) => args.execute(),
+            #[cfg(feature = "lab")]
+            Command::Lab(args) => args.execute(),
             Command::Bench(args) => args.execute(),
             Command::Plot(args) => args.execute(),
             Command::Schema(args) => args.execute(),

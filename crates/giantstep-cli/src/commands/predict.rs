@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use clap::Args;
 use giantstep::theory::{Floor, FloorKind, Spread};
-use serde_json::{Value as Json, json};
 
 use super::print;
 use crate::failed::Failed;
@@ -17,11 +16,12 @@ use crate::render::{aligned, number};
 use crate::signals::{Kept, listen};
 use giantstep::ranks::Alone;
 use giantstep_lab::chart::{check, figures};
+use giantstep_lab::document::predictions;
 use giantstep_lab::fence::fenced;
 use giantstep_lab::files::{prepare_folder, save_figure};
 use giantstep_lab::keep::Shelf;
 use giantstep_lab::outlook::{Ask, Foretold, Predicted};
-use giantstep_lab::plan::{Plan, PlanError, Point, Scale, Wanted};
+use giantstep_lab::plan::{Plan, PlanError, Scale, Wanted};
 use giantstep_lab::report::settings_in_words;
 use giantstep_lab::table::{SIZES, Table};
 
@@ -105,35 +105,13 @@ impl Predict {
             }
         }
         match self.json {
-            true => print(&format!("{:#}\n", document(&plan, &predicted, &files)?)),
+            true => {
+                let document = predictions(&plan, &predicted, &files).map_err(Failed::work)?;
+                print(&format!("{document:#}\n"))
+            }
             false => print(&tables(&plan, &predicted, &files)),
         }
     }
-}
-
-/// The predictions as one JSON document.
-fn document(plan: &Plan, predicted: &Predicted, files: &[PathBuf]) -> Result<Json, Failed> {
-    let resolved = plan.document.resolved().map_err(Failed::work)?;
-    let config: toml::Table = resolved.parse().unwrap_or_default();
-    let point = |point: &Point| {
-        let settings = point.settings.iter();
-        let settings: serde_json::Map<String, Json> = settings
-            .map(|setting| (setting.key.clone(), json!(setting.label())))
-            .collect();
-        let experiment = &point.checked.setup.experiment;
-        json!({
-            "settings": settings,
-            "n": experiment.protocol.batch,
-            "d": experiment.protocol.dimension,
-            "p": experiment.network.width,
-        })
-    };
-    Ok(json!({
-        "config": config,
-        "points": plan.points.iter().map(point).collect::<Vec<_>>(),
-        "predictions": predicted.json(),
-        "files": files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>(),
-    }))
 }
 
 /// The predictions for people: values, the grounds of each, floors, and what has no prediction.

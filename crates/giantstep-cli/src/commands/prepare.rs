@@ -3,10 +3,11 @@
 use clap::Args;
 
 use super::print;
-use super::run::{FileArgs, PlaceArgs, rate, remaining};
+use super::run::{FileArgs, PlaceArgs};
 use crate::failed::Failed;
 use giantstep::ranks::Alone;
 use giantstep_lab::keep::Keep;
+use giantstep_lab::load::{rate, remaining};
 use giantstep_lab::work::peak_memory;
 
 use crate::launch::machine;

@@ -5,17 +5,18 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
-use giantstep::peak::peak;
 use giantstep::ranks::Ranks;
 
 use super::{explain, print};
 use crate::failed::Failed;
 use giantstep_lab::chart::check;
-use giantstep_lab::drive::{Done, Manner, OnFailure, attend, dismiss, drive, id};
+use giantstep_lab::document::costs;
+use giantstep_lab::drive::{Done, Manner, OnFailure, attend, dismiss, drive};
 use giantstep_lab::fence::fenced;
-use giantstep_lab::keep::{Earlier, Keep, RunId, Shelf, Store};
+use giantstep_lab::keep::{Earlier, Keep, Shelf, Store};
+use giantstep_lab::load::{rate, remaining};
 use giantstep_lab::outlook::{Ask, Predicted};
-use giantstep_lab::plan::{Jobs, Machine, Plan, PlanError, Scale, Wanted};
+use giantstep_lab::plan::{Jobs, Plan, PlanError, Scale, Wanted};
 use giantstep_lab::report::{Report, TableFile, gather};
 use giantstep_lab::results::{FailureKind, Results};
 use giantstep_lab::work::Session;
@@ -144,7 +145,10 @@ pub(super) fn perform(
     let jobs = together(ranks, plan.jobs(machine).map_err(Failed::input))?;
     if options.explain {
         return match ranks.rank() {
-            0 if options.shape.json => print(&format!("{:#}\n", explain::json(&jobs))),
+            0 if options.shape.json => {
+                let rate = rate(jobs.plan, jobs.machine);
+                print(&format!("{:#}\n", costs(&jobs, rate)))
+            }
             0 => print(&explain::text(&jobs)),
             _ => Ok(()),
         };
@@ -327,13 +331,12 @@ pub(super) fn tell(
     });
     let report = Report {
         jobs,
-        store,
         results,
         predicted: &predicted,
         found,
         took,
     };
-    let written = table.and_then(|()| report.write(folder));
+    let written = table.and_then(|()| report.write(store, folder));
     let (files, notes) = written.as_ref().map_or((&[][..], &[][..]), |written| {
         (&written.files, &written.notes)
     });
@@ -399,42 +402,4 @@ pub(super) fn announce(jobs: &Jobs<'_>, store: &Store, ranks: &dyn Ranks) -> Res
         ));
     }
     Ok(())
-}
-
-/// What is left of a plan.
-#[derive(Debug, Default)]
-pub(super) struct Remaining {
-    /// Runs of the plan.
-    pub(super) planned: usize,
-    /// Runs that have not ended.
-    pub(super) runs: usize,
-    /// Flops of these, in units of a product.
-    pub(super) flops: f64,
-    /// The largest memory of one, in bytes.
-    pub(super) memory: f64,
-}
-
-/// What is left of a plan when some runs have ended.
-pub(super) fn remaining(jobs: &Jobs<'_>, has_ended: &dyn Fn(&RunId) -> bool) -> Remaining {
-    let mut left = Remaining::default();
-    for job in &jobs.list {
-        left.planned += 1;
-        if !has_ended(&id(job)) {
-            left.runs += 1;
-            left.flops += job.cost.cost.equivalent_flops();
-            left.memory = left.memory.max(job.cost.cost.memory);
-        }
-    }
-    left
-}
-
-/// Flops a second that products reach here: about two thirds of the measured peak.
-pub(super) fn rate(plan: &Plan, machine: Machine) -> f64 {
-    let precision = plan
-        .points
-        .first()
-        .map_or(giantstep::real::Precision::F32, |point| {
-            point.checked.setup.precision
-        });
-    0.66e9 * peak(precision, machine.cores)
 }

@@ -9,12 +9,13 @@ use std::process::Command;
 use clap::Args;
 
 use super::print;
-use super::run::{FileArgs, Place, PlaceArgs, rate};
+use super::run::{FileArgs, Place, PlaceArgs};
 use crate::failed::Failed;
 use giantstep::ranks::Alone;
 use giantstep_lab::drive::id;
 use giantstep_lab::files::write_atomically;
 use giantstep_lab::keep::Keep;
+use giantstep_lab::load::rate;
 use giantstep_lab::plan::Machine;
 use giantstep_lab::work::peak_memory;
 

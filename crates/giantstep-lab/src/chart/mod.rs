@@ -196,7 +196,7 @@ impl Drawing {
 }
 
 /// A field of a CSV file.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     if text.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", text.replace('"', "\"\""))
     } else {

@@ -7,6 +7,7 @@
 mod aggregate;
 mod arrow;
 mod columns;
+mod csv;
 mod decode;
 mod encode;
 #[cfg(test)]
@@ -25,6 +26,7 @@ use crate::remedy::Remedied;
 
 pub use aggregate::{Row, aggregate};
 pub use columns::{MADE, NAMED, SIZES};
+pub use csv::csv;
 pub use decode::{decode, visit};
 pub use encode::{Writer, encode};
 

@@ -2,7 +2,9 @@
 
 use giantstep::analysis::{BooleanReport, BooleanStep, Coefficient};
 
-use super::text::{line, or, trust, wrapped};
+use giantstep_lab::verdicts::or;
+
+use super::text::{line, trust, wrapped};
 use crate::render::{aligned, number};
 
 /// The most coefficients shown; `--json` has all.

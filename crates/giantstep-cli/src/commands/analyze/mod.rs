@@ -20,6 +20,7 @@ use crate::failed::Failed;
 use crate::render::aligned;
 use crate::signals::{Kept, listen};
 use giantstep_lab::chart::staircase;
+use giantstep_lab::document::{analysis, boolean_analysis};
 use giantstep_lab::files::{prepare_folder, save_figure};
 use giantstep_lab::work::Asked;
 
@@ -98,10 +99,7 @@ impl Analyze {
             }
             let report = analyze_boolean(&link, &activation).map_err(Failed::input)?;
             if self.json {
-                let mut json = serde_json::to_value(&report).map_err(Failed::work)?;
-                json["answer"] = report.answer().into();
-                let json = serde_json::to_string_pretty(&json).map_err(Failed::work)?;
-                return print(&format!("{json}\n"));
+                return print(&format!("{:#}\n", boolean_analysis(&report)));
             }
             return print(&boolean::shown(&report));
         }
@@ -131,10 +129,7 @@ impl Analyze {
             files = saved.to_vec();
         }
         if self.json {
-            let mut json = serde_json::to_value(&report).map_err(Failed::work)?;
-            json["answer"] = report.answer().into();
-            let json = serde_json::to_string_pretty(&json).map_err(Failed::work)?;
-            print(&format!("{json}\n"))?;
+            print(&format!("{:#}\n", analysis(&report)))?;
             return ended(&asked);
         }
         let mut text = text::shown(&report);

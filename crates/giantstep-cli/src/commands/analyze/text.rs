@@ -1,6 +1,7 @@
 //! The analysis as people read it.
 
 use giantstep::analysis::{Answer, GLOSSARY, Report, Staircase, Status, TensorEntry};
+use giantstep_lab::verdicts::{COLUMNS, or, power, rows};
 
 use crate::render::{aligned, number};
 
@@ -17,28 +18,11 @@ fn or_none<T: ToString>(value: Option<T>) -> String {
     value.map_or("none".to_owned(), |value| value.to_string())
 }
 
-/// A number, or what is said where there is none.
-pub(super) fn or<T: ToString>(answer: Answer<T>, never: &str) -> String {
-    match answer {
-        Answer::At(value) => value.to_string(),
-        Answer::Never => never.to_owned(),
-        Answer::Unknown => "unknown".to_owned(),
-    }
-}
-
 pub(super) fn trust(status: Status, tolerance: f64) -> String {
     match status {
         Status::Exact => "exact".to_owned(),
         Status::Certified => format!("certified to {tolerance:.0e}"),
         Status::Undecided => format!("undecided at this budget (signals below {tolerance:.0e})"),
-    }
-}
-
-/// `d`, `d^2`, ...
-fn power(exponent: u32) -> String {
-    match exponent {
-        1 => "d".to_owned(),
-        k => format!("d^{k}"),
     }
 }
 
@@ -54,7 +38,7 @@ pub fn glossary() -> String {
 pub fn shown(report: &Report) -> String {
     let mut text = wrapped("", report.answer().split(' '), " ");
     text.push('\n');
-    text.push_str(&verdicts(report));
+    text.push_str(&left_aligned(&COLUMNS, rows(report)));
     text.push('\n');
     text.push_str(&line("link", &report.link));
     for (name, value) in summary(report) {
@@ -429,50 +413,11 @@ fn tensors(report: &Report) -> String {
     text + "\n"
 }
 
-/// What becomes of each direction: one a column of the costs, one a line.
-fn verdicts(report: &Report) -> String {
-    let header = [
-        "learnt with",
-        "n ~ d",
-        "n ~ d^2",
-        "alone from",
-        "batches reused",
-        "kernels",
-    ];
-    let step = |answer: Answer<usize>| match answer {
-        Answer::At(step) => format!("step {step}"),
-        other => or(other, "never"),
-    };
-    let lines = report.verdicts.iter().map(|verdict| {
-        vec![
-            verdict.direction.name.clone(),
-            step(verdict.giant_steps),
-            step(verdict.quadratic_steps),
-            match verdict.one_step_exponent {
-                Answer::At(k) => power(k),
-                other => or(other, "never"),
-            },
-            match (verdict.reused_step, verdict.reused_order) {
-                (Answer::At(pass), Answer::At(1)) => format!("pass {pass}"),
-                (Answer::At(_), _) => "d log d".to_owned(),
-                (other, _) => or(other, "never"),
-            },
-            match (verdict.kernel_first, verdict.kernel_last) {
-                (Some(first), Some(last)) if first == last => power(first),
-                (Some(first), Some(last)) => format!("{} to {}", power(first), power(last)),
-                (Some(first), None) => format!("from {}", power(first)),
-                _ => "-".to_owned(),
-            },
-        ]
-    });
-    left_aligned(&header, lines.collect())
-}
-
 /// A header and lines of cells, all to the left: names of directions may begin with a digit.
-fn left_aligned(header: &[&str], lines: Vec<Vec<String>>) -> String {
-    let header: Vec<String> = header.iter().map(|&name| name.to_owned()).collect();
-    let lines: Vec<Vec<String>> = std::iter::once(header).chain(lines).collect();
-    let columns = lines[0].len();
+fn left_aligned<const N: usize>(header: &[&str; N], lines: Vec<[String; N]>) -> String {
+    let header = header.map(str::to_owned);
+    let lines: Vec<[String; N]> = std::iter::once(header).chain(lines).collect();
+    let columns = N;
     let widths: Vec<usize> = (0..columns)
         .map(|c| {
             lines

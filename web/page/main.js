@@ -1,0 +1,102 @@
+// The page: what is chosen, who is told when it changes, and the address that keeps it.
+
+import { server } from './backend.js';
+import { $, later } from './dom.js';
+import { INITIAL, packed, toml, understood, unpacked } from './experiment.js';
+import { ask } from './ask.js';
+import { train } from './train.js';
+import { explore } from './explore.js';
+import { watch } from './watch.js';
+import { take } from './take.js';
+
+const TABS = ['ask', 'train', 'explore', 'watch'];
+
+/** What all parts of the page share. A part changes the experiment by `change` and hears of it by `on`. */
+const lab = {
+  server,
+  experiment: { ...INITIAL },
+  tab: 'ask',
+  /** The last analysis, and the last run of Train. */
+  analysis: null,
+  run: null,
+  /** Whether sizes follow the target, or were chosen by hand. */
+  follows: true,
+  heard: {},
+  on(name, what) {
+    (this.heard[name] ??= []).push(what);
+  },
+  tell(name, ...values) {
+    for (const what of this.heard[name] ?? []) what(...values);
+  },
+  change(patch, by) {
+    const before = this.experiment;
+    this.experiment = { ...before, ...patch };
+    if (Object.keys(patch).every((key) => before[key] === patch[key])) return;
+    this.tell('experiment', this.experiment, before, by);
+    remember();
+  },
+  file(more, sweep) {
+    return toml(this.experiment, more, sweep);
+  },
+  open(tab) {
+    this.tab = tab;
+    for (const name of TABS) {
+      const chosen = name === tab;
+      $(name).hidden = !chosen;
+      $(`tab-${name}`).setAttribute('aria-selected', String(chosen));
+      $(`tab-${name}`).tabIndex = chosen ? 0 : -1;
+    }
+    $('target').hidden = tab === 'watch';
+    this.tell('tab', tab);
+    remember();
+  },
+};
+
+let own = '';
+async function remember() {
+  const address = `#${lab.tab}=${await packed(lab.file())}`;
+  own = address;
+  history.replaceState(null, '', address);
+}
+
+/** What the address says: a tab, and an experiment. */
+async function recall() {
+  if (location.hash === own) return;
+  const [tab, letters] = location.hash.slice(1).split('=');
+  if (letters) {
+    try {
+      const { config, sizes } = await server.check(await unpacked(letters));
+      lab.follows = false;
+      lab.change(understood(config, sizes[0]), 'address');
+    } catch (error) {
+      $('remark').textContent = `The experiment in the address cannot be read: ${error.message ?? error}`;
+    }
+  }
+  lab.open(TABS.includes(tab) ? tab : lab.tab);
+}
+
+for (const [place, name] of TABS.entries()) {
+  const button = $(`tab-${name}`);
+  button.addEventListener('click', () => lab.open(name));
+  button.addEventListener('keydown', (event) => {
+    const move = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!move) return;
+    const next = TABS[(place + move + TABS.length) % TABS.length];
+    lab.open(next);
+    $(`tab-${next}`).focus();
+  });
+}
+
+try {
+  lab.catalogue = await server.catalogue();
+  for (const part of [ask, train, explore, watch, take]) part(lab);
+  await recall();
+  lab.tell('experiment', lab.experiment, {}, 'start');
+  window.addEventListener('hashchange', recall);
+  const scheme = matchMedia('(prefers-color-scheme: dark)');
+  scheme.addEventListener('change', () => lab.tell('colours'));
+  window.addEventListener('resize', later(200, () => lab.tell('resize')));
+  document.documentElement.dataset.ready = 'true';
+} catch (error) {
+  $('answer').textContent = error.toString();
+}

@@ -1,0 +1,503 @@
+//! Runs: each an experiment file with all its points and seeds, on a thread of its own, in memory.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::body::Bytes;
+use axum::extract::{Path, State as Of};
+use axum::http::StatusCode;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use giantstep::ranks::Alone;
+use giantstep::real::Precision;
+use giantstep_lab::chart::{check, figures as drawn};
+use giantstep_lab::document;
+use giantstep_lab::drive::{Manner, collect, drive};
+use giantstep_lab::fence::fenced;
+use giantstep_lab::keep::Memory;
+use giantstep_lab::load::speed;
+use giantstep_lab::outlook::{Ask, Predicted};
+use giantstep_lab::plan::{Jobs, Machine, Plan, Scale, Wanted};
+use giantstep_lab::report::Report;
+use giantstep_lab::results::Results;
+use giantstep_lab::table;
+use giantstep_lab::words;
+use giantstep_lab::work::{Asked, Event, Observer, Session, peak_memory};
+use serde::Deserialize;
+use serde_json::{Value as Json, json};
+
+use crate::events::Log;
+use crate::problem::{Problem, answer, asked};
+use crate::{Limits, STACK, State};
+
+/// Numbers that one run records at most: they are held in memory, and sent.
+const MOST_RECORDED: u64 = 200_000;
+/// The time that predictions may take where a file asks for all of them.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a run waits for the end of the one that it replaces.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// An experiment, read and checked.
+pub fn experiment(file: &str) -> Result<Plan, Problem> {
+    let plan = Plan::read(file, "experiment.toml", &[], Scale::Full).map_err(Problem::input)?;
+    check(&plan).map_err(Problem::input)?;
+    Ok(plan)
+}
+
+/// What the runs of a plan take on this machine, by the cost model.
+#[derive(Debug, Clone, Copy)]
+pub struct Load {
+    /// Flops a second.
+    pub rate: f64,
+    /// All of it.
+    pub seconds: f64,
+    /// Bytes, of what runs at the same time.
+    pub memory: f64,
+    recorded: u64,
+    threads: usize,
+    cores: usize,
+}
+
+impl Load {
+    pub fn of(jobs: &Jobs<'_>) -> Self {
+        let rate = rate(jobs);
+        let flops = jobs.list.iter().map(|job| job.cost.cost.equivalent_flops());
+        let recorded = jobs.list.iter().map(|job| job.cost.cost.recorded);
+        let threads = |job: &giantstep_lab::plan::Job<'_>| jobs.machine.threads(&job.point.checked);
+        Self {
+            rate,
+            seconds: flops.sum::<f64>() / rate,
+            memory: peak_memory(&jobs.list, jobs.machine),
+            recorded: recorded.fold(0, u64::saturating_add),
+            threads: jobs.list.iter().map(threads).max().unwrap_or(1),
+            cores: jobs.machine.cores,
+        }
+    }
+
+    /// Why it is not begun; none if it is.
+    pub fn refused(&self, limits: &Limits) -> Option<String> {
+        if self.seconds > limits.seconds {
+            return Some(format!(
+                "about {} of work, and the page takes up to {} at a time: choose smaller n, d, p, steps or seeds",
+                words::seconds(self.seconds),
+                words::seconds(limits.seconds)
+            ));
+        }
+        if self.memory > limits.memory {
+            return Some(format!(
+                "about {} of memory, and the page takes up to {}: choose smaller n, d or p",
+                words::bytes(self.memory as u64),
+                words::bytes(limits.memory as u64)
+            ));
+        }
+        if self.recorded > MOST_RECORDED {
+            return Some(format!(
+                "{} numbers would be recorded, and the page holds up to {}: record fewer steps, neurons or seeds",
+                words::count(self.recorded),
+                words::count(MOST_RECORDED)
+            ));
+        }
+        (self.threads > self.cores).then(|| {
+            let (threads, cores) = (self.threads, self.cores);
+            format!("run.threads = {threads}, and there are {cores} cores: leave it out")
+        })
+    }
+}
+
+/// Flops a second that products reach here, measured once a precision.
+fn rate(jobs: &Jobs<'_>) -> f64 {
+    static SPEED: [OnceLock<f64>; 2] = [const { OnceLock::new() }; 2];
+    let first = jobs.plan.points.first();
+    let precision = first.map_or(Precision::F32, |point| point.checked.setup.precision);
+    let place = match precision {
+        Precision::F32 => &SPEED[0],
+        Precision::F64 => &SPEED[1],
+    };
+    *place.get_or_init(|| speed(precision, jobs.machine))
+}
+
+/// How far a run is.
+#[derive(Debug, Clone)]
+enum Stage {
+    /// It works.
+    Running,
+    /// Everything is measured, and theory is asked.
+    Measured(Arc<str>),
+    /// It has ended.
+    Done(Arc<Product>),
+    /// It was told to end.
+    Stopped,
+    /// It could not be done.
+    Failed(String),
+}
+
+/// What came of a run.
+#[derive(Debug)]
+struct Product {
+    document: Arc<str>,
+    results: Results,
+    predicted: Predicted,
+}
+
+/// A run.
+#[derive(Debug)]
+pub struct Run {
+    asked: Asked,
+    pub log: Log,
+    done: AtomicU64,
+    of: AtomicU64,
+    stage: Mutex<Stage>,
+    ended: Condvar,
+    plan: Plan,
+}
+
+impl Observer for Run {
+    fn event(&self, event: Event<'_>) {
+        match event {
+            Event::Begins { units, .. } => {
+                self.done.store(0, Ordering::Relaxed);
+                self.of.store(units, Ordering::Relaxed);
+            }
+            Event::Done { units, .. } => {
+                self.done.fetch_add(units, Ordering::Relaxed);
+            }
+            Event::Step {
+                job,
+                step,
+                measurements,
+            } => {
+                let json = document::step(job, step, measurements);
+                self.log.tell("step", json.to_string());
+            }
+            Event::Ended {
+                job,
+                failure: Some(reason),
+            } => {
+                let json = json!({ "point": job.index + 1, "seed": job.seed, "reason": reason });
+                self.log.tell("failed", json.to_string());
+            }
+            Event::Ended { failure: None, .. } => {}
+        }
+    }
+}
+
+impl Run {
+    fn new(plan: Plan) -> Self {
+        Self {
+            asked: Asked::default(),
+            log: Log::default(),
+            done: AtomicU64::new(0),
+            of: AtomicU64::new(0),
+            stage: Mutex::new(Stage::Running),
+            ended: Condvar::new(),
+            plan,
+        }
+    }
+
+    /// Units of the task under way that are done, and all of them.
+    pub fn progress(&self) -> (u64, u64) {
+        let of = self.of.load(Ordering::Relaxed);
+        (self.done.load(Ordering::Relaxed).min(of), of)
+    }
+
+    fn stage(&self) -> MutexGuard<'_, Stage> {
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn has_ended(&self) -> bool {
+        !matches!(*self.stage(), Stage::Running | Stage::Measured(_))
+    }
+
+    fn enter(&self, stage: Stage) {
+        *self.stage() = stage;
+        self.ended.notify_all();
+    }
+
+    /// Waits until it has ended, so long at most.
+    fn wait(&self, time: Duration) {
+        let until = Instant::now() + time;
+        let mut stage = self.stage();
+        while matches!(*stage, Stage::Running | Stage::Measured(_)) {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            let waited = self.ended.wait_timeout(stage, left);
+            stage = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Works, and tells of it; whatever happens, its end is told.
+    fn work(&self, machine: Machine, instead_of: Option<Arc<Run>>) {
+        if let Some(earlier) = instead_of {
+            earlier.wait(GRACE);
+        }
+        let stage = match fenced(|| self.product(machine)) {
+            _ if self.asked.to_end() => Stage::Stopped,
+            Ok(Ok(product)) => Stage::Done(Arc::new(product)),
+            Ok(Err(reason)) | Err(reason) => Stage::Failed(reason),
+        };
+        let (name, json) = match &stage {
+            Stage::Failed(reason) => ("broken", Problem::failed(reason).json()),
+            Stage::Done(_) => ("done", json!({})),
+            _ => ("stopped", json!({})),
+        };
+        self.enter(stage);
+        self.log.tell(name, json.to_string());
+        self.log.close();
+    }
+
+    fn product(&self, machine: Machine) -> Result<Product, String> {
+        let text = |error: &dyn std::fmt::Display| error.to_string();
+        let plan = &self.plan;
+        let jobs = plan.jobs(machine).map_err(|error| text(&error))?;
+        let session = Session {
+            machine,
+            asked: &self.asked,
+            observer: self,
+            ranks: &Alone,
+        };
+        let (start, keep) = (Instant::now(), Memory::default());
+        let done = drive(&jobs, &keep, Manner::default(), &session);
+        let done = done.map_err(|error| text(&error))?;
+        let results = collect(&jobs, &keep, done.dropped, &mut |rows| rows);
+        let results = results.map_err(|error| text(&error))?;
+        drop(keep);
+        if self.asked.to_end() {
+            return Err("stopped".to_owned());
+        }
+        let took = start.elapsed();
+        let document = |predicted: &Predicted| {
+            let report = Report {
+                jobs: &jobs,
+                results: &results,
+                predicted,
+                found: 0,
+                took,
+            };
+            let json = report.json(&[]).map_err(|error| text(&error))?;
+            Ok::<Arc<str>, String>(json.to_string().into())
+        };
+        let predicted = match plan.document.predictions() {
+            Wanted::None => Predicted::default(),
+            wanted => {
+                self.enter(Stage::Measured(document(&Predicted::default())?));
+                self.log.tell("measured", "{}".to_owned());
+                let ask = match wanted {
+                    Wanted::None | Wanted::Quick => Ask::new(Wanted::Quick).beside(took),
+                    Wanted::Patient | Wanted::All => Ask::new(Wanted::Patient).within(PATIENCE),
+                };
+                fenced(|| Predicted::of(plan, ask, &session)).unwrap_or_default()
+            }
+        };
+        Ok(Product {
+            document: document(&predicted)?,
+            results,
+            predicted,
+        })
+    }
+}
+
+/// All runs, by number.
+#[derive(Debug, Default)]
+pub struct Runs {
+    all: Mutex<BTreeMap<u64, Arc<Run>>>,
+    last: AtomicU64,
+}
+
+impl Runs {
+    fn all(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Run>>> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn find(&self, number: u64) -> Result<Arc<Run>, Problem> {
+        let found = self.all().get(&number).cloned();
+        found.ok_or_else(|| Problem::absent("run"))
+    }
+
+    /// Begins a run in the place of an earlier one, which is told to end.
+    fn begin(
+        &self,
+        plan: Plan,
+        instead_of: Option<u64>,
+        machine: Machine,
+        limits: &Limits,
+    ) -> Result<u64, Problem> {
+        let mut all = self.all();
+        let earlier = instead_of.and_then(|number| all.get(&number).cloned());
+        if let Some(earlier) = &earlier {
+            earlier.asked.ask_to_stop();
+        }
+        let under_way = all.values().filter(|run| !run.has_ended());
+        let (ending, working): (Vec<_>, Vec<_>) = under_way.partition(|run| run.asked.to_end());
+        if working.len() >= limits.runs || ending.len() >= 2 * limits.runs {
+            let message = format!("{} runs are under way", working.len() + ending.len());
+            return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, message));
+        }
+        let ended: Vec<u64> = all
+            .iter()
+            .filter(|(_, run)| run.has_ended())
+            .map(|(number, _)| *number)
+            .collect();
+        for number in ended.iter().rev().skip(limits.kept.saturating_sub(1)) {
+            all.remove(number);
+        }
+        let number = self.last.fetch_add(1, Ordering::Relaxed) + 1;
+        let run = Arc::new(Run::new(plan));
+        let work = {
+            let run = run.clone();
+            move || run.work(machine, earlier)
+        };
+        std::thread::Builder::new()
+            .name("giantstep".to_owned())
+            .stack_size(STACK)
+            .spawn(work)
+            .map_err(|error| Problem::failed(format!("no thread can be started: {error}")))?;
+        all.insert(number, run);
+        Ok(number)
+    }
+
+    /// Tells all runs to end, and waits for them a while.
+    pub fn stop_all(&self) {
+        let all: Vec<Arc<Run>> = self.all().values().cloned().collect();
+        for run in &all {
+            run.asked.ask_to_stop();
+        }
+        for run in &all {
+            run.wait(Duration::from_secs(2));
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Begin {
+    file: String,
+    #[serde(default)]
+    instead_of: Option<u64>,
+}
+
+/// Begins the runs of an experiment file.
+pub async fn begin(Of(state): Of<Arc<State>>, body: Bytes) -> Result<Response, Problem> {
+    let Begin { file, instead_of } = asked(&body)?;
+    let begun = tokio::task::spawn_blocking(move || {
+        let plan = experiment(&file)?;
+        let jobs = plan.jobs(state.machine).map_err(Problem::input)?;
+        let load = Load::of(&jobs);
+        if let Some(reason) = load.refused(&state.limits) {
+            return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, reason));
+        }
+        let runs = jobs.list.len();
+        drop(jobs);
+        let (machine, limits) = (state.machine, state.limits);
+        let number = state.runs.begin(plan, instead_of, machine, &limits)?;
+        Ok(json!({ "run": number, "runs": runs, "seconds": load.seconds }))
+    });
+    let begun = begun
+        .await
+        .unwrap_or_else(|error| Err(Problem::failed(error)))?;
+    Ok(answer(StatusCode::CREATED, begun.to_string()))
+}
+
+/// How far a run is, and its document where it is measured: that of `giantstep run --json`.
+pub async fn told(Of(state): Of<Arc<State>>, Path(run): Path<u64>) -> Result<Response, Problem> {
+    let stage = state.runs.find(run)?.stage().clone();
+    let (name, document) = match &stage {
+        Stage::Running => ("running", None),
+        Stage::Measured(document) => ("measured", Some(&**document)),
+        Stage::Done(product) => ("done", Some(&*product.document)),
+        Stage::Stopped => ("stopped", None),
+        Stage::Failed(reason) => return Err(Problem::failed(reason)),
+    };
+    let document = document.unwrap_or("null");
+    let json = format!(r#"{{"stage":"{name}","document":{document}}}"#);
+    Ok(answer(StatusCode::OK, json))
+}
+
+/// Tells a run to end.
+pub async fn stop(Of(state): Of<Arc<State>>, Path(run): Path<u64>) -> Result<StatusCode, Problem> {
+    state.runs.find(run)?.asked.ask_to_stop();
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// What came of a run that has ended.
+fn product(state: &State, number: u64) -> Result<(Arc<Run>, Arc<Product>), Problem> {
+    let run = state.runs.find(number)?;
+    let stage = run.stage().clone();
+    match stage {
+        Stage::Done(product) => Ok((run, product)),
+        _ => Err(Problem::new(
+            StatusCode::CONFLICT,
+            "the run has not ended, or was stopped",
+        )),
+    }
+}
+
+/// The figures of a run as SVG, by name.
+pub async fn figures(Of(state): Of<Arc<State>>, Path(run): Path<u64>) -> Result<Response, Problem> {
+    let (run, product) = product(&state, run)?;
+    let made = tokio::task::spawn_blocking(move || {
+        svg(&run.plan, &product.results.table, &product.predicted)
+    });
+    let made = made.await.map_err(Problem::failed)??;
+    Ok(answer(StatusCode::OK, made.to_string()))
+}
+
+/// The figures of a plan as SVG, each with its name, or the reason why it is not drawn.
+pub fn svg(plan: &Plan, table: &table::Table, predicted: &Predicted) -> Result<Json, Problem> {
+    let made = fenced(|| {
+        let figures = drawn(plan, table, predicted).into_iter();
+        let all = figures.map(|(name, figure)| {
+            let svg = figure
+                .map_err(|error| error.to_string())
+                .and_then(|figure| figure.to_svg().map_err(|error| error.to_string()));
+            match svg {
+                Ok(svg) => json!({ "name": name, "svg": svg }),
+                Err(reason) => json!({ "name": name, "reason": reason }),
+            }
+        });
+        all.collect::<Json>()
+    });
+    made.map_err(Problem::failed)
+}
+
+/// The table of a run as a Parquet file.
+pub async fn parquet(Of(state): Of<Arc<State>>, Path(run): Path<u64>) -> Result<Response, Problem> {
+    let (_, product) = product(&state, run)?;
+    let made = tokio::task::spawn_blocking(move || table::encode(&product.results.table));
+    let bytes = made.await.map_err(Problem::failed)?;
+    let bytes = bytes.map_err(Problem::failed)?;
+    Ok(file(
+        "application/vnd.apache.parquet",
+        "results.parquet",
+        bytes,
+    ))
+}
+
+/// The table of a run as CSV.
+pub async fn csv(Of(state): Of<Arc<State>>, Path(run): Path<u64>) -> Result<Response, Problem> {
+    let (_, product) = product(&state, run)?;
+    let made = tokio::task::spawn_blocking(move || table::csv(&product.results.table));
+    let text = made
+        .await
+        .map_err(Problem::failed)?
+        .map_err(Problem::failed)?;
+    Ok(file(
+        "text/csv; charset=utf-8",
+        "results.csv",
+        text.into_bytes(),
+    ))
+}
+
+fn file(kind: &'static str, name: &str, bytes: Vec<u8>) -> Response {
+    let headers = [
+        (CONTENT_TYPE, kind.to_owned()),
+        (
+            CONTENT_DISPOSITION,
+            format!("attachment; filename=\"{name}\""),
+        ),
+    ];
+    (headers, bytes).into_response()
+}

@@ -1,0 +1,275 @@
+//! Runs: the numbers of the command line, told step by step, bounded, and stopped when that is asked for.
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use axum::http::{Method, StatusCode};
+use giantstep_lab::drive::{Manner, collect, drive};
+use giantstep_lab::keep::Memory;
+use giantstep_lab::outlook::Predicted;
+use giantstep_lab::plan::{Plan, Scale};
+use giantstep_lab::report::Report;
+use giantstep_lab::work::{Asked, Event, Observer, Session};
+use giantstep_lab::{document, table};
+use giantstep_web::Limits;
+use serde_json::{Value as Json, json};
+
+use crate::{Browser, LONG, MACHINE, TOY, block};
+
+async fn begun(browser: &Browser, file: &str) -> u64 {
+    let answer = browser.post("/api/runs", &json!({ "file": file })).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
+    answer.json()["run"].as_u64().unwrap()
+}
+
+/// The state of a run when it has this name, or another after half a minute.
+async fn at(browser: &Browser, run: u64, stage: &str) -> Json {
+    let start = Instant::now();
+    loop {
+        let told = browser.get(&format!("/api/runs/{run}")).await.json();
+        if told["stage"] == stage || start.elapsed() > Duration::from_secs(30) {
+            assert_eq!(told["stage"], stage);
+            return told;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Everything that is told of a run: number, name and data of each event.
+async fn events(
+    browser: &Browser,
+    run: u64,
+    after: &[(&str, &str)],
+) -> Vec<(Option<u64>, String, Json)> {
+    let path = format!("/api/runs/{run}/events");
+    let answer = browser
+        .send(browser.request(Method::GET, &path, Body::empty(), after))
+        .await;
+    assert_eq!(answer.headers["content-type"], "text/event-stream");
+    let blocks = answer
+        .text()
+        .split("\n\n")
+        .filter(|block| block.contains("data:"));
+    let event = |block: &str| {
+        let field = |name: &str| {
+            let line = block.lines().find_map(|line| line.strip_prefix(name));
+            line.map(|value| value.trim_start_matches(':').trim().to_owned())
+        };
+        let data = serde_json::from_str(&field("data").unwrap()).unwrap();
+        (
+            field("id").map(|id| id.parse().unwrap()),
+            field("event").unwrap(),
+            data,
+        )
+    };
+    blocks.map(event).collect()
+}
+
+/// Keeps what is told of each step.
+#[derive(Default)]
+struct Heard(Mutex<Vec<Json>>);
+
+impl Observer for Heard {
+    fn event(&self, event: Event<'_>) {
+        if let Event::Step {
+            job,
+            step,
+            measurements,
+        } = event
+        {
+            self.0
+                .lock()
+                .unwrap()
+                .push(document::step(job, step, measurements));
+        }
+    }
+}
+
+/// Without the time, which differs.
+fn timeless(mut document: Json) -> Json {
+    document["seconds"] = Json::Null;
+    document
+}
+
+#[test]
+fn a_run_has_the_numbers_of_the_command_line() {
+    block(async {
+        let browser = Browser::new();
+        // How many predictions there is time for depends on the machine.
+        let file = format!("predictions = \"none\"\n{TOY}");
+        let run = begun(&browser, &file).await;
+        let told = at(&browser, run, "done").await;
+
+        let plan = Plan::read(&file, "toy", &[], Scale::Full).unwrap();
+        let jobs = plan.jobs(MACHINE).unwrap();
+        let (asked, heard, keep) = (Asked::default(), Heard::default(), Memory::default());
+        let session = Session {
+            observer: &heard,
+            ..Session::alone(MACHINE.cores, &asked)
+        };
+        drive(&jobs, &keep, Manner::default(), &session).unwrap();
+        let results = collect(&jobs, &keep, Vec::new(), &mut |rows| rows).unwrap();
+        let predicted = Predicted::default();
+        let report = Report {
+            jobs: &jobs,
+            results: &results,
+            predicted: &predicted,
+            found: 0,
+            took: Duration::ZERO,
+        };
+        assert_eq!(
+            timeless(told["document"].clone()),
+            timeless(report.json(&[]).unwrap())
+        );
+
+        let mut steps: Vec<Json> = events(&browser, run, &[])
+            .await
+            .into_iter()
+            .filter(|(_, name, _)| name == "step")
+            .map(|(.., data)| data)
+            .collect();
+        let mut expected = heard.0.into_inner().unwrap();
+        let order = |one: &Json| (one["seed"].as_u64(), one["step"].as_u64());
+        steps.sort_by_key(order);
+        expected.sort_by_key(order);
+        assert_eq!(steps.len(), 9, "three seeds, two steps and the start");
+        assert_eq!(steps, expected);
+
+        let parquet = browser
+            .get(&format!("/api/runs/{run}/results.parquet"))
+            .await;
+        assert_eq!(parquet.body, table::encode(&results.table).unwrap());
+        let csv = browser.get(&format!("/api/runs/{run}/results.csv")).await;
+        assert_eq!(csv.text().lines().count(), 1 + results.table.records.len());
+        assert!(
+            csv.headers["content-disposition"]
+                .to_str()
+                .unwrap()
+                .contains("results.csv")
+        );
+        let figures = browser
+            .get(&format!("/api/runs/{run}/figures"))
+            .await
+            .json();
+        assert!(
+            figures
+                .as_array()
+                .unwrap()
+                .iter()
+                .all(|one| one["svg"].as_str().is_some_and(|svg| svg.contains("<svg")))
+        );
+        assert!(!figures.as_array().unwrap().is_empty());
+    });
+}
+
+#[test]
+fn who_comes_back_hears_what_was_missed() {
+    block(async {
+        let browser = Browser::new();
+        let run = begun(&browser, TOY).await;
+        let told = at(&browser, run, "done").await;
+        let beside = &told["document"]["predictions"][0];
+        assert!(
+            beside["present"].is_array() && beside["absent"].is_array(),
+            "{beside}"
+        );
+        let all: Vec<_> = events(&browser, run, &[])
+            .await
+            .into_iter()
+            .filter(|(id, ..)| id.is_some())
+            .collect();
+        let numbers: Vec<u64> = all.iter().filter_map(|(id, ..)| *id).collect();
+        assert_eq!(numbers, (0..all.len() as u64).collect::<Vec<_>>());
+        assert_eq!(all.last().unwrap().1, "done");
+        let late = events(&browser, run, &[("last-event-id", "4")]).await;
+        let late: Vec<_> = late.into_iter().filter(|(id, ..)| id.is_some()).collect();
+        assert_eq!(late, all[5..]);
+        let end = events(&browser, run, &[("last-event-id", "18446744073709551615")]).await;
+        assert!(end.iter().all(|(id, ..)| id.is_none()));
+    });
+}
+
+#[test]
+fn a_newer_run_takes_the_place_of_an_older_one() {
+    block(async {
+        let browser = Browser::patient(Limits::default());
+        let older = begun(&browser, LONG).await;
+        let start = Instant::now();
+        let body = json!({ "file": TOY, "instead_of": older });
+        let newer = browser.post("/api/runs", &body).await.json()["run"]
+            .as_u64()
+            .unwrap();
+        at(&browser, newer, "done").await;
+        at(&browser, older, "stopped").await;
+        assert!(
+            start.elapsed() < Duration::from_secs(10),
+            "{:?}",
+            start.elapsed()
+        );
+        let told = events(&browser, older, &[]).await;
+        assert_eq!(told.last().unwrap().1, "stopped");
+
+        let third = begun(&browser, LONG).await;
+        let answer = browser.delete(&format!("/api/runs/{third}")).await;
+        assert_eq!(answer.status, StatusCode::NO_CONTENT);
+        at(&browser, third, "stopped").await;
+        let answer = browser.get(&format!("/api/runs/{third}/results.csv")).await;
+        assert_eq!(answer.status, StatusCode::CONFLICT);
+    });
+}
+
+#[test]
+fn runs_are_bounded_in_number() {
+    block(async {
+        let limits = Limits {
+            runs: 2,
+            kept: 3,
+            ..Limits::default()
+        };
+        let browser = Browser::patient(limits);
+        let (first, second) = (begun(&browser, LONG).await, begun(&browser, LONG).await);
+        let answer = browser.post("/api/runs", &json!({ "file": TOY })).await;
+        assert_eq!(
+            answer.status,
+            StatusCode::TOO_MANY_REQUESTS,
+            "{}",
+            answer.text()
+        );
+        assert!(answer.said().contains("2 runs"));
+        for run in [first, second] {
+            browser.delete(&format!("/api/runs/{run}")).await;
+            at(&browser, run, "stopped").await;
+        }
+        let mut all = Vec::new();
+        for _ in 0..6 {
+            let run = begun(&browser, TOY).await;
+            at(&browser, run, "done").await;
+            all.push(run);
+        }
+        let mut kept = Vec::new();
+        for run in all.iter().copied().chain([first, second]) {
+            if browser.get(&format!("/api/runs/{run}")).await.status == StatusCode::OK {
+                kept.push(run);
+            }
+        }
+        assert_eq!(kept, all[3..], "the last ones");
+    });
+}
+
+#[test]
+fn a_run_that_diverges_is_told_with_its_reason() {
+    block(async {
+        let browser = Browser::new();
+        let file = TOY
+            .replace("\"p\"", "1e30")
+            .replace("steps = 2", "steps = 6");
+        let run = begun(&browser, &file).await;
+        let told = at(&browser, run, "done").await;
+        let failures = told["document"]["failures"].as_array().unwrap();
+        assert_eq!(failures.len(), 3);
+        let told = events(&browser, run, &[]).await;
+        let reasons = told.iter().filter(|(_, name, _)| name == "failed");
+        assert_eq!(reasons.count(), 3);
+    });
+}

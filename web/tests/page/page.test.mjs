@@ -1,0 +1,381 @@
+// The page in a real browser, beside the command line of the same program.
+
+import { after, before, test } from 'node:test';
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { PROGRAM, answered, bare, browser, giantstep, opened, trained, visited } from './lab.mjs';
+
+let lab;
+let chromium;
+const pages = [];
+
+/** A page of which nothing may go wrong. */
+async function visit(options) {
+  const page = await visited(chromium, lab, options);
+  pages.push(page);
+  return page;
+}
+
+before(async () => {
+  lab = await opened();
+  chromium = await browser();
+});
+
+after(async () => {
+  await chromium?.close();
+  await lab?.end();
+});
+
+const plain = (page, selector) => page.$$eval(selector, (all) => all.map((one) => one.dataset.plain));
+
+test('a typed target has the verdict of the command line', async () => {
+  const page = await visit();
+  for (const link of ['z1 + z1*z2 + z1*z2*z3', 'abs(z1)', 'z1*z2*z3', '(z1 + z1^2 + z2 - z2^2)/2']) {
+    const answer = await answered(page, link);
+    const report = JSON.parse(giantstep('analyze', link, '--json'));
+    assert.equal(answer, report.answer);
+    const table = giantstep('analyze', link).split('\n\n')[1].split('\n').slice(1).map((line) => line.split(/\s{2,}/));
+    const directions = await plain(page, '#verdicts tbody th');
+    assert.deepEqual(directions, report.verdicts.map((verdict) => verdict.direction.name));
+    const cells = await plain(page, '#verdicts tbody td');
+    assert.deepEqual(cells, table.flatMap((line) => line.slice(1)));
+  }
+  const explained = await page.$$eval('#verdicts thead small', (all) => all.map((one) => one.textContent.length));
+  assert.ok(explained.length === 6 && explained.every((length) => length > 10), 'every column is explained');
+});
+
+test('an answer comes while one still looks at what was typed', async () => {
+  const page = await visit();
+  await answered(page, 'z1');
+  const times = [];
+  for (const link of ['z1 + z1*z2', 'z1*z2', 'He3(z1)', 'z1 + z2 + z1*z2', 'z1^2 - z2^2']) {
+    const start = performance.now();
+    await page.fill('#link', link);
+    await page.waitForResponse((response) => response.url().endsWith('/api/analyze'));
+    times.push(performance.now() - start);
+  }
+  times.sort((a, b) => a - b);
+  console.log(`answers after ${times.map((time) => time.toFixed(0)).join(', ')} ms`);
+  // On a busy machine too; on a quiet one it is below 0.3 s.
+  assert.ok(times[2] < 1500, String(times));
+});
+
+test('a caret stands under the place that is wrong', async () => {
+  const page = await visit();
+  for (const [text, place, word] of [['z1 + thanh(z2)', 5, 'tanh'], ['z1 + z1*', 8, 'expected'], ['2 z1', 2, 'implicit']]) {
+    await page.fill('#link', text);
+    await page.waitForSelector('#link-error .mark');
+    await page.waitForFunction((start) => document.querySelector('#link-error .mark')?.dataset.start === String(start), place);
+    assert.match(await page.textContent('#link-error'), new RegExp(word));
+    const [caret, character] = await page.evaluate((start) => {
+      const mark = document.querySelector('#link-error .mark');
+      const range = document.createRange();
+      range.selectNodeContents(mark);
+      const input = document.getElementById('link');
+      const style = getComputedStyle(input);
+      const context = document.createElement('canvas').getContext('2d');
+      context.font = `${style.fontSize} ${style.fontFamily}`;
+      const width = context.measureText(input.value.slice(0, start)).width;
+      return [range.getBoundingClientRect().left, input.getBoundingClientRect().left + parseFloat(style.paddingLeft) + width];
+    }, place);
+    assert.ok(Math.abs(caret - character) < 3, `${text}: ${caret} and ${character}`);
+  }
+  assert.equal(await page.getAttribute('#link', 'aria-invalid'), 'true');
+  assert.match(await answered(page, 'z1 + tanh(z2)'), /step/);
+  assert.equal((await page.textContent('#link-error')).trim(), '');
+});
+
+test('a run has the numbers of the command line for the same file', async () => {
+  const page = await visit();
+  await answered(page, 'z1 + z1*z2');
+  await page.click('#tab-train');
+  await page.fill('#d', '3');
+  await page.fill('#seeds', '2');
+  await trained(page);
+  const shown = await page.$$eval('#numbers tbody tr', (rows) => rows.map((row) => [...row.cells].map((cell) => cell.textContent)));
+  await page.click('#take-open');
+  const file = await page.textContent('#take-text');
+  assert.match(file, /dimension = 1000\n/);
+  fs.writeFileSync(path.join(lab.folder, 'taken.toml'), file);
+  const command = JSON.parse(giantstep('run', path.join(lab.folder, 'taken.toml'), '--json', '--out', path.join(lab.folder, 'results/taken')));
+  const number = (value) => Number(value.toPrecision(4));
+  assert.equal(shown.length, command.rows.length);
+  command.rows.forEach((row, k) => {
+    const [step, metric, direction, group, mean] = shown[k];
+    assert.deepEqual([Number(step), metric, direction, group], [row.step, row.metric, String(row.direction ?? ''), row.group ?? '']);
+    assert.ok(Math.abs(Number(mean) - number(row.mean)) <= 1e-9 + 1e-6 * Math.abs(row.mean), `${metric}: ${mean} and ${row.mean}`);
+  });
+  // What is taken away does the same in other words.
+  await page.click('[data-kind=command]');
+  assert.match(await page.textContent('#take-text'), /^giantstep run \/dev\/stdin <<'END'\n/);
+  await page.click('[data-kind=python]');
+  assert.match(await page.textContent('#take-text'), /from_toml/);
+  const [csv] = await Promise.all([page.waitForEvent('download'), page.click('#take-downloads a[download="results.csv"]')]);
+  const lines = fs.readFileSync(await csv.path(), 'utf8').trim().split('\n');
+  assert.match(lines[0], /^point,run,seed,n,d,p,step_size,step,metric,/);
+  assert.ok(lines.length > command.rows.length);
+});
+
+test('one more giant step leaves the earlier ones as they are', async () => {
+  const page = await visit();
+  await page.click('#tab-train');
+  await page.fill('#d', '3');
+  await trained(page);
+  const rows = () => page.$$eval('#numbers tbody tr', (all) => all.map((row) => [...row.cells].slice(0, 5).map((cell) => cell.textContent)));
+  const earlier = await rows();
+  const steps = Number(await page.inputValue('#steps'));
+  await page.click('#more');
+  await trained(page);
+  await page.waitForFunction((steps) => document.getElementById('shown').max === String(steps + 1), steps);
+  const later = await rows();
+  assert.deepEqual(later.slice(0, earlier.length), earlier);
+  assert.equal(await page.inputValue('#shown'), String(steps + 1), 'the new step is shown');
+});
+
+test('a change ends what runs and is no longer asked for', async () => {
+  const page = await visit();
+  await page.click('#tab-train');
+  await trained(page);
+  // Some seconds of work, of which none is waited for.
+  await page.fill('#p', '7');
+  for (let steps = 4; steps <= 9; steps += 1) {
+    await page.fill('#steps', String(steps));
+    await page.waitForTimeout(250);
+  }
+  await page.fill('#p', '3');
+  await page.fill('#d', '3');
+  await page.fill('#steps', '2');
+  await trained(page);
+  const stages = await page.evaluate(async () => {
+    const found = [];
+    for (let run = 1; run < 40; run += 1) {
+      const response = await fetch(`api/runs/${run}`);
+      if (response.ok) found.push((await response.json()).stage);
+    }
+    return found;
+  });
+  assert.ok(stages.includes('stopped'), String(stages));
+  assert.equal(stages.at(-1), 'done');
+  assert.ok(!stages.includes('running'), String(stages));
+  page.complaints.length = 0; // runs that are forgotten answer 404
+});
+
+test('what is too dear is refused before it runs, and theory is shown', async () => {
+  const page = await visit();
+  await page.click('#tab-train');
+  await page.fill('#a', '2.5');
+  await page.waitForSelector('#train-error:not([hidden])');
+  assert.match(await page.textContent('#train-error'), /at a time/);
+  await page.waitForFunction(() => /Theory alone/.test(document.getElementById('told').textContent));
+  await page.click('#sizes');
+  await trained(page);
+  assert.ok(await page.isHidden('#train-error'));
+});
+
+test('a phase diagram fills while one looks, stops, and opens a cell', async () => {
+  const page = await visit();
+  await answered(page, 'z1');
+  await page.click('#tab-explore');
+  await page.fill('#map-size', '8');
+  await page.click('#map-begin');
+  await page.waitForFunction(() => Number(document.getElementById('map').dataset.filled) === 64, null, { timeout: 60000 });
+  const corner = async (x, y) => page.evaluate(([x, y]) => {
+    const map = document.getElementById('map');
+    const data = map.getContext('2d').getImageData(map.width * x, map.height * y, 1, 1).data;
+    return data[0] + data[1] + data[2];
+  }, [x, y]);
+  assert.ok(await corner(0.95, 0.1) > await corner(0.12, 0.8) + 150, 'much data and large steps align, little and small ones do not');
+  const box = await page.locator('#map').boundingBox();
+  await page.mouse.click(box.x + 0.8 * box.width, box.y + 0.3 * box.height);
+  assert.equal(await page.getAttribute('#tab-train', 'aria-selected'), 'true');
+  await trained(page);
+  assert.ok(Number(await page.inputValue('#a')) > 1, 'the cell on the right has a large batch');
+
+  await page.click('#tab-explore');
+  await page.fill('#map-size', '20');
+  await page.fill('#map-d', '3.4');
+  await page.click('#map-begin');
+  await page.waitForFunction(() => Number(document.getElementById('map').dataset.filled) > 2, null, { timeout: 60000 });
+  if (await page.isVisible('#map-stop')) await page.click('#map-stop');
+  const filled = Number(await page.getAttribute('#map', 'data-filled'));
+  await page.waitForTimeout(500);
+  assert.equal(Number(await page.getAttribute('#map', 'data-filled')), filled, 'nothing is filled any more');
+});
+
+test('an address brings back what it was taken from', async () => {
+  const page = await visit();
+  await answered(page, 'tanh(z1) + He2(z1)*z2');
+  await page.fill('#activation', 'erf(x)');
+  await page.click('#tab-train');
+  await page.fill('#d', '4');
+  await page.fill('#a', '1.2');
+  await page.fill('#noise', '0.25');
+  await page.selectOption('#loss', 'correlation');
+  await trained(page);
+  const address = await page.evaluate(() => location.hash);
+  const other = await visit({ fragment: address });
+  assert.equal(await other.inputValue('#link'), 'tanh(z1) + He2(z1)*z2');
+  for (const name of ['activation', 'd', 'a', 'noise', 'loss', 'steps', 'p', 'eta']) {
+    assert.equal(await other.inputValue(`#${name}`), await page.inputValue(`#${name}`), name);
+  }
+  assert.equal(await other.getAttribute('#tab-train', 'aria-selected'), 'true');
+  await trained(other);
+  assert.equal(await other.evaluate(() => location.hash), address);
+  for (const broken of ['#train=%%%', '#train=AAAA', '#nothing', '#train=']) {
+    const third = await visit({ fragment: broken });
+    assert.ok(await third.inputValue('#link'));
+    third.complaints.length = 0;
+  }
+});
+
+test('nobody else is let in', async () => {
+  const { address, origin } = lab;
+  const { host, port } = new URL(origin);
+  const token = new URL(address).searchParams.get('token');
+  assert.equal(await bare(`${origin}/`, { host }), 401);
+  assert.equal(await bare(`${origin}/?token=${'0'.repeat(32)}`, { host }), 401);
+  assert.equal(await bare(`${origin}/?token=${token}`, { host: 'evil.example' }), 421);
+  const cookie = `giantstep-${port}=${token}`;
+  assert.equal(await bare(`${origin}/`, { host, cookie }), 200);
+  assert.equal(await bare(`${origin}/`, { host: `evil.example:${port}`, cookie }), 421);
+  const json = { host, cookie, 'content-type': 'application/json' };
+  const body = '{"link":"z1"}';
+  assert.equal(await bare(`${origin}/api/read`, json, 'POST', body), 403);
+  assert.equal(await bare(`${origin}/api/read`, { ...json, origin: 'http://evil.example' }, 'POST', body), 403);
+  assert.equal(await bare(`${origin}/api/read`, { ...json, origin }, 'POST', body), 200);
+  // A page of another origin in the same browser.
+  const context = await chromium.newContext();
+  const stranger = await context.newPage();
+  await stranger.goto(lab.address);
+  await stranger.goto('data:text/html,<p>another page</p>');
+  const reached = await stranger.evaluate((origin) => fetch(`${origin}/api/catalogue`, { credentials: 'include' }).then(() => 'yes', () => 'no'), origin);
+  assert.equal(reached, 'no');
+  await context.close();
+});
+
+test('a sweep of another process is watched', async () => {
+  const page = await visit();
+  const file = path.join(lab.folder, 'sweep.toml');
+  fs.writeFileSync(file, `name = "sweep"
+title = "more data, more alignment"
+link = "z1"
+p = 8
+[protocol]
+d = 500
+steps = 1
+n = "d"
+eta = "p"
+[evaluation]
+metrics = ["weight_cosine"]
+[run]
+seeds = 12
+threads = 1
+[[sweep]]
+key = "n"
+values = ["d", "20*d", "400*d"]
+`);
+  const sweep = spawn(PROGRAM, ['run', file, '--out', path.join(lab.folder, 'results/sweep')], { stdio: 'ignore' });
+  const ended = new Promise((resolve) => sweep.on('exit', resolve));
+  await page.click('#tab-watch');
+  await page.waitForSelector('#folders button:has-text("results/sweep")', { timeout: 20000 });
+  await page.click('#folders button:has-text("results/sweep")');
+  const seen = new Set();
+  const count = async () => seen.add(await page.getAttribute('#folder progress', 'value'));
+  await page.waitForSelector('#folder progress');
+  while (sweep.exitCode === null) {
+    await count();
+    await page.waitForTimeout(100);
+  }
+  assert.equal(await ended, 0);
+  await page.waitForFunction(() => document.querySelector('#folder progress')?.value === 36, null, { timeout: 20000 });
+  assert.match(await page.textContent('#folder'), /more data, more alignment/);
+  await page.waitForSelector('#folder .drawn img');
+  console.log(`runs seen: ${[...seen].join(', ')}`);
+});
+
+test('the keyboard does everything', async () => {
+  const page = await visit();
+  const focused = () => page.evaluate(() => document.activeElement.id || document.activeElement.textContent);
+  await page.keyboard.press('Tab');
+  assert.equal(await focused(), 'To the content');
+  await page.keyboard.press('Tab');
+  assert.equal(await focused(), 'tab-ask');
+  await page.keyboard.press('ArrowRight');
+  assert.equal(await focused(), 'tab-train');
+  await page.keyboard.press('Tab');
+  assert.equal(await focused(), 'take-open');
+  await page.keyboard.press('Tab');
+  assert.equal(await focused(), 'link');
+  await page.keyboard.press('Control+a');
+  await page.keyboard.type('z1 + He2(z1)*z2');
+  for (const id of ['activation', 'inputs', 'd']) {
+    await page.keyboard.press('Tab');
+    assert.equal(await focused(), id);
+  }
+  const before = Number(await page.inputValue('#d'));
+  await page.keyboard.press('ArrowLeft');
+  assert.ok(Number(await page.inputValue('#d')) < before);
+  for (let k = 0; k < 40 && (await focused()) !== 'more'; k += 1) await page.keyboard.press('Tab');
+  assert.equal(await focused(), 'more');
+  const steps = Number(await page.inputValue('#steps'));
+  await page.keyboard.press('Enter');
+  assert.equal(Number(await page.inputValue('#steps')), steps + 1);
+  await trained(page);
+  // Every control has a name that is read out.
+  const nameless = await page.$$eval('input, select, button, canvas[role], summary', (all) => all
+    .filter((one) => !(one.labels?.length || one.ariaLabel || one.getAttribute('aria-label') || one.textContent.trim()))
+    .map((one) => one.outerHTML));
+  assert.deepEqual(nameless, []);
+});
+
+for (const width of [400, 768, 1600]) {
+  test(`nothing sticks out at ${width} px`, async () => {
+    for (const colorScheme of ['light', 'dark']) {
+      const page = await visit({ viewport: { width, height: 800 }, colorScheme });
+      await answered(page, 'z1 + z1*z2 + z1*z2*z3');
+      for (const tab of ['ask', 'train', 'explore', 'watch']) {
+        await page.click(`#tab-${tab}`);
+        if (tab === 'train') await trained(page);
+        const out = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+        assert.ok(out <= 0, `${tab} sticks out by ${out} px`);
+      }
+    }
+  });
+}
+
+test('no request leaves the machine, and nothing was complained of', () => {
+  assert.ok(pages.length > 10);
+  for (const page of pages) {
+    for (const address of page.asked) assert.ok(address.startsWith(lab.origin) || /^(data|blob):/.test(address), address);
+    assert.deepEqual(page.complaints, []);
+  }
+});
+
+test('pictures of the page', { skip: !process.env.PICTURES }, async () => {
+  for (const [name, width, height, colorScheme, tab] of [
+    ['lab', 1280, 900, 'light', 'train'], ['lab-ask', 1280, 900, 'light', 'ask'], ['lab-explore', 1280, 900, 'light', 'explore'],
+    ['lab-wide', 1600, 1000, 'dark', 'train'], ['lab-phone', 400, 860, 'light', 'ask'],
+  ]) {
+    const page = await visit({ viewport: { width, height }, colorScheme });
+    await answered(page, tab === 'explore' ? 'z1*z2' : 'z1 + z1*z2 + z1*z2*z3');
+    await page.click(`#tab-${tab}`);
+    if (tab === 'train') {
+      // Small enough that single neurons are told apart.
+      await page.fill('#d', '3');
+      await page.fill('#a', '1.25');
+      await page.fill('#p', '5');
+      await page.fill('#steps', '4');
+      await page.fill('#seeds', '3');
+      await trained(page);
+    }
+    if (tab === 'explore') {
+      await page.fill('#map-size', '20');
+      await page.click('#map-begin');
+      await page.waitForFunction(() => Number(document.getElementById('map').dataset.filled) === 400, null, { timeout: 120000 });
+    }
+    await page.waitForTimeout(600);
+    await page.screenshot({ path: path.join(process.env.PICTURES, `${name}.png`) });
+  }
+});
