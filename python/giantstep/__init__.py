@@ -12,6 +12,8 @@ steps of size eta on batches of n Gaussian samples. Formulas and normalisations 
 [0, 1, 2]
 """
 
+from typing import TYPE_CHECKING
+
 from ._analysis import Analysis, BooleanAnalysis, Link, analyze, catalogue, hermite
 from ._experiment import Experiment, cite, keys, schema
 from ._lab import Lab, lab
@@ -20,6 +22,11 @@ from ._native import ExperimentError, GiantstepError, LinkError, ResultsError, _
 from ._results import Network, Results
 from ._run import Predictions, predict, run
 from ._trainer import Trainer
+
+if TYPE_CHECKING:
+    from ._estimators import GiantStepClassifier as GiantStepClassifier
+    from ._estimators import GiantStepFeatures as GiantStepFeatures
+    from ._estimators import GiantStepRegressor as GiantStepRegressor
 
 __all__ = [
     "Analysis",
@@ -47,3 +54,22 @@ __all__ = [
     "run",
     "schema",
 ]
+
+_ESTIMATORS = ("GiantStepClassifier", "GiantStepFeatures", "GiantStepRegressor")
+
+
+def __getattr__(name: str) -> object:
+    """The estimators, where scikit-learn is installed: nothing else needs it."""
+    if name not in _ESTIMATORS:
+        raise AttributeError(f"module 'giantstep' has no attribute {name!r}")
+    try:
+        import sklearn.utils.validation  # noqa: F401
+    except ImportError as error:
+        raise ImportError(f"giantstep.{name} is an estimator of scikit-learn: pip install 'scikit-learn>=1.6'") from error
+    from . import _estimators
+
+    return getattr(_estimators, name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_ESTIMATORS])

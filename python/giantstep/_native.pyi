@@ -10,6 +10,7 @@ __all__ = [
     "Lab",
     "Link",
     "LinkError",
+    "Network",
     "Plan",
     "Results",
     "ResultsError",
@@ -21,6 +22,7 @@ __all__ = [
     "catalogue",
     "claims",
     "command",
+    "fit_network",
     "hermite",
     "keys",
     "opened",
@@ -92,6 +94,36 @@ class Trainer:
     def weights(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
     def second(self) -> list[float]: ...
 
+@final
+class Network:
+    def __new__(
+        cls,
+        means: list[float],
+        deviations: list[float],
+        first: NDArray[np.float64],
+        bias: list[float],
+        readout: NDArray[np.float64],
+        intercept: list[float],
+        activation_text: str,
+    ) -> Network: ...
+    def outputs(self, inputs: NDArray[Any], precision_name: str, threads: int) -> NDArray[np.float64]: ...
+    def features(self, inputs: NDArray[Any], threads: int) -> NDArray[Any]: ...
+
+def fit_network(
+    inputs: NDArray[Any],
+    labels: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    width: int | None,
+    steps: int,
+    step_sizes: list[float],
+    activation_text: str,
+    bias: float,
+    ridge: float | None,
+    validation: float,
+    seed: int,
+    precision_name: str,
+    threads: int,
+) -> dict[str, Any]: ...
 def analyze(
     text_of_link: str,
     activation_text: str,

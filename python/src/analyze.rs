@@ -19,7 +19,7 @@ fn link(text: &str, r: Option<usize>) -> Result<expr::Link, Problem> {
     expr::Link::parse(text, r).map_err(|error| Problem::Link(format!("the link `{text}`: {error}")))
 }
 
-fn activation(text: &str) -> Result<Activation, Problem> {
+pub fn activation(text: &str) -> Result<Activation, Problem> {
     Activation::parse(text)
         .map_err(|error| Problem::Link(format!("the activation `{text}`: {error}")))
 }

@@ -5,6 +5,7 @@
 
 mod analyze;
 mod errors;
+mod estimator;
 mod experiment;
 mod lab;
 mod results;
@@ -21,6 +22,8 @@ mod _native {
     use crate::analyze::{Link, analyze, analyze_boolean, catalogue, hermite};
     #[pymodule_export]
     use crate::errors::{ExperimentError, GiantstepError, LinkError, ResultsError};
+    #[pymodule_export]
+    use crate::estimator::{Network, fit_network};
     #[pymodule_export]
     use crate::experiment::{Plan, claims, command, keys, presets, schema, table};
     #[pymodule_export]

