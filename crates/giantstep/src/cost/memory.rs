@@ -16,7 +16,7 @@ use crate::train::BatchPlan;
 const PROCESS: f64 = 50e6;
 
 /// What the allocator keeps between blocks.
-const SLACK: f64 = 1.04;
+const SLACK: f64 = 1.05;
 
 /// A double.
 const F64: f64 = 8.0;
