@@ -1,8 +1,10 @@
 """The usual NumPy script of this field, and what replaces it: `python examples/from_numpy.py` times both in one run.
 
 One giant step, alignment of the neurons and error of a ridge readout against n, a few seeds. The target is z1 + z1*z2.
+`--quick` takes smaller sizes, `--plot FILE` draws both.
 """
 
+import sys
 import time
 
 import numpy as np
@@ -11,6 +13,8 @@ import giantstep as gs
 
 D, P, SEEDS, RIDGE, TEST = 1000, 256, 3, 1.0, 10_000
 SIZES = [500, 1000, 2000, 4000, 8000]
+if "--quick" in sys.argv:
+    D, P, SIZES, TEST = 200, 64, [800, 3200], 2000
 
 
 def relu(x):
@@ -67,10 +71,19 @@ if __name__ == "__main__":
     results = with_giantstep()
     end = time.perf_counter()
 
-    rows = {(row["n"], row["metric"], row["direction"]): row for row in results.means() if row["step"] == 1}
+    rows = {(row["n"], row["metric"], row.get("direction")): row for row in results.means() if row["step"] == 1}
     print("      n  alignment: NumPy giantstep   test error: NumPy giantstep")
     for i, n in enumerate(SIZES):
         ours = rows[n, "weight_alignment", None]["mean"], rows[n, "test_error", None]["mean"]
         theirs = alignment[:, i].mean(), error[:, i].mean()
         print(f"{n:7d}            {theirs[0]:6.3f}    {ours[0]:6.3f}               {theirs[1]:6.3f}    {ours[1]:6.3f}")
+    if "--plot" in sys.argv:
+        import matplotlib.pyplot as plt
+
+        fig, ax = plt.subplots(layout="constrained")
+        results.plot(x="n", y="weight_alignment", by="step", ax=ax)
+        ax.plot(SIZES, alignment.mean(axis=0), "k+", ms=12, label="NumPy")
+        ax.set_xscale("log")
+        ax.legend()
+        fig.savefig(sys.argv[sys.argv.index("--plot") + 1])
     print(f"NumPy {middle - start:.2f} s, giantstep {end - middle:.2f} s: {(middle - start) / (end - middle):.1f} times")

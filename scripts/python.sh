@@ -14,7 +14,7 @@ left_out() {
 python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || left_out "it needs Python 3.10 or later"
 [ -x "$environment/bin/python" ] || python3 -m venv "$environment" || left_out "install python3-venv"
 "$environment/bin/pip" install --quiet --disable-pip-version-check \
-    "maturin>=1.9,<2" numpy pandas polars duckdb matplotlib tqdm pytest mypy scikit-learn || left_out "its tools cannot be installed from here"
+    "maturin>=1.9,<2" numpy pandas polars duckdb matplotlib tqdm pytest mypy scikit-learn nbclient ipykernel || left_out "its tools cannot be installed from here"
 # In this environment maturin is there already, and cargo keeps what it has compiled.
 PATH="$PWD/$environment/bin:$PATH" "$environment/bin/pip" install --quiet --disable-pip-version-check \
     --no-build-isolation --no-deps --force-reinstall .
