@@ -14,7 +14,7 @@ import giantstep as gs
 D, P, SEEDS, RIDGE, TEST = 1000, 256, 3, 1.0, 10_000
 SIZES = [500, 1000, 2000, 4000, 8000]
 if "--quick" in sys.argv:
-    D, P, SIZES, TEST = 200, 64, [800, 3200], 2000
+    D, P, SIZES, TEST = 200, 64, [128, 800, 3200], 2000
 
 
 def relu(x):
@@ -44,12 +44,9 @@ def by_hand():
             alignment[seed, i] = np.mean(np.sum((w @ target.T) ** 2, axis=1) / np.sum(w**2, axis=1))
 
             x, fresh = rng.normal(size=(n, D)), rng.normal(size=(TEST, D))
-            features, y = relu(x @ w.T), labels(x)
-            features = np.column_stack([features, np.ones(n)])
-            penalty = RIDGE * np.diag([1.0] * P + [0.0])
-            readout = np.linalg.solve(features.T @ features + penalty, features.T @ y)
-            fitted = np.column_stack([relu(fresh @ w.T), np.ones(TEST)]) @ readout
-            error[seed, i] = np.mean((fitted - labels(fresh)) ** 2)
+            features = relu(x @ w.T) / np.sqrt(P)
+            readout = np.linalg.solve(features.T @ features + RIDGE * np.eye(P), features.T @ labels(x))
+            error[seed, i] = np.mean((relu(fresh @ w.T) / np.sqrt(P) @ readout - labels(fresh)) ** 2)
     return alignment, error
 
 
