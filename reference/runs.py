@@ -474,6 +474,10 @@ class Run:
         linear = X.T @ y / len(y) if below >= 2 else np.zeros(D)
         return X, y, mean, linear
 
+    def fitted_on(self, t, X, y):
+        """The batch of the readout after t steps; X and y are that of the step."""
+        return self.batch("readout", t) if self.readout.get("batch", "fresh") == "fresh" else (X, y)
+
     def loss(self):
         """The loss of the next step: a switch happens once."""
         loss = self.protocol.get("loss", "squared")
@@ -651,8 +655,7 @@ class Run:
             self.put(t, "kernel_alignment", cosine)
         if not wanted:
             return
-        if self.readout.get("batch", "fresh") == "fresh":
-            X, y = self.batch("readout", t)
+        X, y = self.fitted_on(t, X, y)
         y = y - mean - X @ linear
         intercept = self.readout.get("intercept") == "with"
         ridges, chosen = self.readout["ridge"], None

@@ -27,9 +27,9 @@ def quarter(x, a, b, c, d):
         x[target] = (mixed << turn | mixed >> (32 - turn)) % 2**32
 
 
-def chacha8(key):
-    """The first 64 bytes."""
-    start = [*struct.unpack("<4I", b"expand 32-byte k"), *struct.unpack("<8I", key), 0, 0, 0, 0]
+def chacha8(key, counter=0):
+    """64 bytes: the first, or those of another value of the counter."""
+    start = [*struct.unpack("<4I", b"expand 32-byte k"), *struct.unpack("<8I", key), counter, 0, 0, 0]
     x = list(start)
     for _ in range(4):
         for column in range(4):
@@ -56,9 +56,9 @@ def normals(data, count, bits):
     return cosines + sines
 
 
-def block(seed, tag, step, index):
-    """The first 64 bytes of a named stream."""
-    return chacha8(struct.pack("<4Q", seed, tag, step, index))
+def block(seed, tag, step, index, counter=0):
+    """The first 64 bytes of a named stream, or those of another value of the counter."""
+    return chacha8(struct.pack("<4Q", seed, tag, step, index), counter)
 
 
 def uniforms(data, count):

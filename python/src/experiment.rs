@@ -112,7 +112,10 @@ impl Plan {
                 "engine": job.map(|job| job.cost.engine),
                 "flops": job.map(|job| job.cost.cost.flops),
                 "memory": job.map(|job| job.cost.cost.memory),
-                "other": job.map(|job| json!({ "engine": job.cost.engine.other(), "flops": job.cost.other.flops, "memory": job.cost.other.memory })),
+                "other": job.and_then(|job| {
+                    let (engine, cost) = job.cost.engine.other().zip(job.cost.other)?;
+                    Some(json!({ "engine": engine, "flops": cost.flops, "memory": cost.memory }))
+                }),
             })
         });
         Ok(json!(points.collect::<Vec<_>>()).to_string())

@@ -47,7 +47,7 @@ pub fn costs(jobs: &Jobs<'_>, rate: f64) -> Json {
             "runs": jobs.list.iter().filter(|job| job.index == index).count(),
             "engine": job.map(|job| job.cost.engine),
             "taken": job.map(|job| cost(&job.cost.cost)),
-            "other": job.map(|job| cost(&job.cost.other)),
+            "other": job.and_then(|job| job.cost.other.as_ref().map(cost)),
         })
     });
     json!({ "points": points.collect::<Vec<_>>(), "runs": jobs.list.len() })

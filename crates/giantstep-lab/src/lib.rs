@@ -4,6 +4,7 @@
 //! prints, ends the process, reads arguments or the environment.
 //!
 //! - [`plan`]: text -> [`plan::Plan`], its points and [`plan::Jobs`], made once.
+//! - [`rows`]: own data: the rows of a file, known by their content.
 //! - [`work`], [`drive`]: jobs -> ended runs; the one loop, accompanied by a [`work::Session`].
 //! - [`keep`]: where ended runs are kept: [`keep::Memory`], or the [`keep::Store`] of a results folder.
 //! - [`results`], [`table`]: every number measured, as one tidy table.
@@ -38,6 +39,7 @@ mod process;
 pub mod remedy;
 pub mod report;
 pub mod results;
+pub mod rows;
 pub mod slope;
 pub mod standing;
 pub mod starter;

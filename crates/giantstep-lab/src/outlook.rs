@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use giantstep::experiment::Experiment;
+use giantstep::labels::Target;
 use giantstep::readout::Ridge;
 use giantstep::theory::given_weights::NetworkErrors;
 use giantstep::theory::{Effort, Floor, Forecast, Needs, Prediction, Predictions, floors};
@@ -508,7 +509,15 @@ impl SharedFloors {
             test_labels,
             ..
         } = experiment;
-        format!("{target:?} {network:?} {protocol:?} {inputs:?} {test_labels:?}")
+        // Labels that are given have no floors, whatever they are.
+        let Target {
+            link,
+            r,
+            noise,
+            given,
+        } = target;
+        let given = given.is_some();
+        format!("{link:?} {r} {noise} {given} {network:?} {protocol:?} {inputs:?} {test_labels:?}")
     }
 
     fn at(&self, experiment: &Experiment) -> Result<Vec<Floor>, String> {

@@ -3,7 +3,7 @@
 //!
 //! `cargo run --release -p giantstep --example own_engine`
 
-use giantstep::batch::{Access, BatchId, Engine, Panel, Role, Stream, Sweep, Swept};
+use giantstep::batch::{Access, BatchId, Engine, Numbers, Panel, Role, Stream, Sweep, Swept};
 use giantstep::directions::Directions;
 use giantstep::faer::Mat;
 use giantstep::run::run_on;
@@ -61,6 +61,8 @@ impl Engine for Cube {
         let mut sums = vec![0.0; sweep.sums];
         visit(&mut Panel {
             first_row: 0,
+            // Every batch is new here, and no part of one is asked for.
+            numbers: Numbers::Fresh,
             rows,
             fields: &mut fields,
             sums: &mut sums,

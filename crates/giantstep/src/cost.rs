@@ -5,13 +5,12 @@ mod memory;
 use serde::Serialize;
 
 use crate::batch::{EngineKind, FEW, LOOSE};
-use crate::experiment::Experiment;
+use crate::experiment::{Experiment, Origin};
 use crate::labels::Removal;
 use crate::metric::MetricGroup;
 use crate::readout::{Intercept, ReadoutLoss, Ridge};
 use crate::real::Precision;
 use crate::setup::{EngineChoice, Setup};
-use crate::train::BatchPlan;
 
 /// The cost of one run (one seed).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -165,20 +164,18 @@ pub fn cost_on(
     let d = protocol.dimension as f64;
     let kept = experiment.kept() as f64;
     let held = experiment.touches_again();
-    let reuse = match protocol.plan {
-        BatchPlan::Fresh => 1.0,
-        BatchPlan::Reused { steps } => f64::from(steps.min(protocol.steps).max(1)),
-    };
-    let contractions = reuse
+    let contractions = f64::from(protocol.steps_on_a_batch())
         * if protocol.lookahead.is_some() {
             2.0
         } else {
             1.0
         };
+    // R^n has no more directions than n.
+    let contracted = (p * contractions).min(protocol.opened() as f64);
     // The frame when a pass ends: touched directions add p for every gradient since the last compaction.
     let frame = (r + kept * p + p * contractions + 1.0).min(d);
     let columns = match engine {
-        EngineKind::Direct => d,
+        EngineKind::Direct | EngineKind::Data => d,
         EngineKind::InLaw => (r + kept * p).min(d),
     };
     let mut cost = Cost {
@@ -195,10 +192,17 @@ pub fn cost_on(
         drawn: 0,
     };
     let own = match engine {
-        EngineKind::Direct => 0.0,
+        EngineKind::Direct | EngineKind::Data => 0.0,
         EngineKind::InLaw => 1.0,
     };
-    let drawn = experiment.target.link.drawn().count() as f64;
+    let random = experiment.target.link.drawn().count() as f64;
+    // Given rows are read.
+    let made = f64::from(u8::from(engine != EngineKind::Data));
+    // Of a training set that is held in law, every step touches all rows.
+    let beside = match (engine, protocol.set) {
+        (EngineKind::InLaw, Some(set)) => set.rows as f64 - protocol.batch as f64,
+        _ => 0.0,
+    };
     // Batches of a few rows enlarge the frame until it is compacted, and need no product of coefficients.
     let few = protocol.batch <= FEW && !held && engine == EngineKind::InLaw;
     let (columns, own) = match few {
@@ -211,17 +215,24 @@ pub fn cost_on(
     for pass in passes(experiment) {
         let sweeps = pass.gradients + pass.forwards;
         let width = if own > 0.0 && held { frame } else { columns };
-        cost.flops += pass.rows
+        let rows = match pass.gradients {
+            0.0 => pass.rows,
+            _ => pass.rows + beside,
+        };
+        cost.flops += rows
             * (pass.gradients
-                * (4.0 * width * p + own * p * p * if held { 4.0 * contractions } else { 2.0 })
+                * (4.0 * width * p + own * p * if held { 4.0 * contracted } else { 2.0 * p })
                 + pass.forwards * 2.0 * width * p);
-        cost.normals += pass.rows * sweeps * (columns + drawn);
+        cost.normals += rows * sweeps * (made * columns + random);
         cost.passes += sweeps;
         cost.activations += pass.rows * (2.0 * pass.gradients + pass.forwards) * p;
         cost.rows += (pass.rows * sweeps) as u64;
     }
     if protocol.removal == Removal::MeanAndLinear {
-        cost.rows += protocol.batch * u64::from(protocol.steps.max(1));
+        cost.rows += match protocol.set {
+            None => protocol.batch * u64::from(protocol.steps.max(1)),
+            Some(set) => set.rows,
+        };
     }
     let solves = solves(experiment);
     let double = match precision {
@@ -302,8 +313,8 @@ pub struct RunCost {
     pub engine: EngineKind,
     /// The cost there.
     pub cost: Cost,
-    /// The cost on the other engine.
-    pub other: Cost,
+    /// The cost on the other engine, if it can run it.
+    pub other: Option<Cost>,
 }
 
 impl RunCost {
@@ -312,6 +323,13 @@ impl RunCost {
     pub fn on_threads(setup: &Setup, threads: usize) -> Self {
         let limit = setup.limits.memory as f64;
         let of = |engine| cost_on(&setup.experiment, engine, setup.precision, threads);
+        if let Origin::Given(_) = setup.experiment.inputs {
+            return Self {
+                engine: EngineKind::Data,
+                cost: of(EngineKind::Data),
+                other: None,
+            };
+        }
         let (direct, in_law) = (of(EngineKind::Direct), of(EngineKind::InLaw));
         let engine = match setup.engine {
             EngineChoice::Direct => EngineKind::Direct,
@@ -326,26 +344,30 @@ impl RunCost {
                 _ => EngineKind::InLaw,
             },
         };
+        let possible = setup.experiment.beyond_law().is_none();
         match engine {
-            EngineKind::Direct => Self {
-                engine,
-                cost: direct,
-                other: in_law,
-            },
             EngineKind::InLaw => Self {
                 engine,
                 cost: in_law,
-                other: direct,
+                other: Some(direct),
+            },
+            _ => Self {
+                engine,
+                cost: direct,
+                other: possible.then_some(in_law),
             },
         }
     }
 
-    /// The same run on the other engine.
+    /// The same run on the other engine, if that can run it.
     pub fn swapped(self) -> Self {
-        Self {
-            engine: self.engine.other(),
-            cost: self.other,
-            other: self.cost,
+        match (self.engine.other(), self.other) {
+            (Some(engine), Some(cost)) => Self {
+                engine,
+                cost,
+                other: Some(self.cost),
+            },
+            _ => self,
         }
     }
 }

@@ -1,9 +1,11 @@
 //! What one run depends on besides its seed and its engine, checked.
 
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::batch::Inputs;
+use crate::batch::{Data, DirectionsLaw, Division, Given, Inputs, Split};
 use crate::labels::{Removal, Target};
 use crate::metric::MetricGroup;
 use crate::network::{NetworkLaw, Output};
@@ -18,6 +20,8 @@ pub enum ReadoutBatch {
     Same,
     /// A fresh batch of the same size.
     Fresh,
+    /// The whole training set, from which batches are drawn.
+    TrainingSet,
 }
 
 /// After which steps readouts are fitted.
@@ -114,13 +118,39 @@ pub enum TestLabels {
     Clean,
 }
 
+/// Where inputs come from.
+#[derive(Debug, Clone)]
+pub enum Origin {
+    /// They are drawn by this law.
+    Law(Inputs),
+    /// They are given.
+    Given(OwnData),
+}
+
+/// Rows that are given, and what they serve.
+#[derive(Debug, Clone)]
+pub struct OwnData {
+    /// The rows.
+    pub data: Arc<Data<'static>>,
+    /// How many of them are for training, readouts and tests.
+    pub division: Division,
+}
+
+impl OwnData {
+    /// The engine of one seed.
+    pub fn engine<T>(&self, law: DirectionsLaw, seed: u64) -> Given<'static, T> {
+        let split = Split::new(self.data.rows() as u64, self.division, seed);
+        Given::new(self.data.clone(), split, law, seed)
+    }
+}
+
 /// Everything that a run depends on besides its seed and its engine.
 #[derive(Debug, Clone)]
 pub struct Experiment {
     /// What is to be learnt.
     pub target: Target,
-    /// The law of the inputs.
-    pub inputs: Inputs,
+    /// Where the inputs come from.
+    pub inputs: Origin,
     /// The law of the network.
     pub network: NetworkLaw,
     /// How it is trained.
@@ -173,6 +203,11 @@ impl Experiment {
         of_readouts.iter().any(|group| self.metrics.contains(group))
     }
 
+    /// Whether inputs are standard normal vectors.
+    pub fn has_gaussian_inputs(&self) -> bool {
+        matches!(self.inputs, Origin::Law(Inputs::Gaussian))
+    }
+
     /// Whether the network at the start is kept: subtracted, or compared with.
     pub fn keeps_start(&self) -> bool {
         self.network.output == Output::Centred
@@ -215,7 +250,7 @@ impl Experiment {
 
     /// Why the in-law engine cannot run it; none if it can.
     pub fn beyond_law(&self) -> Option<&'static str> {
-        if self.inputs != Inputs::Gaussian {
+        if !self.has_gaussian_inputs() {
             return Some("the in-law engine draws what is left of Gaussian inputs");
         }
         self.protocol.update.rule.is_of_coordinates().then_some(
@@ -234,6 +269,7 @@ impl Experiment {
     pub fn touches_again(&self) -> bool {
         let protocol = &self.protocol;
         protocol.lookahead.is_some()
+            || protocol.set.is_some()
             || !matches!(protocol.plan, BatchPlan::Fresh)
             || protocol.removal == Removal::MeanAndLinear
             || (self.readout_batch == ReadoutBatch::Same

@@ -14,7 +14,7 @@ use crate::watch::Watch;
 /// The size of one gradient: p neurons on n samples of `z1 + z2` in R^d.
 #[derive(Debug, Clone, Copy)]
 pub struct Kernel {
-    /// Which engine draws the samples.
+    /// Which engine draws the samples; given ones are timed as if they were drawn.
     pub engine: EngineKind,
     /// Precision of the data path.
     pub precision: Precision,
@@ -39,10 +39,10 @@ impl Kernel {
         let d = self.dimension;
         let law = DirectionsLaw::Canonical;
         match (self.engine, self.precision) {
-            (EngineKind::Direct, Precision::F32) => {
+            (EngineKind::Direct | EngineKind::Data, Precision::F32) => {
                 self.on(Direct::<f32>::new(d as usize, law, 1), activation)
             }
-            (EngineKind::Direct, Precision::F64) => {
+            (EngineKind::Direct | EngineKind::Data, Precision::F64) => {
                 self.on(Direct::<f64>::new(d as usize, law, 1), activation)
             }
             (EngineKind::InLaw, Precision::F32) => self.on(InLaw::<f32>::new(d, 1), activation),
@@ -51,11 +51,7 @@ impl Kernel {
     }
 
     fn on<E: Engine>(&self, mut engine: E, activation: &Activation) -> Result<usize, ExprError> {
-        let target = Target {
-            link: Link::parse("z1 + z2", Some(Self::DIRECTIONS))?,
-            r: Self::DIRECTIONS,
-            noise: 0.0,
-        };
+        let target = Target::of(Link::parse("z1 + z2", Some(Self::DIRECTIONS))?);
         let id = BatchId {
             purpose: Purpose::Training,
             index: 0,
@@ -82,6 +78,7 @@ impl Kernel {
             removed: &removed,
             id,
             rows: self.rows,
+            part: None,
             watch: Watch::default(),
         };
         let objective = (&Loss::Squared, Layers::default());

@@ -1,12 +1,14 @@
 //! Labels `y = g(W* x) + noise`, g with the random numbers it draws, and the removal of their low Hermite parts. THEORY.md (4).
 
-use crate::batch::{BatchId, Engine, Panel, Purpose, Role, Stream, Sweep};
+use std::sync::Arc;
+
+use crate::batch::{BatchId, Engine, Numbers, Panel, Purpose, Role, Stream, Sweep};
 use crate::directions::Directions;
 use crate::expr::Link;
 use crate::real::Real;
 use crate::watch::{Interrupted, Watch};
 
-/// What is to be learnt: a link `g` of `r` orthonormal directions, with label noise.
+/// What is to be learnt: a link `g` of `r` orthonormal directions, or labels that are given, with label noise.
 #[derive(Debug, Clone)]
 pub struct Target {
     /// The link `g` of `z_1..z_r`.
@@ -15,25 +17,40 @@ pub struct Target {
     pub r: usize,
     /// The variance of the Gaussian label noise, independent over samples.
     pub noise: f64,
+    /// Labels by the number of the row, in place of the link's; a row without one has NaN.
+    pub given: Option<Arc<[f64]>>,
 }
 
 impl Target {
+    /// The labels of a link, without noise.
+    pub fn of(link: Link) -> Self {
+        Self {
+            r: link.r(),
+            link,
+            noise: 0.0,
+            given: None,
+        }
+    }
+
+    /// These labels of rows that have numbers; no direction is known.
+    pub fn given(labels: impl Into<Arc<[f64]>>) -> Self {
+        Self {
+            given: Some(labels.into()),
+            ..Self::nothing(0)
+        }
+    }
+
     /// No signal along r directions.
     pub(crate) fn nothing(r: usize) -> Self {
-        Self {
-            link: Link::zero(r),
-            r,
-            noise: 0.0,
-        }
+        Self::of(Link::zero(r))
     }
 
     /// The target itself, `E[y | x]`: without noise, averaged over what the link draws; none where that average has no
     /// closed form here.
     pub fn clean(&self) -> Option<Self> {
         Some(Self {
-            link: self.link.mean()?,
-            r: self.r,
-            noise: 0.0,
+            given: self.given.clone(),
+            ..Self::of(self.link.mean()?)
         })
     }
 }
@@ -112,42 +129,69 @@ impl Labels<'_> {
         labels: &mut [T],
     ) {
         let rows = panel.rows;
-        let drawn = self.drawn(id.purpose, id.index, panel.first_row, rows);
-        let columns: Vec<&[T]> = (first..first + self.target.r)
-            .map(|k| panel.field(k))
-            .chain(drawn.chunks(rows.max(1)))
-            .collect();
-        self.target.link.eval_columns(&columns, labels);
+        match &self.target.given {
+            Some(given) => {
+                for (v, label) in labels.iter_mut().enumerate() {
+                    let found = given.get(panel.number(v) as usize);
+                    *label = T::from_f64(found.copied().unwrap_or(f64::NAN));
+                }
+            }
+            None => {
+                let kinds = self.target.link.drawn();
+                let mut drawn = vec![T::from_f64(0.0); kinds.count() * rows];
+                if kinds.count() > 0 {
+                    let of = (Role::Link(id.purpose), Role::Link(Purpose::Set));
+                    self.draw(of, id.index, panel, &mut drawn, |stream, own, rows| {
+                        let (normals, uniforms) = own.split_at_mut(kinds.normals * rows);
+                        stream.fill_normal(normals);
+                        for u in uniforms {
+                            *u = T::from_f64(stream.uniform());
+                        }
+                    });
+                }
+                let columns: Vec<&[T]> = (first..first + self.target.r)
+                    .map(|k| panel.field(k))
+                    .chain(drawn.chunks(rows.max(1)))
+                    .collect();
+                self.target.link.eval_columns(&columns, labels);
+            }
+        }
         if self.target.noise > 0.0 {
             let scale = T::from_f64(self.target.noise.sqrt());
             let mut noise = vec![T::from_f64(0.0); rows];
-            Stream::new(
-                self.seed,
-                Role::Noise(id.purpose),
-                id.index,
-                panel.first_row,
-            )
-            .fill_normal(&mut noise);
+            let of = (Role::Noise(id.purpose), Role::Noise(Purpose::Set));
+            self.draw(of, id.index, panel, &mut noise, |stream, own, _| {
+                stream.fill_normal(own);
+            });
             for (label, draw) in labels.iter_mut().zip(&noise) {
                 *label += scale * *draw;
             }
         }
     }
 
-    /// The random numbers of the link for the rows of one panel, column by column: normal ones, then uniform ones.
-    fn drawn<T: Real>(&self, purpose: Purpose, index: u64, first_row: u64, rows: usize) -> Vec<T> {
-        let kinds = self.target.link.drawn();
-        if kinds.count() == 0 {
-            return Vec::new();
+    /// Fills columns of random numbers for the rows of a panel: those of its batch from one stream, and of rows that have
+    /// numbers each from its own, so that a row keeps its label in every batch that it comes in.
+    fn draw<T: Real>(
+        &self,
+        (of_batch, of_row): (Role, Role),
+        index: u64,
+        panel: &Panel<'_, T>,
+        out: &mut [T],
+        fill: impl Fn(&mut Stream, &mut [T], usize),
+    ) {
+        let rows = panel.rows;
+        if panel.numbers == Numbers::Fresh {
+            let mut stream = Stream::new(self.seed, of_batch, index, panel.first_row);
+            return fill(&mut stream, out, rows);
         }
-        let mut stream = Stream::new(self.seed, Role::Link(purpose), index, first_row);
-        let mut drawn = vec![T::from_f64(0.0); kinds.count() * rows];
-        let (normals, uniforms) = drawn.split_at_mut(kinds.normals * rows);
-        stream.fill_normal(normals);
-        for u in uniforms {
-            *u = T::from_f64(stream.uniform());
+        let mut own = vec![T::from_f64(0.0); out.len() / rows.max(1)];
+        for v in 0..rows {
+            let mut stream = Stream::new(self.seed, of_row, 0, panel.number(v));
+            fill(&mut stream, &mut own, 1);
+            for (column, value) in out.chunks_exact_mut(rows).zip(&own) {
+                column[v] = *value;
+            }
         }
-        drawn
     }
 
     /// Estimates the low Hermite parts of the labels of an open batch: one pass along r directions, one coefficient a
@@ -173,6 +217,7 @@ impl Labels<'_> {
             directions: self.directions,
             coefficients: linear,
             sums: 1,
+            part: None,
         };
         let visit = |panel: &mut Panel<'_, E::Real>| {
             let mut labels = vec![E::Real::from_f64(0.0); panel.rows];

@@ -7,13 +7,13 @@ use faer::Mat;
 use crate::batch::{Direct, Engine, EngineKind, InLaw};
 use crate::cost::cost;
 use crate::directions::Directions;
-use crate::experiment::Experiment;
+use crate::experiment::{Experiment, Origin};
 use crate::measurement::Measurement;
 use crate::metric::{Metric, MetricGroup};
 use crate::metrics;
 use crate::network::{Average, Network, Pairing};
 use crate::readout::RidgeError;
-use crate::real::Precision;
+use crate::real::{Precision, Real};
 use crate::setup::Setup;
 use crate::spectrum;
 use crate::train::Gradient;
@@ -107,25 +107,26 @@ pub struct Trainer<'e> {
 impl Trainer<'static> {
     /// Draws target and network, and records what is asked of the initial network.
     pub fn new(setup: &Setup, seed: u64, watch: &Watch<'_>) -> Self {
+        match setup.precision {
+            Precision::F32 => Self::of::<f32>(setup, seed, watch),
+            Precision::F64 => Self::of::<f64>(setup, seed, watch),
+        }
+    }
+
+    fn of<T: Real>(setup: &Setup, seed: u64, watch: &Watch<'_>) -> Self {
         let experiment = &setup.experiment;
         let d = experiment.protocol.dimension;
-        let explicit = (d as usize, setup.directions, seed);
-        match (cost(setup).engine, setup.precision) {
-            (EngineKind::Direct, Precision::F32) => {
-                let (d, law, seed) = explicit;
-                let engine = Direct::<f32>::new(d, law, seed).on(experiment.inputs);
+        match (&experiment.inputs, cost(setup).engine) {
+            (Origin::Given(own), _) => {
+                let engine = own.engine::<T>(setup.directions, seed);
                 Self::on(experiment, engine, seed, watch)
             }
-            (EngineKind::Direct, Precision::F64) => {
-                let (d, law, seed) = explicit;
-                let engine = Direct::<f64>::new(d, law, seed).on(experiment.inputs);
+            (Origin::Law(_), EngineKind::InLaw) => {
+                Self::on(experiment, InLaw::<T>::new(d, seed), seed, watch)
+            }
+            (Origin::Law(inputs), EngineKind::Direct | EngineKind::Data) => {
+                let engine = Direct::<T>::new(d as usize, setup.directions, seed).on(*inputs);
                 Self::on(experiment, engine, seed, watch)
-            }
-            (EngineKind::InLaw, Precision::F32) => {
-                Self::on(experiment, InLaw::<f32>::new(d, seed), seed, watch)
-            }
-            (EngineKind::InLaw, Precision::F64) => {
-                Self::on(experiment, InLaw::<f64>::new(d, seed), seed, watch)
             }
         }
     }
@@ -154,7 +155,7 @@ impl<'e> Trainer<'e> {
                 taken: 0,
                 ended: None,
             },
-            batches: Box::new(On::new(engine)),
+            batches: Box::new(On::new(engine, experiment, seed)),
         };
         trainer.go(0, *watch);
         trainer

@@ -22,6 +22,8 @@ pub enum EngineChoice {
 impl From<EngineKind> for EngineChoice {
     fn from(engine: EngineKind) -> Self {
         match engine {
+            // Given rows leave no choice.
+            EngineKind::Data => Self::Auto,
             EngineKind::Direct => Self::Direct,
             EngineKind::InLaw => Self::InLaw,
         }

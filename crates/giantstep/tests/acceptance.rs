@@ -30,12 +30,7 @@ fn activation(text: &str) -> Activation {
 }
 
 fn target(text: &str) -> Target {
-    let link = link(text);
-    Target {
-        r: link.r(),
-        link,
-        noise: 0.0,
-    }
+    Target::of(link(text))
 }
 
 fn one_step(text: &str, student: &str) -> OneStep {

@@ -154,6 +154,25 @@ fn protocols() -> Vec<(&'static str, Value)> {
             "frame full of single samples",
             json!({"protocol": {"dimension": 30, "batch": 2, "steps": 40, "step_size": "p/d"}, "evaluation": {"record": "last"}}),
         ),
+        (
+            "batches of a training set, two epochs",
+            json!({"protocol": {"training_set": 330, "steps": 3}, "target": {"noise": 0.2}}),
+        ),
+        (
+            "rows with replacement, both layers, labels without their linear part, random numbers inside the link",
+            json!({
+                "target": {"link": "(z1 + z1^2 + z2 - z2^2)/2 + e1*z1/4 + u1"},
+                "protocol": {
+                    "training_set": 100, "sampling": "with_replacement", "steps": 3, "remove_below": 2,
+                    "second_layer": {"step_size": 0.5}
+                },
+                "readout": {"batch": "same"}
+            }),
+        ),
+        (
+            "d < r + p, a readout on the training set",
+            json!({"protocol": {"dimension": 9, "training_set": 200}, "readout": {"batch": "training_set"}}),
+        ),
         ("d = r + p + 1", json!({"protocol": {"dimension": 13}})),
         ("d < r + p", json!({"protocol": {"dimension": 9}})),
         (
@@ -285,6 +304,15 @@ fn least(changes: Value, fault: Fault) -> f64 {
 #[test]
 fn a_wishart_with_wrong_degrees_of_freedom_is_caught() {
     let p = least(json!({}), Fault::Freedom);
+    assert!(p < level(), "p = {p:.1e}");
+}
+
+#[test]
+fn a_training_set_that_is_drawn_anew_is_caught() {
+    let p = least(
+        json!({"protocol": {"training_set": 170, "steps": 3}}),
+        Fault::Fresh,
+    );
     assert!(p < level(), "p = {p:.1e}");
 }
 

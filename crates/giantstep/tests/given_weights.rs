@@ -66,12 +66,7 @@ fn weights(p: usize, d: usize, strengths: &[f64]) -> Directions {
 }
 
 fn target(text: &str) -> Target {
-    let link = Link::parse(text, None).expect("a link");
-    Target {
-        r: link.r(),
-        link,
-        noise: 0.0,
-    }
+    Target::of(Link::parse(text, None).expect("a link"))
 }
 
 #[test]
@@ -152,6 +147,7 @@ fn both(checked: &Checked, samples: f64, seeds: u64) -> Vec<(f64, f64)> {
             removed: &nothing,
             id: BatchId { purpose, index },
             rows,
+            part: None,
             watch: Watch::default(),
         };
         let params = RidgeParams {

@@ -65,6 +65,7 @@ fn mirrored<E: Engine>(experiment: &Experiment, mut engine: E) -> (f64, f64) {
         directions: &network.first,
         coefficients: 0,
         sums: 1,
+        part: None,
     };
     let mut batch = engine.open(training(9), 1000, Access::Once);
     let power = engine.sweep(&mut batch, sweep, &visit, Watch::default());
@@ -85,6 +86,7 @@ fn mirrored<E: Engine>(experiment: &Experiment, mut engine: E) -> (f64, f64) {
         removed: &nothing,
         id: training(0),
         rows: 1000,
+        part: None,
         watch: Watch::default(),
     };
     let protocol = &experiment.protocol;
@@ -148,6 +150,7 @@ fn touch<E: Engine>(engine: &mut E, batch: &mut E::Batch, along: &Directions, k:
         directions: along,
         coefficients: k,
         sums: m * m,
+        part: None,
     };
     engine
         .sweep(batch, sweep, &visit, Watch::default())

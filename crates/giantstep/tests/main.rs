@@ -20,6 +20,7 @@ mod invariants;
 mod language;
 mod numbers;
 mod online;
+mod own_data;
 mod random_links;
 mod ranks;
 mod readout;

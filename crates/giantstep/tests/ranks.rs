@@ -3,12 +3,12 @@
 //! Seen to catch: a tree that depends on the number of ranks, a held block that draws the stream of its place on its rank,
 //! triangles that are not exchanged, a flag to stop that only its own rank sees (which hangs).
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 
 use crate::common::{bits, large};
-use giantstep::batch::{Direct, DirectionsLaw, InLaw};
+use giantstep::batch::{Data, Direct, DirectionsLaw, InLaw, Order};
 use giantstep::experiment::Experiment;
 use giantstep::ranks::{Alone, Ranks};
 use giantstep::real::Real;
@@ -196,6 +196,13 @@ fn the_number_of_ranks_changes_no_bit() {
             json!({"protocol": {"reuse": 2, "remove_below": 2}}),
         ),
         (
+            "batches of a training set",
+            json!({
+                "protocol": {"batch": 12_000, "training_set": 20_011, "remove_below": 2},
+                "readout": {"batch": "training_set"}
+            }),
+        ),
+        (
             "leave-one-out on the same batch",
             json!({"readout": {"batch": "same", "ridge": {"leave_one_out": [0.1, 1.0]}, "intercept": "with"}}),
         ),
@@ -223,6 +230,37 @@ fn the_number_of_ranks_changes_no_bit() {
         let experiment = large(changes);
         check::<f32>(name, &experiment);
         check::<f64>(name, &experiment);
+    }
+}
+
+#[test]
+fn rows_that_are_given_are_shared_too() {
+    let (n, d) = (9000, 20);
+    let entries: Vec<f32> = (0..n * d)
+        .map(|i| (i * 7919 % 10_007) as f32 / 5000.0)
+        .collect();
+    let data = Data::new(entries, n, d, Order::Rows).expect("rows");
+    let spec = json!({
+        "target": {"link": "z1 + z1*z2", "noise": 0.1},
+        "network": {"width": 8},
+        "protocol": {"steps": 3, "batch": 3000, "step_size": "p/100"},
+        "readout": {"batch": "training_set"},
+    });
+    let spec: giantstep::Spec = serde_json::from_value(spec).expect("a specification");
+    let setup = spec.check_on(Arc::new(data)).expect("an experiment").setup;
+    let on = |ranks: &dyn Ranks| {
+        let watch = Watch {
+            ranks,
+            ..Watch::default()
+        };
+        let run = giantstep::run(&setup, 5, &watch);
+        assert_eq!(run.outcome, Outcome::Completed);
+        bits(&run)
+    };
+    let alone = on(&Alone);
+    for size in 2..=3 {
+        let (all, _) = on_ranks(size, |rank| on(rank));
+        assert!(all.iter().all(|bits| *bits == alone), "{size} ranks");
     }
 }
 

@@ -46,11 +46,7 @@ impl Problem {
             x: normals(0, n),
             first: normals(1, p).into(),
             directions: normals(2, 2).into(),
-            target: Target {
-                link: Link::parse("1 + z1 + z1*z2/3", None).expect("a link"),
-                r: 2,
-                noise: 0.0,
-            },
+            target: Target::of(Link::parse("1 + z1 + z1*z2/3", None).expect("a link")),
             activation: activation("relu(x)"),
         }
     }
@@ -69,6 +65,7 @@ impl Problem {
             removed: &RemovedPart::nothing(),
             id: ID,
             rows: self.x.nrows() as u64,
+            part: None,
             watch: Watch::default(),
         };
         let params = RidgeParams {
@@ -299,11 +296,7 @@ fn found<T: Real>(case: &Case) -> (Vec<f64>, Vec<(f64, f64)>) {
     let mut engine = Explicit::<T>::default();
     let mut fitted = numbers.matrix(case.n, case.d, 1.0);
     let mut tested = numbers.matrix(case.tests, case.d, 1.0);
-    let target = Target {
-        link: Link::parse("1 + z1 + z1*z2", None).expect("a link"),
-        r: 2,
-        noise: 0.0,
-    };
+    let target = Target::of(Link::parse("1 + z1 + z1*z2", None).expect("a link"));
     let activation = activation(&case.activation);
     let directions = Mat::identity(2, case.d).into();
     let nothing = RemovedPart::nothing();
@@ -320,6 +313,7 @@ fn found<T: Real>(case: &Case) -> (Vec<f64>, Vec<(f64, f64)>) {
         removed: &nothing,
         id: ID,
         rows: rows as u64,
+        part: None,
         watch: Watch::default(),
     };
     let ridges: Vec<f64> = case

@@ -47,6 +47,13 @@ fn the_number_of_threads_changes_no_bit() {
             json!({"protocol": {"reuse": 2, "remove_below": 2}}),
         ),
         (
+            "batches of a training set",
+            json!({
+                "protocol": {"batch": 12_000, "training_set": 20_011, "remove_below": 2},
+                "readout": {"batch": "training_set"}
+            }),
+        ),
+        (
             "leave-one-out on the same batch",
             json!({"readout": {"batch": "same", "ridge": {"leave_one_out": [0.1, 1.0]}, "intercept": "with"}}),
         ),

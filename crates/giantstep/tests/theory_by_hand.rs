@@ -69,11 +69,7 @@ fn the_moves_of_a_network_that_is_not_symmetrised_are_those_of_its_population_gr
 
 #[test]
 fn neurons_move_along_themselves_as_their_drift_says() {
-    let target = Target {
-        link: Link::parse("z1*z2", None).unwrap(),
-        r: 2,
-        noise: 0.0,
-    };
+    let target = Target::of(Link::parse("z1*z2", None).unwrap());
     let still = OneStep {
         activation: ActivationMoments::of(&Activation::parse("relu(x)").unwrap()),
         link: LinkMoments::of(&target),

@@ -28,12 +28,7 @@ fn activation(text: &str) -> Activation {
 }
 
 fn target(text: &str) -> Target {
-    let link = link(text);
-    Target {
-        r: link.r(),
-        link,
-        noise: 0.0,
-    }
+    Target::of(link(text))
 }
 
 /// `n = 4 d`, `eta = p`, plain steps on the squared loss.

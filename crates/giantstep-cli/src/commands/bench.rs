@@ -157,7 +157,7 @@ fn step(kernel: Kernel, name: String, activation: &Activation) -> Result<Stage, 
     let p = kernel.width as f64;
     let gram = match kernel.engine {
         EngineKind::InLaw => p * p,
-        EngineKind::Direct => 0.0,
+        EngineKind::Direct | EngineKind::Data => 0.0,
     };
     let flops =
         2.0 * kernel.rows as f64 * (q as f64 * (2.0 * p + Kernel::DIRECTIONS as f64) + gram);

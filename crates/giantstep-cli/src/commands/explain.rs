@@ -14,10 +14,10 @@ pub(super) fn text(jobs: &Jobs<'_>) -> String {
             continue;
         };
         let taken = job.cost;
-        for (engine, cost, remark) in [
-            (taken.engine.name(), taken.cost, "taken"),
-            (taken.engine.other().name(), taken.other, ""),
-        ] {
+        let other = taken.engine.other().zip(taken.other);
+        let other = other.map(|(engine, cost)| (engine.name(), cost, ""));
+        let both = [(taken.engine.name(), taken.cost, "taken")];
+        for (engine, cost, remark) in both.into_iter().chain(other) {
             lines.push(vec![
                 point.described().trim().to_owned(),
                 engine.to_owned(),

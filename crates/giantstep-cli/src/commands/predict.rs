@@ -21,7 +21,7 @@ use giantstep_lab::fence::fenced;
 use giantstep_lab::files::{prepare_folder, save_figure};
 use giantstep_lab::keep::Shelf;
 use giantstep_lab::outlook::{Ask, Foretold, Predicted};
-use giantstep_lab::plan::{Plan, PlanError, Scale, Wanted};
+use giantstep_lab::plan::{Plan, PlanError, Point, Scale, Wanted};
 use giantstep_lab::report::settings_in_words;
 use giantstep_lab::table::{SIZES, Table};
 
@@ -241,7 +241,7 @@ fn floors<'a>(plan: &Plan, predicted: &'a Predicted, grounds: &mut Vec<Ground<'a
         let floors = match &outlook.floors {
             Ok(floors) => floors,
             Err(reason) => {
-                let note = format!("no floors of {}: {reason}\n", point.spec.target.link);
+                let note = format!("no floors of {}: {reason}\n", learnt(point));
                 if !notes.contains(&note) {
                     notes.push(note);
                 }
@@ -252,7 +252,7 @@ fn floors<'a>(plan: &Plan, predicted: &'a Predicted, grounds: &mut Vec<Ground<'a
             let status = status(floor.status);
             let ground = ground(grounds, (status, &*floor.source, &*floor.regime));
             let line = vec![
-                point.spec.target.link.clone(),
+                learnt(point).to_owned(),
                 kind(floor),
                 floor.step.map(|step| step.to_string()).unwrap_or_default(),
                 number(floor.value),
@@ -266,6 +266,12 @@ fn floors<'a>(plan: &Plan, predicted: &'a Predicted, grounds: &mut Vec<Ground<'a
     let header = ["target", "floor of", "step", "test error ≥", "grounds"];
     let header = header.map(str::to_owned);
     aligned_without_empty(&header, lines) + &notes.concat()
+}
+
+/// The link, as it was typed.
+fn learnt(point: &Point) -> &str {
+    let link = point.spec.target.link.as_deref();
+    link.unwrap_or("labels that are given")
 }
 
 fn kind(floor: &Floor) -> String {

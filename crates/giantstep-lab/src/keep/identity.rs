@@ -14,9 +14,11 @@ use crate::plan::{Plan, Point};
 pub type Settings = BTreeMap<String, Json>;
 
 /// Keys that change no number of a run. The seed and the engine are added to its name in their own way.
-const WITHOUT_EFFECT: [&str; 7] = [
+const WITHOUT_EFFECT: [&str; 8] = [
     "name",
     "title",
+    // Its content counts, wherever it lies.
+    "inputs.file",
     "run.seeds",
     "run.first_seed",
     "run.engine",
@@ -26,13 +28,14 @@ const WITHOUT_EFFECT: [&str; 7] = [
 
 /// Keys that came after the first kept runs, with the values at which they change no number: left out there, they leave the
 /// names of those runs alone.
-const LATER: [(&str, &str); 7] = [
+const LATER: [(&str, &str); 8] = [
     ("inputs", "gaussian"),
     ("network.bias", "zero"),
     ("network.output", "plain"),
     ("protocol.second_layer", "frozen"),
     ("protocol.biases", "frozen"),
     ("protocol.update", "gradient"),
+    ("protocol.sampling", "without_replacement"),
     ("evaluation.labels", "noisy"),
 ];
 
@@ -239,6 +242,10 @@ mod tests {
             "protocol.batch=41",
             "protocol.step_size=5",
             "protocol.reuse=2",
+            "protocol.training_set=60",
+            "protocol.training_set=61",
+            "protocol.training_set=60;protocol.sampling=with_replacement",
+            "protocol.training_set=60;readout.batch=training_set",
             "protocol.step_size=p/t",
             "let={c=2};protocol.step_size=c*p/t",
             "let={c=3};protocol.step_size=c*p/t",
@@ -279,6 +286,41 @@ mod tests {
         for (engine, seed) in [(EngineKind::InLaw, 1), (EngineKind::Direct, 2)] {
             let new = RunId::of(&resolved(point, engine, seed));
             assert!(!names.contains(&new), "{engine:?}, seed {seed}");
+            names.push(new);
+        }
+    }
+
+    #[test]
+    fn a_run_on_own_data_rests_on_the_content_of_the_file_and_not_on_its_path() {
+        let folder = tempfile::tempdir().unwrap();
+        let rows = |last: u32| {
+            let lines = (0..100).map(|v| format!("{},{}\n", v % 7, v * last % 11));
+            format!("a,b\n{}", lines.collect::<String>())
+        };
+        let of = |path: &str, text: &str, more: &str| {
+            let path = folder.path().join(path);
+            std::fs::write(&path, text).unwrap();
+            let inputs = format!("inputs={{file={:?}{more}}}", path.to_string_lossy());
+            let file = FILE.replace("dimension = 20, ", "").replace("2*d", "30");
+            let plan = Plan::read(&file, "file", &[inputs], Scale::Full).unwrap();
+            let settings = resolved(&plan.points[0], EngineKind::Data, 1);
+            // The file as understood gives the same.
+            let again = plan.document.resolved().unwrap();
+            let again = Plan::read(&again, "again", &[], Scale::Full).unwrap();
+            assert_eq!(settings, resolved(&again.points[0], EngineKind::Data, 1));
+            RunId::of(&settings)
+        };
+        let name = of("x.csv", &rows(3), "");
+        assert_eq!(name, of("y.csv", &rows(3), ""));
+        assert_ne!(name, of("x.csv", &rows(5), ""));
+        let mut names = vec![name];
+        for more in [
+            ",test_share=0.3",
+            ",test_rows=\"last\"",
+            ",standardise=\"columns\"",
+        ] {
+            let new = of("x.csv", &rows(3), more);
+            assert!(!names.contains(&new), "{more}");
             names.push(new);
         }
     }

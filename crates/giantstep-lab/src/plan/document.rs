@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use giantstep::spec::{Checked, Spec};
+use giantstep::spec::{Checked, InputsSpec, Spec};
 use schemars::{JsonSchema, Schema, schema_for};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,7 @@ use super::keys::check_keys;
 use super::names;
 use super::wording::plain;
 use super::{FigureSpec, PlanError, Reference, Scale, SlopeSpec, Wanted};
+use crate::rows::Files;
 
 /// The keys of an experiment file besides those of [`Spec`].
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -50,6 +51,7 @@ const EXTRAS: [&str; 7] = [
 pub struct Document {
     table: Table,
     extras: Extras,
+    files: Files,
 }
 
 impl Document {
@@ -94,7 +96,11 @@ impl Document {
             }
         }
         let extras = typed(Value::Table(own))?;
-        Ok(Self { table, extras })
+        Ok(Self {
+            table,
+            extras,
+            files: Files::default(),
+        })
     }
 
     /// The JSON Schema of experiment files.
@@ -164,8 +170,16 @@ impl Document {
             set(&mut table, &setting.key, setting.value.clone())?;
         }
         check(&table)?;
-        let spec: Spec = typed(Value::Table(table))?;
-        let checked = spec.check()?;
+        let mut spec: Spec = typed(Value::Table(table))?;
+        let checked = match &mut spec.inputs {
+            InputsSpec::Law(_) => spec.check()?,
+            InputsSpec::File(file) => {
+                let found = self.files.read(file).map_err(Box::new)?;
+                file.file = found.path;
+                file.content = Some(found.content);
+                spec.check_on(found.data)?
+            }
+        };
         Ok((spec, checked))
     }
 
@@ -176,7 +190,15 @@ impl Document {
             Table::try_from(spec).map_err(|error| unwritable(&error))?
         } else {
             // Values may be missing that every axis sets: the table as typed is what can be shown.
-            self.table.clone()
+            let mut table = self.table.clone();
+            if let Some(Value::Table(inputs)) = table.get_mut("inputs")
+                && let Some(Value::String(file)) = inputs.get("file")
+                && let Some(found) = self.files.named(file)
+            {
+                inputs.insert("file".to_owned(), found.path.into());
+                inputs.insert("content".to_owned(), found.content.into());
+            }
+            table
         };
         let extras = Table::try_from(&self.extras).map_err(|error| unwritable(&error))?;
         let mut whole = spec;

@@ -14,15 +14,20 @@ impl Point {
         let experiment = &self.checked.setup.experiment;
         let (target, network) = (&experiment.target, &experiment.network);
         let protocol = &experiment.protocol;
-        spec.target.link = target.link.expr().to_string();
-        spec.target.r = Some(target.r);
+        if target.given.is_none() {
+            spec.target.link = Some(target.link.expr().to_string());
+            spec.target.r = Some(target.r);
+        }
         spec.network.width = Quantity::Number(network.width as f64);
         spec.network.activation = network.activation.expr().to_string();
         if let Some(scale) = &mut spec.network.scale {
             *scale = Quantity::Number(network.gain / (network.width as f64).sqrt());
         }
-        spec.protocol.dimension = Quantity::Number(protocol.dimension as f64);
+        spec.protocol.dimension = Some(Quantity::Number(protocol.dimension as f64));
         spec.protocol.batch = Quantity::Number(protocol.batch as f64);
+        if let (Some(rows), Some(set)) = (&mut spec.protocol.training_set, protocol.set) {
+            *rows = Quantity::Number(set.rows as f64);
+        }
         if let Some(size) = &mut spec.protocol.step_size {
             *size = evaluated(&protocol.step_size);
         }

@@ -156,13 +156,16 @@ impl Point {
         let setup = &self.checked.setup;
         let limit = setup.limits.memory;
         let mut found = RunCost::on_threads(setup, machine.threads(&self.checked));
-        for cost in [&mut found.cost, &mut found.other] {
+        for cost in std::iter::once(&mut found.cost).chain(&mut found.other) {
             cost.memory = cost.memory_on(machine.ranks) + recording(cost);
         }
         if found.cost.memory > limit as f64 {
             let remedy = match setup.engine {
                 EngineChoice::Auto => "raise run.memory_limit, or choose smaller n, d or p",
-                _ if found.other.memory <= limit as f64 => {
+                _ if found
+                    .other
+                    .is_some_and(|other| other.memory <= limit as f64) =>
+                {
                     "the other engine fits: set run.engine = \"auto\""
                 }
                 _ => "raise run.memory_limit, or choose smaller n, d or p",

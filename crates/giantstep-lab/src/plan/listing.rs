@@ -200,7 +200,7 @@ mod tests {
             keys.find(|key| key.section == section && key.name == name)
                 .unwrap_or_else(|| panic!("no {section}.{name}"))
         };
-        assert!(find("target", "link").required);
+        assert!(find("network", "width").required);
         let activation = find("network", "activation");
         assert_eq!(activation.default.as_deref(), Some("\"relu(x)\""));
         let geometry = find("protocol", "geometry");

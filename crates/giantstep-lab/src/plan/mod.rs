@@ -18,6 +18,7 @@ use std::path::PathBuf;
 use giantstep::spec::{Checked, MOST_RUNS, Spec, SpecError};
 
 use crate::remedy::{Remedied, Remedy};
+use crate::rows::RowsError;
 
 pub use axis::{Axis, AxisSpec, Setting};
 pub use document::Document;
@@ -74,6 +75,9 @@ pub enum PlanError {
     /// A value that was refused.
     #[error("{0}")]
     Spec(#[from] SpecError),
+    /// Rows of a file that were refused.
+    #[error("{0}")]
+    Rows(#[from] Box<RowsError>),
     /// A value that was refused at one point of a sweep.
     #[error("at the point {point} of the sweep:\n{source}")]
     Point {
@@ -152,6 +156,7 @@ impl Remedied for PlanError {
                 _ => Remedy::LookUpKey,
             }),
             PlanError::Value { .. } => Some(Remedy::LookUpKey),
+            PlanError::Rows(error) => error.remedy(),
             PlanError::Point { source, .. } | PlanError::Quick(source) => source.remedy(),
             PlanError::TooManyPoints { .. } => Some(Remedy::Other("shorten an axis".to_owned())),
             PlanError::TooManyRuns { .. } => Some(Remedy::Other(

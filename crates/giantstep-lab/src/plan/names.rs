@@ -18,7 +18,7 @@ const SHORT: [(&str, &str); 11] = [
 ];
 
 /// What other programs call a key, or what is no key here.
-const ELSEWHERE: [(&str, &str); 17] = [
+const ELSEWHERE: [(&str, &str); 20] = [
     ("batch", "protocol.batch"),
     ("batch_size", "protocol.batch"),
     ("samples", "protocol.batch"),
@@ -36,15 +36,16 @@ const ELSEWHERE: [(&str, &str); 17] = [
     ("alpha", "readout.ridge"),
     ("seed", "run.first_seed"),
     ("target", "target.link"),
+    ("data", "inputs.file"),
+    ("dataset", "inputs.file"),
+    ("n_train", "protocol.training_set"),
 ];
 
 /// What is not there, by a word in the names of keys that ask for it: the section Scope of the README.
-const ABSENT: [(&str, &str); 5] = [
+const ABSENT: [(&str, &str); 3] = [
     ("layers", "one hidden layer"),
     ("depth", "one hidden layer"),
     ("dropout", "no dropout"),
-    ("mini", "no mini-batches: a step takes its whole batch"),
-    ("data", "no inputs from a file"),
 ];
 
 /// What this program does not do and a key of this name asks for.

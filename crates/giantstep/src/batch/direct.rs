@@ -58,15 +58,37 @@ impl<T> Direct<T> {
     pub fn on(self, inputs: Inputs) -> Self {
         Self { inputs, ..self }
     }
+}
 
-    fn normals(&self, role: Role, rows: usize) -> Mat<f64> {
-        let mut matrix = Mat::zeros(self.dimension, rows);
-        for i in 0..rows {
-            let column = matrix.col_as_slice_mut(i);
-            Stream::new(self.seed, role, 0, i as u64).fill_normal(column);
-        }
-        matrix
+/// `rows` columns of `dimension` normals, each of a stream of its own.
+fn normals(role: Role, dimension: usize, rows: usize, seed: u64) -> Mat<f64> {
+    let mut matrix = Mat::zeros(dimension, rows);
+    for i in 0..rows {
+        let column = matrix.col_as_slice_mut(i);
+        Stream::new(seed, role, 0, i as u64).fill_normal(column);
     }
+    matrix
+}
+
+/// The r target directions in coordinates of R^d.
+pub(super) fn target(law: DirectionsLaw, dimension: usize, r: usize, seed: u64) -> Directions {
+    match law {
+        DirectionsLaw::Canonical => Mat::identity(r, dimension).into(),
+        DirectionsLaw::Random => {
+            let drawn = normals(Role::Target, dimension, r, seed);
+            let orthonormal = drawn.qr().compute_thin_Q();
+            orthonormal.transpose().to_owned().into()
+        }
+    }
+}
+
+/// `rows` vectors with independent `N(0, 1/d)` entries.
+pub(super) fn gaussian(dimension: usize, rows: usize, seed: u64) -> Directions {
+    let drawn = normals(Role::FirstLayer, dimension, rows, seed);
+    let mut vectors = Directions::new(drawn.transpose().to_owned());
+    let scale = 1.0 / (dimension as f64).sqrt();
+    vectors.scale(|_| scale);
+    vectors
 }
 
 impl<T: Real> Engine for Direct<T> {
@@ -78,21 +100,11 @@ impl<T: Real> Engine for Direct<T> {
     }
 
     fn target(&mut self, r: usize) -> Directions {
-        match self.law {
-            DirectionsLaw::Canonical => Mat::identity(r, self.dimension).into(),
-            DirectionsLaw::Random => {
-                let orthonormal = self.normals(Role::Target, r).qr().compute_thin_Q();
-                orthonormal.transpose().to_owned().into()
-            }
-        }
+        target(self.law, self.dimension, r, self.seed)
     }
 
     fn gaussian(&mut self, rows: usize) -> Directions {
-        let mut vectors =
-            Directions::new(self.normals(Role::FirstLayer, rows).transpose().to_owned());
-        let scale = 1.0 / (self.dimension as f64).sqrt();
-        vectors.scale(|_| scale);
-        vectors
+        gaussian(self.dimension, rows, self.seed)
     }
 
     fn open(&mut self, id: BatchId, rows: u64, _access: Access) -> DirectBatch {
@@ -113,21 +125,9 @@ impl<T: Real> Engine for Direct<T> {
             rows: batch.rows,
             columns: self.dimension,
             inputs: self.inputs,
+            part: sweep.part,
         };
-        let directions = sweep.directions.widened(self.dimension);
-        let swept = streamed::sweep(
-            source,
-            directions.as_ref(),
-            sweep.coefficients,
-            false,
-            sweep.sums,
-            visit,
-            watch,
-        )?;
-        Ok(Swept {
-            backward: swept.backward.into(),
-            sums: swept.sums,
-        })
+        streamed::explicit(&source, sweep, visit, watch)
     }
 
     fn keep_only(&mut self, _known: &mut [&mut Directions]) {}

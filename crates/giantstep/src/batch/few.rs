@@ -4,7 +4,7 @@ use faer::Mat;
 
 use crate::batch::streamed::Source;
 use crate::batch::untouched::Untouched;
-use crate::batch::{Panel, Stream, Sweep, Swept};
+use crate::batch::{Numbers, Panel, Stream, Sweep, Swept};
 use crate::columns;
 use crate::real::Real;
 use crate::watch::{Interrupted, Watch};
@@ -42,7 +42,7 @@ impl<T: Real> Few<T> {
     /// are enough, however many coefficients there are. Every rank computes all of it.
     pub(super) fn sweep(
         &mut self,
-        source: Source,
+        source: Source<'_>,
         sweep: Sweep<'_>,
         untouched: &mut Untouched,
         visit: &(dyn Fn(&mut Panel<'_, T>) + Sync),
@@ -74,6 +74,7 @@ impl<T: Real> Few<T> {
         let mut sums = vec![0.0; sweep.sums];
         visit(&mut Panel {
             first_row: 0,
+            numbers: Numbers::Fresh,
             rows,
             fields: &mut self.fields,
             sums: &mut sums,

@@ -11,7 +11,7 @@ use crate::batch::few::{FEW, Few};
 use crate::batch::ledger::Ledger;
 use crate::batch::streamed::{self, Source};
 use crate::batch::untouched::{Untouched, beside};
-use crate::batch::{Access, BatchId, Engine, Inputs, Panel, Role, Stream, Sweep, Swept};
+use crate::batch::{Access, BatchId, Engine, Inputs, Panel, Purpose, Role, Stream, Sweep, Swept};
 use crate::directions::Directions;
 use crate::real::Real;
 use crate::watch::{Interrupted, Watch};
@@ -135,8 +135,9 @@ impl<T: Real> Engine for InLaw<T> {
                     rows: *rows,
                     columns: *frame,
                     inputs: Inputs::Gaussian,
+                    part: sweep.part,
                 };
-                if *rows <= FEW {
+                if *rows <= FEW && id.purpose != Purpose::Set {
                     let untouched = &mut self.untouched;
                     return self.few.sweep(source, sweep, untouched, visit, watch);
                 }
@@ -144,7 +145,7 @@ impl<T: Real> Engine for InLaw<T> {
                 let reveals = k > 0 && self.untouched.remaining() > 0;
                 let directions = sweep.directions.widened(*frame);
                 let swept = streamed::sweep(
-                    source,
+                    &source,
                     directions.as_ref(),
                     k,
                     reveals,
@@ -266,6 +267,7 @@ mod tests {
             rows,
             columns: q,
             inputs: Inputs::Gaussian,
+            part: None,
         };
         let mut directions = Mat::zeros(q, half);
         for i in 0..half {
@@ -289,7 +291,7 @@ mod tests {
                 }
             }
         };
-        streamed::sweep(source, directions.transpose(), k, true, 0, &visit, watch)
+        streamed::sweep(&source, directions.transpose(), k, true, 0, &visit, watch)
             .expect("not stopped")
             .gram
     }

@@ -7,7 +7,7 @@ use faer::{Accum, Mat, MatRef, Par};
 use rayon::prelude::*;
 
 use crate::batch::untouched::{Untouched, beside};
-use crate::batch::{BatchId, Panel, Role, Stream, Sweep, Swept};
+use crate::batch::{BatchId, Numbers, Panel, Purpose, Role, Stream, Sweep, Swept};
 use crate::columns;
 use crate::ranks::{Ranks, Share};
 use crate::real::Real;
@@ -162,7 +162,8 @@ impl<T: Real> Ledger<T> {
             });
     }
 
-    /// The pass of [`crate::batch::Engine::sweep`] on a held batch; `2 n q (m + k) + 2 n k (E + k)` flops.
+    /// The pass of [`crate::batch::Engine::sweep`] on a held batch; `2 n q (m + k) + 2 n k (E + k)` flops, of which a part
+    /// of the rows saves the first.
     pub(super) fn sweep(
         &mut self,
         untouched: &mut Untouched,
@@ -179,31 +180,44 @@ impl<T: Real> Ledger<T> {
         let directions = cast::<T>(sweep.directions.widened(q).as_ref());
         let slots: Vec<OnceLock<Mat<T>>> = self.blocks.iter().map(|_| OnceLock::new()).collect();
         let sums = stoppable_tree_sum(self.all(), sweep.sums + k * q, watch, |b, sums| {
-            let block = &self.blocks[b - self.first];
-            let rows = block.coordinates.nrows();
-            let fields = product(block.coordinates.as_ref(), directions.transpose());
+            let block = &self.blocks[b - self.first].coordinates;
+            let visited = Visited::of(b, block.nrows(), sweep.part);
+            let picked = visited.part.map(|part| {
+                let row = |v: usize| (part[v] - visited.start) as usize;
+                Mat::from_fn(part.len(), q, |v, j| block[(row(v), j)])
+            });
+            let coordinates = picked.as_ref().unwrap_or(block);
+            let rows = coordinates.nrows();
+            let fields = product(coordinates.as_ref(), directions.transpose());
             let width = directions.nrows().max(k);
             let mut values = vec![T::from_f64(0.0); rows * width];
             for j in 0..directions.nrows() {
                 values[j * rows..(j + 1) * rows].copy_from_slice(fields.col_as_slice(j));
             }
             let (backward, own) = sums.split_at_mut(k * q);
-            visit(&mut Panel {
-                first_row: (b * BLOCK) as u64,
-                rows,
-                fields: &mut values,
-                sums: own,
-                scratch: &mut Vec::new(),
-            });
+            if rows > 0 {
+                visit(&mut Panel {
+                    first_row: visited.first,
+                    numbers: match (visited.part, self.id.purpose) {
+                        (Some(part), _) => Numbers::Listed(part),
+                        (None, Purpose::Set) => Numbers::Consecutive,
+                        (None, _) => Numbers::Fresh,
+                    },
+                    rows,
+                    fields: &mut values,
+                    sums: own,
+                    scratch: &mut Vec::new(),
+                });
+            }
             let coefficients = MatRef::from_column_major_slice(&values[..rows * k], rows, k);
-            let product = product(coefficients.transpose(), block.coordinates.as_ref());
+            let product = product(coefficients.transpose(), coordinates.as_ref());
             for j in 0..q {
                 for (i, value) in product.col_as_slice(j).iter().enumerate() {
                     backward[j * k + i] = value.to_f64();
                 }
             }
             // A block is visited once, so the slot is empty.
-            let _ = slots[b - self.first].set(coefficients.to_owned());
+            let _ = slots[b - self.first].set(visited.spread(coefficients, block.nrows()));
             watch.observer.rows_done(rows as u64);
         })?;
         // Not stopped, so every slot is filled.
@@ -346,6 +360,51 @@ impl<T: Real> Ledger<T> {
     /// The number n of rows.
     pub fn rows(&self) -> usize {
         self.rows
+    }
+}
+
+/// Which rows of a block a pass visits.
+struct Visited<'a> {
+    /// The number of the block's first row.
+    start: u64,
+    /// The place of the first visited row in the pass.
+    first: u64,
+    /// The numbers of the visited rows; none for all.
+    part: Option<&'a [u64]>,
+}
+
+impl<'a> Visited<'a> {
+    fn of(block: usize, rows: usize, part: Option<&'a [u64]>) -> Self {
+        let start = (block * BLOCK) as u64;
+        let end = start + rows as u64;
+        let Some(part) = part else {
+            return Self {
+                start,
+                first: start,
+                part: None,
+            };
+        };
+        let first = part.partition_point(|row| *row < start);
+        let last = part.partition_point(|row| *row < end);
+        Self {
+            start,
+            first: first as u64,
+            part: Some(&part[first..last]),
+        }
+    }
+
+    /// The coefficients of all `rows` rows of the block: of those that are not visited 0, of one that is visited twice the sum.
+    fn spread<T: Real>(&self, coefficients: MatRef<'_, T>, rows: usize) -> Mat<T> {
+        let Some(part) = self.part else {
+            return coefficients.to_owned();
+        };
+        let mut all = Mat::<T>::zeros(rows, coefficients.ncols());
+        for j in 0..coefficients.ncols() {
+            for (v, row) in part.iter().enumerate() {
+                all[((row - self.start) as usize, j)] += coefficients[(v, j)];
+            }
+        }
+        all
     }
 }
 

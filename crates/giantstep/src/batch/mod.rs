@@ -4,13 +4,17 @@
 //! products `X^T c` with coefficients it already knows. An [`Engine`] answers both in one pass over the rows
 //! ([`Engine::sweep`]); what the coefficients mean (a gradient, a label estimate) is the caller's business.
 //!
-//! Rows belong to the name of a batch ([`BatchId`]) and the seed: a second pass sees the same rows.
+//! Rows belong to the name of a batch ([`BatchId`]) and the seed: a second pass sees the same rows. Those of a fixed training set
+//! and of given data have numbers ([`Numbers`]), by which labels stay with them in whatever batch they come.
 
+mod data;
 mod direct;
 mod few;
+mod given;
 mod in_law;
 mod inputs;
 mod ledger;
+mod split;
 mod stream;
 pub(crate) mod streamed;
 mod untouched;
@@ -18,13 +22,17 @@ mod untouched;
 use faer::Mat;
 use serde::Serialize;
 
+pub use data::{Data, DataError, Entries, Order};
 pub use direct::{Direct, DirectionsLaw};
 pub(crate) use few::FEW;
+pub use given::Given;
 pub use in_law::InLaw;
 pub(crate) use in_law::LOOSE;
 pub use inputs::Inputs;
+pub use split::{Division, Split, TestRows};
+pub(crate) use split::{below, shuffled};
 pub use stream::{Role, Stream};
-pub use streamed::Panel;
+pub use streamed::{Numbers, Panel};
 
 use crate::directions::Directions;
 use crate::real::Real;
@@ -39,6 +47,8 @@ pub enum Purpose {
     Readout,
     /// The samples on which errors are measured.
     Test,
+    /// The fixed training set, from which batches of gradient steps are taken: its rows are visited in parts.
+    Set,
 }
 
 /// The name of a batch: the same name and seed always give the same rows.
@@ -68,6 +78,8 @@ pub struct Sweep<'a> {
     pub coefficients: usize,
     /// The number of scalars that `visit` accumulates, in f64.
     pub sums: usize,
+    /// The pass is over these rows of the batch alone, in ascending order; what stands twice counts twice. None for all.
+    pub part: Option<&'a [u64]>,
 }
 
 /// What a pass returns; neither is divided by `n`.
@@ -79,7 +91,7 @@ pub struct Swept {
     pub sums: Vec<f64>,
 }
 
-/// One of the two ways to compute with a batch.
+/// One of the ways to compute with a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EngineKind {
@@ -87,6 +99,8 @@ pub enum EngineKind {
     Direct,
     /// The same law at a cost that does not depend on d.
     InLaw,
+    /// Rows that are given.
+    Data,
 }
 
 impl EngineKind {
@@ -95,14 +109,16 @@ impl EngineKind {
         match self {
             Self::Direct => "direct",
             Self::InLaw => "in_law",
+            Self::Data => "data",
         }
     }
 
-    /// The other one.
-    pub fn other(self) -> Self {
+    /// The other one of the two that draw their rows.
+    pub fn other(self) -> Option<Self> {
         match self {
-            Self::Direct => Self::InLaw,
-            Self::InLaw => Self::Direct,
+            Self::Direct => Some(Self::InLaw),
+            Self::InLaw => Some(Self::Direct),
+            Self::Data => None,
         }
     }
 }
@@ -124,11 +140,14 @@ pub trait Engine: Send {
     /// `rows` vectors with independent `N(0, 1/d)` entries: the Gaussian first layer. Asked for once.
     fn gaussian(&mut self, rows: usize) -> Directions;
 
-    /// Opens the batch of this name with `rows` samples, whose entries are N(0, 1).
+    /// Opens the batch of this name with `rows` samples, whose entries are N(0, 1) where they are drawn.
     fn open(&mut self, id: BatchId, rows: u64, access: Access) -> Self::Batch;
 
     /// One pass: for every panel of rows the fields `X directions^T` are shown to `visit`, which may overwrite
     /// the first `k` columns in place by coefficients and add to the sums; then `C^T X` is accumulated.
+    ///
+    /// A part is asked for of training sets alone ([`Purpose::Set`]), and panels then say which rows they show
+    /// ([`Panel::numbers`]).
     ///
     /// Panels may come in any order and on any thread or rank; the result does not depend on it, and all ranks get
     /// it. With [`Access::Once`], no pass may follow the one with `k > 0`. Flops: `2 n q (m + k)` with q the
@@ -191,6 +210,7 @@ impl Purpose {
             Purpose::Training => 0,
             Purpose::Readout => 1,
             Purpose::Test => 2,
+            Purpose::Set => 3,
         }
     }
 }

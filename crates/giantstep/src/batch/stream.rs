@@ -34,6 +34,10 @@ pub enum Role {
     Equivalent(Purpose),
     /// Directions that know nothing of the target.
     Random,
+    /// Which given rows serve what.
+    Split,
+    /// The rows of the batches that are taken from a fixed set.
+    Order,
 }
 
 impl Role {
@@ -46,6 +50,8 @@ impl Role {
             Role::Theory => 5,
             Role::Random => 6,
             Role::Bias => 7,
+            Role::Split => 8,
+            Role::Order => 9,
             Role::Batch(purpose) => 16 + purpose.tag(),
             Role::Noise(purpose) => 32 + purpose.tag(),
             Role::Ledger(purpose) => 48 + purpose.tag(),

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatMut, MatRef, Par};
 
-use crate::batch::{Inputs, Role, Stream};
+use crate::batch::{Inputs, Purpose, Role, Stream, Sweep, Swept};
 use crate::real::Real;
 use crate::reduce::{Pool, stoppable_tree_sum};
 use crate::watch::{Interrupted, Watch};
@@ -31,11 +31,24 @@ pub(crate) fn leaves(rows: u64) -> usize {
     panels.div_ceil(per_leaf(panels)) as usize
 }
 
-/// The fields of consecutive rows of a batch.
+/// The numbers that rows have in the set to which they belong, whatever batch they come in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Numbers<'a> {
+    /// They belong to this batch alone.
+    Fresh,
+    /// Consecutive ones, from the panel's first row on.
+    Consecutive,
+    /// These.
+    Listed(&'a [u64]),
+}
+
+/// The fields of consecutive rows of a pass.
 #[derive(Debug)]
 pub struct Panel<'a, T> {
-    /// The first row.
+    /// The first row, counted in the pass.
     pub first_row: u64,
+    /// What the rows are called in their set, if they are of one.
+    pub numbers: Numbers<'a>,
     /// The number of rows.
     pub rows: usize,
     /// Fields, one column of `rows` entries after the other; the first k columns leave as coefficients.
@@ -47,6 +60,14 @@ pub struct Panel<'a, T> {
 }
 
 impl<T> Panel<'_, T> {
+    /// The number of the v-th row in its set; in the pass, if it is of none.
+    pub fn number(&self, v: usize) -> u64 {
+        match self.numbers {
+            Numbers::Fresh | Numbers::Consecutive => self.first_row + v as u64,
+            Numbers::Listed(numbers) => numbers[v],
+        }
+    }
+
     /// The i-th field on all rows.
     pub fn field(&self, i: usize) -> &[T] {
         &self.fields[i * self.rows..(i + 1) * self.rows]
@@ -58,9 +79,26 @@ impl<T> Panel<'_, T> {
     }
 }
 
-/// The name, law and size of a random matrix X.
+/// The rows of a pass, which are made or read panel by panel.
+pub(crate) trait Rows<T>: Sync {
+    /// Their number.
+    fn count(&self) -> u64;
+
+    /// The number q of columns.
+    fn columns(&self) -> usize;
+
+    /// Writes `rows` of them from `first` on, column by column.
+    fn fill(&self, first: u64, rows: usize, x: &mut [T]);
+
+    /// What these rows are called.
+    fn numbers(&self, first: u64, rows: usize) -> Numbers<'_>;
+}
+
+/// The name, law and size of a random matrix X, of which a pass sees all rows or a part.
+///
+/// Panels are drawn as a whole, but the rows of a training set one by one, so that a part of them costs no more than itself.
 #[derive(Debug, Clone, Copy)]
-pub struct Source {
+pub struct Source<'a> {
     /// The seed of the run.
     pub seed: u64,
     /// What the matrix is for.
@@ -73,9 +111,73 @@ pub struct Source {
     pub columns: usize,
     /// The law of its rows.
     pub inputs: Inputs,
+    /// The rows that are visited; none for all.
+    pub part: Option<&'a [u64]>,
 }
 
-/// What a pass over a Gaussian matrix X (n x q) with coefficients C (n x k) returns.
+impl Source<'_> {
+    fn is_set(&self) -> bool {
+        self.role == Role::Batch(Purpose::Set)
+    }
+
+    /// The number of a row of the pass.
+    fn number(&self, row: u64) -> u64 {
+        self.part.map_or(row, |part| part[row as usize])
+    }
+
+    /// Rows of a training set, each of its own stream.
+    fn one_by_one<T: Real>(&self, first: u64, rows: usize, x: &mut [T]) {
+        let q = self.columns;
+        let mut some = vec![T::from_f64(0.0); BLOCK * q];
+        for start in (0..rows).step_by(BLOCK) {
+            let height = BLOCK.min(rows - start);
+            for (v, row) in some.chunks_exact_mut(q.max(1)).take(height).enumerate() {
+                let number = self.number(first + (start + v) as u64);
+                let mut stream = Stream::new(self.seed, self.role, self.index, number);
+                self.inputs.fill(&mut stream, row, 1);
+            }
+            for (j, column) in x.chunks_exact_mut(rows).enumerate() {
+                for (v, out) in column[start..start + height].iter_mut().enumerate() {
+                    *out = some[v * q + j];
+                }
+            }
+        }
+    }
+}
+
+/// Rows that are turned into columns at a time: a line of the cache in single precision.
+const BLOCK: usize = 16;
+
+impl<T: Real> Rows<T> for Source<'_> {
+    fn count(&self) -> u64 {
+        self.part.map_or(self.rows, |part| part.len() as u64)
+    }
+
+    fn columns(&self) -> usize {
+        self.columns
+    }
+
+    fn fill(&self, first: u64, rows: usize, x: &mut [T]) {
+        if self.is_set() {
+            return self.one_by_one(first, rows, x);
+        }
+        // Of other batches no part is asked for.
+        let panel = first / ROWS as u64;
+        let mut stream = Stream::new(self.seed, self.role, self.index, panel);
+        self.inputs.fill(&mut stream, x, rows);
+    }
+
+    fn numbers(&self, first: u64, rows: usize) -> Numbers<'_> {
+        let first = first as usize;
+        match (self.part, self.is_set()) {
+            (Some(part), _) => Numbers::Listed(&part[first..first + rows]),
+            (None, true) => Numbers::Consecutive,
+            (None, false) => Numbers::Fresh,
+        }
+    }
+}
+
+/// What a pass over a matrix X (n x q) with coefficients C (n x k) returns.
 #[derive(Debug)]
 pub struct Streamed {
     /// `C^T X`, k x q.
@@ -96,10 +198,27 @@ struct Workspace<T> {
     scratch: Vec<T>,
 }
 
-/// One pass along `directions` (m x q): `2 n q (m + k)` flops and `n q` normals, and `2 n k^2` flops with the Gram
+/// A pass over rows whose coordinates are those of R^d.
+pub(crate) fn explicit<T: Real>(
+    rows: &impl Rows<T>,
+    sweep: Sweep<'_>,
+    visit: &(dyn Fn(&mut Panel<'_, T>) + Sync),
+    watch: Watch<'_>,
+) -> Result<Swept, Interrupted> {
+    let directions = sweep.directions.widened(rows.columns());
+    let directions = directions.as_ref();
+    let k = sweep.coefficients;
+    let swept = self::sweep(rows, directions, k, false, sweep.sums, visit, watch)?;
+    Ok(Swept {
+        backward: swept.backward.into(),
+        sums: swept.sums,
+    })
+}
+
+/// One pass along `directions` (m x q): `2 n q (m + k)` flops and the making of `n q` entries, and `2 n k^2` flops with the Gram
 /// matrix. Memory does not depend on n, and the result not on the number of threads.
-pub fn sweep<T: Real>(
-    source: Source,
+pub(crate) fn sweep<T: Real>(
+    source: &impl Rows<T>,
     directions: MatRef<'_, f64>,
     k: usize,
     gram: bool,
@@ -108,18 +227,18 @@ pub fn sweep<T: Real>(
     watch: Watch<'_>,
 ) -> Result<Streamed, Interrupted> {
     let (zero, one) = (T::from_f64(0.0), T::from_f64(1.0));
-    let q = source.columns;
+    let (q, count) = (source.columns(), source.count());
     let m = directions.nrows();
     let fields = m.max(k);
     // C lies behind X, so that one product gives both results.
     let columns = if gram { q + k } else { q };
     // Each direction contiguous, as the product reads them.
     let directions = Mat::<T>::from_fn(q, m, |j, i| T::from_f64(directions[(i, j)]));
-    let panels = source.rows.div_ceil(ROWS as u64);
+    let panels = count.div_ceil(ROWS as u64);
     let per_leaf = per_leaf(panels);
     let workspaces = Pool::default();
-    let tallest = source.rows.min(ROWS as u64) as usize;
-    let leaves = leaves(source.rows);
+    let tallest = count.min(ROWS as u64) as usize;
+    let leaves = leaves(count);
     let total = stoppable_tree_sum(leaves, k * columns + sums, watch, |leaf, out| {
         let mut space = workspaces.take_or(|| Workspace {
             panel: vec![zero; tallest * (q + fields)],
@@ -133,10 +252,9 @@ pub fn sweep<T: Real>(
                 break;
             }
             let first_row = panel * ROWS as u64;
-            let rows = (source.rows - first_row).min(ROWS as u64) as usize;
+            let rows = (count - first_row).min(ROWS as u64) as usize;
             let (x, values) = space.panel[..rows * (q + fields)].split_at_mut(rows * q);
-            let mut stream = Stream::new(source.seed, source.role, source.index, panel);
-            source.inputs.fill(&mut stream, x, rows);
+            source.fill(first_row, rows, x);
             matmul(
                 MatMut::from_column_major_slice_mut(&mut values[..rows * m], rows, m),
                 Accum::Replace,
@@ -147,6 +265,7 @@ pub fn sweep<T: Real>(
             );
             visit(&mut Panel {
                 first_row,
+                numbers: source.numbers(first_row, rows),
                 rows,
                 fields: values,
                 sums: own,
@@ -192,7 +311,7 @@ mod tests {
 
     const Q: usize = 7;
 
-    fn source(rows: usize) -> Source {
+    fn source(rows: usize) -> Source<'static> {
         Source {
             seed: 3,
             role: Role::Batch(Purpose::Training),
@@ -200,6 +319,7 @@ mod tests {
             rows: rows as u64,
             columns: Q,
             inputs: Inputs::Gaussian,
+            part: None,
         }
     }
 
@@ -212,7 +332,7 @@ mod tests {
         };
         let watch = Watch::default();
         let axes = Mat::identity(Q, Q);
-        sweep(source(rows), axes.as_ref(), 0, false, 0, &keep, watch).expect("not stopped");
+        sweep(&source(rows), axes.as_ref(), 0, false, 0, &keep, watch).expect("not stopped");
         let mut count = 0;
         while count < rows {
             let (first, height, values) = kept.take_or(|| unreachable!("every row is shown"));
@@ -240,8 +360,16 @@ mod tests {
                 }
             }
         };
-        let swept = sweep(source(rows), directions.as_ref(), k, gram, 2, &visit, watch)
-            .expect("not stopped");
+        let swept = sweep(
+            &source(rows),
+            directions.as_ref(),
+            k,
+            gram,
+            2,
+            &visit,
+            watch,
+        )
+        .expect("not stopped");
         (directions, swept)
     }
 
@@ -291,7 +419,7 @@ mod tests {
         let ones = |panel: &mut Panel<'_, f64>| panel.fields.fill(1.0);
         let none = Mat::<f64>::zeros(0, Q);
         let swept =
-            sweep(source(500), none.as_ref(), 2, true, 0, &ones, watch).expect("not stopped");
+            sweep(&source(500), none.as_ref(), 2, true, 0, &ones, watch).expect("not stopped");
         assert_eq!(swept.gram, Mat::full(2, 2, 500.0));
     }
 
@@ -328,7 +456,7 @@ mod tests {
         };
         let axes = Mat::<f64>::identity(Q, Q);
         let swept = sweep::<f32>(
-            source(1_000_000),
+            &source(1_000_000),
             axes.as_ref(),
             0,
             false,

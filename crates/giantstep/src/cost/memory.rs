@@ -6,11 +6,10 @@
 
 use crate::batch::EngineKind;
 use crate::batch::streamed::{ROWS, leaves};
-use crate::experiment::Experiment;
+use crate::experiment::{Experiment, Origin};
 use crate::metric::MetricGroup;
 use crate::readout::{Intercept, ReadoutLoss, Ridge};
 use crate::real::Precision;
-use crate::train::BatchPlan;
 
 /// What a process takes before it does anything: its code, its threads' first pages, the tables of its libraries.
 const PROCESS: f64 = 50e6;
@@ -76,7 +75,8 @@ pub(super) fn memory(
     let run = Sizes::of(experiment, engine, precision, threads);
     let held = run.held();
     let fullest = run.training().max(run.measuring());
-    (SLACK * (PROCESS + held + fullest), SLACK * held)
+    let all = PROCESS + held + fullest + run.numbers();
+    (SLACK * all, SLACK * held)
 }
 
 /// The sizes of a run.
@@ -118,13 +118,9 @@ impl<'a> Sizes<'a> {
         // Beside W: the weights at the start, and what updates remember.
         let initial = experiment.kept() as f64 - 1.0;
         let ahead = f64::from(u8::from(protocol.lookahead.is_some()));
-        let reuse = match protocol.plan {
-            BatchPlan::Fresh => 1.0,
-            BatchPlan::Reused { steps } => f64::from(steps.min(protocol.steps).max(1)),
-        };
-        let contractions = reuse * (1.0 + ahead);
+        let contractions = f64::from(protocol.steps_on_a_batch()) * (1.0 + ahead);
         let (start, end) = match engine {
-            EngineKind::Direct => (d, d),
+            EngineKind::Direct | EngineKind::Data => (d, d),
             EngineKind::InLaw => {
                 let start = (r + (1.0 + initial) * p).min(d);
                 (start, (start + p * contractions).min(d))
@@ -155,11 +151,24 @@ impl<'a> Sizes<'a> {
     fn held(&self) -> f64 {
         match self.experiment.touches_again() && self.reveals() {
             true => {
-                let columns = self.end + self.p * self.contractions + 5.0 * self.p;
-                self.experiment.protocol.batch as f64 * self.entry * columns
+                let rows = self.experiment.protocol.opened() as f64;
+                // R^n has no more directions than n.
+                let contracted = (self.p * self.contractions).min(rows);
+                rows * self.entry * (self.end + contracted + 5.0 * self.p)
             }
             false => 0.0,
         }
+    }
+
+    /// The numbers of rows: of an epoch and a batch of a training set, and of what given rows serve.
+    fn numbers(&self) -> f64 {
+        let protocol = &self.experiment.protocol;
+        let set = protocol.set.map_or(0, |set| set.rows + 2 * protocol.batch);
+        let given = match &self.experiment.inputs {
+            Origin::Law(_) => 0,
+            Origin::Given(own) => own.data.rows() as u64 + protocol.opened(),
+        };
+        8.0 * (set + given) as f64
     }
 
     /// The fullest moment of a step.

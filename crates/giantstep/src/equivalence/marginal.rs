@@ -163,9 +163,8 @@ mod tests {
         let axes: Directions =
             Mat::from_fn(3, 5, |k, j| f64::from(u8::from(j == [0, 1, 4][k]))).into();
         let target = Target {
-            link: Link::parse("z1 + z1*z2 + He2(z3)/2", None).unwrap(),
-            r: 3,
             noise: 0.3,
+            ..Target::of(Link::parse("z1 + z1*z2 + He2(z3)/2", None).unwrap())
         };
         let relu = Activation::parse("relu(x)").unwrap();
         let features = Features {
@@ -184,6 +183,7 @@ mod tests {
                 index: 0,
             },
             rows: 0,
+            part: None,
             watch: Watch::default(),
         };
         let axis = Mat::<f64>::identity(1, 5).into();

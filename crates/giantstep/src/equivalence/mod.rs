@@ -12,7 +12,7 @@ mod marginal;
 
 use faer::Mat;
 
-use crate::batch::{Access, BatchId, Direct, DirectionsLaw, Engine, Inputs, Purpose, Role, Stream};
+use crate::batch::{Access, BatchId, Direct, DirectionsLaw, Engine, Purpose, Role, Stream};
 use crate::directions::Directions;
 use crate::equivalence::conditional::Drawn;
 use crate::equivalence::marginal::Marginal;
@@ -162,7 +162,7 @@ impl Equivalence<'_> {
     ) -> Result<Vec<Errors>, EquivalenceError> {
         let experiment = self.experiment;
         let plain = experiment.network.bias == Bias::Zero && !experiment.target.link.is_random();
-        if experiment.inputs != Inputs::Gaussian || !plain {
+        if !experiment.has_gaussian_inputs() || !plain {
             return Err(EquivalenceError::Setting);
         }
         let steps_alone = self.experiment.steps_alone();
@@ -188,6 +188,7 @@ impl Equivalence<'_> {
             removed: &RemovedPart::nothing(),
             id: self.batch(Purpose::Readout),
             rows: self.samples,
+            part: None,
             watch,
         };
         let tested = Features {

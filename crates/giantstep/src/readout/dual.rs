@@ -70,6 +70,7 @@ fn rows<E: Engine>(
         directions: &directions,
         coefficients: 0,
         sums: n * (p + 1),
+        part: features.part(),
     };
     let sums = engine.sweep(batch, sweep, &visit, features.watch())?.sums;
     Ok(Rows {

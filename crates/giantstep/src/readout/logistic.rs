@@ -132,6 +132,7 @@ fn objective<E: Engine>(
         directions: &directions,
         coefficients: 0,
         sums: m * m + m + 1,
+        part: features.part(),
     };
     let sums = engine.sweep(batch, sweep, &visit, features.watch())?.sums;
     let penalty = |i: usize| if i < p { ridge } else { 0.0 };

@@ -126,8 +126,10 @@ pub struct Features<'a> {
     pub removed: &'a RemovedPart,
     /// Name of the batch.
     pub id: BatchId,
-    /// Its size n.
+    /// The number n of rows.
     pub rows: u64,
+    /// Which rows of the batch these are; none for all.
+    pub part: Option<&'a [u64]>,
     /// Whether to stop, and whom to tell.
     pub watch: Watch<'a>,
 }
@@ -139,6 +141,11 @@ pub trait Samples: Sync {
 
     /// The number n of rows.
     fn rows(&self) -> u64;
+
+    /// Which rows of the batch these are; none for all.
+    fn part(&self) -> Option<&[u64]> {
+        None
+    }
 
     /// Whether to stop, and whom to tell.
     fn watch(&self) -> Watch<'_>;
@@ -168,6 +175,10 @@ impl Samples for Features<'_> {
 
     fn rows(&self) -> u64 {
         self.rows
+    }
+
+    fn part(&self) -> Option<&[u64]> {
+        self.part
     }
 
     fn watch(&self) -> Watch<'_> {

@@ -157,6 +157,7 @@ impl Eigen {
             directions: &directions,
             coefficients: 0,
             sums: shrink.len(),
+            part: features.part(),
         };
         let sums = engine.sweep(batch, sweep, &visit, features.watch())?.sums;
         Ok(sums.into_iter().map(|sum| sum / n).collect())
@@ -223,6 +224,7 @@ fn moments<E: Engine>(
         directions: &directions,
         coefficients: 0,
         sums: p * p + 2 * p + 1,
+        part: features.part(),
     };
     let sums = engine.sweep(batch, sweep, &visit, features.watch())?.sums;
     let n = features.rows() as f64;

@@ -1,16 +1,18 @@
 //! What of a run needs its batches: steps, readouts and tests, on any engine.
 
+use std::sync::Arc;
+
 use super::{State, Stop, ranked};
 use crate::batch::{Access, BatchId, Engine, Purpose};
 use crate::evaluate::errors;
-use crate::experiment::{ReadoutBatch, TestLabels};
+use crate::experiment::{Experiment, ReadoutBatch, TestLabels};
 use crate::labels::{Labels, Removal, RemovedPart};
 use crate::measurement::Measurement;
 use crate::metric::{Metric, MetricGroup};
 use crate::network::{Output, Start};
 use crate::readout::{Features, Fitted, Readout, Ridge, RidgeError, fit};
 use crate::spectrum;
-use crate::train::{Gradient, Memories, StepContext, advance};
+use crate::train::{Draws, Gradient, Memories, StepContext, advance};
 use crate::watch::{Interrupted, Watch};
 
 /// Which readouts are tested.
@@ -37,10 +39,11 @@ pub(super) trait Batches: std::fmt::Debug + Send {
     ) -> Result<Vec<Measurement>, RidgeError>;
 }
 
-/// The open training batch and what was removed from its labels.
+/// The open training batch, or the training set of which a batch is a part, and what was removed from its labels.
 pub(super) struct Training<B> {
     id: BatchId,
     batch: B,
+    part: Option<Arc<[u64]>>,
     removed: RemovedPart,
 }
 
@@ -48,6 +51,7 @@ pub(super) struct Training<B> {
 pub(super) struct On<E: Engine> {
     engine: E,
     training: Option<Training<E::Batch>>,
+    draws: Option<Draws>,
     last: Option<Gradient>,
     memories: Memories,
 }
@@ -60,10 +64,15 @@ impl<E: Engine> std::fmt::Debug for On<E> {
 
 impl<E: Engine> On<E> {
     /// The engine before its first batch.
-    pub(super) fn new(engine: E) -> Self {
+    pub(super) fn new(engine: E, experiment: &Experiment, seed: u64) -> Self {
+        let protocol = &experiment.protocol;
+        let draws = protocol
+            .set
+            .map(|set| Draws::new(set, protocol.batch, seed));
         Self {
             engine,
             training: None,
+            draws,
             last: None,
             memories: Memories::default(),
         }
@@ -77,12 +86,25 @@ impl<E: Engine> On<E> {
         watch: Watch<'_>,
     ) -> Result<&mut Training<E::Batch>, Interrupted> {
         let protocol = &state.experiment.protocol;
-        let id = BatchId {
-            purpose: Purpose::Training,
-            index: protocol.plan.index(step),
+        let number = protocol.plan.index(step);
+        let (id, part) = match &mut self.draws {
+            None => (
+                BatchId {
+                    purpose: Purpose::Training,
+                    index: number,
+                },
+                None,
+            ),
+            Some(draws) => (
+                BatchId {
+                    purpose: Purpose::Set,
+                    index: 0,
+                },
+                draws.rows(number),
+            ),
         };
         let open = match self.training.take() {
-            Some(open) if open.id == id => open,
+            Some(open) if open.id == id => Training { part, ..open },
             _ => {
                 let mut known = vec![&mut state.target, &mut state.network.first];
                 known.extend(state.initial.as_mut().map(|initial| &mut initial.first));
@@ -98,16 +120,21 @@ impl<E: Engine> On<E> {
                     true => Access::Many,
                     false => Access::Once,
                 };
-                let mut batch = self.engine.open(id, protocol.batch, access);
+                let mut batch = self.engine.open(id, protocol.opened(), access);
                 let removed = state.labels().estimate(
                     protocol.removal,
                     id,
-                    protocol.batch,
+                    protocol.opened(),
                     &mut self.engine,
                     &mut batch,
                     watch,
                 )?;
-                Training { id, batch, removed }
+                Training {
+                    id,
+                    batch,
+                    part,
+                    removed,
+                }
             }
         };
         Ok(self.training.insert(open))
@@ -122,6 +149,7 @@ impl<E: Engine> Batches for On<E> {
             training: Some(training),
             last,
             memories,
+            ..
         } = self
         else {
             return Ok(());
@@ -136,6 +164,7 @@ impl<E: Engine> Batches for On<E> {
             removed: &training.removed,
             id: training.id,
             rows: experiment.protocol.batch,
+            part: training.part.as_deref(),
             watch,
         };
         let gradient = advance(
@@ -195,20 +224,27 @@ impl<E: Engine> Batches for On<E> {
                 index: u64::from(step),
             },
             rows: experiment.readout_samples,
+            part: None,
             watch,
         };
         let fitted = match (readouts, experiment.readout_batch, &mut self.training) {
             (Readouts::FrozenAlone, ..) => Vec::new(),
             (Readouts::Fitted, ReadoutBatch::Same, Some(open)) if experiment.touches_again() => {
-                features.id = open.id;
-                features.rows = experiment.protocol.batch;
-                fit(
-                    &experiment.readout,
-                    features,
-                    &mut self.engine,
-                    &mut open.batch,
-                )?
-                .0
+                let own = Features {
+                    id: open.id,
+                    rows: experiment.protocol.batch,
+                    part: open.part.as_deref(),
+                    ..features
+                };
+                fit(&experiment.readout, own, &mut self.engine, &mut open.batch)?.0
+            }
+            (Readouts::Fitted, ReadoutBatch::TrainingSet, Some(open)) => {
+                let own = Features {
+                    id: open.id,
+                    rows: experiment.protocol.opened(),
+                    ..features
+                };
+                fit(&experiment.readout, own, &mut self.engine, &mut open.batch)?.0
             }
             (Readouts::Fitted, ..) => {
                 let mut batch = self.engine.open(features.id, features.rows, Access::Once);

@@ -1,15 +1,18 @@
 //! The one conversion of an experiment file into checked types.
 
+use std::sync::Arc;
+
 use crate::activation::Activation;
-use crate::batch::Inputs;
-use crate::experiment::{Experiment, ReadoutBatch, Recording, TestLabels};
+use crate::batch::{Data, Inputs};
+use crate::experiment::{Experiment, Origin, ReadoutBatch, Recording, TestLabels};
 use crate::expr::{Formula, Link};
 use crate::labels::Target;
 use crate::network::{Bias, FirstLayer, NetworkLaw, Overlap, Pairing};
 use crate::readout::{ReadoutLoss, Ridge, RidgeParams};
 use crate::setup::{EngineChoice, Limits, Setup};
+use crate::spec::inputs::Source;
 use crate::spec::quantity::{Known, LARGEST_COUNT, bytes, count, positive, quoted, value};
-use crate::spec::{OverlapSpec, Quantity, RidgeSpec, SaveWeights, Spec, StartSpec};
+use crate::spec::{InputsSpec, OverlapSpec, Quantity, RidgeSpec, SaveWeights, Spec, StartSpec};
 
 /// The most runs of one experiment file: they are listed before the first begins.
 pub const MOST_RUNS: u64 = 1_000_000;
@@ -63,29 +66,60 @@ impl Spec {
     /// # Errors
     /// [`SpecError`] names the first key that is wrong, its value, the reason and the remedy.
     pub fn check(&self) -> Result<Checked, SpecError> {
+        match &self.inputs {
+            InputsSpec::Law(law) => self.check_from(Source::Law(*law)),
+            InputsSpec::File(file) => Err(SpecError::new(
+                "inputs.file",
+                quoted(&file.file),
+                "this library reads no files",
+                "read the rows and give them to `Spec::check_on`",
+            )),
+        }
+    }
+
+    /// [`Spec::check`] on rows that are given: those of the file that `inputs` names, or of an array in memory.
+    ///
+    /// Their labels, if they have any, take the place of the link.
+    ///
+    /// # Errors
+    /// [`SpecError`] as above, and if there are too few rows.
+    pub fn check_on(&self, data: Arc<Data<'static>>) -> Result<Checked, SpecError> {
+        self.check_from(Source::Given(data))
+    }
+
+    fn check_from(&self, source: Source) -> Result<Checked, SpecError> {
         let named = self.check_named()?;
         let mut known = Known {
             named: &named,
             ..Known::default()
         };
         let protocol = &self.protocol;
-        let dimension = count("protocol.dimension", &protocol.dimension, known)?;
+        let dimension = self.check_dimension(&source, known)?;
         known.d = Some(dimension as f64);
         let width = count("network.width", &self.network.width, known)?;
         known.p = Some(width as f64);
         let batch = count("protocol.batch", &protocol.batch, known)?;
         known.n = Some(batch as f64);
-        let target = self.check_target(dimension)?;
+        let target = self.check_target(&source, dimension)?;
+        let mut readout_samples = self.check_readout_samples(batch, known)?;
+        let (inputs, set) = self.check_training_set(&source, (batch, readout_samples), known)?;
+        let mut test_samples = self.check_test_samples()?;
+        if let Origin::Given(own) = &inputs {
+            test_samples = own.division.test;
+        }
+        if let (Some(set), ReadoutBatch::TrainingSet) = (set, self.readout.batch) {
+            readout_samples = set.rows;
+        }
         let experiment = Experiment {
-            inputs: self.inputs,
+            inputs,
             network: self.check_network(width, (dimension, target.r), known)?,
             target,
-            protocol: self.check_protocol(dimension, batch, known)?,
+            protocol: self.check_protocol(dimension, (batch, set), known)?,
             readout: self.check_readout(known)?,
             readout_batch: self.readout.batch,
             schedule: self.readout.after,
-            readout_samples: self.check_readout_samples(batch, known)?,
-            test_samples: self.check_test_samples()?,
+            readout_samples,
+            test_samples,
             test_labels: self.evaluation.labels,
             metrics: self.evaluation.metrics.clone(),
             recording: self.check_recording()?,
@@ -126,15 +160,18 @@ impl Spec {
             ));
         }
         let engine = match (run.engine, experiment.beyond_law()) {
+            _ if source.data().is_some() => self.check_engine_of_data()?,
             (EngineChoice::Auto, Some(_)) => EngineChoice::Direct,
             (EngineChoice::InLaw, Some(reason)) => {
-                let (key, value, remedy) = match self.inputs {
-                    Inputs::Gaussian => (
+                let (key, value, remedy) = match &self.inputs {
+                    InputsSpec::Law(law) if *law != Inputs::Gaussian => {
+                        ("inputs", law.name(), "\"gaussian\"")
+                    }
+                    _ => (
                         "protocol.update",
                         self.protocol.update.name(),
                         "\"polar\" or \"normalised\"",
                     ),
-                    _ => ("inputs", self.inputs.name(), "\"gaussian\""),
                 };
                 let remedy = format!("set run.engine = \"direct\", or use {remedy}");
                 return Err(SpecError::new(key, quoted(value), reason, remedy));
@@ -172,12 +209,33 @@ impl Spec {
         Ok(self.name.clone())
     }
 
-    fn check_target(&self, dimension: u64) -> Result<Target, SpecError> {
+    fn check_target(&self, source: &Source, dimension: u64) -> Result<Target, SpecError> {
         let target = &self.target;
-        let link = Link::parse(&target.link, target.r).map_err(|error| {
+        let given = source.data().and_then(|data| data.labels());
+        let link = match (&target.link, given) {
+            (Some(link), None) => link,
+            (None, None) => {
+                let reason = "labels are the link of projections of the inputs, or given with them";
+                let remedy = "for instance \"z1 + z1*z2\"";
+                return Err(SpecError::new("target.link", "absent", reason, remedy));
+            }
+            (None, Some(given)) => {
+                return Ok(Target {
+                    noise: self.check_noise()?,
+                    ..Target::given(given.clone())
+                });
+            }
+            (Some(link), Some(_)) => {
+                let reason = "labels are given with the rows";
+                let remedy = "leave it out, or leave inputs.labels out";
+                return Err(SpecError::new("target.link", quoted(link), reason, remedy));
+            }
+        };
+        let shown = quoted(link);
+        let link = Link::parse(link, target.r).map_err(|error| {
             SpecError::new(
                 "target.link",
-                quoted(&target.link),
+                quoted(link),
                 format!("\n{error}"),
                 "correct the link",
             )
@@ -188,24 +246,13 @@ impl Spec {
             let remedy = "raise protocol.dimension or use fewer variables";
             return Err(SpecError::new("target.r", r, reason, remedy));
         }
-        if !(target.noise >= 0.0 && target.noise.is_finite()) {
-            let reason = "a variance is finite and not negative";
-            return Err(SpecError::new(
-                "target.noise",
-                target.noise,
-                reason,
-                "give 0 or a positive number",
-            ));
-        }
         let checked = Target {
-            link,
-            r,
-            noise: target.noise,
+            noise: self.check_noise()?,
+            ..Target::of(link)
         };
         if self.evaluation.labels == TestLabels::Clean && checked.clean().is_none() {
             let reason = format!(
-                "clean labels are averages over what the link draws, and that of \"{}\" has no closed form here",
-                target.link
+                "clean labels are averages over what the link draws, and that of {shown} has no closed form here"
             );
             let remedy = "set evaluation.labels = \"noisy\"";
             return Err(SpecError::new(
@@ -216,6 +263,16 @@ impl Spec {
             ));
         }
         Ok(checked)
+    }
+
+    fn check_noise(&self) -> Result<f64, SpecError> {
+        let noise = self.target.noise;
+        if noise >= 0.0 && noise.is_finite() {
+            return Ok(noise);
+        }
+        let reason = "a variance is finite and not negative";
+        let remedy = "give 0 or a positive number";
+        Err(SpecError::new("target.noise", noise, reason, remedy))
     }
 
     fn check_network(
@@ -354,9 +411,16 @@ impl Spec {
         };
         let key = "readout.samples";
         let samples = count(key, samples, known)?;
-        if self.readout.batch == ReadoutBatch::Same && samples != batch {
-            let reason =
-                format!("the readout is fitted on the batch of the step, of {batch} samples");
+        let reason = match self.readout.batch {
+            ReadoutBatch::Same if samples != batch => Some(format!(
+                "the readout is fitted on the batch of the step, of {batch} samples"
+            )),
+            ReadoutBatch::TrainingSet => {
+                Some("the readout is fitted on the whole training set".to_owned())
+            }
+            _ => None,
+        };
+        if let Some(reason) = reason {
             let remedy = "set readout.batch = \"fresh\", or leave readout.samples out";
             return Err(SpecError::new(key, samples, reason, remedy));
         }

@@ -4,6 +4,7 @@
 //! [`Checked`] experiment or into a [`SpecError`] that names the key, the value and the remedy.
 
 mod check;
+mod inputs;
 mod protocol;
 mod quantity;
 
@@ -13,6 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use check::{Checked, MOST_RUNS, SpecError};
+pub use inputs::{FileSpec, InputsSpec, Standardise};
 pub use protocol::{ClipSpec, Frozen, LayerSpec, LookaheadSpec, LossSpec, ProtocolSpec, RuleSpec};
 pub use quantity::Quantity;
 
@@ -37,10 +39,11 @@ pub struct Spec {
     /// Named numbers for formulas, such as `alpha = 1.5` for `batch = "d^alpha"`.
     #[serde(default, rename = "let", skip_serializing_if = "BTreeMap::is_empty")]
     pub named: BTreeMap<String, f64>,
-    /// The law of the inputs; all but the Gaussian need the direct engine.
+    /// The law of the inputs, of which all but the Gaussian need the direct engine; or rows of a file.
     #[serde(default = "defaults::inputs")]
-    pub inputs: Inputs,
+    pub inputs: InputsSpec,
     /// What is to be learnt.
+    #[serde(default)]
     pub target: TargetSpec,
     /// The law of the network.
     pub network: NetworkSpec,
@@ -62,8 +65,9 @@ pub struct Spec {
 #[serde(deny_unknown_fields)]
 pub struct TargetSpec {
     /// The link g, an expression in z1..zr, such as `"z1 + He2(z1)*z2"`, and in random numbers drawn for each sample: e1,
-    /// e2, ... standard normal, u1, u2, ... uniform on [0, 1], as in `"sign(z1 + 0.3*e1)"`.
-    pub link: String,
+    /// e2, ... standard normal, u1, u2, ... uniform on [0, 1], as in `"sign(z1 + 0.3*e1)"`. Needed unless labels are given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
     /// The number of directions; the largest index in the link if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub r: Option<usize>,
@@ -73,6 +77,17 @@ pub struct TargetSpec {
     /// The variance of the Gaussian label noise.
     #[serde(default)]
     pub noise: f64,
+}
+
+impl Default for TargetSpec {
+    fn default() -> Self {
+        Self {
+            link: None,
+            r: None,
+            directions: defaults::directions(),
+            noise: 0.0,
+        }
+    }
 }
 
 /// The law of the network.
@@ -251,7 +266,9 @@ impl Default for RunSpec {
 }
 
 mod defaults {
-    use super::{Bias, DirectionsLaw, FirstLayer, Inputs, Output, Pairing, SecondLayer};
+    use super::{
+        Bias, DirectionsLaw, FirstLayer, Inputs, InputsSpec, Output, Pairing, SecondLayer,
+    };
 
     pub(super) fn name() -> String {
         "experiment".to_owned()
@@ -271,8 +288,8 @@ mod defaults {
     pub(super) fn pairing() -> Pairing {
         Pairing::Independent
     }
-    pub(super) fn inputs() -> Inputs {
-        Inputs::Gaussian
+    pub(super) fn inputs() -> InputsSpec {
+        InputsSpec::Law(Inputs::Gaussian)
     }
     pub(super) fn bias() -> Bias {
         Bias::Zero

@@ -10,7 +10,7 @@ use crate::nearest::nearest;
 use crate::network::Bias;
 use crate::train::{
     Adam, BatchPlan, Clip, Geometry, Layer, Lookahead, LookaheadKind, Loss, Momentum, Pointwise,
-    Protocol, Rule, StepSize, Update,
+    Protocol, Rule, Sampling, StepSize, TrainingSet, Update,
 };
 
 /// A step whose gradient is taken at a displaced point of the same batch.
@@ -104,8 +104,9 @@ pub enum ClipSpec {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProtocolSpec {
-    /// The input dimension d.
-    pub dimension: Quantity,
+    /// The input dimension d; of given rows their number of columns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dimension: Option<Quantity>,
     /// The number of giant steps.
     pub steps: u32,
     /// The batch size n, a number or a formula in d and p; rounded to the nearest integer.
@@ -117,6 +118,13 @@ pub struct ProtocolSpec {
     /// One batch serves this many steps; 1 draws a fresh batch every step.
     #[serde(default = "defaults::one")]
     pub reuse: u32,
+    /// The number of samples of a fixed training set from which batches are drawn, a number or a formula in d, n, p; every
+    /// batch is new if absent, and of given rows all serve.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub training_set: Option<Quantity>,
+    /// How batches are drawn from the training set: in epochs without replacement, or row by row with it.
+    #[serde(default = "defaults::sampling")]
+    pub sampling: Sampling,
     /// The loss.
     #[serde(default = "defaults::loss")]
     pub loss: LossSpec,
@@ -154,7 +162,7 @@ pub struct ProtocolSpec {
 }
 
 mod defaults {
-    use super::{Frozen, Geometry, LayerSpec, LossSpec, RuleSpec};
+    use super::{Frozen, Geometry, LayerSpec, LossSpec, RuleSpec, Sampling};
 
     pub(super) fn loss() -> LossSpec {
         LossSpec::Text("squared".to_owned())
@@ -168,6 +176,9 @@ mod defaults {
     pub(super) fn rule() -> RuleSpec {
         RuleSpec::Gradient
     }
+    pub(super) fn sampling() -> Sampling {
+        Sampling::WithoutReplacement
+    }
     pub(super) fn one() -> u32 {
         1
     }
@@ -180,7 +191,7 @@ impl Spec {
     pub(super) fn check_protocol(
         &self,
         dimension: u64,
-        batch: u64,
+        (batch, set): (u64, Option<TrainingSet>),
         known: Known<'_>,
     ) -> Result<Protocol, SpecError> {
         let protocol = &self.protocol;
@@ -237,6 +248,7 @@ impl Spec {
                 1 => BatchPlan::Fresh,
                 steps => BatchPlan::Reused { steps },
             },
+            set,
             loss: self.check_loss()?,
             second_layer,
             biases,

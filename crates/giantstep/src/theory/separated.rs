@@ -162,9 +162,8 @@ mod tests {
         let moments = |text: &str| {
             let link = Link::parse(text, None).unwrap();
             LinkMoments::of(&Target {
-                r: link.r(),
-                link,
                 noise: 0.25,
+                ..Target::of(link)
             })
         };
         let (wide, one) = (

@@ -4,10 +4,13 @@
 
 mod loss;
 mod protocol;
+mod set;
 mod step;
 mod update;
 
 pub use loss::{Loss, LossError, Pointwise};
 pub use protocol::{BatchPlan, Geometry, Layer, Lookahead, LookaheadKind, Protocol, StepSize};
+pub(crate) use set::Draws;
+pub use set::{Sampling, TrainingSet};
 pub use step::{Gradient, Layers, Memories, Residual, StepContext, advance, gradient};
 pub use update::{Adam, Clip, Memory, Momentum, Rule, Update};

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::expr::Formula;
 use crate::labels::Removal;
-use crate::train::{Loss, Update};
+use crate::train::{Loss, TrainingSet, Update};
 
 /// Where the batch of each step comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,6 +124,8 @@ pub struct Protocol {
     pub biases: Layer,
     /// Fresh or reused batches.
     pub plan: BatchPlan,
+    /// The fixed set from which batches are drawn; none if every batch is new.
+    pub set: Option<TrainingSet>,
     /// The loss.
     pub loss: Loss,
     /// From the gradient to the step.
@@ -136,4 +138,21 @@ pub struct Protocol {
     pub lookahead: Option<Lookahead>,
     /// The Hermite degrees that are removed from the labels.
     pub removal: Removal,
+}
+
+impl Protocol {
+    /// The number of rows of the batch that is open at a step: the training set, or the step's own.
+    pub fn opened(&self) -> u64 {
+        self.set.map_or(self.batch, |set| set.rows)
+    }
+
+    /// The most steps that are taken on one open batch.
+    pub fn steps_on_a_batch(&self) -> u32 {
+        let most = match (self.set, self.plan) {
+            (Some(_), _) => self.steps,
+            (None, BatchPlan::Fresh) => 1,
+            (None, BatchPlan::Reused { steps }) => steps.min(self.steps),
+        };
+        most.max(1)
+    }
 }

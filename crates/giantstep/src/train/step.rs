@@ -27,8 +27,10 @@ pub struct StepContext<'a> {
     pub removed: &'a RemovedPart,
     /// Name of the batch.
     pub id: BatchId,
-    /// Size of the batch.
+    /// The number of rows of the pass.
     pub rows: u64,
+    /// Which rows of the batch these are; none for all.
+    pub part: Option<&'a [u64]>,
     /// Whether to stop, and whom to tell.
     pub watch: Watch<'a>,
 }
@@ -169,6 +171,7 @@ pub fn gradient<E: Engine>(
         directions: &directions,
         coefficients: p,
         sums: 2 + seconds + biases,
+        part: step.part,
     };
     let mut swept = engine.sweep(batch, sweep, &visit, step.watch)?;
     let scale = 1.0 / step.rows as f64;

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 use giantstep::activation::Activation;
-use giantstep::batch::{Access, BatchId, Engine, Panel, Purpose, Sweep, Swept};
+use giantstep::batch::{Access, BatchId, Engine, Numbers, Panel, Purpose, Sweep, Swept};
 use giantstep::directions::Directions;
 use giantstep::faer::Mat;
 use giantstep::real::Real;
@@ -55,7 +55,7 @@ impl<T: Real> Engine for Explicit<T> {
 
     fn open(&mut self, id: BatchId, rows: u64, _access: Access) -> Mat<f64> {
         let batches = match id.purpose {
-            Purpose::Training => &self.training,
+            Purpose::Training | Purpose::Set => &self.training,
             Purpose::Readout => &self.readout,
             Purpose::Test => &self.test,
         };
@@ -87,6 +87,7 @@ impl<T: Real> Engine for Explicit<T> {
             }
             visit(&mut Panel {
                 first_row: first as u64,
+                numbers: Numbers::Fresh,
                 rows,
                 fields: &mut fields,
                 sums: &mut sums,

@@ -76,7 +76,7 @@ impl Drawn<'_> {
             ..Watch::default()
         };
         let mut trainer = match self.engine().0 {
-            EngineKind::Direct => {
+            EngineKind::Direct | EngineKind::Data => {
                 let engine = Direct::<f32>::new(dimension as usize, DirectionsLaw::Canonical, seed);
                 Trainer::on(&bare, engine, seed, &watch)
             }

@@ -82,7 +82,7 @@ impl Task<'_> {
         if step == 0 && !self.population.is_paired() {
             return self.random_features(&ridges);
         }
-        if step > 0 && experiment.readout_batch == ReadoutBatch::Same {
+        if step > 0 && experiment.readout_batch != ReadoutBatch::Fresh {
             let reason =
                 "the readout is fitted on the batch of the step; the equations need a fresh one";
             return self.absent(&metric, here, reason, Would::UNKNOWN);

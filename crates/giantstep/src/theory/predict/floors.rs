@@ -9,7 +9,6 @@ use super::Status;
 use super::prediction::UP;
 use super::scope::scope;
 use crate::analysis::{AnalysisOptions, analyze_until};
-use crate::batch::Inputs;
 use crate::experiment::{Experiment, TestLabels};
 use crate::labels::Removal;
 use crate::network::Bias;
@@ -71,7 +70,7 @@ pub fn floors(
     stop: &AtomicBool,
 ) -> Result<Vec<Floor>, String> {
     let (target, network) = (&experiment.target, &experiment.network);
-    if experiment.inputs != Inputs::Gaussian {
+    if !experiment.has_gaussian_inputs() {
         return Err("floors are derived for Gaussian inputs".to_owned());
     }
     if target.link.is_random() && experiment.test_labels == TestLabels::Noisy {

@@ -1,9 +1,8 @@
 //! Settings for which no theory is derived here: what is not said of them, and why.
 
-use crate::batch::Inputs;
 use crate::experiment::Experiment;
 use crate::network::{Bias, Output, Overlap};
-use crate::train::{Loss, StepSize, Update};
+use crate::train::{Loss, Sampling, StepSize, Update};
 
 /// What theory leaves out of an experiment.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -26,7 +25,7 @@ pub(super) fn scope(experiment: &Experiment) -> Option<Scope> {
         let last = Some(last);
         Some(Scope { last, reason })
     };
-    if experiment.inputs != Inputs::Gaussian {
+    if !experiment.has_gaussian_inputs() {
         return never("predictions are derived for Gaussian inputs");
     }
     if protocol.steps > MOST_STEPS {
@@ -70,6 +69,13 @@ pub(super) fn scope(experiment: &Experiment) -> Option<Scope> {
     }
     if let Some(from) = protocol.average_from {
         return until(from - 1, "averaged networks have no prediction here");
+    }
+    if let Some(set) = protocol.set {
+        let reason = "batches that are drawn from a fixed training set have no prediction here";
+        return until(
+            u32::from(set.sampling == Sampling::WithoutReplacement),
+            reason,
+        );
     }
     if matches!(protocol.step_size, StepSize::Formula(..)) {
         return until(1, "steps of different sizes have no prediction here");

@@ -1,0 +1,307 @@
+//! Rows of a file: read once, checked, and known by their content.
+
+mod csv;
+mod npy;
+mod parquet;
+mod safetensors;
+
+use std::fs::File;
+use std::io::{self, Read, Seek};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use giantstep::batch::{Data, DataError, Entries, Order};
+use giantstep::spec::{FileSpec, Standardise};
+
+use crate::fence::fenced;
+use crate::remedy::{Remedied, Remedy};
+
+/// Why the rows of a file cannot be used. Rows and columns are counted from 1, a header not among them.
+#[derive(Debug, thiserror::Error)]
+pub enum RowsError {
+    /// The file, or that of its labels, cannot be read.
+    #[error("inputs.file: cannot read `{path}`: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// An ending that stands for no format.
+    #[error("inputs.file = \"{path}\": not .parquet, .csv, .npy or .safetensors")]
+    Ending {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is not what its ending says, or not a matrix of numbers.
+    #[error("inputs.file: `{path}` {problem}")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, as the end of a sentence.
+        problem: String,
+    },
+    /// Labels that are not there.
+    #[error("inputs.labels = \"{labels}\": `{path}` has {known}")]
+    NoLabels {
+        /// As asked for.
+        labels: String,
+        /// The file.
+        path: PathBuf,
+        /// What it has.
+        known: String,
+    },
+    /// Numbers that no network can learn from.
+    #[error("inputs.file: `{path}`: {source}{called}")]
+    Data {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with them.
+        source: DataError,
+        /// The name of the column, if it has one.
+        called: String,
+    },
+    /// Not the content on which the runs rest.
+    #[error("inputs.content: `{path}` has changed: {expected} there, {found} now")]
+    Changed {
+        /// The file.
+        path: PathBuf,
+        /// The hash in the experiment file.
+        expected: String,
+        /// Its hash now.
+        found: String,
+    },
+}
+
+impl Remedied for RowsError {
+    fn remedy(&self) -> Option<Remedy> {
+        let words = match self {
+            RowsError::Read { .. } => {
+                "give the path of a file, relative to the folder in which the program runs"
+            }
+            RowsError::Ending { .. } => "save the rows in one of these formats",
+            RowsError::Damaged { .. } => "save n rows of d numbers",
+            RowsError::NoLabels { .. } => "name one of these, or leave it out and give target.link",
+            RowsError::Data { source, .. } => match source {
+                DataError::Constant { .. } => {
+                    "leave the column out, or set inputs.standardise = \"none\""
+                }
+                DataError::NotFinite { .. } | DataError::Label { .. } => {
+                    "fill the gap, or leave the row out"
+                }
+                _ => "save n rows of d numbers",
+            },
+            RowsError::Changed { .. } => {
+                "restore the file, or leave inputs.content out and choose another results folder"
+            }
+        };
+        Some(Remedy::Other(words.to_owned()))
+    }
+}
+
+/// What a file holds, before it is checked.
+struct Matrix {
+    entries: Entries<'static>,
+    rows: usize,
+    columns: usize,
+    order: Order,
+    /// Names of the columns, if they have any.
+    names: Vec<String>,
+    labels: Option<Vec<f64>>,
+}
+
+/// What is wrong with a file.
+enum Problem {
+    Io(PathBuf, io::Error),
+    Damaged(String),
+    /// What there is in place of the labels asked for.
+    NoLabels(String),
+}
+
+impl From<io::Error> for Problem {
+    fn from(error: io::Error) -> Self {
+        Self::Damaged(match error.kind() {
+            io::ErrorKind::UnexpectedEof => "ends too early".to_owned(),
+            _ => format!("cannot be understood: {error}"),
+        })
+    }
+}
+
+fn damaged(problem: impl Into<String>) -> Problem {
+    Problem::Damaged(problem.into())
+}
+
+/// The labels named, among these names.
+fn among(labels: &str, names: &[String]) -> Result<usize, Problem> {
+    let found = names.iter().position(|name| name == labels);
+    found.ok_or_else(|| {
+        let some: Vec<String> = names
+            .iter()
+            .take(20)
+            .map(|name| format!("`{name}`"))
+            .collect();
+        let more = if names.len() > 20 { ", ..." } else { "" };
+        Problem::NoLabels(format!("{}{more}", some.join(", ")))
+    })
+}
+
+/// A file that was read.
+#[derive(Debug, Clone)]
+pub(crate) struct Found {
+    /// Its path, absolute.
+    pub path: String,
+    /// The hash of its content and of that of its labels.
+    pub content: String,
+    /// Its rows.
+    pub data: Arc<Data<'static>>,
+}
+
+/// The files of an experiment, each read once.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Files(Arc<Mutex<Vec<(FileSpec, Found)>>>);
+
+impl PartialEq for Files {
+    // What was read changes nothing of what was asked.
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Files {
+    /// The rows of a file as asked for.
+    pub(crate) fn read(&self, asked: &FileSpec) -> Result<Found, RowsError> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = |spec: &FileSpec| {
+            let key = |spec: &FileSpec| (spec.file.clone(), spec.labels.clone(), spec.standardise);
+            key(spec) == key(asked)
+        };
+        let found = match known.iter().find(|(spec, _)| same(spec)) {
+            Some((_, found)) => found.clone(),
+            None => {
+                let found = read(asked)?;
+                known.push((asked.clone(), found.clone()));
+                found
+            }
+        };
+        match &asked.content {
+            Some(expected) if *expected != found.content => Err(RowsError::Changed {
+                path: found.path.into(),
+                expected: expected.clone(),
+                found: found.content,
+            }),
+            _ => Ok(found),
+        }
+    }
+
+    /// What was read of the file of this name.
+    pub(crate) fn named(&self, file: &str) -> Option<Found> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let named = known.iter().find(|(spec, _)| spec.file == file);
+        named.map(|(_, found)| found.clone())
+    }
+}
+
+fn read(asked: &FileSpec) -> Result<Found, RowsError> {
+    let path = Path::new(&asked.file);
+    let unreadable = |path: &Path, source| RowsError::Read {
+        path: path.to_path_buf(),
+        source,
+    };
+    let path = std::fs::canonicalize(path).map_err(|source| unreadable(path, source))?;
+    let mut file = opened(&path).map_err(|source| unreadable(&path, source))?;
+    let mut hash = blake3::Hasher::new();
+    hash.update_reader(&mut file)
+        .and_then(|_| file.rewind())
+        .map_err(|source| unreadable(&path, source))?;
+    let labels = asked.labels.as_deref();
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    // Libraries of formats panic on some damaged files.
+    let read = fenced(|| match ending {
+        Some("csv") => Some(csv::read(file, labels)),
+        Some("npy") => Some(npy::read(file, &path, labels, &mut hash)),
+        Some("parquet") => Some(parquet::read(file, labels)),
+        Some("safetensors") => Some(safetensors::read(file, labels)),
+        _ => None,
+    });
+    let matrix = match read {
+        Ok(None) => return Err(RowsError::Ending { path }),
+        Ok(Some(read)) => read,
+        Err(reason) => Err(damaged(format!("cannot be understood: {reason}"))),
+    };
+    let matrix = matrix.map_err(|problem| match problem {
+        Problem::Io(path, source) => RowsError::Read { path, source },
+        Problem::Damaged(problem) => RowsError::Damaged {
+            path: path.clone(),
+            problem,
+        },
+        Problem::NoLabels(known) => RowsError::NoLabels {
+            labels: asked.labels.clone().unwrap_or_default(),
+            path: path.clone(),
+            known,
+        },
+    })?;
+    let names = matrix.names;
+    let wrong = |source: DataError| {
+        let column = match source {
+            DataError::NotFinite { column, .. } | DataError::Constant { column, .. } => {
+                Some(column)
+            }
+            _ => None,
+        };
+        let name = column.and_then(|column| names.get(column - 1));
+        RowsError::Data {
+            path: path.clone(),
+            source,
+            called: name.map_or_else(String::new, |name| format!("; the column is `{name}`")),
+        }
+    };
+    let data = Data::new(matrix.entries, matrix.rows, matrix.columns, matrix.order);
+    let data = match matrix.labels {
+        None => data,
+        Some(labels) => data.and_then(|data| data.with_labels(labels)),
+    };
+    let data = match asked.standardise {
+        Standardise::None => data,
+        Standardise::Columns => data.and_then(Data::standardised),
+    };
+    Ok(Found {
+        data: Arc::new(data.map_err(wrong)?),
+        path: path.to_string_lossy().into_owned(),
+        content: hash.finalize().to_hex()[..32].to_owned(),
+    })
+}
+
+/// A regular file; what is none, such as a pipe, is refused and not waited for.
+fn opened(path: &Path) -> io::Result<File> {
+    let file = File::open(path)?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "it is no regular file",
+        )),
+    }
+}
+
+/// Fills `to` by numbers of `size` bytes each, piece by piece.
+fn numbers<T>(
+    mut from: impl Read,
+    size: usize,
+    count: usize,
+    of: impl Fn(&[u8]) -> T,
+) -> io::Result<Vec<T>> {
+    let mut all = Vec::with_capacity(count);
+    let mut bytes = vec![0; PIECE * size];
+    while all.len() < count {
+        let some = &mut bytes[..size * PIECE.min(count - all.len())];
+        from.read_exact(some)?;
+        all.extend(some.chunks_exact(size).map(&of));
+    }
+    Ok(all)
+}
+
+/// Numbers that are read at a time.
+const PIECE: usize = 8192;
+
+#[cfg(test)]
+mod tests;

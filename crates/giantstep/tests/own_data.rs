@@ -1,0 +1,541 @@
+//! Rows that are given, and batches drawn from a fixed training set: against an independent program, and against the engine that
+//! draws the same rows itself.
+//!
+//! Seen to catch: a batch that is drawn anew in each epoch in the same order, one that runs into the next epoch; noise by the place
+//! in the batch instead of the row; a mean that is removed of the batch instead of the set; test rows among the training rows.
+
+use std::sync::Arc;
+
+use crate::common::explicit::{Lines, matrix};
+use crate::common::{bits, merge};
+use giantstep::batch::{
+    Access, BatchId, Data, Direct, DirectionsLaw, Division, Engine, Order, Panel, Purpose, Split,
+    Sweep, TestRows,
+};
+use giantstep::directions::Directions;
+use giantstep::experiment::{Experiment, Origin};
+use giantstep::faer::Mat;
+use giantstep::labels::Labels;
+use giantstep::measurement::Measurement;
+use giantstep::run::{Outcome, Run, run, run_on};
+use giantstep::spec::{Spec, Standardise};
+use giantstep::watch::Watch;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+const REFERENCE: &str = include_str!("../../../reference/own_data.json");
+
+#[derive(Deserialize)]
+struct Reference {
+    rows: Lines,
+    labels: Vec<f64>,
+    cases: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+#[allow(non_snake_case)]
+struct Case {
+    name: String,
+    spec: Spec,
+    a: Vec<f64>,
+    W: Lines,
+    measured: Vec<Measured>,
+}
+
+/// Step, metric, neuron, direction, rank, group, ridge, value.
+#[derive(Deserialize)]
+struct Measured(
+    u32,
+    String,
+    Option<u32>,
+    Option<u32>,
+    Option<u32>,
+    Option<String>,
+    Option<f64>,
+    f64,
+);
+
+impl Measured {
+    fn is(&self, found: &Measurement) -> bool {
+        let group = found.group.map(|group| group.name());
+        (self.0, self.1.as_str(), self.2, self.3, self.4, self.6)
+            == (
+                found.step,
+                found.metric.name(),
+                found.neuron,
+                found.direction,
+                found.rank,
+                found.ridge,
+            )
+            && self.5.as_deref() == group
+    }
+}
+
+#[test]
+fn runs_on_given_rows_and_on_a_training_set_are_those_of_explicit_matrices() {
+    let reference: Reference = serde_json::from_str(REFERENCE).expect("saved by own_data.py");
+    assert_eq!(reference.cases.len(), 7);
+    for case in reference.cases {
+        let name = &case.name;
+        let checked = match case.spec.inputs.file() {
+            None => case.spec.check(),
+            Some(file) => {
+                let (n, d) = (reference.rows.len(), reference.rows[0].len());
+                let mut data = Data::new(reference.rows.concat(), n, d, Order::Rows).expect("rows");
+                if file.labels.is_some() {
+                    data = data.with_labels(reference.labels.clone()).expect("labels");
+                }
+                if file.standardise == Standardise::Columns {
+                    data = data.standardised().expect("varied");
+                }
+                case.spec.check_on(Arc::new(data))
+            }
+        };
+        let checked = checked.unwrap_or_else(|error| panic!("{name}: {error}"));
+        let run = run(&checked.setup, checked.seeds.start, &Watch::default());
+        assert_eq!(run.outcome, Outcome::Completed, "{name}");
+        let first = run.network.first.coordinates();
+        let distance = (first - matrix(&case.W)).norm_max();
+        assert!(distance < 1e-11, "{name}: W is off by {distance:.1e}");
+        for (found, expected) in run.network.second.iter().zip(&case.a) {
+            assert!((found - expected).abs() < 1e-11, "{name}: a");
+        }
+        assert_eq!(run.measurements.len(), case.measured.len(), "{name}");
+        for found in &run.measurements {
+            let expected = case.measured.iter().find(|expected| expected.is(found));
+            let expected = expected
+                .unwrap_or_else(|| panic!("{name}: {found:?} besides"))
+                .7;
+            // Singular values come from a Gram matrix, exact to half the digits of the largest.
+            let tolerance = match found.metric.name() {
+                "singular_value" => 1e-7,
+                _ => 1e-10,
+            };
+            assert!(
+                (found.value - expected).abs() < tolerance * expected.abs().max(1.0),
+                "{name}: {found:?}, not {expected}"
+            );
+        }
+    }
+}
+
+const D: usize = 12;
+const SET: u64 = 900;
+const SEED: u64 = 7;
+
+/// An experiment on a training set of the direct engine.
+fn drawn(changes: &Value) -> Spec {
+    let mut spec = json!({
+        "target": {"link": "z1 + z1*z2"},
+        "network": {"width": 6, "activation": "tanh(x)"},
+        "protocol": {"dimension": D, "steps": 3, "batch": 400, "step_size": "p", "training_set": SET},
+        "readout": {"after": "last", "samples": 500},
+        "evaluation": {"test_samples": 600, "record": "last"},
+        "run": {"engine": "direct", "precision": "f64"},
+    });
+    merge(&mut spec, changes.clone());
+    serde_json::from_value(spec).expect("a specification")
+}
+
+/// The rows of a batch of the direct engine and their labels.
+fn written(experiment: &Experiment, id: BatchId, rows: u64) -> (Lines, Vec<f64>) {
+    let mut engine = Direct::<f64>::new(D, DirectionsLaw::Random, SEED);
+    let target = engine.target(experiment.target.r);
+    let labels = Labels {
+        target: &experiment.target,
+        directions: &target,
+        seed: SEED,
+    };
+    let mut batch = engine.open(id, rows, Access::Many);
+    let all = std::sync::Mutex::new((vec![vec![0.0; D]; rows as usize], vec![0.0; rows as usize]));
+    let axes = Directions::stack(&[&Mat::identity(D, D).into(), &target]);
+    let visit = |panel: &mut Panel<'_, f64>| {
+        let mut values = vec![0.0; panel.rows];
+        labels.write(id, panel, D, &mut values);
+        let mut all = all.lock().expect("a lock");
+        for v in 0..panel.rows {
+            let row = panel.first_row as usize + v;
+            all.1[row] = values[v];
+            for j in 0..D {
+                all.0[row][j] = panel.field(j)[v];
+            }
+        }
+    };
+    let sweep = Sweep {
+        directions: &axes,
+        coefficients: 0,
+        sums: 0,
+        part: None,
+    };
+    engine
+        .sweep(&mut batch, sweep, &visit, Watch::default())
+        .expect("not stopped");
+    all.into_inner().expect("a lock")
+}
+
+/// The same experiment on the rows that the direct engine draws, each where the split of given rows will look for it.
+fn given(spec: &Spec, with_labels: bool) -> (Spec, Arc<Data<'static>>) {
+    let experiment = spec.check().expect("an experiment").setup.experiment;
+    let steps = u64::from(experiment.protocol.steps);
+    let id = |purpose, index| BatchId { purpose, index };
+    let parts = [
+        (id(Purpose::Set, 0), SET),
+        (id(Purpose::Readout, steps), experiment.readout_samples),
+        (id(Purpose::Test, steps), experiment.test_samples),
+    ];
+    let fresh = experiment.readout_batch == giantstep::experiment::ReadoutBatch::Fresh;
+    let division = Division {
+        training: SET,
+        readout: if fresh { parts[1].1 } else { 0 },
+        test: parts[2].1,
+        test_rows: TestRows::Random,
+    };
+    let total = division.training + division.readout + division.test;
+    let split = Split::new(total, division, SEED);
+    let mut rows = vec![vec![0.0; D]; total as usize];
+    let mut labels = vec![0.0; total as usize];
+    for (id, count) in parts {
+        let (x, y) = written(&experiment, id, count);
+        for ((row, x), y) in split.of(id.purpose).iter().zip(x).zip(y) {
+            rows[*row as usize] = x;
+            labels[*row as usize] = y;
+        }
+    }
+    // By columns, as a table comes.
+    let columns: Vec<f64> = (0..D)
+        .flat_map(|j| rows.iter().map(move |row| row[j]))
+        .collect();
+    let mut data = Data::new(columns, total as usize, D, Order::Columns).expect("rows");
+    let mut text = serde_json::to_value(spec).expect("JSON");
+    let share = 0.5f64.max(division.test as f64 / total as f64 + 1e-3);
+    merge(
+        &mut text,
+        json!({
+            "inputs": {"file": "memory", "test_share": share},
+            "protocol": {"training_set": null},
+            "run": {"engine": "auto"},
+        }),
+    );
+    if with_labels {
+        merge(
+            &mut text,
+            json!({"target": {"link": null, "r": null, "noise": 0.0}}),
+        );
+        data = data.with_labels(labels).expect("labels");
+    }
+    let spec = serde_json::from_value(text).expect("a specification");
+    (spec, Arc::new(data))
+}
+
+fn finished(setup: &giantstep::Setup) -> Run {
+    let run = run(setup, SEED, &Watch::default());
+    assert_eq!(run.outcome, Outcome::Completed);
+    run
+}
+
+/// Same rows, same numbers: training and readouts cannot tell a file from a stream. Only rounding differs, where a sum is taken in
+/// panels of other rows.
+#[test]
+fn the_rows_of_the_direct_engine_in_a_table_give_its_numbers() {
+    for (changes, with_labels) in [
+        (json!({}), false),
+        (
+            json!({"protocol": {"sampling": "with_replacement", "steps": 5}}),
+            false,
+        ),
+        (
+            json!({"readout": {"batch": "same", "samples": null}}),
+            false,
+        ),
+        (
+            json!({
+                "readout": {"batch": "training_set", "samples": null, "ridge": {"leave_one_out": [0.1, 1]}, "intercept": "with"},
+                "network": {"bias": {"gaussian": 0.5}, "output": "centred"},
+                "protocol": {"second_layer": {"step_size": 0.5}, "biases": {"step_size": 1}, "momentum": {"nesterov": 0.5}}
+            }),
+            false,
+        ),
+        (
+            json!({"protocol": {"batch": 900, "update": "polar", "step_size": 1}}),
+            false,
+        ),
+        (
+            json!({"protocol": {"lookahead": {"kind": "extragradient", "radius": 1}, "reuse": 2}}),
+            false,
+        ),
+        // With their noise labels are a column.
+        (
+            json!({"target": {"noise": 0.25}, "protocol": {"remove_below": 2}}),
+            true,
+        ),
+        (
+            json!({"protocol": {"loss": "huber", "update": {"adam": {}}, "step_size": 0.1}}),
+            true,
+        ),
+    ] {
+        let mut changes = changes;
+        let metrics = match with_labels {
+            true => json!(["test_error", "train_error", "norm", "network_loss"]),
+            false => json!([
+                "test_error",
+                "train_error",
+                "norm",
+                "weight_cosine",
+                "gradient_cosine"
+            ]),
+        };
+        merge(&mut changes, json!({"evaluation": {"metrics": metrics}}));
+        let spec = drawn(&changes);
+        let direct = finished(&spec.check().expect("an experiment").setup);
+        let (spec, data) = given(&spec, with_labels);
+        let checked = spec
+            .check_on(data)
+            .unwrap_or_else(|error| panic!("{changes}: {error}"));
+        assert!(matches!(checked.setup.experiment.inputs, Origin::Given(_)));
+        let own = finished(&checked.setup);
+        let distance =
+            (direct.network.first.coordinates() - own.network.first.coordinates()).norm_max();
+        assert!(distance < 1e-12, "{changes}: W is off by {distance:.1e}");
+        assert_eq!(
+            direct.measurements.len(),
+            own.measurements.len(),
+            "{changes}"
+        );
+        for (direct, own) in direct.measurements.iter().zip(&own.measurements) {
+            assert_eq!(direct.metric, own.metric);
+            let tolerance = 1e-10 * direct.value.abs().max(1.0);
+            assert!(
+                (direct.value - own.value).abs() < tolerance,
+                "{changes}: {direct:?} {own:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_batch_of_the_whole_set_is_one_batch_used_in_every_step_whatever_the_epoch() {
+    let of = |changes: Value| finished(&drawn(&changes).check().expect("an experiment").setup);
+    let whole = of(json!({"protocol": {"batch": SET}}));
+    let again = of(json!({"protocol": {"batch": SET, "reuse": 3}}));
+    assert_eq!(bits(&whole), bits(&again));
+    // Mini-batches are other steps, the second epoch is another order, and with replacement another batch.
+    let parts = of(json!({"protocol": {"batch": 300}}));
+    let other = of(json!({"protocol": {"batch": 300, "sampling": "with_replacement"}}));
+    assert_ne!(bits(&parts), bits(&other));
+}
+
+/// Labels of noise alone are learnt by heart if they stay; noise that is drawn anew has an error of 1 or more before each step.
+#[test]
+fn a_row_keeps_its_noise_from_epoch_to_epoch() {
+    for engine in ["direct", "in_law"] {
+        let spec = json!({
+            "target": {"link": "0", "r": 0, "noise": 1.0},
+            "network": {"width": 60, "activation": "tanh(x)"},
+            "protocol": {
+                "dimension": 200, "batch": 10, "training_set": 20, "steps": 120, "step_size": "p/2",
+                "second_layer": {"step_size": 0.2}
+            },
+            "evaluation": {"metrics": ["train_error"]},
+            "run": {"engine": engine},
+        });
+        let spec: Spec = serde_json::from_value(spec).expect("a specification");
+        let run = finished(&spec.check().expect("an experiment").setup);
+        let last = run.measurements.last().expect("measured").value;
+        assert!(last < 0.3, "{engine}: {last}");
+    }
+}
+
+#[test]
+fn given_rows_are_shared_by_threads_without_a_change_of_a_bit() {
+    let (n, d) = (9000, 20);
+    let entries: Vec<f32> = (0..n * d)
+        .map(|i| ((i * 7919 % 10_007) as f32 / 5000.0) - 1.0)
+        .collect();
+    let data = Data::new(entries, n, d, Order::Rows)
+        .expect("rows")
+        .standardised()
+        .expect("varied");
+    let spec = json!({
+        "target": {"link": "z1 + z1*z2", "noise": 0.1},
+        "network": {"width": 8},
+        "protocol": {"steps": 4, "batch": 3000, "step_size": "p", "remove_below": 1},
+        "readout": {"batch": "training_set"},
+    });
+    let spec: Spec = serde_json::from_value(spec).expect("a specification");
+    let setup = spec.check_on(Arc::new(data)).expect("an experiment").setup;
+    let on = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        pool.expect("threads").install(|| bits(&finished(&setup)))
+    };
+    let one = on(1);
+    assert!(one.len() > 50);
+    assert!([2, 4].into_iter().all(|threads| on(threads) == one));
+}
+
+/// A borrowed matrix is an engine for as long as it lives.
+#[test]
+fn a_borrowed_matrix_serves_as_well_as_an_owned_one() {
+    use giantstep::batch::Given;
+    let entries: Vec<f64> = (0..300 * D).map(|i| (i as f64 * 0.7).sin()).collect();
+    let spec = drawn(
+        &json!({"protocol": {"training_set": 300, "batch": 100}, "readout": {"after": "never"}, "evaluation": {"metrics": ["norm"]}}),
+    );
+    let experiment = spec.check().expect("an experiment").setup.experiment;
+    let on = |data: Data<'_>| {
+        let engine = Given::<f64>::new(
+            Arc::new(data),
+            Split::whole(300),
+            DirectionsLaw::Canonical,
+            1,
+        );
+        bits(&run_on(&experiment, engine, 1, &Watch::default()))
+    };
+    let borrowed = Data::new(&entries[..], 300, D, Order::Rows).expect("rows");
+    let owned = Data::new(entries.clone(), 300, D, Order::Rows).expect("rows");
+    assert_eq!(on(borrowed), on(owned));
+}
+
+fn refused(changes: Value, data: bool) -> String {
+    let spec = drawn(&changes);
+    let rows: Vec<f64> = (0..100 * D).map(|i| (i as f64 * 0.7).sin()).collect();
+    let data = data.then(|| Data::new(rows, 100, D, Order::Rows).expect("rows"));
+    let checked = match data {
+        Some(data) => spec.check_on(Arc::new(data)),
+        None => spec.check(),
+    };
+    checked
+        .err()
+        .map_or_else(String::new, |error| error.to_string())
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_with_key_value_and_reason() {
+    let own = |changes: Value| {
+        let mut all = json!({
+            "inputs": {"file": "memory"},
+            "protocol": {"training_set": null, "batch": 20},
+            "readout": {"samples": 30},
+            "run": {"engine": "auto"}
+        });
+        merge(&mut all, changes);
+        refused(all, true)
+    };
+    assert_eq!(own(json!({})), "");
+    for (changes, said) in [
+        (
+            json!({"protocol": {"dimension": 13}}),
+            "protocol.dimension = 13: the rows that are given have 12 columns",
+        ),
+        (
+            json!({"protocol": {"batch": 51}}),
+            "protocol.batch = 51: a batch of 51 rows is drawn from a training set of 50",
+        ),
+        (
+            json!({"protocol": {"training_set": 51}}),
+            "of 100 rows 20 are held out for tests and 30 kept for readouts",
+        ),
+        (json!({"readout": {"samples": 80}}), "readout.samples = 80"),
+        (
+            json!({"inputs": {"test_share": 0.001}}),
+            "inputs.test_share = 0.001: of 100 rows this is none",
+        ),
+        (
+            json!({"inputs": {"test_share": 1.0}}),
+            "inputs.test_share = 1",
+        ),
+        (
+            json!({"run": {"engine": "direct"}}),
+            "run.engine = \"direct\": this engine draws its inputs",
+        ),
+        (
+            json!({"run": {"engine": "in_law"}}),
+            "run.engine = \"in_law\"",
+        ),
+        (json!({"target": {"link": null}}), "target.link = absent"),
+    ] {
+        let error = own(changes.clone());
+        assert!(
+            error.contains(said) && error.contains("help:"),
+            "{changes}: {error}"
+        );
+    }
+    for (changes, said) in [
+        (json!({"protocol": {"batch": 901}}), "protocol.batch = 901"),
+        (
+            json!({"protocol": {"training_set": null, "sampling": "with_replacement"}}),
+            "protocol.sampling",
+        ),
+        (
+            json!({"protocol": {"training_set": null}, "readout": {"samples": null, "batch": "training_set"}}),
+            "readout.batch",
+        ),
+        (
+            json!({"readout": {"batch": "training_set"}}),
+            "readout.samples = 500",
+        ),
+        (
+            json!({"protocol": {"dimension": null}}),
+            "protocol.dimension = absent",
+        ),
+        (
+            json!({"inputs": {"file": "X.npy"}}),
+            "inputs.file = \"X.npy\": this library reads no files",
+        ),
+    ] {
+        let error = refused(changes.clone(), false);
+        assert!(
+            error.contains(said) && error.contains("help:"),
+            "{changes}: {error}"
+        );
+    }
+    let labelled = Data::new(vec![0.0; 24], 2, D, Order::Rows).expect("rows");
+    let labelled = labelled.with_labels(vec![1.0, 2.0]).expect("labels");
+    let error = drawn(&json!({}))
+        .check_on(Arc::new(labelled))
+        .expect_err("both");
+    assert!(
+        error.to_string().contains("labels are given with the rows"),
+        "{error}"
+    );
+}
+
+/// Nothing is predicted of rows that are given, and of a training set what its first batch allows.
+#[test]
+fn theory_says_what_it_does_not_know() {
+    let rows: Vec<f64> = (0..100 * D).map(|i| (i as f64 * 0.7).sin()).collect();
+    let data = Data::new(rows, 100, D, Order::Rows).expect("rows");
+    let changes = json!({
+        "inputs": {"file": "memory"}, "protocol": {"training_set": null, "batch": 20}, "readout": {"samples": 30},
+        "run": {"engine": "auto"}
+    });
+    let checked = drawn(&changes)
+        .check_on(Arc::new(data))
+        .expect("an experiment");
+    let predictions = giantstep::predict(&checked.setup.experiment);
+    assert!(predictions.present.is_empty());
+    assert!(
+        predictions
+            .absent
+            .iter()
+            .all(|absent| absent.reason.contains("Gaussian inputs"))
+    );
+    let every = json!({"evaluation": {"record": "every_step"}, "readout": {"after": "never"}});
+    let drawn = drawn(&every)
+        .check()
+        .expect("an experiment")
+        .setup
+        .experiment;
+    let predictions = giantstep::predict(&drawn);
+    let last = predictions
+        .present
+        .iter()
+        .map(|prediction| prediction.step)
+        .max();
+    assert_eq!(last, Some(1));
+    assert!(
+        predictions
+            .absent
+            .iter()
+            .any(|absent| absent.reason.contains("training set"))
+    );
+}
