@@ -143,6 +143,10 @@ fn protocols() -> Vec<(&'static str, Value)> {
             }),
         ),
         (
+            "directions that overlap",
+            json!({"target": {"gram": [[1.0, 0.6], [0.6, 2.0]]}}),
+        ),
+        (
             "averaged weights, reused batch",
             json!({"protocol": {"steps": 4, "reuse": 2, "average_from": 2}}),
         ),

@@ -73,3 +73,71 @@ fn given_overlaps_are_those_of_every_neuron_on_both_engines() {
         }
     }
 }
+
+/// Directions of lengths and angles of their own: labels have the covariance that their Gram matrix says, whichever engine, and
+/// the first orthonormal direction is that of `w*_1`.
+#[test]
+fn directions_may_overlap() {
+    let variance = |link: &str| {
+        let changes = json!({
+            "target": {"link": link, "gram": [[1.0, 0.6, 0.0], [0.6, 2.0, -0.5], [0.0, -0.5, 1.0]]},
+            "protocol": {"steps": 0}, "evaluation": {"test_samples": 200_000}
+        });
+        let run = in_law(&experiment(changes).setup.experiment, 4);
+        value(&run, 0, Metric::LabelVariance)
+    };
+    for (link, expected) in [
+        ("z1", 1.0),
+        ("z2 + 0*z3", 2.0),
+        ("z1 + z2", 4.2),
+        ("z2 + 2*z3", 4.0),
+        // E (z1 z2)^2 - (E z1 z2)^2 = 2 + 0.36.
+        ("z1*z2", 2.36),
+    ] {
+        let found = variance(link);
+        assert!(
+            (found - expected).abs() < 0.03 * expected,
+            "{link}: {found}"
+        );
+    }
+    // z2 = 0.6 z1 + ...: one step at n = d on z2 alone leans on both, 0.6 to sqrt(2 - 0.36).
+    let changes = json!({
+        "target": {"link": "z2", "gram": [[1.0, 0.6], [0.6, 2.0]]},
+        "protocol": {"dimension": 400, "batch": 8000, "steps": 1, "step_size": "10*p", "loss": "correlation"},
+        "evaluation": {"metrics": ["gradient_cosine"]}
+    });
+    let run = in_law(&experiment(changes).setup.experiment, 4);
+    let along = |k: u32| {
+        let found = run
+            .measurements
+            .iter()
+            .find(|m| (m.metric, m.direction, m.neuron) == (Metric::GradientCosine, Some(k), None));
+        found.expect("measured").value.abs()
+    };
+    let ratio = along(1) / along(2);
+    assert!((ratio - 0.6 / 1.64f64.sqrt()).abs() < 0.06, "{ratio}");
+}
+
+#[test]
+fn a_gram_matrix_that_is_none_is_refused() {
+    let spec = |gram: Value| -> giantstep::Spec {
+        serde_json::from_value(json!({
+            "target": {"link": "z1 + z2", "gram": gram}, "network": {"width": 2},
+            "protocol": {"dimension": 10, "steps": 0, "batch": 10}
+        }))
+        .expect("a specification")
+    };
+    for (gram, reason) in [
+        (json!([[1.0]]), "z2 lies beyond r = 1"),
+        (json!([[1.0, 0.1], [0.2, 1.0]]), "not symmetric"),
+        (
+            json!([[1.0, 1.0], [1.0, 1.0]]),
+            "direction 2 lies in the span",
+        ),
+        (json!([[1.0, 0.1], [0.1]]), "is no 2 x 2 matrix"),
+    ] {
+        let error = spec(gram).check().expect_err(reason).to_string();
+        assert!(error.contains(reason), "{error}");
+    }
+    assert!(spec(json!([[4.0, 1.0], [1.0, 0.5]])).check().is_ok());
+}

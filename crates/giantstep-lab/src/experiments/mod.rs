@@ -11,12 +11,15 @@ macro_rules! experiment {
 }
 
 /// Name and text of every experiment file.
-pub const EXPERIMENTS: [(&str, &str); 8] = [
+pub const EXPERIMENTS: [(&str, &str); 11] = [
     experiment!("single-step"),
     experiment!("multiple-steps"),
     experiment!("scaling"),
     experiment!("reuse"),
     experiment!("absolute-loss"),
+    experiment!("staircase-hypercube"),
+    experiment!("phase-retrieval"),
+    experiment!("committee-online"),
     experiment!("stairway"),
     experiment!("phase-exponent"),
     experiment!("phase-step-size"),

@@ -118,6 +118,36 @@ impl Link {
         }
     }
 
+    /// The link of `z = L x` as one of x, for a lower triangle L: its directions by orthonormal ones.
+    pub fn along(&self, lower: &[Vec<f64>]) -> Self {
+        let number = |x: f64| BigRational::from_float(x).map(Expr::Number);
+        let of = |k: usize| -> Option<Expr> {
+            let terms = lower.get(k)?.iter().enumerate();
+            let terms = terms.filter(|(_, factor)| **factor != 0.0);
+            let mut sum: Option<Expr> = None;
+            for (j, factor) in terms {
+                let term = match *factor {
+                    1.0 => Expr::Variable(j),
+                    factor => Expr::Binary(
+                        Operator::Multiply,
+                        Box::new(number(factor)?),
+                        Box::new(Expr::Variable(j)),
+                    ),
+                };
+                sum = Some(match sum {
+                    None => term,
+                    Some(sum) => Expr::Binary(Operator::Add, Box::new(sum), Box::new(term)),
+                });
+            }
+            sum
+        };
+        let expr = self.expr.replaced(&|node| match node {
+            Expr::Variable(k) => of(*k),
+            _ => None,
+        });
+        Self::of(self.source.clone(), expr, self.r, self.drawn)
+    }
+
     /// The same link almost everywhere, its expression simplified.
     pub fn simplified(&self) -> Self {
         Self::of(

@@ -60,6 +60,42 @@ pub struct Checked {
     pub save_weights: SaveWeights,
 }
 
+/// The lower triangle L of `L L^T = G`, for the Gram matrix of r directions.
+fn triangle(gram: &[Vec<f64>], r: usize) -> Result<Vec<Vec<f64>>, SpecError> {
+    let key = "target.gram";
+    let fail = |reason: String, remedy: &str| {
+        Err(SpecError::new(key, format!("{gram:?}"), reason, remedy))
+    };
+    if gram.len() != r || gram.iter().any(|row| row.len() != r) {
+        let reason = format!("is no {r} x {r} matrix, as r = {r} directions need");
+        return fail(reason, "give r lists of r numbers");
+    }
+    let symmetric = (0..r).all(|i| (0..i).all(|j| gram[i][j] == gram[j][i]));
+    if !symmetric || gram.iter().flatten().any(|entry| !entry.is_finite()) {
+        let reason = "is not symmetric with finite entries".to_owned();
+        return fail(reason, "inner products do not depend on the order");
+    }
+    let mut lower = vec![vec![0.0; r]; r];
+    for i in 0..r {
+        for j in 0..=i {
+            let known: f64 = (0..j).map(|k| lower[i][k] * lower[j][k]).sum();
+            let left = gram[i][j] - known;
+            if i > j {
+                lower[i][j] = left / lower[j][j];
+            } else if left > 1e-9 * gram[i][i] {
+                lower[i][i] = left.sqrt();
+            } else {
+                let reason = format!(
+                    "direction {} lies in the span of those before it, or has no length",
+                    i + 1
+                );
+                return fail(reason, "write the link in independent directions");
+            }
+        }
+    }
+    Ok(lower)
+}
+
 impl Spec {
     /// Checks everything that can be checked before a run.
     ///
@@ -232,7 +268,8 @@ impl Spec {
             }
         };
         let shown = quoted(link);
-        let link = Link::parse(link, target.r).map_err(|error| {
+        let r = target.r.or(target.gram.as_ref().map(Vec::len));
+        let link = Link::parse(link, r).map_err(|error| {
             SpecError::new(
                 "target.link",
                 quoted(link),
@@ -248,7 +285,10 @@ impl Spec {
         }
         let checked = Target {
             noise: self.check_noise()?,
-            ..Target::of(link)
+            ..Target::of(match &target.gram {
+                Some(gram) => link.along(&triangle(gram, r)?),
+                None => link,
+            })
         };
         if self.evaluation.labels == TestLabels::Clean && checked.clean().is_none() {
             let reason = format!(

@@ -71,6 +71,10 @@ pub struct TargetSpec {
     /// The number of directions; the largest index in the link if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub r: Option<usize>,
+    /// The r x r inner products of the directions `w*_k` of `z_k = <w*_k, x>`; the identity if absent. Metrics are of the
+    /// orthonormal directions that they become one after the other (Gram and Schmidt).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gram: Option<Vec<Vec<f64>>>,
     /// How the directions lie in R^d.
     #[serde(default = "defaults::directions")]
     pub directions: DirectionsLaw,
@@ -84,6 +88,7 @@ impl Default for TargetSpec {
         Self {
             link: None,
             r: None,
+            gram: None,
             directions: defaults::directions(),
             noise: 0.0,
         }
