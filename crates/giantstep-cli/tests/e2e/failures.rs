@@ -236,6 +236,50 @@ fn bad_values_are_refused_with_key_value_and_remedy() {
             &["network.start.overlap = 0.1", "no fixed length", "sphere"],
         ),
         (
+            &["network.start={overlap=[[0.1,0.2]]}"],
+            &[
+                "network.start.overlap = [[0.1, 0.2]]",
+                "1 lists for",
+                "for each neuron",
+            ],
+        ),
+        (
+            &["protocol.average_from=0"],
+            &[
+                "protocol.average_from = 0",
+                "none of the steps",
+                "all steps",
+            ],
+        ),
+        (
+            &["target.link=tanh(z1 + e1) + z2", "evaluation.labels=clean"],
+            &[
+                "evaluation.labels = \"clean\"",
+                "no closed form",
+                "\"noisy\"",
+            ],
+        ),
+        (
+            &["target.gram=[[1,2],[2,1]]"],
+            &[
+                "target.gram = [[1.0, 2.0], [2.0, 1.0]]",
+                "direction 2",
+                "independent",
+            ],
+        ),
+        (
+            &["readout.loss=logistic", "readout.ridge=0"],
+            &["readout.ridge = 0", "separable", "positive"],
+        ),
+        (
+            &["readout.loss=logistic", "protocol.remove_below=1"],
+            &[
+                "readout.loss = \"logistic\"",
+                "nothing is removed",
+                "remove_below",
+            ],
+        ),
+        (
             &["network.scale=0"],
             &["network.scale = 0", "positive", "choose"],
         ),

@@ -28,7 +28,7 @@ const WITHOUT_EFFECT: [&str; 8] = [
 
 /// Keys that came after the first kept runs, with the values at which they change no number: left out there, they leave the
 /// names of those runs alone.
-const LATER: [(&str, &str); 8] = [
+const LATER: [(&str, &str); 9] = [
     ("inputs", "gaussian"),
     ("network.bias", "zero"),
     ("network.output", "plain"),
@@ -36,6 +36,7 @@ const LATER: [(&str, &str); 8] = [
     ("protocol.biases", "frozen"),
     ("protocol.update", "gradient"),
     ("protocol.sampling", "without_replacement"),
+    ("readout.loss", "squared"),
     ("evaluation.labels", "noisy"),
 ];
 
@@ -225,6 +226,10 @@ mod tests {
             "target.link=z1 + z1*z3",
             "target.r=3",
             "target.directions=canonical",
+            "target.link=z1 + e1",
+            "target.link=z1 + u1",
+            "target.link=z1 + e2",
+            "target.gram=[[1,0.5],[0.5,1]]",
             "target.noise=0.1",
             "network.width=8",
             "network.activation=tanh(x)",
@@ -267,6 +272,8 @@ mod tests {
             "protocol.lookahead={kind=\"extragradient\",radius=1}",
             "protocol.lookahead={kind=\"extragradient\",radius=2}",
             "protocol.remove_below=1",
+            "protocol.average_from=1",
+            "readout.loss=logistic",
             "readout.ridge=2",
             "readout.batch=same",
             "readout.samples=2*n",

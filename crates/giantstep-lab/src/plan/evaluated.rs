@@ -15,7 +15,9 @@ impl Point {
         let (target, network) = (&experiment.target, &experiment.network);
         let protocol = &experiment.protocol;
         if target.given.is_none() {
-            spec.target.link = Some(target.link.expr().to_string());
+            // In orthonormal directions, with the names of what it draws.
+            spec.target.link = Some(target.link.to_string());
+            spec.target.gram = None;
             spec.target.r = Some(target.r);
         }
         spec.network.width = Quantity::Number(network.width as f64);

@@ -86,7 +86,7 @@ fn triangle(gram: &[Vec<f64>], r: usize) -> Result<Vec<Vec<f64>>, SpecError> {
                 lower[i][i] = left.sqrt();
             } else {
                 let reason = format!(
-                    "direction {} lies in the span of those before it, or has no length",
+                    "is not positive definite: direction {} lies in the span of those before it, or has no length",
                     i + 1
                 );
                 return fail(reason, "write the link in independent directions");
