@@ -612,10 +612,9 @@ mod tests {
             let value = listed.map_or(0.0, |c| c.value);
             assert!((value - sum / 16.0).abs() < 1e-12, "{set}: {value}");
         }
-        let squares: f64 = report.coefficients[1..]
-            .iter()
-            .map(|c| c.value * c.value)
-            .sum();
+        let listed = report.coefficients.iter();
+        let listed = listed.filter(|c| !c.coordinates.is_empty());
+        let squares: f64 = listed.map(|c| c.value * c.value).sum();
         assert!((report.variance - squares).abs() < 1e-12);
     }
 
@@ -628,9 +627,7 @@ mod tests {
         let most = analyze_boolean(&link("product(i, 16, z_i)"), &relu).expect("a report");
         assert_eq!(most.leap, Answer::At(16));
         let drawn = analyze_boolean(&link("z1*sign(u1 - 0.1)"), &relu).expect("a mean");
-        assert_eq!(
-            (drawn.variance, drawn.transformed_leap),
-            (0.64, Answer::Unknown)
-        );
+        assert!((drawn.variance - 0.64).abs() < 1e-12);
+        assert_eq!(drawn.transformed_leap, Answer::Unknown);
     }
 }
