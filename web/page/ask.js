@@ -1,12 +1,32 @@
 // Ask: a target is typed, and the program says what giant steps can learn of it.
 
-import { $, choice, el, later, math, set } from './dom.js';
+import { $, choice, el, later, math, number, set } from './dom.js';
 import { degrees, floors, staircase } from './staircase.js';
 
 /** Batches of which the staircase can be shown: where it stands in the analysis. */
 const REGIMES = [
   ['fresh0', 'n ~ d'], ['fresh1', 'n ~ d²'], ['fresh2', 'n ~ d³'], ['reused0', 'batch reused'],
 ];
+
+/** The analysis of Boolean inputs in the form of the other, as far as it goes: a staircase, floors, coefficients. */
+function ofBoolean(report) {
+  const [, ...steps] = report.chain;
+  const product = ({ coordinates }) => coordinates.map((k) => `z${k}`).join(' ') || '1';
+  const stair = { dims: steps.map(({ dimension }) => dimension), directions: steps.map(({ directions }) => directions), status: report.status };
+  return {
+    analysis: {
+      answer: report.answer, r: report.r, notes: report.notes, verdicts: [],
+      effective: { dimension: report.relevant.length },
+      staircase: { fresh: [stair], reused: [] },
+      floors: { bounded_width: report.chain.map(({ floor }) => floor), wide: [] },
+      leap: { explanation: null }, activation: { warnings: [], stopped_by: null },
+    },
+    verdicts: {
+      columns: [{ name: 'product', meaning: 'of coordinates, each of them 1 or -1' }, { name: 'coefficient', meaning: 'the mean of g times the product' }],
+      rows: report.coefficients.slice(0, 64).map((one) => [product(one), number(one.value)]),
+    },
+  };
+}
 
 export function ask(lab) {
   const { server, catalogue } = lab;
@@ -77,13 +97,21 @@ export function ask(lab) {
   const analyze = later(40, async (seconds) => {
     asking?.abort();
     const { signal } = (asking = new AbortController());
-    const { link, activation } = lab.experiment;
+    const { link, activation, inputs } = lab.experiment;
     $('answer').classList.add('waiting');
+    $('answer').dataset.whole = '';
+    const question = { link, activation, of: inputs };
     try {
-      const found = await server.analyze(link, activation, signal, seconds);
-      lab.analysis = found;
+      if (inputs === 'gaussian') {
+        // What is exact comes at once, what rests on samples a moment later.
+        lab.analysis = await server.analyze({ ...question, of: 'gaussian_at_once' }, signal);
+        show();
+      }
+      const found = await server.analyze({ ...question, seconds }, signal);
+      lab.analysis = found.boolean ? ofBoolean(found.boolean) : found;
       show();
-      lab.tell('analysis', found);
+      $('answer').dataset.whole = link;
+      if (lab.analysis.sizes) lab.tell('analysis', lab.analysis);
     } catch (error) {
       if (error.name === 'AbortError') return;
       $('answer').textContent = error.toString();
@@ -104,7 +132,7 @@ export function ask(lab) {
         $('formula').replaceChildren(...(mathml ? [el('span', {}, math(mathml))] : []));
       }, () => {});
     }
-    if (now.link !== before.link || now.activation !== before.activation) analyze();
+    if (['link', 'activation', 'inputs'].some((key) => now[key] !== before[key])) analyze();
     remark();
   });
   for (const name of ['colours', 'resize']) lab.on(name, () => lab.analysis && show());
@@ -112,7 +140,7 @@ export function ask(lab) {
   function remark() {
     const parts = [];
     if (lab.experiment.inputs !== 'gaussian') {
-      parts.push('The analysis is that of Gaussian inputs; Train uses the inputs that are chosen.');
+      parts.push('Inputs are independent signs: the answer is for steps at n ~ d, and Train draws every input, at a cost that grows with d.');
     }
     $('remark').replaceChildren(...parts);
     if (lab.analysis?.stopped) {
@@ -128,13 +156,16 @@ export function ask(lab) {
     $('answer').dataset.plain = analysis.answer;
     $('answer').classList.remove('waiting');
     remark();
-    choice($('regimes'), REGIMES, regime, (value) => {
+    const signs = lab.experiment.inputs !== 'gaussian';
+    if (signs) regime = 'fresh0';
+    $('by-degree').hidden = signs;
+    choice($('regimes'), signs ? REGIMES.slice(0, 1) : REGIMES, regime, (value) => {
       regime = value;
       show();
     });
     $('staircase').replaceChildren(staircase(analysis, regime));
     $('floors').replaceChildren(floors(analysis, regime));
-    $('degrees').replaceChildren(degrees(analysis));
+    $('degrees').replaceChildren(...(signs ? [] : [degrees(analysis)]));
     table(verdicts);
     const said = [analysis.leap.explanation, ...analysis.activation.warnings, ...analysis.notes].filter(Boolean);
     $('notes').replaceChildren(...said.map((note) => el('li', {}, set(note))));

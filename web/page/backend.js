@@ -35,7 +35,8 @@ export const server = {
   catalogue: () => ask('api/catalogue'),
   /** Whether a link or an activation can be read: `{ link }` or `{ activation }`. */
   read: (typed, signal) => post('api/read', typed, signal),
-  analyze: (link, activation, signal, seconds) => post('api/analyze', { link, activation, seconds }, signal),
+  /** `of`: gaussian, gaussian_at_once (without what rests on samples), hypercube. */
+  analyze: (question, signal) => post('api/analyze', question, signal),
   check: (file, signal) => post('api/check', { file }, signal),
   predict: (file, signal) => post('api/predict', { file }, signal),
   /** Begins the runs of a file, in the place of an earlier run. */

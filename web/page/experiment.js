@@ -51,7 +51,7 @@ export function understood(config, size) {
   const a = formula(protocol.batch, /^d\^([0-9.]+)$/) ?? Math.log(size.n) / Math.log(size.d);
   const eta = formula(protocol.step_size, /^([0-9.e-]+)\*p$/) ?? size.step_size / size.p;
   return {
-    link: target.link, activation: network.activation, inputs: config.inputs,
+    link: target.link, activation: network.activation, inputs: config.inputs === 'hypercube' ? 'hypercube' : 'gaussian',
     d: Math.log10(size.d), a, eta: Math.log10(eta), p: Math.round(Math.log2(size.p)),
     steps: protocol.steps, noise: target.noise, seeds: run.seeds,
     reuse: protocol.reuse > 1 ? 'reused' : 'fresh',

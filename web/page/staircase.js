@@ -13,13 +13,20 @@ function chosen(analysis, regime) {
 
 /** The steps that are drawn: until nothing is added any more, and one to see it. */
 function shownSteps(stair) {
-  const last = stair.dims.at(-1) ?? 0;
+  if (!stair.dims.length) return 0;
+  const last = stair.dims.at(-1);
   const climbs = stair.dims.findIndex((dim) => dim === last) + 1;
-  return Math.max(2, Math.min(stair.dims.length, climbs + (last > 0 ? 1 : 0)));
+  return Math.min(stair.dims.length, Math.max(2, climbs + (last > 0 ? 1 : 0)));
 }
 
 function drawing(label, width, height, ...parts) {
   return svg('svg', { viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': label }, ...parts);
+}
+
+/** The directions that step t adds, from 1. */
+function added(stair, t) {
+  const known = stair.directions[t - 2] ?? [];
+  return stair.directions[t - 1].filter((name) => !known.includes(name));
 }
 
 /** Directions learnt step by step. */
@@ -46,7 +53,7 @@ export function staircase(analysis, regime) {
     const middle = (x(t) + x(t + 1)) / 2;
     parts.push(svg('text', { class: 'soft', x: middle, y: foot + 22, 'text-anchor': 'middle' }, t === 0 ? 'before' : `${pass} ${t}`));
     if (t === 0) return;
-    const fresh = stair.directions[t - 1].slice(dims[t - 1]);
+    const fresh = added(stair, t);
     fresh.forEach((name, k) => {
       parts.push(svg('text', { x: middle, y: y(dim) - 9 - 17 * (fresh.length - 1 - k), 'text-anchor': 'middle', 'font-weight': 600 },
         set(name)));
@@ -61,11 +68,11 @@ export function staircase(analysis, regime) {
     const missing = analysis.verdicts.map((verdict) => verdict.direction.name).filter((name) => !stair.directions.at(-1)?.includes(name));
     const blind = regime.startsWith('fresh') && analysis.activation.stopped_by ? `: c_${analysis.activation.stopped_by} = 0` : '';
     parts.push(svg('path', { class: 'ghost', d: `M${x(steps + 1)} ${y(reached)}V${y(whole)}H${WIDTH - 8}` }));
-    const words = missing.length ? missing.join(', ') : `${whole - reached} more`;
+    const words = missing.length === whole - reached ? missing.join(', ') : `${whole - reached} more`;
     parts.push(svg('text', { class: open ? 'soft' : 'never', x: WIDTH - 8, y: y(whole) - 9, 'text-anchor': 'end', 'font-weight': 600 },
       set(`${words} ${open ? 'undecided' : `never${blind}`}`)));
   }
-  const said = dims.slice(1).map((dim, t) => `${pass} ${t + 1}: ${stair.directions[t].slice(dims[t]).join(', ') || 'nothing'}`);
+  const said = dims.slice(1).map((dim, t) => `${pass} ${t + 1}: ${added(stair, t + 1).join(', ') || 'nothing'}`);
   return drawing(`Staircase. ${said.join('; ')}. ${reached} of ${whole} directions.`, WIDTH, HEIGHT, parts);
 }
 
@@ -99,7 +106,8 @@ export function floors(analysis, regime) {
         parts.push(svg('text', { x: (x(t) + x(t + 1)) / 2, y: y(value) - 7, 'text-anchor': 'middle' }, number(value)));
       }
     });
-    if (path) parts.push(svg('path', { d: path, fill: 'none', stroke, 'stroke-width': 3, 'stroke-dasharray': dash, 'stroke-linejoin': 'round' }));
+    if (!path) return;
+    parts.push(svg('path', { d: path, fill: 'none', stroke, 'stroke-width': 3, 'stroke-dasharray': dash, 'stroke-linejoin': 'round' }));
     const left = place * Math.min(200, WIDTH / 2 + 20);
     parts.push(svg('line', { x1: left, x2: left + 24, y1: HEIGHT - 10, y2: HEIGHT - 10, stroke, 'stroke-width': 3, 'stroke-dasharray': dash }));
     parts.push(svg('text', { class: 'soft', x: left + 30, y: HEIGHT - 6 }, name));

@@ -9,7 +9,7 @@ use axum::extract::State as Of;
 use axum::http::StatusCode;
 use axum::response::Response;
 use giantstep::activation::Activation;
-use giantstep::analysis::{AnalysisOptions, GLOSSARY, analyze_until};
+use giantstep::analysis::{AnalysisOptions, GLOSSARY, analyze_boolean, analyze_until};
 use giantstep::catalogue as targets;
 use giantstep::expr::Link;
 use giantstep::metric::Metric;
@@ -88,11 +88,26 @@ pub async fn read(body: Bytes) -> Result<Response, Problem> {
     Ok(answer(StatusCode::OK, read.await?.to_string()))
 }
 
+/// Which inputs an analysis is of, and how much of it is wanted.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Which {
+    /// Everything, for Gaussian inputs.
+    #[default]
+    Gaussian,
+    /// Without what rests on samples, which takes most of the time.
+    GaussianAtOnce,
+    /// Boolean inputs.
+    Hypercube,
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Analyze {
     link: String,
     activation: String,
+    #[serde(default)]
+    of: Which,
     #[serde(default)]
     seconds: Option<f64>,
 }
@@ -103,14 +118,26 @@ pub async fn analyze(body: Bytes) -> Result<Response, Problem> {
     let Analyze {
         link: text,
         activation: sigma,
+        of,
         seconds,
     } = asked(&body)?;
     let seconds = seconds.unwrap_or(USUAL).clamp(0.0, MOST);
     let found = worked(move |gone| {
         let (link, activation) = (link(&text)?, activation(&sigma)?);
+        let options = AnalysisOptions {
+            sampled: match of {
+                Which::Gaussian => true,
+                Which::GaussianAtOnce => false,
+                Which::Hypercube => {
+                    let report = analyze_boolean(&link, &activation).map_err(Problem::input)?;
+                    return Ok(json!({ "boolean": document::boolean_analysis(&report) }));
+                }
+            },
+            ..AnalysisOptions::default()
+        };
         let start = Instant::now();
         let stop = || gone.load(Ordering::Relaxed) || start.elapsed().as_secs_f64() > seconds;
-        let report = analyze_until(&link, &activation, AnalysisOptions::default(), &stop);
+        let report = analyze_until(&link, &activation, options, &stop);
         let report = report.map_err(Problem::input)?;
         let sizes = Sizes::of(&report);
         let columns = verdicts::COLUMNS

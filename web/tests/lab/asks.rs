@@ -2,7 +2,7 @@
 
 use axum::http::{Method, StatusCode};
 use giantstep::activation::Activation;
-use giantstep::analysis::{AnalysisOptions, analyze};
+use giantstep::analysis::{AnalysisOptions, analyze, analyze_boolean};
 use giantstep::expr::Link;
 use giantstep_lab::document;
 use serde_json::{Value as Json, json};
@@ -41,6 +41,32 @@ fn an_analysis_is_the_document_of_the_command_line() {
             let rows = found["verdicts"]["rows"].as_array().unwrap();
             assert_eq!(rows.len(), report.verdicts.len());
         }
+    });
+}
+
+#[test]
+fn an_analysis_of_signs_is_that_of_the_command_line_too() {
+    block(async {
+        let browser = Browser::new();
+        let text = "z1 + z1*z2*z3";
+        let body = json!({ "link": text, "activation": "relu(x)", "of": "hypercube" });
+        let found = browser.post("/api/analyze", &body).await.json();
+        let (link, relu) = (
+            Link::parse(text, None).unwrap(),
+            Activation::parse("relu(x)").unwrap(),
+        );
+        let report = analyze_boolean(&link, &relu).unwrap();
+        assert_eq!(found["boolean"], document::boolean_analysis(&report));
+        let body = json!({ "link": "z1*z2", "activation": "relu(x)", "of": "gaussian_at_once" });
+        let found = browser.post("/api/analyze", &body).await.json();
+        assert_eq!(
+            found["analysis"]["weak_recovery"],
+            Json::Null,
+            "nothing is sampled"
+        );
+        let body = json!({ "link": "z1", "activation": "x", "of": "cube" });
+        let answer = browser.post("/api/analyze", &body).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST);
     });
 }
 

@@ -65,8 +65,7 @@ export async function visited(browser, lab, options = {}) {
 /** Waits for an answer to what was typed, and returns it. */
 export async function answered(page, link) {
   await page.fill('#link', link);
-  await page.waitForFunction(() => document.getElementById('answer').classList.contains('waiting'), null, { timeout: 3000 }).catch(() => {});
-  await page.waitForFunction(() => !document.getElementById('answer').classList.contains('waiting'));
+  await page.waitForFunction((link) => document.getElementById('answer').dataset.whole === link, link);
   return page.getAttribute('#answer', 'data-plain');
 }
 

@@ -46,6 +46,19 @@ test('a typed target has the verdict of the command line', async () => {
   assert.ok(explained.length === 6 && explained.every((length) => length > 10), 'every column is explained');
 });
 
+test('signs have an analysis of their own', async () => {
+  const page = await visit();
+  await answered(page, 'z1 + z1*z2*z3');
+  await page.selectOption('#inputs', 'hypercube');
+  const report = JSON.parse(giantstep('analyze', 'z1 + z1*z2*z3', '--inputs', 'hypercube', '--json'));
+  await page.waitForFunction((answer) => document.getElementById('answer').dataset.plain === answer, report.answer);
+  assert.deepEqual(await plain(page, '#verdicts tbody td'), report.coefficients.map(({ value }) => String(value)));
+  assert.match(await page.getAttribute('#staircase svg', 'aria-label'), /step 1: z1/);
+  await page.click('#tab-train');
+  await trained(page);
+  assert.match(await page.textContent('#told'), /explicit inputs/);
+});
+
 test('an answer comes while one still looks at what was typed', async () => {
   const page = await visit();
   await answered(page, 'z1');
@@ -53,7 +66,7 @@ test('an answer comes while one still looks at what was typed', async () => {
   for (const link of ['z1 + z1*z2', 'z1*z2', 'He3(z1)', 'z1 + z2 + z1*z2', 'z1^2 - z2^2']) {
     const start = performance.now();
     await page.fill('#link', link);
-    await page.waitForResponse((response) => response.url().endsWith('/api/analyze'));
+    await page.waitForResponse((response) => response.url().endsWith('/api/analyze') && response.ok());
     times.push(performance.now() - start);
   }
   times.sort((a, b) => a - b);
