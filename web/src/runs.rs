@@ -19,7 +19,7 @@ use giantstep_lab::fence::fenced;
 use giantstep_lab::keep::Memory;
 use giantstep_lab::load::speed;
 use giantstep_lab::outlook::{Ask, Predicted};
-use giantstep_lab::plan::{Jobs, Machine, Plan, Scale, Wanted};
+use giantstep_lab::plan::{Jobs, Machine, Plan, Wanted};
 use giantstep_lab::report::Report;
 use giantstep_lab::results::Results;
 use giantstep_lab::table;
@@ -41,7 +41,7 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// An experiment, read and checked.
 pub fn experiment(file: &str) -> Result<Plan, Problem> {
-    let plan = Plan::read(file, "experiment.toml", &[], Scale::Full).map_err(Problem::input)?;
+    let plan = Plan::read_foreign(file, "experiment.toml").map_err(Problem::input)?;
     check(&plan).map_err(Problem::input)?;
     Ok(plan)
 }

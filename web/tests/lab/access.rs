@@ -272,3 +272,31 @@ fn the_page_names_no_other_machine() {
         assert!(seen.len() >= 14, "{seen:?}");
     });
 }
+
+/// Seen to fail: with `Plan::read` in the place of `Plan::read_foreign`.
+#[test]
+fn no_file_that_an_experiment_names_is_read() {
+    block(async {
+        let browser = Browser::new();
+        let folder = tempfile::tempdir().unwrap();
+        let rows = folder.path().join("rows.csv");
+        std::fs::write(&rows, "a,b,y\n1,2,3\n4,5,6\n7,8,10\n9,1,1\n2,2,5\n").unwrap();
+        let path = rows.display();
+        let sweep = format!("[[sweep]]\nzip = [{{ \"inputs.file\" = \"{path}\" }}]\n");
+        for file in [
+            format!("inputs = {{ file = \"{path}\" }}\n{}", crate::TOY),
+            format!("{}\n{sweep}", crate::TOY),
+            format!("inputs = {{ file = \"/etc/passwd\" }}\n{}", crate::TOY),
+        ] {
+            for at in ["/api/check", "/api/predict", "/api/runs"] {
+                let answer = browser.post(at, &json!({ "file": file })).await;
+                assert_eq!(
+                    answer.status,
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    "{at} {file}"
+                );
+                assert!(answer.said().contains("reads no file"), "{}", answer.text());
+            }
+        }
+    });
+}

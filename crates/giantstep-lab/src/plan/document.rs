@@ -103,6 +103,14 @@ impl Document {
         })
     }
 
+    /// The same, of which no file is read.
+    pub(super) fn without_files(self) -> Self {
+        Self {
+            files: Files::out_of_reach(),
+            ..self
+        }
+    }
+
     /// The JSON Schema of experiment files.
     pub fn schema() -> Schema {
         let mut schema = schema_for!(Spec);

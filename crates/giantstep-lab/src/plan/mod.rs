@@ -217,7 +217,19 @@ impl Plan {
         overrides: &[String],
         scale: Scale,
     ) -> Result<Self, PlanError> {
-        let document = Document::read(text, origin, overrides, scale)?;
+        Self::of(Document::read(text, origin, overrides, scale)?)
+    }
+
+    /// Reads an experiment that comes from elsewhere, such as from a browser: no file that it names is read.
+    ///
+    /// # Errors
+    /// As of [`Plan::read`], and if it names a file.
+    pub fn read_foreign(text: &str, origin: &str) -> Result<Self, PlanError> {
+        let document = Document::read(text, origin, &[], Scale::Full)?;
+        Self::of(document.without_files())
+    }
+
+    fn of(document: Document) -> Result<Self, PlanError> {
         let axes = document.axes()?;
         if let Some((earlier, later)) = axis::set_twice(&axes) {
             return Err(PlanError::SetTwice {

@@ -19,6 +19,12 @@ use crate::remedy::{Remedied, Remedy};
 /// Why the rows of a file cannot be used. Rows and columns are counted from 1, a header not among them.
 #[derive(Debug, thiserror::Error)]
 pub enum RowsError {
+    /// The experiment comes from elsewhere, and may not have files of this machine read.
+    #[error("inputs.file = \"{path}\": an experiment that comes from elsewhere reads no file")]
+    OutOfReach {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file, or that of its labels, cannot be read.
     #[error("inputs.file: cannot read `{path}`: {source}")]
     Read {
@@ -76,6 +82,7 @@ pub enum RowsError {
 impl Remedied for RowsError {
     fn remedy(&self) -> Option<Remedy> {
         let words = match self {
+            RowsError::OutOfReach { .. } => "run it with `giantstep run`, or choose a law",
             RowsError::Read { .. } => {
                 "give the path of a file, relative to the folder in which the program runs"
             }
@@ -158,7 +165,18 @@ pub(crate) struct Found {
 
 /// The files of an experiment, each read once.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Files(Arc<Mutex<Vec<(FileSpec, Found)>>>);
+pub(crate) struct Files {
+    known: Arc<Mutex<Vec<(FileSpec, Found)>>>,
+    reach: Reach,
+}
+
+/// Whether the files that an experiment names are read.
+#[derive(Debug, Clone, Copy, Default)]
+enum Reach {
+    #[default]
+    Files,
+    Nothing,
+}
 
 impl PartialEq for Files {
     // What was read changes nothing of what was asked.
@@ -168,9 +186,21 @@ impl PartialEq for Files {
 }
 
 impl Files {
+    /// Of an experiment that comes from elsewhere: none is read.
+    pub(crate) fn out_of_reach() -> Self {
+        Self {
+            reach: Reach::Nothing,
+            ..Self::default()
+        }
+    }
+
     /// The rows of a file as asked for.
     pub(crate) fn read(&self, asked: &FileSpec) -> Result<Found, RowsError> {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Reach::Nothing = self.reach {
+            let path = PathBuf::from(&asked.file);
+            return Err(RowsError::OutOfReach { path });
+        }
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let same = |spec: &FileSpec| {
             let key = |spec: &FileSpec| (spec.file.clone(), spec.labels.clone(), spec.standardise);
             key(spec) == key(asked)
@@ -195,7 +225,7 @@ impl Files {
 
     /// What was read of the file of this name.
     pub(crate) fn named(&self, file: &str) -> Option<Found> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let named = known.iter().find(|(spec, _)| spec.file == file);
         named.map(|(_, found)| found.clone())
     }
