@@ -153,9 +153,9 @@ fn written(experiment: &Experiment, id: BatchId, rows: u64) -> (Lines, Vec<f64>)
         let mut values = vec![0.0; panel.rows];
         labels.write(id, panel, D, &mut values);
         let mut all = all.lock().expect("a lock");
-        for v in 0..panel.rows {
+        for (v, label) in values.into_iter().enumerate() {
             let row = panel.first_row as usize + v;
-            all.1[row] = values[v];
+            all.1[row] = label;
             for j in 0..D {
                 all.0[row][j] = panel.field(j)[v];
             }
