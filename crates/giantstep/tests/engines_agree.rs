@@ -136,7 +136,7 @@ fn protocols() -> Vec<(&'static str, Value)> {
             "three samples a step, heavy ball, both layers",
             json!({
                 "protocol": {
-                    "batch": 3, "steps": 60, "step_size": "p/d", "momentum": {"heavy_ball": 0.5},
+                    "batch": 3, "steps": 30, "step_size": "p/d", "momentum": {"heavy_ball": 0.5},
                     "second_layer": {"step_size": "1/d"}
                 },
                 "evaluation": {"record": "last"}
@@ -156,7 +156,7 @@ fn protocols() -> Vec<(&'static str, Value)> {
         ),
         (
             "frame full of single samples",
-            json!({"protocol": {"dimension": 30, "batch": 2, "steps": 40, "step_size": "p/d"}, "evaluation": {"record": "last"}}),
+            json!({"protocol": {"dimension": 30, "batch": 2, "steps": 20, "step_size": "p/d"}, "evaluation": {"record": "last"}}),
         ),
         (
             "batches of a training set, two epochs",

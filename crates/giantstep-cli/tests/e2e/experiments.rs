@@ -57,7 +57,13 @@ fn shortened(axis: &Table) -> Table {
 /// Overrides that bring a file to toy size and leave everything else as it is.
 fn toy(file: &str) -> Vec<String> {
     let table: Table = file.parse().expect("TOML");
-    let mut overrides: Vec<String> = ["protocol.dimension", "protocol.batch", "network.width"]
+    // Steps of one sample are many: their step size is for that batch, and few neurons start where the file says.
+    let online = table["protocol"].get("batch") == Some(&Value::Integer(1));
+    let sizes: &[&str] = match online {
+        true => &["protocol.dimension"],
+        false => &["protocol.dimension", "protocol.batch", "network.width"],
+    };
+    let mut overrides: Vec<String> = sizes
         .iter()
         .filter_map(|key| Some(format!("{key}={}", small(key, 0)?)))
         .collect();
