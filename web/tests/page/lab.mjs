@@ -49,6 +49,8 @@ export async function browser() {
 export async function visited(browser, lab, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce', ...options });
   const page = await context.newPage();
+  // A machine that has other things to do as well.
+  page.setDefaultTimeout(120000);
   page.asked = [];
   page.complaints = [];
   page.on('request', (request) => page.asked.push(request.url()));
