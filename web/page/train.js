@@ -29,6 +29,8 @@ export function train(lab) {
   let run = null;
   let file = null;
   let hangUp = () => {};
+  let runs = false;
+  let waiting = false;
   let data = { seeds: new Map(), rows: [], predictions: null, steps: 1 };
   let shown = 0;
   let follows = true;
@@ -70,6 +72,8 @@ export function train(lab) {
     for (const name of ['reuse', 'loss']) $(name).value = now[name];
     $('more').disabled = now.steps >= 12;
     if (now.link !== before.link && before.link) file = null;
+    waiting = lab.tab === 'train' && lab.file() !== file;
+    busy();
     begin();
   });
   lab.on('analysis', () => lab.follows && follow());
@@ -91,6 +95,8 @@ export function train(lab) {
 
   /** Runs what the controls say, in the place of what runs; the same file is not run again. */
   const begin = later(120, async () => {
+    waiting = false;
+    busy();
     if (lab.tab !== 'train') return;
     const next = lab.file();
     if (next === file) return;
@@ -166,8 +172,14 @@ export function train(lab) {
   }
 
   function working(yes) {
-    $('stop').hidden = !yes;
-    $('train').setAttribute('aria-busy', String(yes));
+    runs = yes;
+    busy();
+  }
+
+  /** A change that waits to be run makes what is shown as old as a run does. */
+  function busy() {
+    $('stop').hidden = !runs;
+    $('train').setAttribute('aria-busy', String(runs || waiting));
   }
 
   function told(words) {
