@@ -3,11 +3,11 @@
 //! A front over `giantstep-lab` beside the command line and Python: it reads what the page sends, calls the same entries,
 //! and hands on the JSON of `--json`. No number is made here.
 //!
-//! - [`access`]: who may ask. [`page`]: the files of the page.
-//! - [`asks`]: what is answered at once: links, analyses, costs, predictions, the catalogue.
-//! - [`runs`]: what takes its time, on a thread of its own, told step by step ([`events`]).
-//! - [`folders`]: results folders of this and of other processes. [`door`]: the way into the browser.
-//! - [`mathml`]: formulas from their syntax trees. [`problem`]: what went wrong.
+//! - `access`: who may ask. `page`: the files of the page.
+//! - `asks`: what is answered at once: links, analyses, costs, predictions, the catalogue.
+//! - `runs`: what takes its time, on a thread of its own, told step by step (`events`).
+//! - `folders`: results folders of this and of other processes. `door`: the way into the browser.
+//! - `mathml`: formulas from their syntax trees. `problem`: what went wrong.
 
 // Printing and ending the process belong to the command line.
 #![deny(clippy::print_stdout, clippy::print_stderr, clippy::exit)]
