@@ -120,7 +120,9 @@ export function train(lab) {
 
   function listen(number, steps) {
     let fresh = { seeds: new Map(), rows: [], predictions: null, steps };
-    const mine = () => number === run;
+    // While the next run is being asked for, what this one still tells is old.
+    const of = file;
+    const mine = () => number === run && of === file;
     const take = async () => {
       const { document } = await server.told(number);
       if (!mine() || !document) return;
