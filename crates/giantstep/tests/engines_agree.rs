@@ -169,7 +169,7 @@ fn protocols() -> Vec<(&'static str, Value)> {
             json!({
                 "target": {"link": "(z1 + z1^2 + z2 - z2^2)/2 + e1*z1/4 + u1"},
                 "protocol": {
-                    "training_set": 100, "sampling": "with_replacement", "steps": 3, "remove_below": 2,
+                    "training_set": 170, "sampling": "with_replacement", "steps": 3, "remove_below": 2,
                     "second_layer": {"step_size": 0.5}
                 },
                 "readout": {"batch": "same"}
