@@ -1,8 +1,5 @@
 //! Rows that are given, and batches drawn from a fixed training set: against an independent program, and against the engine that
 //! draws the same rows itself.
-//!
-//! Seen to catch: a batch that is drawn anew in each epoch in the same order, one that runs into the next epoch; noise by the place
-//! in the batch instead of the row; a mean that is removed of the batch instead of the set; test rows among the training rows.
 
 use std::sync::Arc;
 
