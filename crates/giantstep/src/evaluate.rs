@@ -1,9 +1,5 @@
 //! Errors on samples that training has not seen.
 
-use std::sync::{Mutex, PoisonError};
-
-use faer::Mat;
-
 use crate::batch::{Engine, Panel, Sweep};
 use crate::readout::{Readout, Samples};
 use crate::real::Real;
@@ -108,81 +104,6 @@ pub fn errors<E: Engine>(
         label_mean,
         label_variance: sums[1] / n - label_mean * label_mean,
     })
-}
-
-/// The outputs of readouts on all rows of a pass, n x the number of readouts, without what was removed from labels.
-///
-/// One pass, `2 n q p` flops and `n p` activations; `O(n)` numbers are held for each readout.
-///
-/// # Errors
-/// [`Interrupted`] when the end of the work was asked for.
-pub fn outputs<E: Engine>(
-    readouts: &[Readout],
-    samples: impl Samples,
-    engine: &mut E,
-    batch: &mut E::Batch,
-) -> Result<Mat<f64>, Interrupted> {
-    let p = samples.width();
-    let scale = 1.0 / (p as f64).sqrt();
-    let rows = |panel: &Panel<'_, E::Real>| {
-        let mut outputs = Mat::zeros(panel.rows, readouts.len());
-        for (k, readout) in readouts.iter().enumerate() {
-            let column = outputs.col_as_slice_mut(k);
-            column.fill(readout.intercept);
-            for i in 0..p {
-                let weight = readout.weights[i] * scale;
-                for (output, value) in column.iter_mut().zip(panel.field(i)) {
-                    *output += weight * value.to_f64();
-                }
-            }
-        }
-        outputs
-    };
-    gathered(rows, readouts.len(), &samples, engine, batch)
-}
-
-/// The features `phi = sigma(W x + b)/sqrt p` of all rows of a pass, n x p. Cost: as [`outputs`], and `n p` numbers.
-///
-/// # Errors
-/// [`Interrupted`] when the end of the work was asked for.
-pub fn activations<E: Engine>(
-    samples: impl Samples,
-    engine: &mut E,
-    batch: &mut E::Batch,
-) -> Result<Mat<f64>, Interrupted> {
-    let p = samples.width();
-    let scale = 1.0 / (p as f64).sqrt();
-    let rows = |panel: &Panel<'_, E::Real>| {
-        Mat::from_fn(panel.rows, p, |v, i| scale * panel.field(i)[v].to_f64())
-    };
-    gathered(rows, p, &samples, engine, batch)
-}
-
-/// What `rows` makes of the activations of each panel, one below the other. On several ranks each has its own rows alone.
-fn gathered<E: Engine>(
-    rows: impl Fn(&Panel<'_, E::Real>) -> Mat<f64> + Sync,
-    columns: usize,
-    samples: &impl Samples,
-    engine: &mut E,
-    batch: &mut E::Batch,
-) -> Result<Mat<f64>, Interrupted> {
-    let all = Mutex::new(Mat::zeros(samples.rows() as usize, columns));
-    let visit = |panel: &mut Panel<'_, E::Real>| {
-        samples.activations(panel);
-        let some = rows(panel);
-        let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
-        all.submatrix_mut(panel.first_row as usize, 0, panel.rows, columns)
-            .copy_from(&some);
-    };
-    let directions = samples.directions();
-    let sweep = Sweep {
-        directions: &directions,
-        coefficients: 0,
-        sums: 0,
-        part: samples.part(),
-    };
-    engine.sweep(batch, sweep, &visit, samples.watch())?;
-    Ok(all.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// Whether the output `y - error` has another sign than y.
