@@ -4,7 +4,8 @@
 //! Here `e^x - 1 = 2^k q + (2^k - 1)` with `x = k ln 2 + f`, `|f| <= ln(2)/2` and `q = e^f - 1` from its Taylor
 //! series: no branches, only correctly rounded operations, relative accuracy also near zero.
 
-use pulp::Arch;
+use num_traits::MulAdd;
+use pulp::{Arch, Simd, WithSimd};
 
 /// A precision with vectorised elementary functions.
 pub trait Elementary: Copy {
@@ -19,28 +20,48 @@ macro_rules! elementary {
     ($float:ident, $word:ident, $low:expr, $high:expr, $terms:expr) => {
         impl Elementary for $float {
             fn exp_column(column: &mut [$float]) {
-                Arch::new().dispatch(|| {
-                    for x in column.iter_mut() {
-                        let y = if *x < $low { $low } else { *x };
-                        let y = if y > $high { $float::INFINITY } else { y };
-                        let (scale, q) = parts(if y == $float::INFINITY { 0.0 } else { y });
-                        let value = q.mul_add(scale, scale);
-                        let value = if *x < $low { 0.0 } else { value };
-                        *x = if y == $float::INFINITY { y } else { value };
+                struct Exp<'a>(&'a mut [$float]);
+
+                // A structure, not a closure: always inlined into what is compiled for wide vectors.
+                impl WithSimd for Exp<'_> {
+                    type Output = ();
+
+                    #[inline(always)]
+                    fn with_simd<S: Simd>(self, _: S) {
+                        for x in self.0.iter_mut() {
+                            let y = if *x < $low { $low } else { *x };
+                            let y = if y > $high { $float::INFINITY } else { y };
+                            let (scale, q) = parts(if y == $float::INFINITY { 0.0 } else { y });
+                            let value = q.mul_add(scale, scale);
+                            let value = if *x < $low { 0.0 } else { value };
+                            *x = if y == $float::INFINITY { y } else { value };
+                        }
                     }
-                });
+                }
+
+                Arch::new().dispatch(Exp(column));
             }
 
             fn tanh_column(column: &mut [$float]) {
-                Arch::new().dispatch(|| {
-                    for x in column.iter_mut() {
-                        // Beyond here tanh is 1 in either precision; written so that a NaN stays one.
-                        let size = if x.abs() > 24.0 { 24.0 } else { x.abs() };
-                        let (scale, q) = parts(-2.0 * size);
-                        let minus_one = q.mul_add(scale, scale - 1.0);
-                        *x = (-minus_one / (2.0 + minus_one)).copysign(*x);
+                struct Tanh<'a>(&'a mut [$float]);
+
+                // A structure, not a closure: always inlined into what is compiled for wide vectors.
+                impl WithSimd for Tanh<'_> {
+                    type Output = ();
+
+                    #[inline(always)]
+                    fn with_simd<S: Simd>(self, _: S) {
+                        for x in self.0.iter_mut() {
+                            // Beyond here tanh is 1 in either precision; written so that a NaN stays one.
+                            let size = if x.abs() > 24.0 { 24.0 } else { x.abs() };
+                            let (scale, q) = parts(-2.0 * size);
+                            let minus_one = q.mul_add(scale, scale - 1.0);
+                            *x = (-minus_one / (2.0 + minus_one)).copysign(*x);
+                        }
                     }
-                });
+                }
+
+                Arch::new().dispatch(Tanh(column));
             }
         }
 
@@ -71,11 +92,7 @@ macro_rules! elementary {
                 let shifted = x.mul_add(std::$float::consts::LOG2_E, SHIFT);
                 let k = shifted - SHIFT;
                 let f = k.mul_add(-LN_2_LOW, k.mul_add(-LN_2_HIGH, x));
-                let series = TAYLOR
-                    .into_iter()
-                    .rev()
-                    .reduce(|sum, c| sum.mul_add(f, c))
-                    .unwrap_or(1.0);
+                let series = horner(f, TAYLOR);
                 let exponent = shifted
                     .to_bits()
                     .wrapping_sub(SHIFT.to_bits())
@@ -85,6 +102,16 @@ macro_rules! elementary {
             }
         }
     };
+}
+
+/// `c[0] + c[1] x + c[2] x^2 + ...`, highest power first.
+#[inline(always)]
+pub(crate) fn horner<T: Copy + MulAdd<Output = T>, const N: usize>(x: T, c: [T; N]) -> T {
+    let mut sum = c[N - 1];
+    for k in (0..N - 1).rev() {
+        sum = sum.mul_add(x, c[k]);
+    }
+    sum
 }
 
 trait Parts: Sized {

@@ -3,8 +3,13 @@
 //! A pair of words gives `(r cos t, r sin t)` with `r = sqrt(-2 ln u)`, u uniform in (0, 1] and t uniform on the
 //! circle (Box and Muller 1958). Every operation is a correctly rounded one of IEEE 754 and there are no
 //! branches, so the bits depend neither on the width of the vectors nor on the machine.
+//!
+//! The loop is a structure whose method is always inlined, not a closure: the compiler may leave a closure of this size outside of
+//! what is compiled for wide vectors, and then every fused multiply-add is a call.
 
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
+
+use crate::elementary::horner;
 
 /// A precision in which normals can be drawn.
 pub trait Normal: Copy + Default {
@@ -30,24 +35,25 @@ macro_rules! box_muller {
             const BYTES: usize = size_of::<$word>();
 
             fn fill(bytes: &[u8], out: &mut [$float]) {
-                let (words, _) = bytes.as_chunks();
-                let (first, second) = words.split_at(words.len() / 2);
-                let (x, y) = out.split_at_mut(first.len());
-                Arch::new().dispatch(|| {
-                    for (((x, y), first), second) in x.iter_mut().zip(y).zip(first).zip(second) {
-                        (*x, *y) =
-                            pair($word::from_le_bytes(*first), $word::from_le_bytes(*second));
-                    }
-                });
+                struct Fill<'a>(&'a [u8], &'a mut [$float]);
 
-                /// `c[0] + c[1] x + c[2] x^2 + ...`
-                #[inline(always)]
-                fn polynomial<const N: usize>(x: $float, c: [$float; N]) -> $float {
-                    c.into_iter()
-                        .rev()
-                        .reduce(|sum, c| sum.mul_add(x, c))
-                        .unwrap_or(0.0)
+                impl WithSimd for Fill<'_> {
+                    type Output = ();
+
+                    #[inline(always)]
+                    fn with_simd<S: Simd>(self, _: S) {
+                        let (words, _) = self.0.as_chunks();
+                        let (first, second) = words.split_at(words.len() / 2);
+                        let (x, y) = self.1.split_at_mut(first.len());
+                        let pairs = x.iter_mut().zip(y).zip(first).zip(second);
+                        for (((x, y), first), second) in pairs {
+                            (*x, *y) =
+                                pair($word::from_le_bytes(*first), $word::from_le_bytes(*second));
+                        }
+                    }
                 }
+
+                Arch::new().dispatch(Fill(bytes, out));
 
                 #[inline(always)]
                 fn pair(first: $word, second: $word) -> ($float, $float) {
@@ -60,15 +66,15 @@ macro_rules! box_muller {
                         bits.wrapping_sub((exponent << MANTISSA).cast_unsigned()),
                     );
                     let s = (m - 1.0) / (m + 1.0);
-                    let log = s * polynomial(s * s, $log);
+                    let log = s * horner(s * s, $log);
                     let log = (exponent as i32 as $float).mul_add(std::$float::consts::LN_2, log);
                     let radius = (-2.0 * log).sqrt();
                     let radius = $float::from_bits(radius.to_bits() | (first << ($word::BITS - 1)));
                     let t: $float = $angle(second);
                     let square = t * t;
                     (
-                        radius * polynomial(square, $cos),
-                        radius * t * polynomial(square, $sin),
+                        radius * horner(square, $cos),
+                        radius * t * horner(square, $sin),
                     )
                 }
             }

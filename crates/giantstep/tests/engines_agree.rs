@@ -123,6 +123,62 @@ fn protocols() -> Vec<(&'static str, Value)> {
                 "protocol": {"update": "normalised", "step_size": 1, "clip": {"whole": 0.1}, "geometry": "projected"}
             }),
         ),
+        (
+            "random numbers inside the link, reused batch",
+            json!({
+                "target": {"link": "sign(z1 + z2/2 + 0.3*e1)*(1 + u1) + e2*z1"},
+                "protocol": {"reuse": 2}
+            }),
+        ),
+        (
+            "one sample a step",
+            json!({"protocol": {"batch": 1, "steps": 100, "step_size": "2*p/d"}, "evaluation": {"record": "last"}}),
+        ),
+        (
+            "three samples a step, heavy ball, both layers",
+            json!({
+                "protocol": {
+                    "batch": 3, "steps": 30, "step_size": "p/d", "momentum": {"heavy_ball": 0.5},
+                    "second_layer": {"step_size": "1/d"}
+                },
+                "evaluation": {"record": "last"}
+            }),
+        ),
+        (
+            "directions that overlap",
+            json!({"target": {"gram": [[1.0, 0.6], [0.6, 2.0]]}}),
+        ),
+        (
+            "averaged weights, reused batch",
+            json!({"protocol": {"steps": 4, "reuse": 2, "average_from": 2}}),
+        ),
+        (
+            "logistic readout of signs",
+            json!({"target": {"link": "sign(z1 + z2/2)"}, "readout": {"loss": "logistic", "ridge": 0.1, "intercept": "with"}}),
+        ),
+        (
+            "frame full of single samples",
+            json!({"protocol": {"dimension": 30, "batch": 2, "steps": 20, "step_size": "p/d"}, "evaluation": {"record": "last"}}),
+        ),
+        (
+            "batches of a training set, two epochs",
+            json!({"protocol": {"training_set": 330, "steps": 3}, "target": {"noise": 0.2}}),
+        ),
+        (
+            "rows with replacement, both layers, labels without their linear part, random numbers inside the link",
+            json!({
+                "target": {"link": "(z1 + z1^2 + z2 - z2^2)/2 + e1*z1/4 + u1"},
+                "protocol": {
+                    "training_set": 170, "sampling": "with_replacement", "steps": 3, "remove_below": 2,
+                    "second_layer": {"step_size": 0.5}
+                },
+                "readout": {"batch": "same"}
+            }),
+        ),
+        (
+            "d < r + p, a readout on the training set",
+            json!({"protocol": {"dimension": 9, "training_set": 200}, "readout": {"batch": "training_set"}}),
+        ),
         ("d = r + p + 1", json!({"protocol": {"dimension": 13}})),
         ("d < r + p", json!({"protocol": {"dimension": 9}})),
         (

@@ -108,11 +108,16 @@ pub fn statistics(run: &Run) -> Vec<f64> {
     let (p, r) = (m.nrows(), m.ncols());
     let dot = |k: usize| (0..p).map(|i| second[i] * m[(i, k)]).sum::<f64>();
     let last = run.measurements.last().map_or(0, |m| m.step);
+    let of_gradient = |metric| matches!(metric, Metric::GradientCosine | Metric::GradientAlignment);
+    // A few samples that no neuron answers to have no gradient.
+    let no_gradient = !run
+        .measurements
+        .iter()
+        .any(|m| m.step == last && of_gradient(m.metric));
     // What no step or no direction has is 0 on either engine; anything else that is not measured is a fault.
     let find = |metric: Metric, direction: Option<u32>| {
-        let of_gradient = matches!(metric, Metric::GradientCosine | Metric::GradientAlignment);
         let absent =
-            last == 0 && (of_gradient || metric == Metric::SingularValue) || r == 0 && of_gradient;
+            of_gradient(metric) && no_gradient || metric == Metric::SingularValue && last == 0;
         let found = run.measurements.iter().find(|m| {
             m.step == last && m.metric == metric && m.direction == direction && m.neuron.is_none()
         });
