@@ -25,9 +25,10 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::State;
+use crate::load::Load;
 use crate::mathml::{mathml, of_activation, of_link};
 use crate::problem::{Problem, answer, asked};
-use crate::runs::{Load, experiment};
+use crate::runs::experiment;
 
 /// The seconds of an analysis or of predictions, unless more are asked for, and the most.
 const USUAL: f64 = 2.0;

@@ -1,7 +1,7 @@
-//! What a run tells while it works, kept so that whoever comes late or comes back hears all of it.
+//! The log of a run as events of the page.
 
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Path, State as Of};
@@ -17,56 +17,6 @@ use crate::runs::Run;
 
 /// How often progress is told.
 const TELL: Duration = Duration::from_millis(100);
-
-/// Everything told so far, numbered from 0.
-#[derive(Debug)]
-pub struct Log {
-    lines: Mutex<Lines>,
-    count: watch::Sender<usize>,
-}
-
-#[derive(Debug, Default)]
-struct Lines {
-    told: Vec<(&'static str, Arc<str>)>,
-    closed: bool,
-}
-
-impl Default for Log {
-    fn default() -> Self {
-        Self {
-            lines: Mutex::default(),
-            count: watch::Sender::new(0),
-        }
-    }
-}
-
-impl Log {
-    fn lines(&self) -> MutexGuard<'_, Lines> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Tells something.
-    pub fn tell(&self, name: &'static str, json: String) {
-        self.lines().told.push((name, json.into()));
-        self.count.send_modify(|count| *count += 1);
-    }
-
-    /// Nothing more will be told.
-    pub fn close(&self) {
-        self.lines().closed = true;
-        self.count.send_modify(|count| *count += 1);
-    }
-
-    /// What was told at this place; `Err` if nothing is and nothing will be.
-    fn at(&self, place: usize) -> Result<Option<(&'static str, Arc<str>)>, ()> {
-        let lines = self.lines();
-        match (lines.told.get(place), lines.closed) {
-            (Some(told), _) => Ok(Some(told.clone())),
-            (None, false) => Ok(None),
-            (None, true) => Err(()),
-        }
-    }
-}
 
 /// A reader on its way through a log.
 struct Reader {
@@ -111,7 +61,7 @@ pub async fn of_run(
         .get("last-event-id")
         .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     let reader = Reader {
-        changed: run.log.count.subscribe(),
+        changed: run.log.changes(),
         run,
         next: last.map_or(0, |last| last.saturating_add(1)),
         progress: (0, 0),

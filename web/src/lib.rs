@@ -17,6 +17,8 @@ mod asks;
 mod door;
 mod events;
 mod folders;
+mod load;
+mod log;
 mod mathml;
 mod page;
 mod problem;

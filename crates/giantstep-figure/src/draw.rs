@@ -11,7 +11,7 @@ use kuva::render::plots::Plot;
 
 use super::heat::{self, Map};
 use super::legend::Block;
-use super::scale::tick_label;
+use super::scale::{tick_label, whole_step};
 use super::{Axis, Colour, Figure, Geometry, Mark, Panel, Scale, Shape, Style};
 
 /// SVG units (1/96 inch) in a centimetre.
@@ -219,7 +219,6 @@ impl<'a> Frame<'a> {
         if *equal_aspect {
             layout = layout.with_equal_aspect();
         }
-        let whole_step = |(low, high): (f64, f64)| ((high - low) / 8.0).ceil().max(1.0);
         if x.whole {
             layout = layout.with_x_tick_step(whole_step(self.x));
         }

@@ -68,6 +68,13 @@ fn snap_up(exponent: f64) -> f64 {
     decade + within_decade().into_iter().find(above).unwrap_or(1.0)
 }
 
+/// The distance of ticks on an axis of whole numbers: 1, 2 or 5 times a power of ten; fewer ticks where labels are long.
+pub(super) fn whole_step((low, high): (f64, f64)) -> f64 {
+    let most = if high < 1000.0 { 8.0 } else { 5.0 };
+    let least = ((high - low) / most).max(1.0).log10();
+    10_f64.powf(snap_up(least - 1e-9)).round()
+}
+
 /// How the ticks of an axis from `low` to `high` are labelled: plain numbers, or powers of ten where a
 /// logarithmic axis is long and where numbers are large. Returns a function of the tick's value.
 pub(super) fn tick_label(
@@ -77,7 +84,10 @@ pub(super) fn tick_label(
 ) -> impl Fn(f64) -> String + Send + Sync + 'static {
     let plain = match scale {
         Scale::Linear => low.abs().max(high.abs()) < 1e5,
-        Scale::Log10 => low >= 0.0009 && high <= 20_000.0,
+        Scale::Log10 => {
+            let short = (high / low).log10() < 2.5;
+            low >= 0.0009 && high <= if short { 1e5 } else { 20_000.0 }
+        }
     };
     let between_powers = scale == Scale::Log10 && high.log10().floor() > low.log10().ceil();
     // The library asks for the labels of both ends of an axis too, which need not be round.
@@ -176,6 +186,15 @@ mod tests {
         assert_eq!(tick_label(Scale::Linear, 0.0, 4e6)(1.5e6), "1.5·10⁶");
         let ends = tick_label(Scale::Linear, 0.686_713_2, 2.561_234_5);
         assert_eq!([0.75, 2.561_234_5].map(ends), ["0.75", "2.56"]);
+    }
+
+    #[test]
+    fn whole_numbers_are_ticked_at_round_ones() {
+        let steps =
+            [2.0, 8.0, 12.0, 30.0, 990.0, 4.2e4, 9e4, 6e5].map(|most| whole_step((0.0, most)));
+        assert_eq!(steps, [1.0, 1.0, 2.0, 5.0, 200.0, 1e4, 2e4, 2e5]);
+        let two_decades = tick_label(Scale::Log10, 420.0, 6e4);
+        assert_eq!([500.0, 2e3, 5e4].map(two_decades), ["500", "2000", "50000"]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::common::explicit::{Lines, matrix};
+use crate::common::explicit::{Expected, Lines, assert_measured, matrix};
 use crate::common::{bits, merge};
 use giantstep::batch::{
     Access, BatchId, Data, Direct, DirectionsLaw, Division, Engine, Order, Panel, Purpose, Split,
@@ -13,7 +13,6 @@ use giantstep::directions::Directions;
 use giantstep::experiment::{Experiment, Origin};
 use giantstep::faer::Mat;
 use giantstep::labels::Labels;
-use giantstep::measurement::Measurement;
 use giantstep::run::{Outcome, Run, run, run_on};
 use giantstep::spec::{Spec, Standardise};
 use giantstep::watch::Watch;
@@ -36,36 +35,7 @@ struct Case {
     spec: Spec,
     a: Vec<f64>,
     W: Lines,
-    measured: Vec<Measured>,
-}
-
-/// Step, metric, neuron, direction, rank, group, ridge, value.
-#[derive(Deserialize)]
-struct Measured(
-    u32,
-    String,
-    Option<u32>,
-    Option<u32>,
-    Option<u32>,
-    Option<String>,
-    Option<f64>,
-    f64,
-);
-
-impl Measured {
-    fn is(&self, found: &Measurement) -> bool {
-        let group = found.group.map(|group| group.name());
-        (self.0, self.1.as_str(), self.2, self.3, self.4, self.6)
-            == (
-                found.step,
-                found.metric.name(),
-                found.neuron,
-                found.direction,
-                found.rank,
-                found.ridge,
-            )
-            && self.5.as_deref() == group
-    }
+    measured: Vec<Expected>,
 }
 
 #[test]
@@ -97,22 +67,7 @@ fn runs_on_given_rows_and_on_a_training_set_are_those_of_explicit_matrices() {
         for (found, expected) in run.network.second.iter().zip(&case.a) {
             assert!((found - expected).abs() < 1e-11, "{name}: a");
         }
-        assert_eq!(run.measurements.len(), case.measured.len(), "{name}");
-        for found in &run.measurements {
-            let expected = case.measured.iter().find(|expected| expected.is(found));
-            let expected = expected
-                .unwrap_or_else(|| panic!("{name}: {found:?} besides"))
-                .7;
-            // Singular values come from a Gram matrix, exact to half the digits of the largest.
-            let tolerance = match found.metric.name() {
-                "singular_value" => 1e-7,
-                _ => 1e-10,
-            };
-            assert!(
-                (found.value - expected).abs() < tolerance * expected.abs().max(1.0),
-                "{name}: {found:?}, not {expected}"
-            );
-        }
+        assert_measured(name, &run.measurements, &case.measured);
     }
 }
 

@@ -11,7 +11,7 @@
 //! alignments without squares, angles of the transposed plane, groups of the other sign, a zero vector that has a cosine,
 //! pairs of one order, a neuron paired with itself, singular values of W.
 
-use crate::common::explicit::{Explicit, Lines, matrix};
+use crate::common::explicit::{Expected, Explicit, Lines, assert_measured, matrix};
 use giantstep::faer::Mat;
 use giantstep::run::{Outcome, Run, run_on};
 use giantstep::spec::Spec;
@@ -33,40 +33,7 @@ struct Case {
     a: Vec<f64>,
     b: Vec<f64>,
     W: Lines,
-    measured: Vec<Measured>,
-}
-
-/// Step, metric, neuron, direction, rank, group, ridge.
-type Place = (
-    u32,
-    String,
-    Option<u32>,
-    Option<u32>,
-    Option<u32>,
-    Option<String>,
-    Option<f64>,
-);
-
-/// A place and its value.
-#[derive(Deserialize)]
-struct Measured(
-    u32,
-    String,
-    Option<u32>,
-    Option<u32>,
-    Option<u32>,
-    Option<String>,
-    Option<f64>,
-    f64,
-);
-
-impl Measured {
-    fn place(self) -> (Place, f64) {
-        (
-            (self.0, self.1, self.2, self.3, self.4, self.5, self.6),
-            self.7,
-        )
-    }
+    measured: Vec<Expected>,
 }
 
 fn of(case: &Case) -> Run {
@@ -107,39 +74,6 @@ fn runs_are_those_of_explicit_matrices() {
         };
         assert_close(&format!("{name}: b"), &matrix(&[bias]), &matrix(&[case.b]));
         assert_close(&format!("{name}: W"), &first, &matrix(&case.W));
-        let mut found: Vec<(Place, f64)> = run
-            .measurements
-            .into_iter()
-            .map(|m| {
-                let group = m.group.map(|group| group.name().to_owned());
-                (
-                    (
-                        m.step,
-                        m.metric.name().to_owned(),
-                        m.neuron,
-                        m.direction,
-                        m.rank,
-                        group,
-                        m.ridge,
-                    ),
-                    m.value,
-                )
-            })
-            .collect();
-        for (place, expected) in case.measured.into_iter().map(Measured::place) {
-            let at = found.iter().position(|(other, _)| *other == place);
-            let at = at.unwrap_or_else(|| panic!("{name}: {place:?} is not measured"));
-            let (_, value) = found.swap_remove(at);
-            // Singular values come from a Gram matrix, exact to half the digits of the largest.
-            let tolerance = match place.1.as_str() {
-                "singular_value" | "weight_singular_value" => 1e-7,
-                _ => 1e-10,
-            };
-            assert!(
-                (value - expected).abs() < tolerance * expected.abs().max(1.0),
-                "{name}: {place:?} is {value}, not {expected}"
-            );
-        }
-        assert!(found.is_empty(), "{name}: measured besides: {found:?}");
+        assert_measured(&name, &run.measurements, &case.measured);
     }
 }

@@ -44,18 +44,18 @@ pub fn sentence(compared: &[Compared]) -> Option<String> {
     };
     part(agree, "within 3 standard errors");
     part(within_spread, "within the predicted spread over seeds");
-    part(finite_size, "further but within 1/√d");
-    part(unknown, "beyond 1/√d, of unknown spread");
-    let good = agree + within_spread + finite_size;
-    let verdict = match (apart, unknown) {
-        (0, 0) => "theory agrees".to_owned(),
-        (0, _) => format!("theory: {good} of {all} predictions agree"),
-        (apart, _) => format!("theory: {apart} of {all} predictions lie APART"),
+    let further = match agree + within_spread {
+        0 => "within 1/√d",
+        _ => "further but within 1/√d",
     };
-    let mut sentence = match (parts.is_empty(), apart + unknown) {
-        (true, _) => verdict,
-        (false, 0) => format!("{verdict}: of {all} predictions {}", parts.join(", ")),
-        (false, _) => format!("{verdict}; {}", parts.join(", ")),
+    part(finite_size, further);
+    part(unknown, "beyond 1/√d, of unknown spread");
+    let parts = parts.join(", ");
+    let mut sentence = match (apart, unknown) {
+        (0, 0) => format!("theory agrees: of {all} predictions {parts}"),
+        (0, _) => format!("theory: of {all} predictions {parts}"),
+        (_, _) if apart == all => format!("theory: all {all} predictions lie APART"),
+        (_, _) => format!("theory: {apart} of {all} predictions lie APART; {parts}"),
     };
     if single {
         sentence.push_str("; a single run has no standard error: more run.seeds tell more");

@@ -13,6 +13,9 @@ use super::{
 use crate::plan::{Curves, Overlay, Spread};
 use giantstep_figure::{Colour, Figure, Mark, Panel, Scale, Shape, Style, mathtext};
 
+/// The most markers along one curve; error bars of more become a band.
+const MOST_MARKERS: usize = 60;
+
 /// A point with its curve, its panel and its summary.
 struct Dot {
     panel: Option<f64>,
@@ -240,7 +243,12 @@ impl Parts<'_> {
         );
         let has_theory = |dot: &&Dot| theory.iter().any(|place| place.x == dot.x);
         let covered = !self.data.alone && dots.len() > 1 && dots.iter().all(has_theory);
-        let banded = matches!(self.spread, Spread::Sd | Spread::Quartiles);
+        let crowded = dots.len() > MOST_MARKERS;
+        let banded = match self.spread {
+            Spread::Sd | Spread::Quartiles => true,
+            Spread::Stderr => crowded,
+            Spread::None => false,
+        };
         let mut marks = Vec::new();
         if self.data.alone {
             marks.extend(bands(theory));
@@ -264,7 +272,9 @@ impl Parts<'_> {
             marks.push(labelled(Mark::line(x.clone(), y.clone())));
         }
         let mut points = Mark::points(x, y).shaped(look.shape);
-        if self.spread == Spread::Stderr || (banded && dots.len() == 1) {
+        if crowded {
+            points = points.sized(1.0);
+        } else if self.spread == Spread::Stderr || (banded && dots.len() == 1) {
             let half = |dot: &&Dot| {
                 dot.summary
                     .ends
@@ -272,7 +282,8 @@ impl Parts<'_> {
             };
             points = points.with_errors(dots.iter().map(half));
         }
-        if !dots.is_empty() {
+        // Many markers along a line smear into one thick line.
+        if !dots.is_empty() && (covered || !crowded) {
             marks.push(labelled(points));
         }
         let mut marks: Vec<Mark> = marks

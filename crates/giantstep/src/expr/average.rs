@@ -8,9 +8,11 @@ use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use num_rational::BigRational;
-use num_traits::{One, Signed, Zero};
+use num_traits::{One, Zero};
 
+use super::algebra::{add, apply, divide, folded, multiply, subtract};
 use super::ast::{Expr, Function, Operator};
+use super::means::{over_normals, over_uniform};
 
 /// The law of a variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -255,134 +257,6 @@ impl<F: Fn(usize) -> Law> Averages<F> {
     }
 }
 
-/// The average of `f(a + c u)` over u uniform on [0, 1].
-fn over_uniform(function: Function, a: Expr, slope: &Expr) -> Option<Expr> {
-    let slope = slope.as_rational().filter(|c| !c.is_zero())?;
-    // P(a + c u > 0)
-    let chance = || {
-        let ratio = folded(divide(a.clone(), Expr::Number(slope.abs())));
-        match slope.is_negative() {
-            true => clamped(ratio),
-            false => clamped(folded(add(Expr::integer(1), ratio))),
-        }
-    };
-    match function {
-        Function::Step => Some(chance()),
-        Function::Sign => Some(folded(subtract(
-            multiply(Expr::integer(2), chance()),
-            Expr::integer(1),
-        ))),
-        Function::Exp => {
-            let c = Expr::Number(slope.clone());
-            let grown = subtract(apply(Function::Exp, c.clone()), Expr::integer(1));
-            Some(multiply(apply(Function::Exp, a), divide(grown, c)))
-        }
-        _ => None,
-    }
-}
-
-/// The average of `f(a + sum_k c_k e_k)` over standard normal e.
-fn over_normals(function: Function, a: Expr, slopes: &[Expr]) -> Option<Expr> {
-    let square = |e: &Expr| power(e.clone(), 2);
-    let mut squares = slopes.iter().map(square);
-    let first = squares.next()?;
-    let variance = folded(squares.fold(first, add));
-    let scale = match slopes {
-        [slope] => match slope.as_rational() {
-            Some(c) => Expr::Number(c.abs()),
-            None => apply(Function::Sqrt, variance.clone()),
-        },
-        _ => apply(Function::Sqrt, variance.clone()),
-    };
-    let two = || Expr::integer(2);
-    // erf(a/(s sqrt 2)), and s times the normal density at a/s.
-    let rise = || {
-        let width = multiply(scale.clone(), apply(Function::Sqrt, two()));
-        apply(Function::Erf, divide(a.clone(), width))
-    };
-    let peak = || {
-        let exponent = divide(square(&a), multiply(two(), variance.clone()));
-        let bell = apply(Function::Exp, Expr::Negate(Box::new(exponent)));
-        let unit = apply(Function::Sqrt, multiply(two(), Expr::Pi));
-        divide(multiply(scale.clone(), bell), unit)
-    };
-    let half = |e| divide(e, two());
-    let damped = |e| {
-        let exponent = Expr::Negate(Box::new(half(variance.clone())));
-        multiply(e, apply(Function::Exp, exponent))
-    };
-    Some(match function {
-        Function::Sign => rise(),
-        Function::Step => half(add(Expr::integer(1), rise())),
-        Function::Relu => {
-            let along = half(multiply(a.clone(), add(Expr::integer(1), rise())));
-            add(along, peak())
-        }
-        Function::Abs => add(multiply(a.clone(), rise()), multiply(two(), peak())),
-        Function::Erf => {
-            let width = add(Expr::integer(1), multiply(two(), variance.clone()));
-            apply(Function::Erf, divide(a, apply(Function::Sqrt, width)))
-        }
-        Function::Exp => apply(Function::Exp, add(a, half(variance.clone()))),
-        Function::Sin => damped(apply(Function::Sin, a)),
-        Function::Cos => damped(apply(Function::Cos, a)),
-        Function::Tanh | Function::Sigmoid | Function::Log | Function::Sqrt => return None,
-    })
-}
-
-/// `min(max(e, 0), 1)`, or e where it is known to lie between.
-fn clamped(e: Expr) -> Expr {
-    if let Some((low, high)) = bounds(&e)
-        && !low.is_negative()
-        && high <= BigRational::one()
-    {
-        return e;
-    }
-    let binary = |operator, a, b| Expr::Binary(operator, Box::new(a), Box::new(b));
-    let above = binary(Operator::Max, e, Expr::integer(0));
-    folded(binary(Operator::Min, above, Expr::integer(1)))
-}
-
-/// Numbers between which an expression lies, where its form tells them.
-fn bounds(e: &Expr) -> Option<(BigRational, BigRational)> {
-    if let Some(value) = e.as_rational() {
-        return Some((value.clone(), value));
-    }
-    let whole = |low: i64, high: i64| {
-        let number = |k: i64| BigRational::from_integer(k.into());
-        Some((number(low), number(high)))
-    };
-    match e {
-        Expr::Apply(Function::Sigmoid | Function::Step, _) => whole(0, 1),
-        Expr::Apply(
-            Function::Sign | Function::Tanh | Function::Erf | Function::Sin | Function::Cos,
-            _,
-        ) => whole(-1, 1),
-        Expr::Negate(e) => bounds(e).map(|(low, high)| (-high, -low)),
-        Expr::Binary(operator, a, b) => {
-            let ((a, b), (c, d)) = (bounds(a)?, bounds(b)?);
-            match operator {
-                Operator::Add => Some((a + c, b + d)),
-                Operator::Subtract => Some((a - d, b - c)),
-                Operator::Multiply | Operator::Divide => {
-                    if *operator == Operator::Divide && (c != d || c.is_zero()) {
-                        return None;
-                    }
-                    let of = |x: &BigRational, y: &BigRational| match operator {
-                        Operator::Divide => x / y,
-                        _ => x * y,
-                    };
-                    let ends = [of(&a, &c), of(&a, &d), of(&b, &c), of(&b, &d)];
-                    let low = ends.iter().min()?.clone();
-                    Some((low, ends.iter().max()?.clone()))
-                }
-                _ => None,
-            }
-        }
-        _ => None,
-    }
-}
-
 fn one() -> Vec<Term> {
     vec![Term {
         coefficient: Expr::integer(1),
@@ -451,54 +325,6 @@ fn product(a: &[Term], b: &[Term]) -> Option<Vec<Term>> {
         }
     }
     gathered([out])
-}
-
-fn apply(function: Function, e: Expr) -> Expr {
-    Expr::Apply(function, Box::new(e))
-}
-
-fn binary(operator: Operator, a: Expr, b: Expr) -> Expr {
-    Expr::Binary(operator, Box::new(a), Box::new(b))
-}
-
-fn power(e: Expr, exponent: i64) -> Expr {
-    folded(binary(Operator::Power, e, Expr::integer(exponent)))
-}
-
-fn add(a: Expr, b: Expr) -> Expr {
-    match (a.as_rational(), b.as_rational()) {
-        (Some(x), _) if x.is_zero() => b,
-        (_, Some(y)) if y.is_zero() => a,
-        _ => folded(binary(Operator::Add, a, b)),
-    }
-}
-
-fn subtract(a: Expr, b: Expr) -> Expr {
-    folded(binary(Operator::Subtract, a, b))
-}
-
-fn multiply(a: Expr, b: Expr) -> Expr {
-    match (a.as_rational(), b.as_rational()) {
-        (Some(x), _) | (_, Some(x)) if x.is_zero() => Expr::integer(0),
-        (Some(x), _) if x.is_one() => b,
-        (_, Some(y)) if y.is_one() => a,
-        _ => folded(binary(Operator::Multiply, a, b)),
-    }
-}
-
-fn divide(a: Expr, b: Expr) -> Expr {
-    match b.as_rational() {
-        Some(y) if y.is_one() => a,
-        _ => binary(Operator::Divide, a, b),
-    }
-}
-
-/// A number where it is made of numbers.
-fn folded(e: Expr) -> Expr {
-    match e.as_rational() {
-        Some(value) => Expr::Number(value),
-        None => e,
-    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use num_rational::BigRational;
 use num_traits::ToPrimitive;
 
 use super::error::Problem;
-use super::parse::{Spanned, Token};
+use super::token::{Spanned, Token};
 
 /// The most tokens of a text whose sums are written out.
 const MOST: usize = 20_000;

@@ -4,6 +4,7 @@
 //! into an [`Expr`] with exact numbers, which can be differentiated, asked for its degree and its kinks, and
 //! compiled into a [`Program`] that evaluates whole columns.
 
+mod algebra;
 mod ast;
 mod average;
 mod check;
@@ -12,10 +13,12 @@ mod display;
 mod error;
 mod indexed;
 mod link;
+mod means;
 mod parse;
 mod program;
 mod simplify;
 mod sugar;
+mod token;
 
 pub use ast::{Expr, Function, Operator};
 pub(crate) use check::parse_checked;

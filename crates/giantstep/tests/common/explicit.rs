@@ -6,6 +6,7 @@ use giantstep::activation::Activation;
 use giantstep::batch::{Access, BatchId, Engine, Numbers, Panel, Purpose, Sweep, Swept};
 use giantstep::directions::Directions;
 use giantstep::faer::Mat;
+use giantstep::measurement::Measurement;
 use giantstep::real::Real;
 use giantstep::watch::{Interrupted, Watch};
 
@@ -123,4 +124,51 @@ pub fn activation(text: &str) -> Activation {
 /// The matrix of these rows.
 pub fn matrix(rows: &[Vec<f64>]) -> Mat<f64> {
     Mat::from_fn(rows.len(), rows[0].len(), |i, j| rows[i][j])
+}
+
+/// A number that another program measured: step, metric, neuron, direction, rank, group, ridge, value.
+#[derive(Debug, serde::Deserialize)]
+pub struct Expected(
+    u32,
+    String,
+    Option<u32>,
+    Option<u32>,
+    Option<u32>,
+    Option<String>,
+    Option<f64>,
+    f64,
+);
+
+impl Expected {
+    fn is(&self, found: &Measurement) -> bool {
+        let place = (
+            found.step,
+            found.metric.name(),
+            found.neuron,
+            found.direction,
+            found.rank,
+            found.ridge,
+        );
+        (self.0, self.1.as_str(), self.2, self.3, self.4, self.6) == place
+            && self.5.as_deref() == found.group.map(|group| group.name())
+    }
+}
+
+/// Everything that was measured is what was expected, and nothing is missing.
+pub fn assert_measured(name: &str, found: &[Measurement], expected: &[Expected]) {
+    assert_eq!(found.len(), expected.len(), "{name}");
+    for expected in expected {
+        let found = found.iter().find(|found| expected.is(found));
+        let found = found.unwrap_or_else(|| panic!("{name}: {expected:?} is not measured"));
+        // Singular values come from a Gram matrix, exact to half the digits of the largest.
+        let tolerance = match expected.1.as_str() {
+            "singular_value" | "weight_singular_value" => 1e-7,
+            _ => 1e-10,
+        };
+        assert!(
+            (found.value - expected.7).abs() < tolerance * expected.7.abs().max(1.0),
+            "{name}: {found:?}, not {}",
+            expected.7
+        );
+    }
 }

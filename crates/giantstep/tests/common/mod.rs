@@ -116,8 +116,8 @@ pub fn statistics(run: &Run) -> Vec<f64> {
         .any(|m| m.step == last && of_gradient(m.metric));
     // What no step or no direction has is 0 on either engine; anything else that is not measured is a fault.
     let find = |metric: Metric, direction: Option<u32>| {
-        let absent =
-            of_gradient(metric) && no_gradient || metric == Metric::SingularValue && last == 0;
+        let absent = of_gradient(metric) && (no_gradient || r == 0)
+            || metric == Metric::SingularValue && last == 0;
         let found = run.measurements.iter().find(|m| {
             m.step == last && m.metric == metric && m.direction == direction && m.neuron.is_none()
         });

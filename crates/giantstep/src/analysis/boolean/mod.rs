@@ -3,19 +3,22 @@
 //! A link on signs is a table of `2^r` values and, by the Walsh-Hadamard transform, a sum over sets S of coordinates of
 //! `f_S prod_(k in S) z_k`. Squares are 1: `He2(z1)` is a constant and `relu(z1)` is `(1 + z1)/2`.
 
+mod chain;
+mod table;
+
 use std::collections::BTreeMap;
 
 use num_rational::BigRational;
-use num_traits::{One, Signed, Zero};
 use serde::Serialize;
 
-use super::direction_name;
+use self::chain::chain;
+use self::table::{Key, exact, members, points, transform};
 use super::report::{Answer, Status};
 use super::sampled::SplitMix;
-use super::span::{Span, dot, squared_norm};
+use super::span::Span;
 use super::visible::Visible;
 use crate::activation::Activation;
-use crate::expr::{Expr, Function, Link, Operator};
+use crate::expr::Link;
 
 /// The most coordinates: a table of 65 536 values.
 pub const MOST_COORDINATES: usize = 16;
@@ -197,81 +200,6 @@ impl BooleanReport {
     }
 }
 
-/// All points, coordinate k by bit k: 0 is 1.
-fn points(r: usize) -> impl Iterator<Item = Vec<i32>> {
-    (0..1usize << r).map(move |point| (0..r).map(|k| 1 - 2 * (point >> k & 1) as i32).collect())
-}
-
-/// The value at a point where it is a rational number.
-fn exact(expr: &Expr, z: &[i32]) -> Option<BigRational> {
-    let whole = |k: i64| BigRational::from_integer(k.into());
-    let at = |e: &Expr| exact(e, z);
-    let value = match expr {
-        Expr::Number(number) => number.clone(),
-        Expr::Pi => return None,
-        Expr::Variable(k) => whole(i64::from(*z.get(*k)?)),
-        Expr::Negate(e) => -at(e)?,
-        Expr::Hermite(degree, e) => {
-            let x = at(e)?;
-            let (mut low, mut high) = (whole(0), whole(1));
-            for j in 0..i64::from(*degree) {
-                (low, high) = (high.clone(), &x * &high - whole(j) * low);
-            }
-            high
-        }
-        Expr::Apply(function, e) => {
-            let x = at(e)?;
-            match function {
-                Function::Relu if x.is_negative() => whole(0),
-                Function::Relu => x,
-                Function::Step => whole(i64::from(x.is_positive())),
-                Function::Sign => x.signum(),
-                Function::Abs => x.abs(),
-                Function::Erf | Function::Tanh | Function::Sin | Function::Sqrt if x.is_zero() => x,
-                Function::Exp | Function::Cos if x.is_zero() => whole(1),
-                Function::Log if x.is_one() => whole(0),
-                Function::Sqrt if x.is_one() => x,
-                _ => return None,
-            }
-        }
-        Expr::Binary(operator, a, b) => {
-            let (a, b) = (at(a)?, at(b)?);
-            match operator {
-                Operator::Add => a + b,
-                Operator::Subtract => a - b,
-                Operator::Multiply => a * b,
-                Operator::Divide if b.is_zero() => return None,
-                Operator::Divide => a / b,
-                Operator::Min => a.min(b),
-                Operator::Max => a.max(b),
-                Operator::Power => {
-                    let power = Expr::Binary(
-                        Operator::Power,
-                        Box::new(Expr::Number(a)),
-                        Box::new(Expr::Number(b)),
-                    );
-                    power.as_rational()?
-                }
-            }
-        }
-    };
-    Some(value)
-}
-
-/// `sum_z g(z) prod_(k in S) z_k` in place of `g(z)`, sets by their bits.
-fn transform<C: Clone>(table: &mut [C], add: impl Fn(&C, &C) -> C, minus: impl Fn(&C, &C) -> C) {
-    let mut half = 1;
-    while half < table.len() {
-        for block in table.chunks_mut(2 * half) {
-            let (low, high) = block.split_at_mut(half);
-            for (x, y) in low.iter_mut().zip(high) {
-                (*x, *y) = (add(x, y), minus(x, y));
-            }
-        }
-        half *= 2;
-    }
-}
-
 fn report<C: Span + Key>(link: &Link, values: &[C], tolerance: f64) -> BooleanReport {
     let r = link.r();
     let count = C::integer(values.len() as u64);
@@ -329,14 +257,6 @@ fn report<C: Span + Key>(link: &Link, values: &[C], tolerance: f64) -> BooleanRe
     }
 }
 
-/// The coordinates of a set, from 1.
-fn members(set: usize) -> Vec<usize> {
-    (0..usize::BITS as usize)
-        .filter(|k| set >> k & 1 == 1)
-        .map(|k| k + 1)
-        .collect()
-}
-
 /// The smallest k for which sets that add at most k coordinates to those known reach all of them; none if there are none.
 fn leap(support: &[usize], relevant: usize) -> Option<u32> {
     (relevant != 0).then_some(())?;
@@ -371,122 +291,6 @@ fn seen_by_labels<C: Span + Key>(values: &[C], tolerance: f64) -> Vec<usize> {
         .collect();
     transform(&mut table, |x, y| x + y, |x, y| x - y);
     (1..table.len()).filter(|set| table[*set] != 0).collect()
-}
-
-/// `U <- U + span { sum z g(z), sum z }` over the sets of points with one value of `P_U z`, until it stays.
-fn chain<C: Span + Key>(r: usize, values: &[C], tolerance: f64) -> Vec<BooleanStep> {
-    let count = values.len() as f64;
-    let signs: Vec<Vec<C>> = points(r)
-        .map(|z| {
-            let one = C::integer(1);
-            let of = |sign: &i32| {
-                if *sign > 0 {
-                    one.clone()
-                } else {
-                    one.negated()
-                }
-            };
-            z.iter().map(of).collect()
-        })
-        .collect();
-    let mut basis: Vec<Vec<C>> = Vec::new();
-    let mut steps = Vec::new();
-    loop {
-        let mut groups: BTreeMap<Vec<C::Sorted>, Group<C>> = BTreeMap::new();
-        for (z, value) in signs.iter().zip(values) {
-            let key = basis.iter().map(|b| dot(b, z).key(ROUNDING)).collect();
-            groups
-                .entry(key)
-                .or_insert_with(|| Group::new(r))
-                .add(z, value);
-        }
-        let floor: f64 = groups.values().map(|group| group.scatter()).sum();
-        let floor = floor / count;
-        steps.push(BooleanStep {
-            dimension: basis.len(),
-            directions: basis.iter().map(|b| named(b)).collect(),
-            floor: if floor > tolerance * tolerance {
-                floor
-            } else {
-                0.0
-            },
-        });
-        let vectors: Vec<Vec<C>> = groups
-            .values()
-            .flat_map(|group| [group.with_label.clone(), group.plain.clone()])
-            .collect();
-        let found = C::extension(&basis, &vectors, tolerance.max(ROUNDING) * count);
-        if found.basis.is_empty() || basis.len() == r {
-            return steps;
-        }
-        basis.extend(found.basis);
-    }
-}
-
-fn named<C: Span>(vector: &[C]) -> String {
-    let floats: Vec<f64> = vector.iter().map(C::to_float).collect();
-    let norm = squared_norm(&floats).sqrt();
-    let unit: Vec<f64> = floats.iter().map(|x| x / norm).collect();
-    direction_name(&unit)
-}
-
-/// Points with one value of `P_U z`.
-struct Group<C> {
-    count: u64,
-    sum: C,
-    squares: C,
-    with_label: Vec<C>,
-    plain: Vec<C>,
-}
-
-impl<C: Span> Group<C> {
-    fn new(r: usize) -> Self {
-        let zero = C::integer(0);
-        Self {
-            count: 0,
-            sum: zero.clone(),
-            squares: zero.clone(),
-            with_label: vec![zero.clone(); r],
-            plain: vec![zero; r],
-        }
-    }
-
-    fn add(&mut self, z: &[C], value: &C) {
-        self.count += 1;
-        self.sum = self.sum.plus(value);
-        self.squares = self.squares.plus(&value.times(value));
-        for (k, sign) in z.iter().enumerate() {
-            self.with_label[k] = self.with_label[k].plus(&sign.times(value));
-            self.plain[k] = self.plain[k].plus(sign);
-        }
-    }
-
-    /// `sum (g - mean)^2`
-    fn scatter(&self) -> f64 {
-        let square = self.sum.times(&self.sum).over(&C::integer(self.count));
-        self.squares.plus(&square.negated()).to_float().max(0.0)
-    }
-}
-
-/// Numbers that tell equal values apart from others.
-trait Key {
-    type Sorted: Ord;
-    /// Equal for equal numbers, to `resolution` where they are rounded.
-    fn key(&self, resolution: f64) -> Self::Sorted;
-}
-
-impl Key for BigRational {
-    type Sorted = Self;
-    fn key(&self, _: f64) -> Self {
-        self.clone()
-    }
-}
-
-impl Key for f64 {
-    type Sorted = i64;
-    fn key(&self, resolution: f64) -> i64 {
-        (self / resolution.max(1e-300)).round() as i64
-    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,87 @@
+//! What an experiment would take, and whether the page begins it.
+
+use std::sync::OnceLock;
+
+use giantstep::real::Precision;
+use giantstep_lab::load::speed;
+use giantstep_lab::plan::Jobs;
+use giantstep_lab::words;
+use giantstep_lab::work::peak_memory;
+
+use crate::Limits;
+
+/// Numbers that one run records at most: they are held in memory, and sent.
+const MOST_RECORDED: u64 = 200_000;
+
+/// What the runs of a plan take on this machine, by the cost model.
+#[derive(Debug, Clone, Copy)]
+pub struct Load {
+    /// Flops a second.
+    pub rate: f64,
+    /// All of it.
+    pub seconds: f64,
+    /// Bytes, of what runs at the same time.
+    pub memory: f64,
+    recorded: u64,
+    threads: usize,
+    cores: usize,
+}
+
+impl Load {
+    /// By the cost model.
+    pub fn of(jobs: &Jobs<'_>) -> Self {
+        let rate = rate(jobs);
+        let flops = jobs.list.iter().map(|job| job.cost.cost.equivalent_flops());
+        let recorded = jobs.list.iter().map(|job| job.cost.cost.recorded);
+        let threads = |job: &giantstep_lab::plan::Job<'_>| jobs.machine.threads(&job.point.checked);
+        Self {
+            rate,
+            seconds: flops.sum::<f64>() / rate,
+            memory: peak_memory(&jobs.list, jobs.machine),
+            recorded: recorded.fold(0, u64::saturating_add),
+            threads: jobs.list.iter().map(threads).max().unwrap_or(1),
+            cores: jobs.machine.cores,
+        }
+    }
+
+    /// Why it is not begun; none if it is.
+    pub fn refused(&self, limits: &Limits) -> Option<String> {
+        if self.seconds > limits.seconds {
+            return Some(format!(
+                "about {} of work, and the page takes up to {} at a time: choose smaller n, d, p, steps or seeds",
+                words::seconds(self.seconds),
+                words::seconds(limits.seconds)
+            ));
+        }
+        if self.memory > limits.memory {
+            return Some(format!(
+                "about {} of memory, and the page takes up to {}: choose smaller n, d or p",
+                words::bytes(self.memory as u64),
+                words::bytes(limits.memory as u64)
+            ));
+        }
+        if self.recorded > MOST_RECORDED {
+            return Some(format!(
+                "{} numbers would be recorded, and the page holds up to {}: record fewer steps, neurons or seeds",
+                words::count(self.recorded),
+                words::count(MOST_RECORDED)
+            ));
+        }
+        (self.threads > self.cores).then(|| {
+            let (threads, cores) = (self.threads, self.cores);
+            format!("run.threads = {threads}, and there are {cores} cores: leave it out")
+        })
+    }
+}
+
+/// Flops a second that products reach here, measured once a precision.
+fn rate(jobs: &Jobs<'_>) -> f64 {
+    static SPEED: [OnceLock<f64>; 2] = [const { OnceLock::new() }; 2];
+    let first = jobs.plan.points.first();
+    let precision = first.map_or(Precision::F32, |point| point.checked.setup.precision);
+    let place = match precision {
+        Precision::F32 => &SPEED[0],
+        Precision::F64 => &SPEED[1],
+    };
+    *place.get_or_init(|| speed(precision, jobs.machine))
+}
