@@ -23,6 +23,8 @@ const LABEL: f64 = 11.0;
 const SMALL: f64 = 10.0;
 /// How far the label of the x axis is moved up towards its ticks.
 const X_LABEL_LIFT: f64 = 5.0;
+/// How far the label of the y axis is moved away from its ticks, whose labels may be long.
+const Y_LABEL_SHIFT: f64 = 4.0;
 /// Markers of one panel from which on they are drawn smaller and translucent.
 const MANY: f64 = 1000.0;
 
@@ -201,6 +203,7 @@ impl<'a> Frame<'a> {
             .with_x_label(x.label.as_str())
             .with_y_label(y.label.as_str())
             .with_x_label_offset(0.0, -X_LABEL_LIFT)
+            .with_y_label_offset(-Y_LABEL_SHIFT, 0.0)
             .with_show_grid(false)
             .with_box_axes()
             .with_title_size(size(LABEL))
