@@ -223,6 +223,23 @@ CASES = {
         "protocol": {"remove_below": 1},
         "evaluation": {"metrics": [*FEW, "error_rate"], "labels": "clean"},
     },
+    "inputs of two variances": {
+        "inputs": {"spectrum": [[4, 1 / 3], ["1/d", 2 / 3]]},
+        "target": {"noise": 0.25},
+        "network": {"second_layer": "gaussian"},
+        "protocol": {"second_layer": {"step_size": 0.3}},
+        "evaluation": {"metrics": ALL},
+    },
+    "a spike along the target": {
+        "inputs": {"spike": {"along": [0.6, 0.8], "strength": "d/2"}},
+        "protocol": {"reuse": 2, "step_size": 1},
+        "evaluation": {"metrics": ALL},
+    },
+    "a spike beside the target, symmetric pairs, mean removed": {
+        "inputs": {"spike": {"along": [0.6, 0], "strength": 3}},
+        "network": {"pairing": "symmetric", "second_layer": "gaussian"},
+        "protocol": {"remove_below": 1, "step_size": 1},
+    },
     "no steps": {"protocol": {"steps": 0, "remove_below": 1}, "readout": {"ridge": [0, 1], "batch": "same"}},
 }
 
@@ -440,6 +457,7 @@ class Run:
         self.student = Student(network["activation"], scale, start)
         self.memory = {}
         self.target = np.array(data["target"])
+        self.root = self.coloured(spec.get("inputs", {}), np.array(data["first"])[half % len(data["first"])])
         forms = {LINK: lambda g: g, f"3*({LINK})": lambda g: 3 * g, f"({LINK})/10": lambda g: g / 10, f"sign({LINK})": np.sign}
         self.form = forms.get(spec["target"]["link"])
         self.measured, self.errors, self.powers, self.squared, self.lengths = [], [], [], [], []
@@ -447,8 +465,23 @@ class Run:
     def put(self, step, metric, value, neuron=None, direction=None, rank=None, group=None, ridge=None):
         self.measured.append([step, metric, neuron, direction, rank, group, ridge, float(value)])
 
+    def coloured(self, law, drawn):
+        """A root of the covariance of the inputs; a spike that is not all in the span of the target leans on a drawn vector."""
+        if "spectrum" in law:
+            counts = [round(share * D) for _, share in law["spectrum"]]
+            return np.diag(np.repeat([math.sqrt(quantity(variance)) for variance, _ in law["spectrum"]], counts))
+        if "spike" not in law:
+            return np.eye(D)
+        u = law["spike"]["along"] @ self.target
+        rest = 1 - u @ u
+        if rest > 1e-12:
+            across = drawn - self.target.T @ (self.target @ drawn)
+            u = u + math.sqrt(rest) * across / np.linalg.norm(across)
+        values, vectors = np.linalg.eigh(np.eye(D) + quantity(law["spike"]["strength"]) * np.outer(u, u))
+        return vectors * np.sqrt(values) @ vectors.T
+
     def batch(self, purpose, index):
-        X = np.array(self.data[purpose][index])
+        X = np.array(self.data[purpose][index]) @ self.root
         g = link(X @ self.target.T)
         variance = self.spec["target"].get("noise", 0)
         clean = purpose == "test" and self.spec["evaluation"].get("labels") == "clean"

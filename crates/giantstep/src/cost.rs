@@ -37,6 +37,8 @@ pub struct Cost {
     pub memory: f64,
     /// Of it, the rows of a held batch, which several ranks divide among them.
     pub held: f64,
+    /// Of it, rows that are given: there before the first run, and shared by all runs of a process.
+    pub given: f64,
 }
 
 /// A normal costs about as much time as this many flops of a product, and so does an activation.
@@ -160,7 +162,8 @@ pub fn cost_on(
 ) -> Cost {
     let protocol = &experiment.protocol;
     let p = experiment.network.width as f64;
-    let r = experiment.target.r as f64;
+    // What is in the frame for good.
+    let fixed = experiment.target.r as f64 + experiment.explicit_directions() as f64;
     let d = protocol.dimension as f64;
     let kept = experiment.kept() as f64;
     let held = experiment.touches_again();
@@ -173,10 +176,10 @@ pub fn cost_on(
     // R^n has no more directions than n.
     let contracted = (p * contractions).min(protocol.opened() as f64);
     // The frame when a pass ends: touched directions add p for every gradient since the last compaction.
-    let frame = (r + kept * p + p * contractions + 1.0).min(d);
+    let frame = (fixed + kept * p + p * contractions + 1.0).min(d);
     let columns = match engine {
         EngineKind::Direct | EngineKind::Data => d,
-        EngineKind::InLaw => (r + kept * p).min(d),
+        EngineKind::InLaw => (fixed + kept * p).min(d),
     };
     let mut cost = Cost {
         flops: 0.0,
@@ -186,6 +189,7 @@ pub fn cost_on(
         rows: 0,
         memory: 0.0,
         held: 0.0,
+        given: 0.0,
         recorded: 0,
         shared: 0,
         widest: 0,
@@ -207,7 +211,7 @@ pub fn cost_on(
     let few = protocol.batch <= FEW && !held && engine == EngineKind::InLaw;
     let (columns, own) = match few {
         true => {
-            let loose = (LOOSE as f64).max(r + kept * p) / 2.0;
+            let loose = (LOOSE as f64).max(fixed + kept * p) / 2.0;
             ((columns + loose).min(d), 0.0)
         }
         false => (columns, own),
@@ -247,6 +251,10 @@ pub fn cost_on(
     }
     recorded(experiment, &mut cost);
     (cost.memory, cost.held) = memory::memory(experiment, engine, precision, threads);
+    if let Origin::Given(own) = &experiment.inputs {
+        cost.given = own.data.bytes() as f64;
+        cost.memory += cost.given;
+    }
     cost
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::batch::{Data, DirectionsLaw, Division, Given, Inputs, Split};
+use crate::batch::{Covariance, Data, DirectionsLaw, Division, Given, Inputs, Split};
 use crate::labels::{Removal, Target};
 use crate::metric::MetricGroup;
 use crate::network::{NetworkLaw, Output};
@@ -123,6 +123,8 @@ pub enum TestLabels {
 pub enum Origin {
     /// They are drawn by this law.
     Law(Inputs),
+    /// They are Gaussian with this covariance.
+    Coloured(Covariance),
     /// They are given.
     Given(OwnData),
 }
@@ -250,13 +252,23 @@ impl Experiment {
 
     /// Why the in-law engine cannot run it; none if it can.
     pub fn beyond_law(&self) -> Option<&'static str> {
-        if !self.has_gaussian_inputs() {
+        if let Origin::Given(_)
+        | Origin::Law(Inputs::Hypercube | Inputs::Sphere | Inputs::Uniform) = self.inputs
+        {
             return Some("the in-law engine draws what is left of Gaussian inputs");
         }
         self.protocol.update.rule.is_of_coordinates().then_some(
             "it acts on single coordinates of R^d, which the in-law engine does not have: the law of its steps depends on \
              the basis",
         )
+    }
+
+    /// Directions besides the target's that are in the in-law engine's frame for good.
+    pub(crate) fn explicit_directions(&self) -> u64 {
+        match &self.inputs {
+            Origin::Coloured(covariance) => covariance.explicit(),
+            Origin::Law(_) | Origin::Given(_) => 0,
+        }
     }
 
     /// The lists of p vectors of R^d that live from one step to the next: weights, those at the start, memories.

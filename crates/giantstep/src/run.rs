@@ -4,7 +4,7 @@ mod batches;
 
 use faer::Mat;
 
-use crate::batch::{Direct, Engine, EngineKind, InLaw};
+use crate::batch::{Coloured, Direct, Engine, EngineKind, InLaw};
 use crate::cost::cost;
 use crate::directions::Directions;
 use crate::experiment::{Experiment, Origin};
@@ -116,16 +116,23 @@ impl Trainer<'static> {
     fn of<T: Real>(setup: &Setup, seed: u64, watch: &Watch<'_>) -> Self {
         let experiment = &setup.experiment;
         let d = experiment.protocol.dimension;
+        let in_law = || InLaw::<T>::new(d, seed);
+        let direct = || Direct::<T>::new(d as usize, setup.directions, seed);
         match (&experiment.inputs, cost(setup).engine) {
             (Origin::Given(own), _) => {
                 let engine = own.engine::<T>(setup.directions, seed);
                 Self::on(experiment, engine, seed, watch)
             }
-            (Origin::Law(_), EngineKind::InLaw) => {
-                Self::on(experiment, InLaw::<T>::new(d, seed), seed, watch)
-            }
+            (Origin::Law(_), EngineKind::InLaw) => Self::on(experiment, in_law(), seed, watch),
             (Origin::Law(inputs), EngineKind::Direct | EngineKind::Data) => {
-                let engine = Direct::<T>::new(d as usize, setup.directions, seed).on(*inputs);
+                Self::on(experiment, direct().on(*inputs), seed, watch)
+            }
+            (Origin::Coloured(covariance), EngineKind::InLaw) => {
+                let engine = Coloured::in_frame(in_law(), covariance, setup.directions);
+                Self::on(experiment, engine, seed, watch)
+            }
+            (Origin::Coloured(covariance), EngineKind::Direct | EngineKind::Data) => {
+                let engine = Coloured::on_axes(direct(), covariance);
                 Self::on(experiment, engine, seed, watch)
             }
         }

@@ -1,9 +1,10 @@
 //! Inputs that are not Gaussian, and starts with given overlaps, against what is known of them exactly.
 
-use crate::common::{experiment, in_law, run_quietly};
+use crate::common::{experiment, in_law, kolmogorov_smirnov, run_quietly, sample};
 use giantstep::batch::{Direct, DirectionsLaw, Inputs};
 use giantstep::metric::Metric;
-use giantstep::run::Run;
+use giantstep::run::{Run, run};
+use giantstep::watch::Watch;
 use serde_json::{Value, json};
 
 fn on(inputs: Inputs, changes: Value, seed: u64) -> Run {
@@ -50,6 +51,151 @@ fn a_square_is_a_constant_on_the_hypercube() {
         gaussian("z1*z2").measurements,
         gaussian("z1*z2 + He2(z1)").measurements
     );
+}
+
+/// Random directions among blocks of variances: one law on both engines, from the labels' variance `tr Sigma/d` on average to
+/// what two steps on one batch make of W. A spectrum of the same variances on other shares is told apart.
+#[test]
+fn variances_of_blocks_have_one_law_on_both_engines_wherever_the_target_lies() {
+    let drawn = |spectrum: &Value, engine: &str| {
+        let setup = experiment(json!({
+            "inputs": {"spectrum": spectrum},
+            "target": {"directions": "random"},
+            "network": {"width": 6},
+            "protocol": {"dimension": 30, "batch": 60, "reuse": 2},
+            "run": {"engine": engine, "precision": "f64"},
+            "evaluation": {"metrics": ["train_error"]}
+        }))
+        .setup;
+        sample(0..800, |seed| {
+            let seed = seed + 10_000 * u64::from(engine == "in_law");
+            let run = run(&setup, seed, &Watch::default());
+            let (m, q) = (
+                run.network.first.gram(&run.target),
+                run.network.first.gram(&run.network.first),
+            );
+            vec![
+                value(&run, 1, Metric::TrainError),
+                value(&run, 2, Metric::TrainError),
+                m.squared_norm_l2(),
+                q.squared_norm_l2(),
+                q[(0, 1)],
+            ]
+        })
+    };
+    let spectrum = json!([[3, 0.2], [1, 0.5], [0.2, 0.3]]);
+    let direct = drawn(&spectrum, "direct");
+    let least = |x: &[Vec<f64>], y: &[Vec<f64>]| {
+        let each = x.iter().zip(y).map(|(x, y)| kolmogorov_smirnov(x, y));
+        each.fold(1.0, f64::min)
+    };
+    let p = least(&direct, &drawn(&spectrum, "in_law"));
+    assert!(p > 1e-3, "p = {p:.1e}");
+    let p = least(
+        &direct,
+        &drawn(&json!([[3, 0.3], [1, 0.4], [0.2, 0.3]]), "in_law"),
+    );
+    assert!(p < 1e-6, "p = {p:.1e}");
+}
+
+/// `z_1 = <w*_1, x>` has the variance of its axis, `1 + s c^2` with a spike of overlap c.
+#[test]
+fn labels_have_the_variance_of_their_direction() {
+    for (inputs, expected) in [
+        (json!({"spectrum": [[4, "2/d"], [1, "1 - 2/d"]]}), 4.0),
+        (json!({"spectrum": [[4, 0.8], [1, 0.2]]}), 4.0),
+        (
+            json!({"spike": {"along": "target", "strength": "d^0.5"}}),
+            11.0,
+        ),
+        (json!({"spike": {"along": [0.5, 0.8], "strength": 8}}), 3.0),
+        (json!({"spike": {"along": [0, 0], "strength": 8}}), 1.0),
+    ] {
+        for engine in ["direct", "in_law"] {
+            let setup = experiment(json!({
+                "inputs": inputs,
+                "target": {"link": "z1 + 0*z2", "directions": "canonical"},
+                "protocol": {"steps": 0},
+                "evaluation": {"test_samples": 100_000},
+                "run": {"engine": engine, "precision": "f64"}
+            }))
+            .setup;
+            let found = value(&run(&setup, 2, &Watch::default()), 0, Metric::LabelVariance);
+            // Four standard errors, sqrt(2/100 000) each.
+            assert!(
+                (found / expected - 1.0).abs() < 0.018,
+                "{inputs} {engine}: {found}, not {expected}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_covariance_that_is_none_is_refused() {
+    let of = |changes: Value| {
+        let mut spec = json!({
+            "target": {"link": "z1 + z2"}, "network": {"width": 2},
+            "protocol": {"dimension": 10, "steps": 0, "batch": 10}
+        });
+        crate::common::merge(&mut spec, changes);
+        let spec: giantstep::Spec = serde_json::from_value(spec).expect("a specification");
+        spec.check().map(|_| ()).map_err(|error| error.to_string())
+    };
+    for (changes, said) in [
+        (json!({"inputs": {"spectrum": []}}), "the shares sum to 0"),
+        (
+            json!({"inputs": {"spectrum": [[1, 0.5], [2, 0.4]]}}),
+            "the shares sum to 0.9",
+        ),
+        (
+            json!({"inputs": {"spectrum": [[0, 1]]}}),
+            "must be positive",
+        ),
+        (
+            json!({"inputs": {"spectrum": [[2, -0.5], [1, 1.5]]}}),
+            "a share is positive",
+        ),
+        (
+            json!({"inputs": {"spectrum": [[2, 0.01], [1, 0.99]]}}),
+            "is none",
+        ),
+        (
+            json!({"inputs": {"spectrum": [["p", 1]]}}),
+            "inputs.spectrum",
+        ),
+        (
+            json!({"inputs": {"spike": {"along": [0.5], "strength": 1}}}),
+            "1 overlaps with r = 2",
+        ),
+        (
+            json!({"inputs": {"spike": {"along": [0.9, 0.9], "strength": 1}}}),
+            "at most 1 together",
+        ),
+        (
+            json!({"inputs": {"spike": {"along": "target", "strength": 0}}}),
+            "inputs.spike.strength",
+        ),
+        (
+            json!({"inputs": {"spike": {"along": [0.5, 0.5], "strength": 1}}, "protocol": {"dimension": 2}}),
+            "leaves no direction",
+        ),
+        (
+            json!({"inputs": {"spike": {"along": "target", "strength": 1}}, "protocol": {"remove_below": 2}}),
+            "covariance 1",
+        ),
+        (
+            json!({"inputs": {"spike": {"along": "target", "strength": 1}}, "target": {"link": "0", "r": 0}}),
+            "no direction",
+        ),
+    ] {
+        let error = of(changes).expect_err(said);
+        assert!(
+            error.contains(said) && error.contains("help:"),
+            "{said}: {error}"
+        );
+    }
+    let fits = json!({"inputs": {"spike": {"along": [0.6, 0.8], "strength": 1}}, "protocol": {"dimension": 2}});
+    assert_eq!(of(fits), Ok(()));
 }
 
 #[test]

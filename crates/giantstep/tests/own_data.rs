@@ -451,6 +451,58 @@ fn what_makes_no_sense_is_refused_with_key_value_and_reason() {
     );
 }
 
+#[test]
+fn labels_that_are_given_have_no_directions() {
+    let data = Data::new(vec![0.5; 100 * D], 100, D, Order::Rows).expect("rows");
+    let data = Arc::new(data.with_labels(vec![1.0; 100]).expect("labels"));
+    let base = json!({
+        "network": {"width": 2}, "protocol": {"steps": 0, "batch": 10}, "readout": {"batch": "same"}
+    });
+    let of = |target: Value| {
+        let mut spec = base.clone();
+        merge(&mut spec, json!({ "target": target }));
+        let spec: Spec = serde_json::from_value(spec).expect("a specification");
+        spec.check_on(data.clone())
+            .map(|_| ())
+            .map_err(|error| error.to_string())
+    };
+    assert_eq!(of(json!({"noise": 0.1})), Ok(()));
+    for (target, said) in [
+        (
+            json!({"gram": [[1.0, 0.5], [0.5, 1.0]]}),
+            "target.gram = [[1.0, 0.5], [0.5, 1.0]]",
+        ),
+        (json!({"r": 2}), "target.r = 2"),
+    ] {
+        let error = of(target).expect_err(said);
+        assert!(
+            error.contains(said) && error.contains("no direction is known of them"),
+            "{error}"
+        );
+    }
+}
+
+/// Rows in single precision take four bytes an entry and labels eight, once for all runs: the same run on drawn rows needs as
+/// much less as there are rows.
+#[test]
+fn rows_that_are_given_count_as_memory() {
+    let (n, d) = (2000, 50);
+    let rows: Vec<f32> = (0..n * d).map(|i| (i as f32 * 0.7).sin()).collect();
+    let data = Data::new(rows, n, d, Order::Rows).expect("rows");
+    let data = data
+        .with_labels(vec![1.0; n])
+        .expect("labels")
+        .standardised()
+        .expect("varied");
+    let spec: Spec = serde_json::from_value(json!({
+        "network": {"width": 2}, "protocol": {"steps": 0, "batch": 10}, "readout": {"batch": "same"}
+    }))
+    .expect("a specification");
+    let cost = giantstep::cost(&spec.check_on(Arc::new(data)).expect("an experiment").setup).cost;
+    assert_eq!(cost.given, (4 * n * d + 8 * n + 16 * d) as f64);
+    assert!(cost.memory > 50e6 + cost.given);
+}
+
 /// Nothing is predicted of rows that are given, and of a training set what its first batch allows.
 #[test]
 fn theory_says_what_it_does_not_know() {

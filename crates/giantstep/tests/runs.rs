@@ -12,6 +12,8 @@
 //! pairs of one order, a neuron paired with itself, singular values of W.
 
 use crate::common::explicit::{Expected, Explicit, Lines, assert_measured, matrix};
+use giantstep::batch::Coloured;
+use giantstep::experiment::Origin;
 use giantstep::faer::Mat;
 use giantstep::run::{Outcome, Run, run_on};
 use giantstep::spec::Spec;
@@ -39,12 +41,17 @@ struct Case {
 fn of(case: &Case) -> Run {
     let engine: Explicit = serde_json::from_str(REFERENCE).expect("saved by runs.py");
     let checked = case.spec.check().expect("an experiment");
-    run_on(
-        &checked.setup.experiment,
-        engine,
-        checked.seeds.start,
-        &Watch::default(),
-    )
+    let (experiment, seed) = (&checked.setup.experiment, checked.seeds.start);
+    let watch = Watch::default();
+    match &experiment.inputs {
+        Origin::Coloured(covariance) => run_on(
+            experiment,
+            Coloured::on_axes(engine, covariance),
+            seed,
+            &watch,
+        ),
+        _ => run_on(experiment, engine, seed, &watch),
+    }
 }
 
 fn assert_close(name: &str, found: &Mat<f64>, expected: &Mat<f64>) {
@@ -59,7 +66,7 @@ fn assert_close(name: &str, found: &Mat<f64>, expected: &Mat<f64>) {
 #[test]
 fn runs_are_those_of_explicit_matrices() {
     let reference: Reference = serde_json::from_str(REFERENCE).expect("saved by runs.py");
-    assert_eq!(reference.cases.len(), 43);
+    assert_eq!(reference.cases.len(), 46);
     for case in reference.cases {
         let run = of(&case);
         let name = case.name;

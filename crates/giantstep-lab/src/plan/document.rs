@@ -180,7 +180,7 @@ impl Document {
         check(&table)?;
         let mut spec: Spec = typed(Value::Table(table))?;
         let checked = match &mut spec.inputs {
-            InputsSpec::Law(_) => spec.check()?,
+            InputsSpec::Law(_) | InputsSpec::Spectrum(_) | InputsSpec::Spike(_) => spec.check()?,
             InputsSpec::File(file) => {
                 let found = self.files.read(file).map_err(Box::new)?;
                 file.file = found.path;

@@ -30,7 +30,7 @@ pub(crate) fn check_keys(table: &Table, schema: &Schema) -> Result<(), PlanError
 
 fn walk(table: &Table, schema: &Json, root: &Json, path: &str, unknown: &mut Vec<UnknownKey>) {
     let Some(properties) =
-        object(schema, root).and_then(|found| found.get("properties")?.as_object())
+        meant_object(table, schema, root).and_then(|found| found.get("properties")?.as_object())
     else {
         return;
     };
@@ -110,19 +110,45 @@ fn elsewhere(name: &str, root: &Json) -> Option<String> {
 
 /// The one object schema behind references and `Option`; none for a choice of several.
 pub(super) fn object<'a>(schema: &'a Json, root: &'a Json) -> Option<&'a Json> {
+    only(objects(schema, root).into_iter())
+}
+
+/// The object schema that a table follows; of a choice of several the only one that has any of its keys.
+fn meant_object<'a>(table: &Table, schema: &'a Json, root: &'a Json) -> Option<&'a Json> {
+    let fits = |choice: &&Json| {
+        let known = choice.get("properties");
+        known.is_some_and(|known| table.keys().any(|key| known.get(key).is_some()))
+    };
+    object(schema, root).or_else(|| only(objects(schema, root).into_iter().filter(fits)))
+}
+
+fn only<'a>(mut found: impl Iterator<Item = &'a Json>) -> Option<&'a Json> {
+    match (found.next(), found.next()) {
+        (Some(only), None) => Some(only),
+        _ => None,
+    }
+}
+
+/// All object schemas behind references and choices.
+fn objects<'a>(schema: &'a Json, root: &'a Json) -> Vec<&'a Json> {
     if let Some(reference) = schema.get("$ref").and_then(Json::as_str) {
-        return object(root.pointer(reference.strip_prefix('#')?)?, root);
+        let target = reference
+            .strip_prefix('#')
+            .and_then(|path| root.pointer(path));
+        return target
+            .map(|target| objects(target, root))
+            .unwrap_or_default();
     }
-    if let Some(choices) = schema
-        .get("anyOf")
-        .or_else(|| schema.get("oneOf"))
-        .and_then(Json::as_array)
-    {
-        let mut found = choices.iter().filter_map(|choice| object(choice, root));
-        return match (found.next(), found.next()) {
-            (Some(only), None) => Some(only),
-            _ => None,
-        };
+    let choices = schema.get("anyOf").or_else(|| schema.get("oneOf"));
+    match choices.and_then(Json::as_array) {
+        Some(choices) => choices
+            .iter()
+            .flat_map(|choice| objects(choice, root))
+            .collect(),
+        None => schema
+            .get("properties")
+            .map(|_| schema)
+            .into_iter()
+            .collect(),
     }
-    schema.get("properties").map(|_| schema)
 }

@@ -42,10 +42,21 @@ struct Split {
 pub fn peak_memory(jobs: &[Job<'_>], machine: Machine) -> f64 {
     let threads = threads_of(jobs, machine);
     let split = shared_out(jobs, threads);
-    let memory = |run: &usize| jobs[*run].cost.cost.memory;
-    let most = |runs: &[usize]| runs.iter().map(memory).fold(0.0, f64::max);
+    let most = |runs: &[usize]| runs.iter().map(|run| own(&jobs[*run])).fold(0.0, f64::max);
     let workers = threads.min(split.side_by_side.len());
-    most(&split.one_by_one).max(workers as f64 * most(&split.side_by_side))
+    given(jobs) + most(&split.one_by_one).max(workers as f64 * most(&split.side_by_side))
+}
+
+/// Memory of one run beside the rows that all share, in bytes.
+fn own(job: &Job<'_>) -> f64 {
+    job.cost.cost.memory - job.cost.cost.given
+}
+
+/// Memory of the rows that all runs share.
+fn given(jobs: &[Job<'_>]) -> f64 {
+    jobs.iter()
+        .map(|job| job.cost.cost.given)
+        .fold(0.0, f64::max)
 }
 
 /// The number of threads that jobs ask for.
@@ -62,11 +73,11 @@ fn shared_out(jobs: &[Job<'_>], threads: usize) -> Split {
         .map(|job| job.point.checked.setup.limits.memory)
         .min()
         .unwrap_or(0);
-    let cost = |job: &Job<'_>| (job.cost.cost.equivalent_flops(), job.cost.cost.memory);
+    let cost = |job: &Job<'_>| (job.cost.cost.equivalent_flops(), own(job));
     split(
         &jobs.iter().map(cost).collect::<Vec<_>>(),
         threads,
-        limit as f64,
+        limit as f64 - given(jobs),
     )
 }
 

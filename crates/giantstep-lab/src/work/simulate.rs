@@ -17,7 +17,8 @@ pub fn simulate(
     watch: Watch<'_>,
     measured: &mut dyn FnMut(&[Measurement]),
 ) -> Result<Run, String> {
-    let needed = job.cost.cost.memory as u64;
+    let cost = job.cost.cost;
+    let needed = (cost.memory - cost.given) as u64;
     let short = memory::available().filter(|available| *available < needed);
     if watch.ranks.any(short.is_some()) {
         let available = short.unwrap_or_default();

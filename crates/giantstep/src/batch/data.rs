@@ -279,6 +279,17 @@ impl<'a> Data<'a> {
         self.columns
     }
 
+    /// The memory of entries, labels and scaling, in bytes.
+    pub fn bytes(&self) -> usize {
+        let entries = match &self.entries {
+            Entries::F32(entries) => size_of_val(&entries[..]),
+            Entries::F64(entries) => size_of_val(&entries[..]),
+        };
+        let labels = self.labels.as_ref().map_or(0, |labels| labels.len());
+        let scaling = self.scaling.as_ref().map_or(0, |_| 2 * self.columns);
+        entries + 8 * (labels + scaling)
+    }
+
     /// The labels, if there are any.
     pub fn labels(&self) -> Option<&Arc<[f64]>> {
         self.labels.as_ref()

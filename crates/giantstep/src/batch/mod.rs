@@ -7,6 +7,7 @@
 //! Rows belong to the name of a batch ([`BatchId`]) and the seed: a second pass sees the same rows. Those of a fixed training set
 //! and of given data have numbers ([`Numbers`]), by which labels stay with them in whatever batch they come.
 
+mod coloured;
 mod data;
 mod direct;
 mod few;
@@ -22,6 +23,7 @@ mod untouched;
 use faer::Mat;
 use serde::Serialize;
 
+pub use coloured::{Block, Coloured, Covariance};
 pub use data::{Data, DataError, Entries, Order};
 pub use direct::{Direct, DirectionsLaw};
 pub(crate) use few::FEW;
@@ -123,8 +125,8 @@ impl EngineKind {
     }
 }
 
-/// A source of batches in R^d, Gaussian unless [`Inputs`] say otherwise; a run with its engine may move from thread to
-/// thread.
+/// A source of batches in R^d, standard normal unless [`Inputs`] or a [`Covariance`] say otherwise; a run with its engine may
+/// move from thread to thread.
 pub trait Engine: Send {
     /// Precision of the data path.
     type Real: Real;

@@ -65,7 +65,7 @@ fn buffers(leaves: usize, threads: usize) -> f64 {
     }
 }
 
-/// Bytes of a run, and of these the rows of a held batch, which several ranks divide among them.
+/// Bytes of a run beside rows that are given, and of these the rows of a held batch, which several ranks divide among them.
 pub(super) fn memory(
     experiment: &Experiment,
     engine: EngineKind,
@@ -89,6 +89,8 @@ struct Sizes<'a> {
     p: f64,
     r: f64,
     d: f64,
+    /// Directions that are in the frame for good: the target's, and others.
+    fixed: f64,
     /// The lists of p vectors that are kept beside W.
     initial: f64,
     /// 1 with lookahead.
@@ -114,6 +116,11 @@ impl<'a> Sizes<'a> {
         };
         let p = experiment.network.width as f64;
         let r = experiment.target.r as f64;
+        let explicit = experiment.explicit_directions() as f64;
+        let fixed = match engine {
+            EngineKind::Direct | EngineKind::Data => r + explicit.min(1.0),
+            EngineKind::InLaw => r + explicit,
+        };
         let d = protocol.dimension as f64;
         // Beside W: the weights at the start, and what updates remember.
         let initial = experiment.kept() as f64 - 1.0;
@@ -122,7 +129,7 @@ impl<'a> Sizes<'a> {
         let (start, end) = match engine {
             EngineKind::Direct | EngineKind::Data => (d, d),
             EngineKind::InLaw => {
-                let start = (r + (1.0 + initial) * p).min(d);
+                let start = (fixed + (1.0 + initial) * p).min(d);
                 (start, (start + p * contractions).min(d))
             }
         };
@@ -134,6 +141,7 @@ impl<'a> Sizes<'a> {
             p,
             r,
             d,
+            fixed,
             initial,
             ahead,
             contractions,
@@ -165,7 +173,7 @@ impl<'a> Sizes<'a> {
         let protocol = &self.experiment.protocol;
         let set = protocol.set.map_or(0, |set| set.rows + 2 * protocol.batch);
         let given = match &self.experiment.inputs {
-            Origin::Law(_) => 0,
+            Origin::Law(_) | Origin::Coloured(_) => 0,
             Origin::Given(own) => own.data.rows() as u64 + protocol.opened(),
         };
         8.0 * (set + given) as f64
@@ -176,6 +184,7 @@ impl<'a> Sizes<'a> {
         let Self {
             p,
             r,
+            fixed,
             start,
             end,
             initial,
@@ -184,7 +193,7 @@ impl<'a> Sizes<'a> {
         let protocol = &self.experiment.protocol;
         let square = F64 * p * p;
         // W and W0.
-        let weights = F64 * p * start * (1.0 + initial) + F64 * r * start;
+        let weights = F64 * p * start * (1.0 + initial) + F64 * fixed * start;
         if protocol.steps == 0 {
             return weights;
         }
@@ -211,7 +220,7 @@ impl<'a> Sizes<'a> {
         };
         // Before the next batch the known vectors are compacted: a stack, its copy, their factors.
         let compacted = match self.engine {
-            EngineKind::InLaw if before > 0.0 => F64 * 5.0 * (p * (1.0 + initial) + r) * end,
+            EngineKind::InLaw if before > 0.0 => F64 * 5.0 * (p * (1.0 + initial) + fixed) * end,
             _ => 0.0,
         };
         let stepping = stacked + (copy * start + pass).max(copy * end + revealed);
@@ -224,7 +233,7 @@ impl<'a> Sizes<'a> {
         let experiment = self.experiment;
         let moved = f64::from(u8::from(experiment.protocol.steps > 0));
         let columns = self.columns_after();
-        let kept = F64 * p * columns * (1.0 + self.initial + moved) + F64 * r * columns;
+        let kept = F64 * p * columns * (1.0 + self.initial + moved) + F64 * self.fixed * columns;
         let along = 2.0 * F64 * (p + r) * columns;
         let square = F64 * p * p;
         let spectra = [MetricGroup::SingularValues, MetricGroup::WeightSpectrum];

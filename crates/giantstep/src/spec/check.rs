@@ -104,6 +104,9 @@ impl Spec {
     pub fn check(&self) -> Result<Checked, SpecError> {
         match &self.inputs {
             InputsSpec::Law(law) => self.check_from(Source::Law(*law)),
+            InputsSpec::Spectrum(_) | InputsSpec::Spike(_) => {
+                self.check_from(Source::Law(Inputs::Gaussian))
+            }
             InputsSpec::File(file) => Err(SpecError::new(
                 "inputs.file",
                 quoted(&file.file),
@@ -139,6 +142,10 @@ impl Spec {
         let target = self.check_target(&source, dimension)?;
         let mut readout_samples = self.check_readout_samples(batch, known)?;
         let (inputs, set) = self.check_training_set(&source, (batch, readout_samples), known)?;
+        let inputs = match self.check_covariance(&source, target.r, known)? {
+            Some(covariance) => Origin::Coloured(covariance),
+            None => inputs,
+        };
         let mut test_samples = self.check_test_samples()?;
         if let Origin::Given(own) = &inputs {
             test_samples = own.division.test;
@@ -256,6 +263,7 @@ impl Spec {
                 return Err(SpecError::new("target.link", "absent", reason, remedy));
             }
             (None, Some(given)) => {
+                self.check_no_directions()?;
                 return Ok(Target {
                     noise: self.check_noise()?,
                     ..Target::given(given.clone())
@@ -303,6 +311,24 @@ impl Spec {
             ));
         }
         Ok(checked)
+    }
+
+    /// Labels that are given are no function of directions.
+    fn check_no_directions(&self) -> Result<(), SpecError> {
+        let target = &self.target;
+        let gram = target.gram.as_ref().map(|gram| format!("{gram:?}"));
+        let r = target.r.map(|r| r.to_string());
+        match [("target.gram", gram), ("target.r", r)]
+            .into_iter()
+            .find_map(|(key, value)| Some((key, value?)))
+        {
+            None => Ok(()),
+            Some((key, value)) => {
+                let reason = "labels are given with the rows, and no direction is known of them";
+                let remedy = "leave it out, or leave inputs.labels out and give target.link";
+                Err(SpecError::new(key, value, reason, remedy))
+            }
+        }
     }
 
     fn check_noise(&self) -> Result<f64, SpecError> {

@@ -6,23 +6,29 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::quantity::{Known, count, quoted};
-use super::{Spec, SpecError};
+use super::{Spec, SpecError, SpectrumSpec, SpikeSpec};
 use crate::batch::{Data, Division, Inputs, TestRows};
 use crate::experiment::{Origin, OwnData, ReadoutBatch, ReadoutSchedule};
 use crate::metric::MetricGroup;
 use crate::setup::EngineChoice;
 use crate::train::{Sampling, TrainingSet};
 
-/// Where inputs come from: the name of a law, or `{ file = "X.parquet" }`.
+/// Where inputs come from: the name of a law, `{ spectrum = [[variance, share], ...] }` or `{ spike = { along = "target",
+/// strength = "d^0.5" } }` for Gaussian ones of another covariance, or `{ file = "X.parquet" }`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(
     untagged,
-    expecting = "expected \"gaussian\", \"hypercube\", \"sphere\", \"uniform\", or { file = \"...\" } with labels, standardise, \
+    expecting = "expected \"gaussian\", \"hypercube\", \"sphere\", \"uniform\", { spectrum = [[variance, share], ...] }, { spike = \
+                 { along = \"target\" or [overlaps], strength = ... } }, or { file = \"...\" } with labels, standardise, \
                  test_share, test_rows, content"
 )]
 pub enum InputsSpec {
     /// They are drawn.
     Law(Inputs),
+    /// They are Gaussian, of a few variances.
+    Spectrum(SpectrumSpec),
+    /// They are Gaussian, with one direction of a larger variance.
+    Spike(SpikeSpec),
     /// They are given.
     File(FileSpec),
 }
@@ -77,7 +83,7 @@ impl InputsSpec {
     /// The file, if it is one.
     pub fn file(&self) -> Option<&FileSpec> {
         match self {
-            Self::Law(_) => None,
+            Self::Law(_) | Self::Spectrum(_) | Self::Spike(_) => None,
             Self::File(file) => Some(file),
         }
     }

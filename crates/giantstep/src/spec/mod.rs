@@ -4,6 +4,7 @@
 //! [`Checked`] experiment or into a [`SpecError`] that names the key, the value and the remedy.
 
 mod check;
+mod covariance;
 mod inputs;
 mod protocol;
 mod quantity;
@@ -14,6 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use check::{Checked, MOST_RUNS, SpecError};
+pub use covariance::{AlongSpec, FirstDirection, SpectrumSpec, SpikeLaw, SpikeSpec};
 pub use inputs::{FileSpec, InputsSpec, Standardise};
 pub use protocol::{ClipSpec, Frozen, LayerSpec, LookaheadSpec, LossSpec, ProtocolSpec, RuleSpec};
 pub use quantity::Quantity;
@@ -39,7 +41,8 @@ pub struct Spec {
     /// Named numbers for formulas, such as `alpha = 1.5` for `batch = "d^alpha"`.
     #[serde(default, rename = "let", skip_serializing_if = "BTreeMap::is_empty")]
     pub named: BTreeMap<String, f64>,
-    /// The law of the inputs, of which all but the Gaussian need the direct engine; or rows of a file.
+    /// The law of the inputs, of which all but the Gaussian need the direct engine; or the covariance of Gaussian ones; or rows
+    /// of a file.
     #[serde(default = "defaults::inputs")]
     pub inputs: InputsSpec,
     /// What is to be learnt.

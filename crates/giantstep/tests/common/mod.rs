@@ -4,8 +4,8 @@
 pub mod against;
 pub mod explicit;
 
-use giantstep::batch::{Direct, DirectionsLaw, Engine, InLaw};
-use giantstep::experiment::Experiment;
+use giantstep::batch::{Coloured, Direct, DirectionsLaw, Engine, InLaw};
+use giantstep::experiment::{Experiment, Origin};
 use giantstep::metric::Metric;
 use giantstep::run::{Outcome, Run, run_on};
 use giantstep::spec::{Checked, Spec};
@@ -62,19 +62,28 @@ pub fn run_quietly<E: Engine>(experiment: &Experiment, mut engine: E, seed: u64)
 
 pub fn direct(experiment: &Experiment, seed: u64) -> Run {
     let dimension = experiment.protocol.dimension as usize;
-    run_quietly(
-        experiment,
-        Direct::<f64>::new(dimension, DirectionsLaw::Canonical, seed),
-        seed,
-    )
+    let engine = Direct::<f64>::new(dimension, DirectionsLaw::Canonical, seed);
+    match &experiment.inputs {
+        Origin::Coloured(covariance) => {
+            run_quietly(experiment, Coloured::on_axes(engine, covariance), seed)
+        }
+        _ => run_quietly(experiment, engine, seed),
+    }
 }
 
 pub fn in_law(experiment: &Experiment, seed: u64) -> Run {
-    run_quietly(
-        experiment,
-        InLaw::<f64>::new(experiment.protocol.dimension, seed),
-        seed,
-    )
+    let engine = InLaw::<f64>::new(experiment.protocol.dimension, seed);
+    match &experiment.inputs {
+        Origin::Coloured(covariance) => {
+            let law = DirectionsLaw::Canonical;
+            run_quietly(
+                experiment,
+                Coloured::in_frame(engine, covariance, law),
+                seed,
+            )
+        }
+        _ => run_quietly(experiment, engine, seed),
+    }
 }
 
 /// Every bit that a run leaves behind.

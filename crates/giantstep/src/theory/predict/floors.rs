@@ -71,7 +71,7 @@ pub fn floors(
 ) -> Result<Vec<Floor>, String> {
     let (target, network) = (&experiment.target, &experiment.network);
     if !experiment.has_gaussian_inputs() {
-        return Err("floors are derived for Gaussian inputs".to_owned());
+        return Err("floors are derived for Gaussian inputs of covariance 1".to_owned());
     }
     if target.link.is_random() && experiment.test_labels == TestLabels::Noisy {
         return Err(

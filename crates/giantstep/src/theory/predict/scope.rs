@@ -26,7 +26,7 @@ pub(super) fn scope(experiment: &Experiment) -> Option<Scope> {
         Some(Scope { last, reason })
     };
     if !experiment.has_gaussian_inputs() {
-        return never("predictions are derived for Gaussian inputs");
+        return never("predictions are derived for Gaussian inputs of covariance 1");
     }
     if protocol.steps > MOST_STEPS {
         return never("predictions go step by step, and not through so many");
