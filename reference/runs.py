@@ -240,6 +240,32 @@ CASES = {
         "network": {"pairing": "symmetric", "second_layer": "gaussian"},
         "protocol": {"remove_below": 1, "step_size": 1},
     },
+    "baselines, both layers, noise, mean removed": {
+        "target": {"noise": 0.25},
+        "network": {"second_layer": "gaussian", "scale": "2/p"},
+        "protocol": {"second_layer": {"step_size": 0.3}, "remove_below": 1},
+        "baseline": [
+            {"kind": "linear", "ridge": [0.1, "0.5*n"]},
+            {"kind": "kernel", "degree": 2, "ridge": 0.3},
+            {"kind": "tangent_kernel", "ridge": "p/8"},
+            {"kind": "feature_machine", "degree": 3, "rounds": 2, "ridge": [0.2, 1]},
+        ],
+    },
+    "baselines on the batch of the step, biases, linear part removed, clean labels": {
+        "target": {"noise": 0.25},
+        "network": {"bias": {"gaussian": 0.5}, "output": "centred"},
+        "protocol": {"biases": {"step_size": 1.5}, "remove_below": 2},
+        "readout": {"batch": "same", "after": "never"},
+        "baseline": [{"kind": "tangent_kernel", "ridge": 0.2}, {"kind": "linear"}],
+        "evaluation": {"metrics": ["test_error"], "labels": "clean"},
+    },
+    "a feature machine of erf before any step": {
+        "network": {"activation": "erf(x)"},
+        "protocol": {"steps": 0},
+        "readout": {"after": "never"},
+        "baseline": [{"kind": "feature_machine", "degree": 1, "rounds": 1, "ridge": 0.4}, {"kind": "kernel", "degree": 5}],
+        "evaluation": {"metrics": ["test_error"]},
+    },
     "no steps": {"protocol": {"steps": 0, "remove_below": 1}, "readout": {"ridge": [0, 1], "batch": "same"}},
 }
 
@@ -451,6 +477,7 @@ class Run:
         if half < P:
             W, a, b = np.vstack([W, W[::-1]]), np.concatenate([a, -a[::-1]]), np.concatenate([b, b[::-1]])
         self.W, self.W0, self.a, self.b = W, W.copy(), a, b
+        self.a0, self.b0 = a.copy(), b.copy()
         self.independent = half
         scale = quantity(network.get("scale", "1/sqrt(p)"))
         start = (W.copy(), a.copy(), b.copy()) if network.get("output") == "centred" else None
@@ -708,6 +735,72 @@ class Run:
         if chosen is not None and "test_error" in metrics:
             self.put(t, "chosen_ridge", chosen)
 
+    def series(self, degree):
+        """`c_j^2/j!` of the activation, and what they leave of its mean square."""
+        x, w = np.polynomial.hermite_e.hermegauss(150)
+        w = w / w.sum()
+        hermite = lambda j: np.polynomial.hermite_e.hermeval(x, [0] * j + [1])
+        terms = [(w @ (self.student.sigma(x) * hermite(j))) ** 2 / math.factorial(j) for j in range(degree + 1)]
+        return np.polynomial.Polynomial(terms), w @ self.student.sigma(x) ** 2 - sum(terms)
+
+    def tangents(self, X):
+        """Gradients of the output at the start in the trained weights, one row for each x; checked by differences."""
+        W, a, b = self.W0, self.a0, self.b0
+        student = Student(self.spec["network"]["activation"], self.student.scale, None)
+        s = student.scale
+        slopes = s * a * student.slope(X @ W.T + b)
+        parts = {"W": (slopes[:, :, None] * X[:, None, :]).reshape(len(X), -1)}
+        if "second_layer" in self.protocol:
+            parts["a"] = s * student.sigma(X @ W.T + b)
+        if "biases" in self.protocol:
+            parts["b"] = slopes
+        for layer, part in enumerate((parts.get("W"), parts.get("a"), parts.get("b"))):
+            if part is None:
+                continue
+            for place in range(part.shape[1]):
+
+                def at(h):
+                    moved = [w.copy() for w in (W, a, b)]
+                    moved[layer].flat[place] += h
+                    return student.output(moved, X)
+
+                assert np.abs((at(1e-5) - at(-1e-5)) / 2e-5 - part[:, place]).max() < 1e-8
+        return np.hstack(list(parts.values()))
+
+    def machine(self, X, y, degree, rounds, ridge):
+        """A recursive feature machine: the learnt function."""
+        kappa, rest = self.series(degree)
+        M = np.eye(D)
+        for round in range(rounds + 1):
+            alpha = np.linalg.solve(kappa(X @ M @ X.T / D) + (rest + ridge) * np.eye(len(X)), y)
+            f = lambda Z, M=M, alpha=alpha: kappa(Z @ M @ X.T / D) @ alpha
+            h = 1e-3
+            slope = lambda h: np.stack([(f(X + h * e) - f(X - h * e)) / (2 * h) for e in np.eye(D)], axis=1)
+            # By differences to order h^4, exact for cubics.
+            gradients = (4 * slope(h) - slope(2 * h)) / 3
+            M = gradients.T @ gradients
+            M = M * D / np.mean(np.sum((X @ M) * X, axis=1))
+        return f
+
+    def baselines(self, t):
+        X, y, mean, linear = self.training(max(t, 1))
+        Z, truth = self.batch("test", t)
+        X, y = self.fitted_on(t, X, y)
+        y, truth = y - mean - X @ linear, truth - mean - Z @ linear
+        for baseline in self.spec["baseline"]:
+            kind, ridges = baseline["kind"], baseline.get("ridge", 1)
+            for ridge in map(quantity, ridges if isinstance(ridges, list) else [ridges]):
+                if kind == "linear":
+                    w = np.linalg.solve(X.T @ X / D + ridge * np.eye(D), X.T @ y / D)
+                    f = Z @ w
+                elif kind == "tangent_kernel":
+                    phi = self.tangents(X)
+                    w = np.linalg.solve(phi.T @ phi + ridge * np.eye(phi.shape[1]), phi.T @ y)
+                    f = self.tangents(Z) @ w
+                else:
+                    f = self.machine(X, y, baseline["degree"], baseline.get("rounds", 0), ridge)(Z)
+                self.put(t, f"{kind}_error", np.mean((truth - f) ** 2), ridge=ridge)
+
     def run(self):
         start, iterates = self.protocol.get("average_from"), []
         for t in range(self.protocol["steps"] + 1):
@@ -721,6 +814,8 @@ class Run:
             self.weights(t)
             if {"test_error", "error_rate", "network_loss", "feature_spectrum"} & {*self.spec["evaluation"]["metrics"]}:
                 self.test(t)
+        if "baseline" in self.spec:
+            self.baselines(self.protocol["steps"])
         return self
 
 

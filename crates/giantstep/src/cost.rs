@@ -4,6 +4,7 @@ mod memory;
 
 use serde::Serialize;
 
+use crate::baseline::Method;
 use crate::batch::{EngineKind, FEW, LOOSE};
 use crate::experiment::{Experiment, Origin};
 use crate::labels::Removal;
@@ -249,6 +250,7 @@ pub fn cost_on(
         let moments = experiment.test_samples as f64 * p * p;
         cost.flops += double * tests * (moments + EIGEN * p.powi(3));
     }
+    baselines(experiment, engine, columns, double, &mut cost);
     recorded(experiment, &mut cost);
     (cost.memory, cost.held) = memory::memory(experiment, engine, precision, threads);
     if let Origin::Given(own) = &experiment.inputs {
@@ -256,6 +258,47 @@ pub fn cost_on(
         cost.memory += cost.given;
     }
     cost
+}
+
+/// Adds what baselines take: two passes, and linear algebra in the n samples that they are fitted on.
+fn baselines(
+    experiment: &Experiment,
+    engine: EngineKind,
+    columns: f64,
+    double: f64,
+    cost: &mut Cost,
+) {
+    if experiment.baselines.is_empty() {
+        return;
+    }
+    let n = experiment.readout_samples as f64;
+    let tests = experiment.test_samples as f64;
+    let p = match experiment.fits_tangent_kernel() {
+        true => experiment.network.width as f64,
+        false => 0.0,
+    };
+    let (made, revealed) = match engine {
+        EngineKind::Direct => (1.0, 0.0),
+        EngineKind::InLaw => (1.0, 1.0),
+        EngineKind::Data => (0.0, 0.0),
+    };
+    cost.passes += 2.0;
+    cost.rows += experiment.readout_samples + experiment.test_samples;
+    cost.normals += made * (n * columns + tests * (columns + revealed * n));
+    cost.flops += 2.0 * (n * columns * (p + n) + tests * (columns + revealed * n) * (p + n));
+    // The rows' Gram matrix, and in law the root of that of their coefficients.
+    let mut solved = 2.0 * n * n * (columns + revealed * n) + revealed * EIGEN * n.powi(3);
+    for baseline in &experiment.baselines {
+        let ridges = baseline.ridges.len() as f64;
+        let (rounds, changed) = match baseline.method {
+            Method::FeatureMachine { rounds, .. } => (f64::from(rounds), n * n),
+            Method::TangentKernel => (0.0, n * p),
+            Method::Inputs | Method::Kernel { .. } => (0.0, 0.0),
+        };
+        let fits = n.powi(3) / 3.0 + rounds * 8.3 * n.powi(3) + 2.0 * n * changed;
+        solved += ridges * (fits + 2.0 * tests * changed);
+    }
+    cost.flops += double * solved;
 }
 
 /// Counts what a run records.
@@ -301,13 +344,19 @@ fn recorded(experiment: &Experiment, cost: &mut Cost) {
     let first = u64::from(experiment.records(0));
     let later = experiment.recorded_steps() - first;
     let fitted = experiment.fitted_steps();
-    let (mut all, mut shared) = (fitted * kinds * ridges, fitted * kinds * ridges);
+    let of_baselines = experiment.baselines.iter();
+    let of_baselines = of_baselines
+        .map(|baseline| baseline.ridges.len() as u64)
+        .sum::<u64>();
+    let errors = fitted * kinds * ridges + of_baselines;
+    let (mut all, mut shared) = (errors, errors);
     for (moved, steps) in [(0, first), (1, later)] {
         let (own, common) = of(moved);
         all += steps * own;
         shared += steps * common;
         if steps > 0 {
-            cost.widest = cost.widest.max(own + kinds * ridges * fitted.min(1));
+            let errors = kinds * ridges * fitted.min(1) + of_baselines;
+            cost.widest = cost.widest.max(own + errors);
         }
     }
     cost.drawn = planar * later * p * r;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::baseline::{Baseline, Method};
 use crate::batch::{Covariance, Data, DirectionsLaw, Division, Given, Inputs, Split};
 use crate::labels::{Removal, Target};
 use crate::metric::MetricGroup;
@@ -159,6 +160,8 @@ pub struct Experiment {
     pub protocol: Protocol,
     /// The ridge readout.
     pub readout: RidgeParams,
+    /// What is fitted beside it after the last step.
+    pub baselines: Vec<Baseline>,
     /// Where readouts are fitted.
     pub readout_batch: ReadoutBatch,
     /// When readouts are fitted.
@@ -181,6 +184,7 @@ impl Experiment {
         Self {
             schedule: ReadoutSchedule::Never,
             metrics: Vec::new(),
+            baselines: Vec::new(),
             ..self.clone()
         }
     }
@@ -213,7 +217,19 @@ impl Experiment {
     /// Whether the network at the start is kept: subtracted, or compared with.
     pub fn keeps_start(&self) -> bool {
         self.network.output == Output::Centred
+            || self.fits_tangent_kernel()
             || self.metrics.contains(&MetricGroup::SingularValues)
+    }
+
+    /// Whether a baseline is the tangent kernel of the start.
+    pub fn fits_tangent_kernel(&self) -> bool {
+        let mut baselines = self.baselines.iter();
+        baselines.any(|baseline| baseline.method == Method::TangentKernel)
+    }
+
+    /// Whether baselines are fitted after `step` steps: once, after the last.
+    pub fn fits_baselines(&self, step: u32) -> bool {
+        !self.baselines.is_empty() && step == self.protocol.steps
     }
 
     /// Whether a readout is fitted after `step` steps.
@@ -285,8 +301,8 @@ impl Experiment {
             || !matches!(protocol.plan, BatchPlan::Fresh)
             || protocol.removal == Removal::MeanAndLinear
             || (self.readout_batch == ReadoutBatch::Same
-                && self.schedule != ReadoutSchedule::Never
-                && self.tests_readouts())
+                && (!self.baselines.is_empty()
+                    || self.schedule != ReadoutSchedule::Never && self.tests_readouts()))
     }
 }
 

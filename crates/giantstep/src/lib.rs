@@ -34,7 +34,7 @@
 //!
 //! - [`spec`]: the experiment file, and its one conversion into checked types: [`experiment`], [`setup`].
 //! - [`mod@run`]: one seed from start to end; the story that the other modules tell in detail.
-//! - [`labels`], [`network`], [`train`], [`readout`], [`evaluate`], [`metric`], [`measurement`], [`metrics`]: target, student, giant steps, second
+//! - [`labels`], [`network`], [`train`], [`readout`], [`baseline`], [`evaluate`], [`metric`], [`measurement`], [`metrics`]: target, student, giant steps, second
 //!   stage, errors, what is recorded. Written once, for any engine.
 //! - [`batch`]: the waist. An [`batch::Engine`] answers the one question that training asks of a batch:
 //!   [`batch::Direct`] with explicit coordinates, [`batch::InLaw`] with the same law at a cost without d.
@@ -72,6 +72,7 @@ pub use watch::{Observer, Watch};
 
 pub mod activation;
 pub mod analysis;
+pub mod baseline;
 pub mod batch;
 pub mod catalogue;
 mod columns;

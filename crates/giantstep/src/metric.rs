@@ -62,6 +62,14 @@ pub enum Metric {
     KernelAlignment,
     /// `Q_ij = <w_i, w_j>`.
     Covariance,
+    /// `E (y - f)^2` of ridge regression on the inputs.
+    LinearError,
+    /// The same of kernel ridge regression with the network's own kernel.
+    KernelError,
+    /// The same with the tangent kernel of the start.
+    TangentKernelError,
+    /// The same of the recursive feature machine.
+    FeatureMachineError,
     /// The error of the readout on Gaussian equivalents of the features.
     GaussianError,
     /// The same, Gaussian given the leading spikes.
@@ -89,7 +97,7 @@ pub enum Place {
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 33] = [
         Self::TestError,
         Self::UntrainedReadoutError,
         Self::LabelVariance,
@@ -115,6 +123,10 @@ impl Metric {
         Self::FeatureRank,
         Self::KernelAlignment,
         Self::Covariance,
+        Self::LinearError,
+        Self::KernelError,
+        Self::TangentKernelError,
+        Self::FeatureMachineError,
         Self::GaussianError,
         Self::ConditionalError,
         Self::UnrelatedError,
@@ -149,6 +161,10 @@ impl Metric {
             Self::FeatureRank => "feature_rank",
             Self::KernelAlignment => "kernel_alignment",
             Self::Covariance => "covariance",
+            Self::LinearError => "linear_error",
+            Self::KernelError => "kernel_error",
+            Self::TangentKernelError => "tangent_kernel_error",
+            Self::FeatureMachineError => "feature_machine_error",
             Self::GaussianError => "gaussian_error",
             Self::ConditionalError => "conditional_error",
             Self::UnrelatedError => "unrelated_error",
@@ -163,7 +179,11 @@ impl Metric {
             Self::TestError
             | Self::UntrainedReadoutError
             | Self::LabelVariance
-            | Self::ChosenRidge => MetricGroup::TestError,
+            | Self::ChosenRidge
+            | Self::LinearError
+            | Self::KernelError
+            | Self::TangentKernelError
+            | Self::FeatureMachineError => MetricGroup::TestError,
             Self::ErrorRate | Self::NetworkErrorRate => MetricGroup::ErrorRate,
             Self::NetworkLoss => MetricGroup::NetworkLoss,
             Self::TrainError => MetricGroup::TrainError,
@@ -220,7 +240,11 @@ impl Metric {
             Self::GradientNorm | Self::GradientAngle => &[&[Neuron, Group]],
             Self::SingularValue | Self::WeightSingularValue | Self::FeatureEigenvalue => &[&[Rank]],
             Self::Covariance => &[&[Group], &[Neuron, Rank]],
-            Self::GaussianError
+            Self::LinearError
+            | Self::KernelError
+            | Self::TangentKernelError
+            | Self::FeatureMachineError
+            | Self::GaussianError
             | Self::ConditionalError
             | Self::UnrelatedError
             | Self::CovarianceError => &[&[Ridge]],
@@ -275,6 +299,14 @@ impl Metric {
             Self::Covariance => {
                 "Q_ij = <w_i, w_j>: of neurons i and j <= i, or the mean over different neurons by their signs"
             }
+            Self::LinearError => "test error of ridge regression on the inputs",
+            Self::KernelError => {
+                "test error of kernel ridge regression with the network's own kernel"
+            }
+            Self::TangentKernelError => {
+                "test error of kernel ridge regression with the tangent kernel of the start"
+            }
+            Self::FeatureMachineError => "test error of the recursive feature machine",
             Self::GaussianError => "test error on Gaussian equivalents of the features",
             Self::ConditionalError => "test error on features Gaussian given the leading spikes",
             Self::UnrelatedError => {

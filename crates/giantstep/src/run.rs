@@ -211,6 +211,10 @@ impl<'e> Trainer<'e> {
             let errors = batches.test(state, step, readouts, watch)?;
             state.measurements.extend(errors);
         }
+        if state.experiment.fits_baselines(step) {
+            let errors = batches.baselines(state, step, watch)?;
+            state.measurements.extend(errors);
+        }
         Ok(())
     }
 

@@ -8,6 +8,7 @@ mod analysis_integrals;
 mod analysis_invariance;
 mod analysis_table;
 mod analysis_traps;
+mod baselines;
 mod beyond_theory;
 mod common;
 mod engines_agree;

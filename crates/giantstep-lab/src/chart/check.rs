@@ -203,6 +203,7 @@ fn kinds(experiment: &Experiment, metric: Metric) -> Vec<&'static [Place]> {
         let kind = match metric {
             Metric::TestError | Metric::ErrorRate => ridges == values,
             Metric::ChosenRidge => !values,
+            metric if is_of_baseline(metric) => ridges_of_baseline(experiment, metric).is_some(),
             _ => true,
         };
         group && kind
@@ -228,6 +229,7 @@ fn recorded_at(experiment: &Experiment, metric: Metric, wanted: &[u32]) -> Vec<u
             TrainError | GradientAlignment | GradientAngle | GradientCosine | GradientNorm
             | GradientOverlap => *step > 0,
             TestError | ErrorRate | ChosenRidge => experiment.fits_readout(*step),
+            metric if is_of_baseline(metric) => experiment.fits_baselines(*step),
             _ => true,
         };
         *step <= last && experiment.records(*step) && recorded
@@ -262,16 +264,32 @@ pub(super) fn expected(plan: &Plan, metric: Metric, wanted: &[u32]) -> Table {
     Table::of(plan).with(rows)
 }
 
+fn is_of_baseline(metric: Metric) -> bool {
+    use Metric::{FeatureMachineError, KernelError, LinearError, TangentKernelError};
+    matches!(
+        metric,
+        LinearError | KernelError | TangentKernelError | FeatureMachineError
+    )
+}
+
+/// The ridges of the baseline of this error, if there is one.
+fn ridges_of_baseline(experiment: &Experiment, metric: Metric) -> Option<&[f64]> {
+    let mut baselines = experiment.baselines.iter();
+    let found = baselines.find(|baseline| baseline.method.metric() == metric)?;
+    Some(&found.ridges)
+}
+
 /// Each row at every value of a place, as far as needed to see what would be mixed.
 fn spread(rows: &[Record], place: Place, experiment: &Experiment) -> Vec<Record> {
     let r = experiment.target.r as u32;
-    let ridges = match &experiment.readout.ridge {
+    let of_readout = match &experiment.readout.ridge {
         Ridge::Values(values) => values.as_slice(),
         Ridge::LeaveOneOut(_) => &[],
     };
     rows.iter()
         .flat_map(|row| {
             let row = *row;
+            let ridges = ridges_of_baseline(experiment, row.metric).unwrap_or(of_readout);
             let groups = match row.metric {
                 Metric::Covariance => &Signs::PAIRS[..],
                 _ => &Signs::ONE[..],

@@ -66,6 +66,9 @@ impl Point {
         for (asked, found) in asked.iter_mut().zip(found) {
             *asked = Quantity::Number(*found);
         }
+        for (spec, baseline) in spec.baselines.iter_mut().zip(&experiment.baselines) {
+            *spec = spec.clone().with_ridges(&baseline.ridges);
+        }
         if let Some(samples) = &mut spec.readout.samples {
             *samples = Quantity::Number(experiment.readout_samples as f64);
         }

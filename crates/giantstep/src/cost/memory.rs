@@ -4,6 +4,7 @@
 //! `batch/ledger.rs` and `reduce.rs`; whoever adds one there adds it here. The end-to-end test `memory` compares the sum
 //! with the peaks of whole processes.
 
+use crate::baseline::Method;
 use crate::batch::EngineKind;
 use crate::batch::streamed::{ROWS, leaves};
 use crate::experiment::{Experiment, Origin};
@@ -264,7 +265,65 @@ impl<'a> Sizes<'a> {
                 most = most.max(along + moments.max(EIGEN * square));
             }
         }
+        if !experiment.baselines.is_empty() {
+            most = most.max(along + self.baselines());
+        }
         kept + most
+    }
+
+    /// The fullest moment of the baselines: the rows as vectors with a pass, then their n x n matrices, or the tests.
+    fn baselines(&self) -> f64 {
+        let rows = self.experiment.readout_samples;
+        let n = rows as f64;
+        let columns = self.columns_after();
+        let all = match self.engine {
+            EngineKind::InLaw => (columns + n).min(self.d),
+            EngineKind::Direct | EngineKind::Data => columns,
+        };
+        let p = match self.experiment.fits_tangent_kernel() {
+            true => self.p,
+            false => 0.0,
+        };
+        let gathered = Pass {
+            rows,
+            columns,
+            fields: p + self.r,
+            coefficients: n,
+            products: if self.reveals() { columns + n } else { columns },
+            sums: n * (p + 1.0),
+            scratch: 0.0,
+        };
+        let gathered = gathered.bytes(self.entry, self.threads) + F64 * n * all;
+        let revealed = if self.reveals() {
+            6.0 * F64 * n * n
+        } else {
+            0.0
+        };
+        let baselines = self.experiment.baselines.iter();
+        let fits: f64 = baselines
+            .map(|baseline| {
+                let own = match baseline.method {
+                    Method::FeatureMachine { .. } => n * n,
+                    Method::TangentKernel => 2.0 * n * p,
+                    Method::Inputs | Method::Kernel { .. } => 0.0,
+                };
+                baseline.ridges.len() as f64 * (own + n)
+            })
+            .sum();
+        let kept = F64 * (n * all + fits);
+        // Gram matrix, kernel, factor, and what a feature machine makes of them.
+        let solved = 7.0 * F64 * n * n;
+        let tests = Pass {
+            rows: self.experiment.test_samples,
+            columns: all,
+            fields: n + p + self.r,
+            coefficients: 0.0,
+            products: 0.0,
+            sums: 0.0,
+            scratch: 4.0 * F64 * (n + p) * ROWS as f64,
+        };
+        let tests = 3.0 * F64 * (n + p) * all + tests.bytes(self.entry, self.threads);
+        (gathered + revealed).max(kept + solved.max(tests))
     }
 
     fn columns_after(&self) -> f64 {

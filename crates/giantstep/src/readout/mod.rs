@@ -16,6 +16,7 @@ use crate::activation::Activation;
 use crate::batch::{BatchId, Engine, Panel};
 use crate::directions::Directions;
 use crate::labels::{Labels, RemovedPart};
+use crate::metric::Metric;
 use crate::network::{Start, shift};
 use crate::real::Real;
 use crate::watch::{Interrupted, Watch};
@@ -101,6 +102,16 @@ pub enum RidgeError {
         "the logistic readout did not converge at ridge {ridge:e}: raise readout.ridge, which separable samples need"
     )]
     Unconverged {
+        /// The ridge.
+        ridge: f64,
+    },
+    /// A kernel has no inverse with this ridge.
+    #[error(
+        "the kernel of {metric} is not positive definite to rounding at ridge {ridge:e}: raise the ridge"
+    )]
+    Indefinite {
+        /// Whose kernel.
+        metric: Metric,
         /// The ridge.
         ridge: f64,
     },

@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use super::{State, Stop, ranked};
+use crate::baseline::{Fits, Learner};
 use crate::batch::{Access, BatchId, Engine, Purpose};
+use crate::directions::Directions;
 use crate::evaluate::errors;
 use crate::experiment::{Experiment, ReadoutBatch, TestLabels};
-use crate::labels::{Labels, Removal, RemovedPart};
+use crate::labels::{Labels, Removal, RemovedPart, Target};
 use crate::measurement::Measurement;
 use crate::metric::{Metric, MetricGroup};
 use crate::network::{Output, Start};
 use crate::readout::{Features, Fitted, Readout, Ridge, RidgeError, fit};
 use crate::spectrum;
-use crate::train::{Draws, Gradient, Memories, StepContext, advance};
+use crate::train::{Draws, Gradient, Layers, Memories, StepContext, advance};
 use crate::watch::{Interrupted, Watch};
 
 /// Which readouts are tested.
@@ -35,6 +37,14 @@ pub(super) trait Batches: std::fmt::Debug + Send {
         state: &mut State,
         step: u32,
         readouts: Readouts,
+        watch: Watch<'_>,
+    ) -> Result<Vec<Measurement>, RidgeError>;
+
+    /// Test errors of the baselines on the readout's batch after `step` steps.
+    fn baselines(
+        &mut self,
+        state: &mut State,
+        step: u32,
         watch: Watch<'_>,
     ) -> Result<Vec<Measurement>, RidgeError>;
 }
@@ -212,21 +222,7 @@ impl<E: Engine> Batches for On<E> {
             .map_or(&nothing, |open| &open.removed);
         let removed = removed.clone();
         let network = state.measured();
-        let mut features = Features {
-            first: &network.first,
-            bias: &network.bias,
-            activation: &experiment.network.activation,
-            start: None,
-            labels: state.labels(),
-            removed: &removed,
-            id: BatchId {
-                purpose: Purpose::Readout,
-                index: u64::from(step),
-            },
-            rows: experiment.readout_samples,
-            part: None,
-            watch,
-        };
+        let mut features = state.samples(&removed, step, watch);
         let fitted = match (readouts, experiment.readout_batch, &mut self.training) {
             (Readouts::FrozenAlone, ..) => Vec::new(),
             (Readouts::Fitted, ReadoutBatch::Same, Some(open)) if experiment.touches_again() => {
@@ -260,17 +256,9 @@ impl<E: Engine> Batches for On<E> {
             intercept: 0.0,
         }];
         readouts.extend(fitted.iter().map(|fit| fit.readout.clone()));
-        features.id.purpose = Purpose::Test;
-        features.id.index = u64::from(step);
-        features.rows = experiment.test_samples;
+        let clean = state.clean();
+        features = features.of_tests(experiment, clean.as_ref());
         features.start = state.start();
-        let clean = match experiment.test_labels {
-            TestLabels::Clean => experiment.target.clean(),
-            TestLabels::Noisy => None,
-        };
-        if let Some(clean) = &clean {
-            features.labels.target = clean;
-        }
         let mut batch = self.engine.open(features.id, features.rows, Access::Once);
         let found = errors(
             &readouts,
@@ -331,6 +319,149 @@ impl<E: Engine> Batches for On<E> {
             out.extend(found.loss.map(|loss| put(Metric::NetworkLoss, loss)));
         }
         Ok(out)
+    }
+
+    fn baselines(
+        &mut self,
+        state: &mut State,
+        step: u32,
+        watch: Watch<'_>,
+    ) -> Result<Vec<Measurement>, RidgeError> {
+        if state.experiment.readout_batch != ReadoutBatch::Fresh
+            || state.experiment.protocol.removal != Removal::Nothing
+        {
+            self.open(state, step.saturating_sub(1), watch)?;
+        }
+        let state = &*state;
+        let (experiment, engine) = (&state.experiment, &mut self.engine);
+        let removed = match &self.training {
+            Some(open) => open.removed.clone(),
+            None => RemovedPart::nothing(),
+        };
+        let learner = Learner {
+            activation: &experiment.network.activation,
+            start: state
+                .initial
+                .as_ref()
+                .filter(|_| experiment.fits_tangent_kernel()),
+            gain: experiment.network.gain,
+            layers: Layers {
+                second: experiment.protocol.second_layer.is_trained(),
+                biases: experiment.protocol.biases.is_trained(),
+            },
+        };
+        let none = Directions::none();
+        let samples = Features {
+            first: learner.start.map_or(&none, |start| &start.first),
+            ..state.samples(&removed, step, watch)
+        };
+        let fits = match (experiment.readout_batch, &mut self.training) {
+            (ReadoutBatch::Same, Some(open)) => {
+                let own = Features {
+                    id: open.id,
+                    rows: experiment.protocol.batch,
+                    part: open.part.as_deref(),
+                    ..samples
+                };
+                Fits::new(
+                    &experiment.baselines,
+                    &learner,
+                    &own,
+                    engine,
+                    &mut open.batch,
+                )?
+            }
+            (ReadoutBatch::TrainingSet, Some(open)) => {
+                let own = Features {
+                    id: open.id,
+                    rows: experiment.protocol.opened(),
+                    ..samples
+                };
+                Fits::new(
+                    &experiment.baselines,
+                    &learner,
+                    &own,
+                    engine,
+                    &mut open.batch,
+                )?
+            }
+            _ => {
+                let mut batch = engine.open(samples.id, samples.rows, Access::Once);
+                Fits::new(
+                    &experiment.baselines,
+                    &learner,
+                    &samples,
+                    engine,
+                    &mut batch,
+                )?
+            }
+        };
+        let clean = state.clean();
+        let samples = samples.of_tests(experiment, clean.as_ref());
+        let mut batch = engine.open(samples.id, samples.rows, Access::Once);
+        let errors = fits.errors(&learner, samples, engine, &mut batch)?;
+        let put = |(metric, ridge, error)| Measurement {
+            ridge: Some(ridge),
+            ..Measurement::new(step, metric, error)
+        };
+        Ok(errors.into_iter().map(put).collect())
+    }
+}
+
+impl<'a> Features<'a> {
+    /// The test samples of the same step, with the labels that are asked for.
+    fn of_tests(self, experiment: &Experiment, clean: Option<&'a Target>) -> Self {
+        let labels = match clean {
+            Some(target) => Labels {
+                target,
+                ..self.labels
+            },
+            None => self.labels,
+        };
+        Self {
+            labels,
+            id: BatchId {
+                purpose: Purpose::Test,
+                ..self.id
+            },
+            rows: experiment.test_samples,
+            ..self
+        }
+    }
+}
+
+impl State {
+    /// The target without noise, if tests have its labels.
+    fn clean(&self) -> Option<Target> {
+        match self.experiment.test_labels {
+            TestLabels::Clean => self.experiment.target.clean(),
+            TestLabels::Noisy => None,
+        }
+    }
+
+    /// Samples whose features nobody has asked for yet: those of the readout after `step` steps.
+    fn samples<'a>(
+        &'a self,
+        removed: &'a RemovedPart,
+        step: u32,
+        watch: Watch<'a>,
+    ) -> Features<'a> {
+        let network = self.measured();
+        Features {
+            first: &network.first,
+            bias: &network.bias,
+            activation: &self.experiment.network.activation,
+            start: None,
+            labels: self.labels(),
+            removed,
+            id: BatchId {
+                purpose: Purpose::Readout,
+                index: u64::from(step),
+            },
+            rows: self.experiment.readout_samples,
+            part: None,
+            watch,
+        }
     }
 }
 

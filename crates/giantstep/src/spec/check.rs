@@ -159,6 +159,7 @@ impl Spec {
             target,
             protocol: self.check_protocol(dimension, (batch, set), known)?,
             readout: self.check_readout(known)?,
+            baselines: self.check_baselines(known)?,
             readout_batch: self.readout.batch,
             schedule: self.readout.after,
             readout_samples,

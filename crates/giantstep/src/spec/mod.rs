@@ -3,6 +3,7 @@
 //! [`Spec`] is the raw form (every key of the TOML file, with its default); [`Spec::check`] turns it into a
 //! [`Checked`] experiment or into a [`SpecError`] that names the key, the value and the remedy.
 
+mod baseline;
 mod check;
 mod covariance;
 mod inputs;
@@ -14,6 +15,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use baseline::{BaselineSpec, Ridges};
 pub use check::{Checked, MOST_RUNS, SpecError};
 pub use covariance::{AlongSpec, FirstDirection, SpectrumSpec, SpikeLaw, SpikeSpec};
 pub use inputs::{FileSpec, InputsSpec, Standardise};
@@ -55,6 +57,9 @@ pub struct Spec {
     /// The ridge readout.
     #[serde(default)]
     pub readout: ReadoutSpec,
+    /// What the network is compared with: kernel methods on the batch of its readout, one of each kind.
+    #[serde(default, rename = "baseline", skip_serializing_if = "Vec::is_empty")]
+    pub baselines: Vec<BaselineSpec>,
     /// What is measured.
     #[serde(default)]
     pub evaluation: EvaluationSpec,
