@@ -266,6 +266,11 @@ CASES = {
         "baseline": [{"kind": "feature_machine", "degree": 1, "rounds": 1, "ridge": 0.4}, {"kind": "kernel", "degree": 5}],
         "evaluation": {"metrics": ["test_error"]},
     },
+    "growing batches": {
+        "target": {"noise": 0.25},
+        "protocol": {"batch": "3 + 2*t", "reuse": 2},
+        "readout": {"batch": "same"},
+    },
     "no steps": {"protocol": {"steps": 0, "remove_below": 1}, "readout": {"ridge": [0, 1], "batch": "same"}},
 }
 
@@ -507,8 +512,8 @@ class Run:
         values, vectors = np.linalg.eigh(np.eye(D) + quantity(law["spike"]["strength"]) * np.outer(u, u))
         return vectors * np.sqrt(values) @ vectors.T
 
-    def batch(self, purpose, index):
-        X = np.array(self.data[purpose][index]) @ self.root
+    def batch(self, purpose, index, rows=None):
+        X = np.array(self.data[purpose][index])[:rows] @ self.root
         g = link(X @ self.target.T)
         variance = self.spec["target"].get("noise", 0)
         clean = purpose == "test" and self.spec["evaluation"].get("labels") == "clean"
@@ -528,7 +533,9 @@ class Run:
 
     def training(self, step):
         """Batch and labels of step `step` (1 for the first), and what is removed from labels: a mean and a vector."""
-        X, y = self.batch("training", (step - 1) // self.protocol.get("reuse", 1))
+        reuse = self.protocol.get("reuse", 1)
+        number = (step - 1) // reuse
+        X, y = self.batch("training", number, quantity(self.protocol["batch"], number * reuse + 1))
         below = self.protocol.get("remove_below", 0)
         mean = y.mean() if below >= 1 else 0.0
         linear = X.T @ y / len(y) if below >= 2 else np.zeros(D)

@@ -125,7 +125,7 @@ fn passes(experiment: &Experiment) -> [Passes; 3] {
     let steps = f64::from(protocol.steps);
     let tests = experiment.tested_steps();
     let training = Passes {
-        rows: protocol.batch as f64,
+        rows: protocol.mean_rows(),
         gradients: steps
             * if protocol.lookahead.is_some() {
                 2.0
@@ -175,7 +175,7 @@ pub fn cost_on(
             1.0
         };
     // R^n has no more directions than n.
-    let contracted = (p * contractions).min(protocol.opened() as f64);
+    let contracted = (p * contractions).min(protocol.most_opened() as f64);
     // The frame when a pass ends: touched directions add p for every gradient since the last compaction.
     let frame = (fixed + kept * p + p * contractions + 1.0).min(d);
     let columns = match engine {
@@ -209,7 +209,7 @@ pub fn cost_on(
         _ => 0.0,
     };
     // Batches of a few rows enlarge the frame until it is compacted, and need no product of coefficients.
-    let few = protocol.batch <= FEW && !held && engine == EngineKind::InLaw;
+    let few = protocol.largest() <= FEW && !held && engine == EngineKind::InLaw;
     let (columns, own) = match few {
         true => {
             let loose = (LOOSE as f64).max(fixed + kept * p) / 2.0;
@@ -235,7 +235,7 @@ pub fn cost_on(
     }
     if protocol.removal == Removal::MeanAndLinear {
         cost.rows += match protocol.set {
-            None => protocol.batch * u64::from(protocol.steps.max(1)),
+            None => (protocol.mean_rows() * f64::from(protocol.steps.max(1))) as u64,
             Some(set) => set.rows,
         };
     }

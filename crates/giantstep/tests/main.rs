@@ -27,6 +27,7 @@ mod ranks;
 mod readout;
 mod reproducible;
 mod runs;
+mod sizes;
 mod spectra;
 mod stairway;
 mod theory;

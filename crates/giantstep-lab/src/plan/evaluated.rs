@@ -26,7 +26,10 @@ impl Point {
             *scale = Quantity::Number(network.gain / (network.width as f64).sqrt());
         }
         spec.protocol.dimension = Some(Quantity::Number(protocol.dimension as f64));
-        spec.protocol.batch = Quantity::Number(protocol.batch as f64);
+        spec.protocol.batch = match &protocol.sizes {
+            None => Quantity::Number(protocol.batch as f64),
+            Some(sizes) => evaluated(sizes.formula()),
+        };
         if let (Some(rows), Some(set)) = (&mut spec.protocol.training_set, protocol.set) {
             *rows = Quantity::Number(set.rows as f64);
         }

@@ -259,7 +259,7 @@ impl Plan {
                     });
                 }
             };
-            if checked.setup.experiment.protocol.batch <= document.largest_batch() {
+            if checked.setup.experiment.protocol.largest() <= document.largest_batch() {
                 points.push(Point {
                     settings,
                     spec,

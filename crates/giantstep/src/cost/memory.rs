@@ -160,7 +160,7 @@ impl<'a> Sizes<'a> {
     fn held(&self) -> f64 {
         match self.experiment.touches_again() && self.reveals() {
             true => {
-                let rows = self.experiment.protocol.opened() as f64;
+                let rows = self.experiment.protocol.most_opened() as f64;
                 // R^n has no more directions than n.
                 let contracted = (self.p * self.contractions).min(rows);
                 rows * self.entry * (self.end + contracted + 5.0 * self.p)
@@ -175,7 +175,7 @@ impl<'a> Sizes<'a> {
         let set = protocol.set.map_or(0, |set| set.rows + 2 * protocol.batch);
         let given = match &self.experiment.inputs {
             Origin::Law(_) | Origin::Coloured(_) => 0,
-            Origin::Given(own) => own.data.rows() as u64 + protocol.opened(),
+            Origin::Given(own) => own.data.rows() as u64 + protocol.most_opened(),
         };
         8.0 * (set + given) as f64
     }
@@ -205,7 +205,7 @@ impl<'a> Sizes<'a> {
         // Stacked directions and their widened copy.
         let stacked = 2.0 * F64 * (p + r) * start;
         let gradient = Pass {
-            rows: protocol.batch,
+            rows: protocol.largest(),
             columns: start,
             fields: p + r,
             coefficients: p,

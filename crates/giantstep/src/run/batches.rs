@@ -130,11 +130,12 @@ impl<E: Engine> On<E> {
                     true => Access::Many,
                     false => Access::Once,
                 };
-                let mut batch = self.engine.open(id, protocol.opened(), access);
+                let rows = protocol.opened(step + 1);
+                let mut batch = self.engine.open(id, rows, access);
                 let removed = state.labels().estimate(
                     protocol.removal,
                     id,
-                    protocol.opened(),
+                    rows,
                     &mut self.engine,
                     &mut batch,
                     watch,
@@ -173,7 +174,7 @@ impl<E: Engine> Batches for On<E> {
             labels: state.labels(),
             removed: &training.removed,
             id: training.id,
-            rows: experiment.protocol.batch,
+            rows: experiment.protocol.rows(step),
             part: training.part.as_deref(),
             watch,
         };
@@ -228,7 +229,7 @@ impl<E: Engine> Batches for On<E> {
             (Readouts::Fitted, ReadoutBatch::Same, Some(open)) if experiment.touches_again() => {
                 let own = Features {
                     id: open.id,
-                    rows: experiment.protocol.batch,
+                    rows: experiment.protocol.rows(step.max(1)),
                     part: open.part.as_deref(),
                     ..features
                 };
@@ -237,7 +238,7 @@ impl<E: Engine> Batches for On<E> {
             (Readouts::Fitted, ReadoutBatch::TrainingSet, Some(open)) => {
                 let own = Features {
                     id: open.id,
-                    rows: experiment.protocol.opened(),
+                    rows: experiment.protocol.opened(step.max(1)),
                     ..features
                 };
                 fit(&experiment.readout, own, &mut self.engine, &mut open.batch)?.0
@@ -359,7 +360,7 @@ impl<E: Engine> Batches for On<E> {
             (ReadoutBatch::Same, Some(open)) => {
                 let own = Features {
                     id: open.id,
-                    rows: experiment.protocol.batch,
+                    rows: experiment.protocol.rows(step.max(1)),
                     part: open.part.as_deref(),
                     ..samples
                 };
@@ -374,7 +375,7 @@ impl<E: Engine> Batches for On<E> {
             (ReadoutBatch::TrainingSet, Some(open)) => {
                 let own = Features {
                     id: open.id,
-                    rows: experiment.protocol.opened(),
+                    rows: experiment.protocol.opened(step.max(1)),
                     ..samples
                 };
                 Fits::new(

@@ -11,7 +11,7 @@ use crate::network::{Bias, FirstLayer, NetworkLaw, Overlap, Pairing};
 use crate::readout::{ReadoutLoss, Ridge, RidgeParams};
 use crate::setup::{EngineChoice, Limits, Setup};
 use crate::spec::inputs::Source;
-use crate::spec::quantity::{Known, LARGEST_COUNT, bytes, count, positive, quoted, value};
+use crate::spec::quantity::{self, Known, LARGEST_COUNT, bytes, count, positive, quoted, value};
 use crate::spec::{InputsSpec, OverlapSpec, Quantity, RidgeSpec, SaveWeights, Spec, StartSpec};
 
 /// The most runs of one experiment file: they are listed before the first begins.
@@ -137,7 +137,8 @@ impl Spec {
         known.d = Some(dimension as f64);
         let width = count("network.width", &self.network.width, known)?;
         known.p = Some(width as f64);
-        let batch = count("protocol.batch", &protocol.batch, known)?;
+        let steps = (protocol.steps, protocol.reuse);
+        let (batch, sizes) = quantity::batch("protocol.batch", &protocol.batch, known, steps)?;
         known.n = Some(batch as f64);
         let target = self.check_target(&source, dimension)?;
         let mut readout_samples = self.check_readout_samples(batch, known)?;
@@ -150,14 +151,17 @@ impl Spec {
         if let Origin::Given(own) = &inputs {
             test_samples = own.division.test;
         }
-        if let (Some(set), ReadoutBatch::TrainingSet) = (set, self.readout.batch) {
-            readout_samples = set.rows;
+        match (set, &sizes, self.readout.batch) {
+            (Some(set), _, ReadoutBatch::TrainingSet) => readout_samples = set.rows,
+            // Of each step; the largest is what a readout may take.
+            (_, Some(sizes), ReadoutBatch::Same) => readout_samples = sizes.most(),
+            _ => {}
         }
         let experiment = Experiment {
             inputs,
             network: self.check_network(width, (dimension, target.r), known)?,
             target,
-            protocol: self.check_protocol(dimension, (batch, set), known)?,
+            protocol: self.check_protocol(dimension, (batch, sizes, set), known)?,
             readout: self.check_readout(known)?,
             baselines: self.check_baselines(known)?,
             readout_batch: self.readout.batch,

@@ -9,8 +9,8 @@ use crate::labels::Removal;
 use crate::nearest::nearest;
 use crate::network::Bias;
 use crate::train::{
-    Adam, BatchPlan, Clip, Geometry, Layer, Lookahead, LookaheadKind, Loss, Momentum, Pointwise,
-    Protocol, Rule, Sampling, StepSize, TrainingSet, Update,
+    Adam, BatchPlan, BatchSizes, Clip, Geometry, Layer, Lookahead, LookaheadKind, Loss, Momentum,
+    Pointwise, Protocol, Rule, Sampling, StepSize, TrainingSet, Update,
 };
 
 /// A step whose gradient is taken at a displaced point of the same batch.
@@ -109,7 +109,8 @@ pub struct ProtocolSpec {
     pub dimension: Option<Quantity>,
     /// The number of giant steps.
     pub steps: u32,
-    /// The batch size n, a number or a formula in d and p; rounded to the nearest integer.
+    /// The batch size n, a number or a formula in d, p and the step t = 1, 2, ...; rounded to the nearest integer. Elsewhere n is
+    /// that of the first step.
     pub batch: Quantity,
     /// The step size eta, a number or a formula in d, n, p and the step t = 1, 2, ...; a giant step has eta of order p at n
     /// of order d. Needed if there are steps.
@@ -191,7 +192,7 @@ impl Spec {
     pub(super) fn check_protocol(
         &self,
         dimension: u64,
-        (batch, set): (u64, Option<TrainingSet>),
+        (batch, sizes, set): (u64, Option<BatchSizes>, Option<TrainingSet>),
         known: Known<'_>,
     ) -> Result<Protocol, SpecError> {
         let protocol = &self.protocol;
@@ -209,6 +210,16 @@ impl Spec {
             let reason = "a batch serves at least one step";
             let remedy = "1 draws a fresh batch every step";
             return Err(SpecError::new("protocol.reuse", 0, reason, remedy));
+        }
+        if let (Some(_), Some(_), Quantity::Formula(text)) = (&sizes, set, &protocol.batch) {
+            let reason = "batches that are drawn from a training set have one size";
+            let remedy = "leave t out";
+            return Err(SpecError::new(
+                "protocol.batch",
+                quoted(text),
+                reason,
+                remedy,
+            ));
         }
         let lookahead = match &protocol.lookahead {
             None => None,
@@ -243,6 +254,7 @@ impl Spec {
             dimension,
             steps: protocol.steps,
             batch,
+            sizes,
             step_size: self.check_step_size(known)?,
             plan: match protocol.reuse {
                 1 => BatchPlan::Fresh,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::SpecError;
 use crate::expr::Formula;
-use crate::train::StepSize;
+use crate::train::{BatchSizes, StepSize, spread};
 
 /// The largest dimension: integers up to here are exact in double precision.
 pub(super) const LARGEST_COUNT: f64 = 9_007_199_254_740_992.0;
@@ -108,15 +108,14 @@ pub(super) fn positive(key: &str, quantity: &Quantity, known: Known<'_>) -> Resu
     }
 }
 
-/// A step size: positive and finite in each of the steps (of more than 100 000, in that many spread over them); a formula may have the step t in it.
-pub(super) fn rate(
+/// A formula that has the step t in it, and the values of its other names; none for any other quantity.
+fn in_steps(
     key: &str,
     quantity: &Quantity,
     known: Known<'_>,
-    steps: u32,
-) -> Result<StepSize, SpecError> {
+) -> Result<Option<StepSize>, SpecError> {
     let Quantity::Formula(text) = quantity else {
-        return positive(key, quantity, known).map(StepSize::Constant);
+        return Ok(None);
     };
     let names = known.names();
     let mut scope: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
@@ -125,35 +124,71 @@ pub(super) fn rate(
         let remedy = format!("use numbers and {}", scope.join(", "));
         SpecError::new(key, quoted(text), format!("\n{error}"), remedy)
     })?;
-    if !formula.uses(scope.len() - 1) {
-        return positive(key, quantity, known).map(StepSize::Constant);
-    }
     let values = names.iter().map(|(_, value)| *value).collect();
-    let size = StepSize::Formula(formula, values);
-    // All of a moderate number of steps; of more those that are spread evenly in number and in logarithm.
+    Ok(formula
+        .uses(scope.len() - 1)
+        .then(|| StepSize::Formula(formula, values)))
+}
+
+/// Refuses a formula with a step at which it is not what it must be: all of a moderate number of steps are looked at, of more
+/// those that are spread evenly in number and in logarithm.
+fn in_each_step(
+    key: &str,
+    quantity: &Quantity,
+    (of, steps): (&StepSize, u32),
+    fits: impl Fn(f64) -> bool,
+    must: &str,
+) -> Result<(), SpecError> {
     const ALL: u32 = 100_000;
-    let spread = (0..=ALL).flat_map(|j| {
+    let early = (0..=ALL).map(|j| {
         let share = f64::from(j) / f64::from(ALL);
-        let (even, log) = (f64::from(steps) * share, f64::from(steps).powf(share));
-        [even, log].map(|step| (step as u32).clamp(1, steps))
+        (f64::from(steps).powf(share) as u32).clamp(1, steps.max(1))
     });
-    let looked_at: Box<dyn Iterator<Item = u32>> = match steps <= ALL {
-        true => Box::new(1..=steps),
-        false => Box::new(spread),
-    };
-    for step in looked_at {
-        let number = size.at(step);
-        if !(number > 0.0 && number.is_finite()) {
-            let reason = format!("is {number} at t = {step}, and must be positive and finite");
-            return Err(SpecError::new(
-                key,
-                quoted(text),
-                reason,
-                "choose another formula",
-            ));
+    let early = early.take(if steps > ALL { ALL as usize } else { 1 });
+    for step in early.chain(spread(steps)) {
+        let number = of.at(step);
+        if !fits(number) {
+            let reason = format!("is {number} at t = {step}, and must be {must}");
+            let shown = match quantity {
+                Quantity::Number(number) => number.to_string(),
+                Quantity::Formula(text) => quoted(text),
+            };
+            return Err(SpecError::new(key, shown, reason, "choose another formula"));
         }
     }
+    Ok(())
+}
+
+/// A step size: positive and finite in each of the steps; a formula may have the step t in it.
+pub(super) fn rate(
+    key: &str,
+    quantity: &Quantity,
+    known: Known<'_>,
+    steps: u32,
+) -> Result<StepSize, SpecError> {
+    let Some(size) = in_steps(key, quantity, known)? else {
+        return positive(key, quantity, known).map(StepSize::Constant);
+    };
+    let fits = |number: f64| number > 0.0 && number.is_finite();
+    in_each_step(key, quantity, (&size, steps), fits, "positive and finite")?;
     Ok(size)
+}
+
+/// A batch size: that of the first step, and all of them if they differ.
+pub(super) fn batch(
+    key: &str,
+    quantity: &Quantity,
+    known: Known<'_>,
+    (steps, reuse): (u32, u32),
+) -> Result<(u64, Option<BatchSizes>), SpecError> {
+    let Some(size) = in_steps(key, quantity, known)? else {
+        return Ok((count(key, quantity, known)?, None));
+    };
+    let fits = |number: f64| (1.0..=LARGEST_COUNT).contains(&number.round());
+    let must = "between 1 and 2^53 when it is rounded";
+    in_each_step(key, quantity, (&size, steps), fits, must)?;
+    let first = size.at(1).round().max(1.0) as u64;
+    Ok((first, Some(BatchSizes::new(size, steps, reuse))))
 }
 
 /// Bytes from text such as `"400 MB"` or `"1.5 GiB"`.

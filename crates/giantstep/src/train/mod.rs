@@ -9,7 +9,10 @@ mod step;
 mod update;
 
 pub use loss::{Loss, LossError, Pointwise};
-pub use protocol::{BatchPlan, Geometry, Layer, Lookahead, LookaheadKind, Protocol, StepSize};
+pub(crate) use protocol::spread;
+pub use protocol::{
+    BatchPlan, BatchSizes, Geometry, Layer, Lookahead, LookaheadKind, Protocol, StepSize,
+};
 pub(crate) use set::Draws;
 pub use set::{Sampling, TrainingSet};
 pub use step::{Gradient, Layers, Memories, Residual, StepContext, advance, gradient};

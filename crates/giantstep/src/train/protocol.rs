@@ -91,6 +91,60 @@ impl StepSize {
     }
 }
 
+/// Batch sizes that differ from step to step.
+#[derive(Debug, Clone)]
+pub struct BatchSizes {
+    of: StepSize,
+    /// One batch serves so many steps: its size is that of the first of them.
+    reuse: u32,
+    most: u64,
+    mean: f64,
+}
+
+impl BatchSizes {
+    /// Those of a formula in t, rounded, for so many steps; of more than 100 000 the mean is taken over that many.
+    pub(crate) fn new(of: StepSize, steps: u32, reuse: u32) -> Self {
+        let mut sizes = Self {
+            of,
+            reuse: reuse.max(1),
+            most: 1,
+            mean: 0.0,
+        };
+        let (mut count, mut sum) = (0.0, 0.0);
+        for step in spread(steps) {
+            let rows = sizes.at(step);
+            sizes.most = sizes.most.max(rows);
+            sum += rows as f64;
+            count += 1.0;
+        }
+        sizes.mean = sum / f64::max(count, 1.0);
+        sizes
+    }
+
+    /// The size of the batch of step `step`, 1 for the first.
+    fn at(&self, step: u32) -> u64 {
+        let first = step.saturating_sub(1) / self.reuse * self.reuse + 1;
+        self.of.at(first).round().max(1.0) as u64
+    }
+
+    /// The largest.
+    pub fn most(&self) -> u64 {
+        self.most
+    }
+
+    /// The formula in t.
+    pub fn formula(&self) -> &StepSize {
+        &self.of
+    }
+}
+
+/// All of a moderate number of steps, from 1; of more 100 000 that are spread evenly, the last among them.
+pub(crate) fn spread(steps: u32) -> impl Iterator<Item = u32> {
+    const ALL: u32 = 100_000;
+    let count = steps.min(ALL);
+    (1..=count).map(move |j| (u64::from(steps) * u64::from(j) / u64::from(count)) as u32)
+}
+
 /// Whether a layer besides the first is trained.
 #[derive(Debug, Clone)]
 pub enum Layer {
@@ -114,8 +168,10 @@ pub struct Protocol {
     pub dimension: u64,
     /// The number T of giant steps.
     pub steps: u32,
-    /// The batch size n.
+    /// The batch size n; that of the first step, if they differ.
     pub batch: u64,
+    /// The batch sizes, if they differ.
+    pub sizes: Option<BatchSizes>,
     /// The step size eta, of the gradient of `l(y, f)` averaged over the batch; a giant step has eta of order p.
     pub step_size: StepSize,
     /// Whether the second layer is trained.
@@ -141,9 +197,32 @@ pub struct Protocol {
 }
 
 impl Protocol {
-    /// The number of rows of the batch that is open at a step: the training set, or the step's own.
-    pub fn opened(&self) -> u64 {
-        self.set.map_or(self.batch, |set| set.rows)
+    /// The number of rows of the batch of step `step`, 1 for the first.
+    pub fn rows(&self, step: u32) -> u64 {
+        self.sizes
+            .as_ref()
+            .map_or(self.batch, |sizes| sizes.at(step))
+    }
+
+    /// The number of rows of the largest batch.
+    pub fn largest(&self) -> u64 {
+        self.sizes.as_ref().map_or(self.batch, |sizes| sizes.most)
+    }
+
+    /// The mean number of rows of a step.
+    pub fn mean_rows(&self) -> f64 {
+        let sizes = self.sizes.as_ref();
+        sizes.map_or(self.batch as f64, |sizes| sizes.mean)
+    }
+
+    /// The number of rows of the batch that is open at step `step`: the training set, or the step's own.
+    pub fn opened(&self, step: u32) -> u64 {
+        self.set.map_or_else(|| self.rows(step), |set| set.rows)
+    }
+
+    /// The most rows of an open batch.
+    pub fn most_opened(&self) -> u64 {
+        self.set.map_or_else(|| self.largest(), |set| set.rows)
     }
 
     /// The most steps that are taken on one open batch.

@@ -23,7 +23,7 @@ pub struct Explicit<T = f64> {
     pub first: Lines,
     /// The target's directions.
     pub target: Lines,
-    /// The batches of gradient steps.
+    /// The batches of gradient steps, of which the first rows are taken.
     pub training: Vec<Lines>,
     /// The batches of readouts.
     pub readout: Vec<Lines>,
@@ -60,9 +60,7 @@ impl<T: Real> Engine for Explicit<T> {
             Purpose::Readout => &self.readout,
             Purpose::Test => &self.test,
         };
-        let batch = &batches[id.index as usize];
-        assert_eq!(rows, batch.len() as u64);
-        matrix(batch)
+        matrix(&batches[id.index as usize][..rows as usize])
     }
 
     fn sweep(

@@ -77,6 +77,9 @@ pub(super) fn scope(experiment: &Experiment) -> Option<Scope> {
             reason,
         );
     }
+    if protocol.sizes.is_some() {
+        return until(1, "batches of different sizes have no prediction here");
+    }
     if matches!(protocol.step_size, StepSize::Formula(..)) {
         return until(1, "steps of different sizes have no prediction here");
     }
