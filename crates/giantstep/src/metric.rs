@@ -215,6 +215,17 @@ impl Metric {
         })
     }
 
+    /// Whether it is the test error of a baseline.
+    pub fn is_of_baseline(self) -> bool {
+        matches!(
+            self,
+            Self::LinearError
+                | Self::KernelError
+                | Self::TangentKernelError
+                | Self::FeatureMachineError
+        )
+    }
+
     /// The places that its rows carry: one list for each kind of row, such as averages and single neurons.
     pub fn places(self) -> &'static [&'static [Place]] {
         use Place::{Direction, Group, Neuron, Rank, Ridge};

@@ -203,7 +203,7 @@ fn kinds(experiment: &Experiment, metric: Metric) -> Vec<&'static [Place]> {
         let kind = match metric {
             Metric::TestError | Metric::ErrorRate => ridges == values,
             Metric::ChosenRidge => !values,
-            metric if is_of_baseline(metric) => ridges_of_baseline(experiment, metric).is_some(),
+            metric if metric.is_of_baseline() => ridges_of_baseline(experiment, metric).is_some(),
             _ => true,
         };
         group && kind
@@ -229,7 +229,7 @@ fn recorded_at(experiment: &Experiment, metric: Metric, wanted: &[u32]) -> Vec<u
             TrainError | GradientAlignment | GradientAngle | GradientCosine | GradientNorm
             | GradientOverlap => *step > 0,
             TestError | ErrorRate | ChosenRidge => experiment.fits_readout(*step),
-            metric if is_of_baseline(metric) => experiment.fits_baselines(*step),
+            metric if metric.is_of_baseline() => experiment.fits_baselines(*step),
             _ => true,
         };
         *step <= last && experiment.records(*step) && recorded
@@ -262,14 +262,6 @@ pub(super) fn expected(plan: &Plan, metric: Metric, wanted: &[u32]) -> Table {
         }
     }
     Table::of(plan).with(rows)
-}
-
-fn is_of_baseline(metric: Metric) -> bool {
-    use Metric::{FeatureMachineError, KernelError, LinearError, TangentKernelError};
-    matches!(
-        metric,
-        LinearError | KernelError | TangentKernelError | FeatureMachineError
-    )
 }
 
 /// The ridges of the baseline of this error, if there is one.

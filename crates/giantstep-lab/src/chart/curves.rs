@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
+use super::baselines::{self, Beside};
 use super::select::{Point, Selection};
 use super::theory::{Place, bands, beside};
 use super::{
@@ -48,6 +49,8 @@ struct Parts<'a> {
     /// Predictions with their panel and their curve.
     theory: BTreeMap<(Key, Key), Vec<Place<'a>>>,
     looks: Vec<Look>,
+    /// Baselines beside test errors.
+    baselines: Vec<Beside>,
     x_scale: Scale,
     y_scale: Scale,
 }
@@ -116,6 +119,7 @@ impl Curves {
         refuse_on_log(x_scale, &x.name, &xs)?;
         refuse_on_log(y_scale, self.y.name(), &centres)?;
         let looks = looks(by.as_ref(), &dots);
+        let baselines = baselines::beside(self, table, (panels.as_ref(), &x));
         let parts = Parts {
             spec: self,
             data,
@@ -126,6 +130,7 @@ impl Curves {
             dots,
             theory,
             looks,
+            baselines,
             x_scale,
             y_scale,
         };
@@ -188,6 +193,10 @@ impl Parts<'_> {
         let drawn = panels.iter().map(|panel| {
             let [_, title] = named(self.panels.as_ref(), *panel);
             let marks = self.looks.iter().flat_map(|look| self.marks(*panel, look));
+            let baselines = self
+                .baselines
+                .iter()
+                .flat_map(|beside| beside.marks(*panel));
             let floors = self.floors(*panel).into_iter();
             let floors = floors.map(|(value, label, style)| {
                 Mark::horizontal(value)
@@ -196,7 +205,7 @@ impl Parts<'_> {
                     .labelled(label)
             });
             let empty = Panel::new(axis(&self.x, self.x_scale), y.clone()).titled(title);
-            empty.with_all(marks).with_all(floors)
+            empty.with_all(marks).with_all(baselines).with_all(floors)
         });
         let figure = Figure::new(drawn).in_columns(panels.len().clamp(1, 3));
         Ok(Drawing {
@@ -341,22 +350,25 @@ impl Parts<'_> {
                 Spread::None => "none",
             },
             "panels": panels.iter().map(panel).collect::<Vec<_>>(),
-            "curves": self.looks.iter().map(curve).collect::<Vec<_>>(),
+            "curves": self.looks.iter().map(curve).chain(self.baselines.iter().map(Beside::settings)).collect::<Vec<_>>(),
             "floors": floors.collect::<Vec<_>>(),
         })
     }
 
-    /// Points, then predictions, which have no draws.
+    /// Points, those of baselines, then predictions, which have no draws.
     fn csv(&self) -> String {
         let mut data = "panel,by,x,y,low,high,draws\n".to_owned();
+        let named_by = |by: Option<f64>| {
+            let [by, _] = named(self.by.as_ref(), by);
+            by
+        };
         let mut line = |panel: Option<f64>,
-                        by: Option<f64>,
+                        by: String,
                         x: f64,
                         y: f64,
                         ends: Option<(f64, f64)>,
                         draws: usize| {
             let [panel, _] = named(self.panels.as_ref(), panel);
-            let [by, _] = named(self.by.as_ref(), by);
             let (low, high) = (optional(ends.map(|e| e.0)), optional(ends.map(|e| e.1)));
             data += &format!(
                 "{},{},{x},{y},{low},{high},{draws}\n",
@@ -368,18 +380,31 @@ impl Parts<'_> {
             let summary = dot.summary;
             line(
                 dot.panel,
-                dot.by,
+                named_by(dot.by),
                 dot.x,
                 summary.centre,
                 summary.ends,
                 summary.draws,
             );
         }
+        for beside in self.baselines.iter().filter(|_| !self.data.alone) {
+            for (panel, x, summary) in &beside.points {
+                let (y, ends) = (summary.centre, summary.ends);
+                line(*panel, beside.label.clone(), *x, y, ends, summary.draws);
+            }
+        }
         for ((panel, by), places) in &self.theory {
             for place in places {
                 let ends = place.range((0.25, 0.75));
                 let value = |key: &Key| key.map(f64::from_bits);
-                line(value(panel), value(by), place.x, place.y(), ends, 0);
+                line(
+                    value(panel),
+                    named_by(value(by)),
+                    place.x,
+                    place.y(),
+                    ends,
+                    0,
+                );
             }
         }
         data

@@ -4,6 +4,7 @@
 //! ([`FigureSpec`]): [`draw`] makes a [`Drawing`] (figure, data, and a script for matplotlib), [`figures`] all of a plan,
 //! and [`check`] refuses what a plan cannot give before anything runs.
 
+mod baselines;
 mod check;
 mod column;
 mod curves;
