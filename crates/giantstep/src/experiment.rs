@@ -9,7 +9,7 @@ use crate::baseline::{Baseline, Method};
 use crate::batch::{Covariance, Data, DirectionsLaw, Division, Given, Inputs, Split};
 use crate::labels::{Removal, Target};
 use crate::metric::MetricGroup;
-use crate::network::{NetworkLaw, Output};
+use crate::network::{Initial, NetworkLaw, Output};
 use crate::readout::RidgeParams;
 use crate::train::{BatchPlan, Protocol};
 
@@ -272,6 +272,11 @@ impl Experiment {
         | Origin::Law(Inputs::Hypercube | Inputs::Sphere | Inputs::Uniform) = self.inputs
         {
             return Some("the in-law engine draws what is left of Gaussian inputs");
+        }
+        if let Initial::Weights(_) = self.network.start {
+            return Some(
+                "weights that are given are coordinates of R^d, which the in-law engine does not have",
+            );
         }
         self.protocol.update.rule.is_of_coordinates().then_some(
             "it acts on single coordinates of R^d, which the in-law engine does not have: the law of its steps depends on \

@@ -1,5 +1,7 @@
 //! The two-layer network `f(x) = (g/sqrt p) sum_i a_i sigma(<w_i, x> + b_i)` and its initial state. THEORY.md (1).
 
+use std::sync::Arc;
+
 use faer::Mat;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -56,14 +58,27 @@ pub enum Bias {
     Uniform([f64; 2]),
 }
 
-/// The overlaps `<w_i, w*_k>` at the start.
+/// What is given of the weights at the start.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Overlap {
-    /// As the rows are drawn: of order `1/sqrt d`.
+pub enum Initial {
+    /// Nothing: overlaps with the target are of order `1/sqrt d`.
     Drawn,
-    /// These r numbers of each neuron that is drawn, or of all if there is one list, each of squared sum at most 1; the rest
-    /// of a row is uniform across the target, and its length 1.
-    Given(Vec<Vec<f64>>),
+    /// The r overlaps `<w_i, w*_k>` of each neuron that is drawn, or of all if there is one list, each of squared sum at most 1;
+    /// the rest of a row is uniform across the target, and its length 1.
+    Overlaps(Vec<Vec<f64>>),
+    /// The weights, in coordinates of R^d.
+    Weights(Arc<Weights>),
+}
+
+/// Weights that somebody else has made; what is absent is drawn.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Weights {
+    /// W, p x d.
+    pub first: Mat<f64>,
+    /// The p numbers `a_i`, of order `1/sqrt p`.
+    pub second: Option<Vec<f64>>,
+    /// The p biases.
+    pub bias: Option<Vec<f64>>,
 }
 
 /// Which function of the network is trained and tested.
@@ -91,8 +106,8 @@ pub struct NetworkLaw {
     pub pairing: Pairing,
     /// The law of the biases.
     pub bias: Bias,
-    /// The overlaps with the target at the start.
-    pub start: Overlap,
+    /// What is given of it.
+    pub start: Initial,
     /// The factor g: the output is `(g/sqrt p) sum_i a_i sigma`; 1 unless a scale is given.
     pub gain: f64,
     /// Which function is trained and tested.
@@ -196,12 +211,23 @@ impl NetworkLaw {
             Pairing::Independent => self.width,
             Pairing::Symmetric => self.width / 2,
         };
+        if let Initial::Weights(given) = &self.start {
+            // An engine is asked for its first layer, of whatever width.
+            engine.gaussian(0);
+            let second = || self.second_layer.draw(drawn, self.width, seed);
+            let bias = || self.bias.draw(drawn, seed);
+            return Network {
+                first: given.first.clone().into(),
+                second: given.second.clone().unwrap_or_else(second),
+                bias: given.bias.clone().unwrap_or_else(bias),
+            };
+        }
         let mut first = engine.gaussian(drawn);
         if self.first_layer == FirstLayer::Sphere {
             let norms = first.norms();
             first.scale(|i| 1.0 / norms[i]);
         }
-        if let Overlap::Given(overlaps) = &self.start {
+        if let Initial::Overlaps(overlaps) = &self.start {
             first = placed(first, target, overlaps);
         }
         let mut second = self.second_layer.draw(drawn, self.width, seed);

@@ -30,6 +30,7 @@ mod runs;
 mod sizes;
 mod spectra;
 mod stairway;
+mod start;
 mod theory;
 mod theory_by_hand;
 mod theory_page;

@@ -14,11 +14,12 @@ use crate::plan::{Plan, Point};
 pub type Settings = BTreeMap<String, Json>;
 
 /// Keys that change no number of a run. The seed and the engine are added to its name in their own way.
-const WITHOUT_EFFECT: [&str; 8] = [
+const WITHOUT_EFFECT: [&str; 9] = [
     "name",
     "title",
     // Its content counts, wherever it lies.
     "inputs.file",
+    "network.start.file",
     "run.seeds",
     "run.first_seed",
     "run.engine",

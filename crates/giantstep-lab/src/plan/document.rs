@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use giantstep::spec::{Checked, InputsSpec, Spec};
+use giantstep::spec::{Checked, Given, InputsSpec, Spec, StartSpec};
 use schemars::{JsonSchema, Schema, schema_for};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -179,15 +179,20 @@ impl Document {
         }
         check(&table)?;
         let mut spec: Spec = typed(Value::Table(table))?;
-        let checked = match &mut spec.inputs {
-            InputsSpec::Law(_) | InputsSpec::Spectrum(_) | InputsSpec::Spike(_) => spec.check()?,
-            InputsSpec::File(file) => {
-                let found = self.files.read(file).map_err(Box::new)?;
-                file.file = found.path;
-                file.content = Some(found.content);
-                spec.check_on(found.data)?
-            }
-        };
+        let mut given = Given::default();
+        if let InputsSpec::File(file) = &mut spec.inputs {
+            let found = self.files.read(file).map_err(Box::new)?;
+            file.file = found.path;
+            file.content = Some(found.content);
+            given.data = Some(found.data);
+        }
+        if let Some(StartSpec::Weights(file)) = &mut spec.network.start {
+            let found = self.files.weights(file).map_err(Box::new)?;
+            file.file = found.path;
+            file.content = Some(found.content);
+            given.weights = Some(found.weights);
+        }
+        let checked = spec.check_with(given)?;
         Ok((spec, checked))
     }
 
@@ -205,6 +210,14 @@ impl Document {
             {
                 inputs.insert("file".to_owned(), found.path.into());
                 inputs.insert("content".to_owned(), found.content.into());
+            }
+            if let Some(Value::Table(network)) = table.get_mut("network")
+                && let Some(Value::Table(start)) = network.get_mut("start")
+                && let Some(Value::String(file)) = start.get("file")
+                && let Some(found) = self.files.named_weights(file)
+            {
+                start.insert("file".to_owned(), found.path.into());
+                start.insert("content".to_owned(), found.content.into());
             }
             table
         };

@@ -1,4 +1,4 @@
-//! Rows of a file: read once, checked, and known by their content.
+//! Rows and weights of files: read once, checked, and known by their content.
 
 mod csv;
 mod npy;
@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use giantstep::batch::{Data, DataError, Entries, Order};
-use giantstep::spec::{FileSpec, Standardise};
+use giantstep::network::Weights;
+use giantstep::spec::{FileSpec, Standardise, WeightsFile};
 
 use crate::fence::fenced;
 use crate::remedy::{Remedied, Remedy};
@@ -20,28 +21,38 @@ use crate::remedy::{Remedied, Remedy};
 #[derive(Debug, thiserror::Error)]
 pub enum RowsError {
     /// The experiment comes from elsewhere, and may not have files of this machine read.
-    #[error("inputs.file = \"{path}\": an experiment that comes from elsewhere reads no file")]
+    #[error("{key}.file = \"{path}\": an experiment that comes from elsewhere reads no file")]
     OutOfReach {
+        /// Who names it.
+        key: &'static str,
         /// The file.
         path: PathBuf,
     },
     /// The file, or that of its labels, cannot be read.
-    #[error("inputs.file: cannot read `{path}`: {source}")]
+    #[error("{key}.file: cannot read `{path}`: {source}")]
     Read {
+        /// Who names it.
+        key: &'static str,
         /// The file.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
     },
     /// An ending that stands for no format.
-    #[error("inputs.file = \"{path}\": not .parquet, .csv, .npy or .safetensors")]
+    #[error("{key}.file = \"{path}\": not {known}")]
     Ending {
+        /// Who names it.
+        key: &'static str,
+        /// The endings that stand for one.
+        known: &'static str,
         /// The file.
         path: PathBuf,
     },
     /// The file is not what its ending says, or not a matrix of numbers.
-    #[error("inputs.file: `{path}` {problem}")]
+    #[error("{key}.file: `{path}` {problem}")]
     Damaged {
+        /// Who names it.
+        key: &'static str,
         /// The file.
         path: PathBuf,
         /// What is wrong, as the end of a sentence.
@@ -68,8 +79,10 @@ pub enum RowsError {
         called: String,
     },
     /// Not the content on which the runs rest.
-    #[error("inputs.content: `{path}` has changed: {expected} there, {found} now")]
+    #[error("{key}.content: `{path}` has changed: {expected} there, {found} now")]
     Changed {
+        /// Who names it.
+        key: &'static str,
         /// The file.
         path: PathBuf,
         /// The hash in the experiment file.
@@ -86,7 +99,10 @@ impl Remedied for RowsError {
             RowsError::Read { .. } => {
                 "give the path of a file, relative to the folder in which the program runs"
             }
-            RowsError::Ending { .. } => "save the rows in one of these formats",
+            RowsError::Ending { .. } => "save them in such a format",
+            RowsError::Damaged { key: WEIGHTS, .. } => {
+                "save W (p x d), with a and b (p) if they are to be taken, as run.save_weights does"
+            }
             RowsError::Damaged { .. } => "save n rows of d numbers",
             RowsError::NoLabels { .. } => "name one of these, or leave it out and give target.link",
             RowsError::Data { source, .. } => match source {
@@ -99,7 +115,7 @@ impl Remedied for RowsError {
                 _ => "save n rows of d numbers",
             },
             RowsError::Changed { .. } => {
-                "restore the file, or leave inputs.content out and choose another results folder"
+                "restore the file, or leave its content out and choose another results folder"
             }
         };
         Some(Remedy::Other(words.to_owned()))
@@ -163,10 +179,26 @@ pub(crate) struct Found {
     pub data: Arc<Data<'static>>,
 }
 
+/// Weights that were read.
+#[derive(Debug, Clone)]
+pub(crate) struct FoundWeights {
+    /// The path of their file, absolute.
+    pub path: String,
+    /// The hash of its content.
+    pub content: String,
+    /// The weights.
+    pub weights: Arc<Weights>,
+}
+
+/// The keys that name files.
+const INPUTS: &str = "inputs";
+const WEIGHTS: &str = "network.start";
+
 /// The files of an experiment, each read once.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Files {
     known: Arc<Mutex<Vec<(FileSpec, Found)>>>,
+    weights: Arc<Mutex<Vec<(String, FoundWeights)>>>,
     reach: Reach,
 }
 
@@ -197,8 +229,8 @@ impl Files {
     /// The rows of a file as asked for.
     pub(crate) fn read(&self, asked: &FileSpec) -> Result<Found, RowsError> {
         if let Reach::Nothing = self.reach {
-            let path = PathBuf::from(&asked.file);
-            return Err(RowsError::OutOfReach { path });
+            let (key, path) = (INPUTS, PathBuf::from(&asked.file));
+            return Err(RowsError::OutOfReach { key, path });
         }
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let same = |spec: &FileSpec| {
@@ -215,12 +247,47 @@ impl Files {
         };
         match &asked.content {
             Some(expected) if *expected != found.content => Err(RowsError::Changed {
+                key: INPUTS,
                 path: found.path.into(),
                 expected: expected.clone(),
                 found: found.content,
             }),
             _ => Ok(found),
         }
+    }
+
+    /// The weights of a file as asked for.
+    pub(crate) fn weights(&self, asked: &WeightsFile) -> Result<FoundWeights, RowsError> {
+        let key = WEIGHTS;
+        if let Reach::Nothing = self.reach {
+            let path = PathBuf::from(&asked.file);
+            return Err(RowsError::OutOfReach { key, path });
+        }
+        let mut known = self.weights.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = match known.iter().find(|(file, _)| *file == asked.file) {
+            Some((_, found)) => found.clone(),
+            None => {
+                let found = read_weights(&asked.file)?;
+                known.push((asked.file.clone(), found.clone()));
+                found
+            }
+        };
+        match &asked.content {
+            Some(expected) if *expected != found.content => Err(RowsError::Changed {
+                key,
+                path: found.path.into(),
+                expected: expected.clone(),
+                found: found.content,
+            }),
+            _ => Ok(found),
+        }
+    }
+
+    /// The weights that were read of the file of this name.
+    pub(crate) fn named_weights(&self, file: &str) -> Option<FoundWeights> {
+        let known = self.weights.lock().unwrap_or_else(PoisonError::into_inner);
+        let named = known.iter().find(|(name, _)| name == file);
+        named.map(|(_, found)| found.clone())
     }
 
     /// What was read of the file of this name.
@@ -231,9 +298,11 @@ impl Files {
     }
 }
 
-fn read(asked: &FileSpec) -> Result<Found, RowsError> {
-    let path = Path::new(&asked.file);
+/// A regular file, with its path and the hash of its content.
+fn hashed(key: &'static str, file: &str) -> Result<(PathBuf, File, blake3::Hasher), RowsError> {
+    let path = Path::new(file);
     let unreadable = |path: &Path, source| RowsError::Read {
+        key,
         path: path.to_path_buf(),
         source,
     };
@@ -243,6 +312,40 @@ fn read(asked: &FileSpec) -> Result<Found, RowsError> {
     hash.update_reader(&mut file)
         .and_then(|_| file.rewind())
         .map_err(|source| unreadable(&path, source))?;
+    Ok((path, file, hash))
+}
+
+fn named(hash: &blake3::Hasher) -> String {
+    hash.finalize().to_hex()[..32].to_owned()
+}
+
+fn read_weights(file: &str) -> Result<FoundWeights, RowsError> {
+    let key = WEIGHTS;
+    let (path, file, hash) = hashed(key, file)?;
+    if path.extension().and_then(|ending| ending.to_str()) != Some("safetensors") {
+        let known = ".safetensors";
+        return Err(RowsError::Ending { key, known, path });
+    }
+    let read = fenced(|| safetensors::weights(file))
+        .unwrap_or_else(|reason| Err(damaged(format!("cannot be understood: {reason}"))));
+    let weights = read.map_err(|problem| {
+        let problem = match problem {
+            Problem::Io(_, source) => format!("cannot be read: {source}"),
+            Problem::Damaged(problem) | Problem::NoLabels(problem) => problem,
+        };
+        let path = path.clone();
+        RowsError::Damaged { key, path, problem }
+    })?;
+    Ok(FoundWeights {
+        weights: Arc::new(weights),
+        content: named(&hash),
+        path: path.to_string_lossy().into_owned(),
+    })
+}
+
+fn read(asked: &FileSpec) -> Result<Found, RowsError> {
+    let key = INPUTS;
+    let (path, file, mut hash) = hashed(key, &asked.file)?;
     let labels = asked.labels.as_deref();
     let ending = path.extension().and_then(|ending| ending.to_str());
     // Libraries of formats panic on some damaged files.
@@ -254,13 +357,17 @@ fn read(asked: &FileSpec) -> Result<Found, RowsError> {
         _ => None,
     });
     let matrix = match read {
-        Ok(None) => return Err(RowsError::Ending { path }),
+        Ok(None) => {
+            let known = ".parquet, .csv, .npy or .safetensors";
+            return Err(RowsError::Ending { key, known, path });
+        }
         Ok(Some(read)) => read,
         Err(reason) => Err(damaged(format!("cannot be understood: {reason}"))),
     };
     let matrix = matrix.map_err(|problem| match problem {
-        Problem::Io(path, source) => RowsError::Read { path, source },
+        Problem::Io(path, source) => RowsError::Read { key, path, source },
         Problem::Damaged(problem) => RowsError::Damaged {
+            key,
             path: path.clone(),
             problem,
         },
@@ -297,7 +404,7 @@ fn read(asked: &FileSpec) -> Result<Found, RowsError> {
     Ok(Found {
         data: Arc::new(data.map_err(wrong)?),
         path: path.to_string_lossy().into_owned(),
-        content: hash.finalize().to_hex()[..32].to_owned(),
+        content: named(&hash),
     })
 }
 

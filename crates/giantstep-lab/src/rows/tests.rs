@@ -297,3 +297,59 @@ fn a_constant_column_is_named_where_it_is_standardised() {
         "{error}"
     );
 }
+
+#[test]
+fn weights_are_read_as_they_were_saved() {
+    let first = [1.0, 2.0, 3.0, 4.0, 5.0, 7.0];
+    let matrix = |name, rows, columns, entries| NamedMatrix {
+        name,
+        rows,
+        columns,
+        entries: Saved::F64(entries),
+    };
+    let bytes = |matrices: &[NamedMatrix<'_>]| encode_matrices(matrices).unwrap();
+    let of = |name: &str, bytes: Vec<u8>| {
+        let folder = saved(name, bytes);
+        let file = folder.path().join(name).to_string_lossy().into_owned();
+        let content = None;
+        Files::default().weights(&WeightsFile { file, content })
+    };
+    let both = bytes(&[matrix("W", 2, 3, &first), matrix("a", 1, 2, &[0.5, -1.0])]);
+    let found = of("w.safetensors", both.clone()).unwrap();
+    assert_eq!(found.weights.first[(1, 0)], 4.0);
+    assert_eq!(found.weights.first.shape(), (2, 3));
+    assert_eq!(found.weights.second, Some(vec![0.5, -1.0]));
+    assert_eq!(found.weights.bias, None);
+    for (name, bytes, said) in [
+        ("w.npy", both.clone(), "not .safetensors"),
+        (
+            "w.safetensors",
+            bytes(&[matrix("V", 2, 3, &first)]),
+            "has no tensor `W`",
+        ),
+        (
+            "w.safetensors",
+            both[..both.len() - 1].to_vec(),
+            "shorter than its header",
+        ),
+    ] {
+        let error = of(name, bytes).unwrap_err();
+        assert!(error.to_string().contains(said), "{error}");
+        assert!(
+            error.to_string().starts_with("network.start.file"),
+            "{error}"
+        );
+        assert!(error.remedy().is_some());
+    }
+    let folder = saved("w.safetensors", both);
+    let file = folder
+        .path()
+        .join("w.safetensors")
+        .to_string_lossy()
+        .into_owned();
+    let content = Some("another".to_owned());
+    let error = Files::default()
+        .weights(&WeightsFile { file, content })
+        .unwrap_err();
+    assert!(error.to_string().contains("has changed"), "{error}");
+}

@@ -7,12 +7,14 @@ use crate::batch::{Data, Inputs};
 use crate::experiment::{Experiment, Origin, ReadoutBatch, Recording, TestLabels};
 use crate::expr::{Formula, Link};
 use crate::labels::Target;
-use crate::network::{Bias, FirstLayer, NetworkLaw, Overlap, Pairing};
+use crate::network::{Bias, FirstLayer, Initial, NetworkLaw, Pairing, Weights};
 use crate::readout::{ReadoutLoss, Ridge, RidgeParams};
 use crate::setup::{EngineChoice, Limits, Setup};
 use crate::spec::inputs::Source;
 use crate::spec::quantity::{self, Known, LARGEST_COUNT, bytes, count, positive, quoted, value};
-use crate::spec::{InputsSpec, OverlapSpec, Quantity, RidgeSpec, SaveWeights, Spec, StartSpec};
+use crate::spec::{
+    InputsSpec, OverlapSpec, Quantity, RidgeSpec, SaveWeights, Spec, StartOverlaps, StartSpec,
+};
 
 /// The most runs of one experiment file: they are listed before the first begins.
 pub const MOST_RUNS: u64 = 1_000_000;
@@ -45,6 +47,15 @@ impl SpecError {
             remedy: remedy.to_string(),
         }
     }
+}
+
+/// What the files hold that an experiment names.
+#[derive(Debug, Clone, Default)]
+pub struct Given {
+    /// The rows of `inputs.file`.
+    pub data: Option<Arc<Data<'static>>>,
+    /// The weights of `network.start.file`.
+    pub weights: Option<Arc<Weights>>,
 }
 
 /// A checked experiment: what to run, and how.
@@ -102,18 +113,7 @@ impl Spec {
     /// # Errors
     /// [`SpecError`] names the first key that is wrong, its value, the reason and the remedy.
     pub fn check(&self) -> Result<Checked, SpecError> {
-        match &self.inputs {
-            InputsSpec::Law(law) => self.check_from(Source::Law(*law)),
-            InputsSpec::Spectrum(_) | InputsSpec::Spike(_) => {
-                self.check_from(Source::Law(Inputs::Gaussian))
-            }
-            InputsSpec::File(file) => Err(SpecError::new(
-                "inputs.file",
-                quoted(&file.file),
-                "this library reads no files",
-                "read the rows and give them to `Spec::check_on`",
-            )),
-        }
+        self.check_with(Given::default())
     }
 
     /// [`Spec::check`] on rows that are given: those of the file that `inputs` names, or of an array in memory.
@@ -123,10 +123,38 @@ impl Spec {
     /// # Errors
     /// [`SpecError`] as above, and if there are too few rows.
     pub fn check_on(&self, data: Arc<Data<'static>>) -> Result<Checked, SpecError> {
-        self.check_from(Source::Given(data))
+        self.check_with(Given {
+            data: Some(data),
+            weights: None,
+        })
     }
 
-    fn check_from(&self, source: Source) -> Result<Checked, SpecError> {
+    /// [`Spec::check`] with what the files hold that are named.
+    ///
+    /// # Errors
+    /// [`SpecError`] as above, and if weights have another shape.
+    pub fn check_with(&self, given: Given) -> Result<Checked, SpecError> {
+        let source = match (given.data, &self.inputs) {
+            (Some(data), _) => Source::Given(data),
+            (None, InputsSpec::Law(law)) => Source::Law(*law),
+            (None, InputsSpec::Spectrum(_) | InputsSpec::Spike(_)) => Source::Law(Inputs::Gaussian),
+            (None, InputsSpec::File(file)) => {
+                return Err(SpecError::new(
+                    "inputs.file",
+                    quoted(&file.file),
+                    "this library reads no files",
+                    "read the rows and give them to `Spec::check_on`",
+                ));
+            }
+        };
+        self.check_from(source, given.weights)
+    }
+
+    fn check_from(
+        &self,
+        source: Source,
+        weights: Option<Arc<Weights>>,
+    ) -> Result<Checked, SpecError> {
         let named = self.check_named()?;
         let mut known = Known {
             named: &named,
@@ -159,7 +187,7 @@ impl Spec {
         }
         let experiment = Experiment {
             inputs,
-            network: self.check_network(width, (dimension, target.r), known)?,
+            network: self.check_network(width, (dimension, target.r), weights, known)?,
             target,
             protocol: self.check_protocol(dimension, (batch, sizes, set), known)?,
             readout: self.check_readout(known)?,
@@ -214,6 +242,9 @@ impl Spec {
                 let (key, value, remedy) = match &self.inputs {
                     InputsSpec::Law(law) if *law != Inputs::Gaussian => {
                         ("inputs", law.name(), "\"gaussian\"")
+                    }
+                    _ if matches!(experiment.network.start, Initial::Weights(_)) => {
+                        ("network.start", "{ file = ... }", "{ overlap = ... }")
                     }
                     _ => (
                         "protocol.update",
@@ -350,6 +381,7 @@ impl Spec {
         &self,
         width: u64,
         (dimension, r): (u64, usize),
+        weights: Option<Arc<Weights>>,
         known: Known<'_>,
     ) -> Result<NetworkLaw, SpecError> {
         let network = &self.network;
@@ -383,7 +415,7 @@ impl Spec {
             second_layer: network.second_layer,
             pairing: network.pairing,
             bias: self.check_bias()?,
-            start: self.check_start(width, dimension, r)?,
+            start: self.check_start(width, (dimension, r), weights)?,
             gain: match &network.scale {
                 None => 1.0,
                 Some(scale) => {
@@ -404,9 +436,18 @@ impl Spec {
         })
     }
 
-    fn check_start(&self, width: u64, dimension: u64, r: usize) -> Result<Overlap, SpecError> {
-        let Some(StartSpec { overlap }) = &self.network.start else {
-            return Ok(Overlap::Drawn);
+    fn check_start(
+        &self,
+        width: u64,
+        (dimension, r): (u64, usize),
+        weights: Option<Arc<Weights>>,
+    ) -> Result<Initial, SpecError> {
+        let overlap = match &self.network.start {
+            None => return Ok(Initial::Drawn),
+            Some(StartSpec::Weights(file)) => {
+                return self.check_weights(&file.file, (width, dimension), weights);
+            }
+            Some(StartSpec::Overlaps(StartOverlaps { overlap })) => overlap,
         };
         let (overlaps, shown) = match overlap {
             OverlapSpec::Each(overlap) => (vec![vec![*overlap; r]], overlap.to_string()),
@@ -456,7 +497,66 @@ impl Spec {
             let reason = format!("d = {dimension} leaves nothing beside r = {r} directions");
             return fail(reason, "raise protocol.dimension");
         }
-        Ok(Overlap::Given(overlaps))
+        Ok(Initial::Overlaps(overlaps))
+    }
+
+    fn check_weights(
+        &self,
+        file: &str,
+        (width, dimension): (u64, u64),
+        weights: Option<Arc<Weights>>,
+    ) -> Result<Initial, SpecError> {
+        let fail = |reason: String, remedy: &str| {
+            Err(SpecError::new(
+                "network.start.file",
+                quoted(file),
+                reason,
+                remedy,
+            ))
+        };
+        let Some(weights) = weights else {
+            let reason = "this library reads no files".to_owned();
+            return fail(
+                reason,
+                "read the weights and give them to `Spec::check_with`",
+            );
+        };
+        let (rows, columns) = weights.first.shape();
+        if (rows as u64, columns as u64) != (width, dimension) {
+            let reason = format!("W is {rows} x {columns}, and not p x d = {width} x {dimension}");
+            return fail(
+                reason,
+                "set network.width and protocol.dimension to its shape",
+            );
+        }
+        for (name, list) in [("a", &weights.second), ("b", &weights.bias)] {
+            if let Some(list) = list
+                && list.len() != rows
+            {
+                let reason = format!("{name} has {} entries for p = {rows} neurons", list.len());
+                return fail(reason, "save one for each neuron");
+            }
+        }
+        let column = (0..columns).flat_map(|j| weights.first.col_as_slice(j));
+        let lists = [&weights.second, &weights.bias]
+            .into_iter()
+            .flatten()
+            .flatten();
+        if let Some(entry) = column.chain(lists).find(|entry| !entry.is_finite()) {
+            return fail(format!("has the entry {entry}"), "save finite weights");
+        }
+        if weights.bias.is_some() && self.network.bias == Bias::Zero {
+            let reason = "has biases b, and the network has none".to_owned();
+            return fail(
+                reason,
+                "set network.bias = { gaussian = 0 }, or save W and a alone",
+            );
+        }
+        if self.network.pairing == Pairing::Symmetric {
+            let reason = "weights that are given are in no pairs".to_owned();
+            return fail(reason, "set network.pairing = \"independent\"");
+        }
+        Ok(Initial::Weights(weights))
     }
 
     fn check_bias(&self) -> Result<Bias, SpecError> {

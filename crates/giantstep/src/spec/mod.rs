@@ -16,7 +16,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use baseline::{BaselineSpec, Ridges};
-pub use check::{Checked, MOST_RUNS, SpecError};
+pub use check::{Checked, Given, MOST_RUNS, SpecError};
 pub use covariance::{AlongSpec, FirstDirection, SpectrumSpec, SpikeLaw, SpikeSpec};
 pub use inputs::{FileSpec, InputsSpec, Standardise};
 pub use protocol::{ClipSpec, Frozen, LayerSpec, LookaheadSpec, LossSpec, ProtocolSpec, RuleSpec};
@@ -124,7 +124,7 @@ pub struct NetworkSpec {
     /// The law of the biases at the start.
     #[serde(default = "defaults::bias")]
     pub bias: Bias,
-    /// Overlaps with the target directions at the start, instead of those that are drawn.
+    /// Overlaps with the target directions at the start, or all weights, instead of those that are drawn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<StartSpec>,
     /// What stands before `sum_i a_i sigma`, a number or a formula in d and p; `1/sqrt(p)` if absent. Readouts keep `1/sqrt(p)`.
@@ -135,10 +135,35 @@ pub struct NetworkSpec {
     pub output: Output,
 }
 
+/// What is given of the start.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(
+    untagged,
+    expecting = "expected { overlap = ... }, or { file = \"W.safetensors\" }"
+)]
+pub enum StartSpec {
+    /// Overlaps.
+    Overlaps(StartOverlaps),
+    /// Weights.
+    Weights(WeightsFile),
+}
+
+/// A file of weights.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WeightsFile {
+    /// A `.safetensors` file with the first layer `W` (p x d), and, if they are to be taken too, the second layer `a` and biases `b`
+    /// (p).
+    pub file: String,
+    /// The hash of the file, which kept runs rest on; a file with another one is refused. Written by the program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
+}
+
 /// The overlaps `<w_i, w*_k>` of the neurons at the start, on rows of the sphere.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct StartSpec {
+pub struct StartOverlaps {
     /// One number for all, one for each direction, or a list of these for each neuron (of a pair, for one).
     pub overlap: OverlapSpec,
 }

@@ -1,7 +1,7 @@
 //! Settings for which no theory is derived here: what is not said of them, and why.
 
 use crate::experiment::Experiment;
-use crate::network::{Bias, Output, Overlap};
+use crate::network::{Bias, Initial, Output};
 use crate::train::{Loss, Sampling, StepSize, Update};
 
 /// What theory leaves out of an experiment.
@@ -34,8 +34,14 @@ pub(super) fn scope(experiment: &Experiment) -> Option<Scope> {
     if experiment.target.link.is_random() {
         return never("no prediction is derived here for links that draw random numbers");
     }
-    if network.start != Overlap::Drawn {
-        return never("no prediction is derived here for overlaps that are given at the start");
+    match network.start {
+        Initial::Drawn => {}
+        Initial::Overlaps(_) => {
+            return never("no prediction is derived here for overlaps that are given at the start");
+        }
+        Initial::Weights(_) => {
+            return never("no prediction is derived here for weights that are given at the start");
+        }
     }
     if network.bias != Bias::Zero {
         return never("no prediction is derived here for networks with biases");
