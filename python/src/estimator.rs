@@ -6,9 +6,8 @@ use std::thread;
 use std::time::Duration;
 
 use giantstep::activation::Activation;
-use giantstep::estimator::{
-    self, Entries, Features, Options, Order, Ridge, Samples, Second, Table,
-};
+use giantstep::batch::{Data, Order};
+use giantstep::estimator::{self, Features, Options, Ridge, Samples, Second};
 use giantstep::faer::Mat;
 use giantstep::real::Precision;
 use giantstep::watch::Watch;
@@ -94,17 +93,17 @@ impl<'py> Borrowed<'py> {
         }
     }
 
-    fn table(&self) -> PyResult<Table<'_>> {
+    fn data(&self) -> PyResult<Data<'_>> {
         let (shape, by_rows) = match self {
             Self::F32(array) => (array.shape(), array.is_c_contiguous()),
             Self::F64(array) => (array.shape(), array.is_c_contiguous()),
         };
-        let entries = match self {
-            Self::F32(array) => Entries::F32(array.as_slice()?),
-            Self::F64(array) => Entries::F64(array.as_slice()?),
-        };
         let order = if by_rows { Order::Rows } else { Order::Columns };
-        Ok(Table::new(entries, shape[0], shape[1], order).map_err(problem)?)
+        let data = match self {
+            Self::F32(array) => Data::new(array.as_slice()?, shape[0], shape[1], order),
+            Self::F64(array) => Data::new(array.as_slice()?, shape[0], shape[1], order),
+        };
+        Ok(data.map_err(|error| problem(error.into()))?)
     }
 }
 
@@ -165,8 +164,9 @@ pub fn fit_network<'py>(
         seed,
         precision: precision(precision_name, &inputs)?,
     };
+    let data = inputs.data()?;
     let samples = Samples {
-        inputs: inputs.table()?,
+        inputs: &data,
         outputs: labels.shape()[1],
         labels: labels.as_slice()?,
         weights: weights.as_slice()?,
@@ -235,14 +235,14 @@ impl Network {
         threads: usize,
     ) -> PyResult<Bound<'py, PyArray2<f64>>> {
         let inputs = Borrowed::of(inputs)?;
-        let (table, precision) = (inputs.table()?, precision(precision_name, &inputs)?);
+        let (data, precision) = (inputs.data()?, precision(precision_name, &inputs)?);
         let outputs = scoped(py, threads, |watch| {
-            let outputs = self.0.outputs(table, &self.1, precision, watch);
+            let outputs = self.0.outputs(&data, &self.1, precision, watch);
             outputs.map_err(problem)
         })?;
         outputs
             .into_pyarray(py)
-            .reshape([table.rows(), self.0.intercept.len()])
+            .reshape([data.rows(), self.0.intercept.len()])
     }
 
     /// Features of rows, n x p, in the precision of the rows.
@@ -253,10 +253,10 @@ impl Network {
         threads: usize,
     ) -> PyResult<Bound<'py, PyAny>> {
         let inputs = Borrowed::of(inputs)?;
-        let (table, precision) = (inputs.table()?, inputs.precision());
-        let shape = [table.rows(), self.0.bias.len()];
+        let (data, precision) = (inputs.data()?, inputs.precision());
+        let shape = [data.rows(), self.0.bias.len()];
         let features = scoped(py, threads, |watch| {
-            let features = self.0.features(table, &self.1, precision, watch);
+            let features = self.0.features(&data, &self.1, precision, watch);
             features.map_err(problem)
         })?;
         Ok(match features {

@@ -3,10 +3,8 @@
 use std::sync::atomic::AtomicBool;
 
 use giantstep::activation::Activation;
-use giantstep::batch::{Purpose, Role, Stream};
-use giantstep::estimator::{
-    Entries, EstimatorError, Fitted, Options, Order, Ridge, Samples, Second, Table, fit,
-};
+use giantstep::batch::{self, Order, Purpose, Role, Stream};
+use giantstep::estimator::{EstimatorError, Fitted, Options, Ridge, Samples, Second, fit};
 use giantstep::real::Precision;
 use giantstep::watch::Watch;
 use rayon::ThreadPoolBuilder;
@@ -46,22 +44,23 @@ impl Data {
         }
     }
 
-    fn table(&self) -> Table<'_> {
-        let entries = Entries::F64(&self.x);
-        Table::new(entries, self.y.len(), self.d, Order::Rows).expect("full")
-    }
-
-    fn samples(&self) -> Samples<'_> {
-        Samples {
-            inputs: self.table(),
-            labels: &self.y,
-            outputs: 1,
-            weights: &self.weights,
-        }
+    fn inputs(&self) -> batch::Data<'_> {
+        batch::Data::new(&self.x[..], self.y.len(), self.d, Order::Rows).expect("full")
     }
 
     fn fit(&self, options: &Options) -> Result<Fitted, EstimatorError> {
-        fit(self.samples(), options, Watch::default())
+        self.fit_while(options, Watch::default())
+    }
+
+    fn fit_while(&self, options: &Options, watch: Watch<'_>) -> Result<Fitted, EstimatorError> {
+        let inputs = self.inputs();
+        let samples = Samples {
+            inputs: &inputs,
+            labels: &self.y,
+            outputs: 1,
+            weights: &self.weights,
+        };
+        fit(samples, options, watch)
     }
 }
 
@@ -131,10 +130,10 @@ fn steps_learn_what_random_features_do_not() {
             ..options()
         };
         let fitted = data.fit(&options).expect("fits");
-        let (activation, table) = (&options.activation, fresh.table());
+        let (activation, inputs) = (&options.activation, fresh.inputs());
         let outputs = fitted
             .network
-            .outputs(table, activation, Precision::F32, Watch::default());
+            .outputs(&inputs, activation, Precision::F32, Watch::default());
         let outputs = outputs.expect("not stopped");
         let squares = outputs.iter().zip(&fresh.y).map(|(f, y)| (f - y).powi(2));
         (squares.sum::<f64>() / (1000.0 * 2.0), fitted)
@@ -152,7 +151,7 @@ fn labels_that_nothing_explains_take_no_step_for_granted() {
     data.y.fill(2.5);
     let constant = data.fit(&options()).expect("fits");
     let outputs = constant.network.outputs(
-        data.table(),
+        &data.inputs(),
         &options().activation,
         Precision::F64,
         Watch::default(),
@@ -172,7 +171,7 @@ fn a_fit_can_be_stopped_and_refuses_nonsense() {
         stop: &stop,
         ..Watch::default()
     };
-    let stopped = fit(data.samples(), &options(), watch);
+    let stopped = data.fit_while(&options(), watch);
     assert!(matches!(stopped, Err(EstimatorError::Interrupted(_))));
     let odd = Options {
         width: Some(7),

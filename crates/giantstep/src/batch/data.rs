@@ -269,6 +269,19 @@ impl<'a> Data<'a> {
         })
     }
 
+    /// The same entries as they were given, borrowed, without labels.
+    pub(crate) fn view(&self) -> Data<'_> {
+        Data {
+            entries: match &self.entries {
+                Entries::F32(entries) => Entries::F32(Cow::Borrowed(entries)),
+                Entries::F64(entries) => Entries::F64(Cow::Borrowed(entries)),
+            },
+            scaling: None,
+            labels: None,
+            ..*self
+        }
+    }
+
     /// The number n of rows.
     pub fn rows(&self) -> usize {
         self.rows
@@ -327,7 +340,7 @@ impl<'a> Data<'a> {
     }
 
     /// Writes the rows of these numbers, from 0, column by column.
-    pub(super) fn fill<T: Real>(&self, numbers: &[u64], x: &mut [T]) {
+    pub(crate) fn fill<T: Real>(&self, numbers: &[u64], x: &mut [T]) {
         match &self.entries {
             Entries::F32(entries) => self.gather(entries, numbers, x),
             Entries::F64(entries) => self.gather(entries, numbers, x),

@@ -40,9 +40,11 @@ impl<'a, T> Given<'a, T> {
 }
 
 /// A pass over rows of a matrix.
-struct Picked<'d, 'a> {
-    data: &'d Data<'a>,
-    numbers: &'d [u64],
+pub(crate) struct Picked<'d, 'a> {
+    /// The matrix.
+    pub data: &'d Data<'a>,
+    /// The numbers of the rows, in order.
+    pub numbers: &'d [u64],
 }
 
 impl<T: Real> Rows<T> for Picked<'_, '_> {

@@ -28,6 +28,7 @@ pub use data::{Data, DataError, Entries, Order};
 pub use direct::{Direct, DirectionsLaw};
 pub(crate) use few::FEW;
 pub use given::Given;
+pub(crate) use given::Picked;
 pub use in_law::InLaw;
 pub(crate) use in_law::LOOSE;
 pub use inputs::Inputs;

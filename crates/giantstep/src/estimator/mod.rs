@@ -5,7 +5,7 @@
 //! signs, a later one the signs or the fitted readout as second layer; which of them, the step sizes and T are chosen
 //! on held-out rows ([`fit`]).
 //!
-//! - `rows`: the matrix as it is given, standardised as it is read, one pass over some of its rows.
+//! - `rows`: passes over rows of the matrix, standardised as they are read.
 //! - `held_out`: which rows are held out.
 //! - `tridiagonal`, `ridge`: the readout, its ridge by generalised cross-validation.
 //! - `search`: the path of giant steps.
@@ -19,11 +19,9 @@ mod tridiagonal;
 use faer::Mat;
 
 use crate::activation::Activation;
-use crate::batch::{Role, Stream};
+use crate::batch::{Data, DataError, Role, Stream};
 use crate::real::{Precision, Real};
 use crate::watch::{Interrupted, Watch};
-
-pub use rows::{Entries, Order, Table};
 
 use held_out::Parts;
 use rows::Rows;
@@ -65,7 +63,7 @@ pub enum Ridge {
 #[derive(Debug, Clone, Copy)]
 pub struct Samples<'a> {
     /// The rows, n x d.
-    pub inputs: Table<'a>,
+    pub inputs: &'a Data<'a>,
     /// The labels, n x k, row after row.
     pub labels: &'a [f64],
     /// The number k of outputs.
@@ -151,6 +149,9 @@ pub enum EstimatorError {
         /// What it may be.
         expected: &'static str,
     },
+    /// The rows are no matrix of finite numbers.
+    #[error(transparent)]
+    Data(#[from] DataError),
     /// Features are not finite.
     #[error(
         "the inputs or the labels are not finite, or too large for the variances of their columns"
@@ -264,7 +265,7 @@ fn fit_in<T: Real>(
     let (n, k) = (samples.inputs.rows(), samples.outputs);
     let weights = counted(samples.weights);
     let total: f64 = weights.iter().sum();
-    let (means, deviations) = samples.inputs.moments(&weights, watch)?;
+    let (means, deviations) = rows::moments(samples.inputs, &weights, watch)?;
     let scales = Scales::of(samples.labels, k, &weights, total);
     let moments = [&means, &deviations, &scales.means, &scales.deviations];
     if !moments
@@ -274,7 +275,7 @@ fn fit_in<T: Real>(
     {
         return Err(EstimatorError::NotFinite);
     }
-    let rows = Rows::new(samples.inputs, &means, &deviations);
+    let rows = Rows::new(samples.inputs, &means, &deviations)?;
     let labels = Mat::from_fn(n, k, |v, j| {
         scales.standardised(samples.labels[v * k + j], j)
     });
@@ -283,7 +284,7 @@ fn fit_in<T: Real>(
     let auto = (2.0 * total).round().clamp(512.0, 4096.0) as usize;
     let width = options.width.unwrap_or(auto);
     let start = problem.start(width);
-    let parts = Parts::of(&samples.inputs, &weights, options.validation, options.seed);
+    let parts = Parts::of(samples.inputs, &weights, options.validation, options.seed);
     let search = match &parts.held_out[..] {
         [] => search::Search::default(),
         _ => problem.search(&start, &parts)?,
@@ -403,7 +404,7 @@ impl Network {
     /// [`EstimatorError`] if the columns are not its own, or when the end of the work was asked for.
     pub fn outputs(
         &self,
-        inputs: Table<'_>,
+        inputs: &Data<'_>,
         activation: &Activation,
         precision: Precision,
         watch: Watch<'_>,
@@ -417,12 +418,12 @@ impl Network {
 
     fn outputs_in<T: Real>(
         &self,
-        inputs: Table<'_>,
+        inputs: &Data<'_>,
         activation: &Activation,
         watch: Watch<'_>,
     ) -> Result<Vec<f64>, EstimatorError> {
-        let rows = Rows::new(inputs, &self.means, &self.deviations);
-        let all: Vec<u32> = (0..inputs.rows() as u32).collect();
+        let rows = Rows::new(inputs, &self.means, &self.deviations)?;
+        let all: Vec<u64> = (0..inputs.rows() as u64).collect();
         let panels = rows.map::<T, _>(&all, self.first.as_ref(), watch, |numbers, fields| {
             let phi = search::features(activation, &self.bias, numbers.len(), fields);
             let values = phi * &self.readout;
@@ -443,7 +444,7 @@ impl Network {
     /// [`EstimatorError`] if the columns are not its own, or when the end of the work was asked for.
     pub fn features(
         &self,
-        inputs: Table<'_>,
+        inputs: &Data<'_>,
         activation: &Activation,
         precision: Precision,
         watch: Watch<'_>,
@@ -457,12 +458,12 @@ impl Network {
 
     fn features_in<T: Real>(
         &self,
-        inputs: Table<'_>,
+        inputs: &Data<'_>,
         activation: &Activation,
         watch: Watch<'_>,
     ) -> Result<Vec<T>, EstimatorError> {
-        let rows = Rows::new(inputs, &self.means, &self.deviations);
-        let all: Vec<u32> = (0..inputs.rows() as u32).collect();
+        let rows = Rows::new(inputs, &self.means, &self.deviations)?;
+        let all: Vec<u64> = (0..inputs.rows() as u64).collect();
         let panels = rows.map::<T, _>(&all, self.first.as_ref(), watch, |numbers, fields| {
             search::activate(activation, &self.bias, numbers.len(), fields);
             let (p, height) = (self.bias.len(), numbers.len());

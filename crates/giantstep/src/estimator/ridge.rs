@@ -94,7 +94,7 @@ impl<T: Real> Problem<'_, T> {
         &self,
         first: &Mat<f64>,
         bias: &[f64],
-        part: &[u32],
+        part: &[u64],
     ) -> Result<Readout, EstimatorError> {
         if part.len() <= first.nrows() + 1 {
             self.dual(first, bias, part)
@@ -103,11 +103,11 @@ impl<T: Real> Problem<'_, T> {
         }
     }
 
-    fn total(&self, part: &[u32]) -> f64 {
+    fn total(&self, part: &[u64]) -> f64 {
         part.iter().map(|row| self.weights[*row as usize]).sum()
     }
 
-    fn label_means(&self, part: &[u32], total: f64) -> Vec<f64> {
+    fn label_means(&self, part: &[u64], total: f64) -> Vec<f64> {
         let mean = |j: usize| {
             let terms = part.iter().map(|row| *row as usize);
             terms
@@ -141,7 +141,7 @@ impl<T: Real> Problem<'_, T> {
         &self,
         first: &Mat<f64>,
         bias: &[f64],
-        part: &[u32],
+        part: &[u64],
     ) -> Result<Readout, EstimatorError> {
         let (p, k) = (first.nrows(), self.labels.ncols());
         let total = self.total(part);
@@ -149,8 +149,7 @@ impl<T: Real> Problem<'_, T> {
         let lengths = (0, p * p + p * k + p);
         let (_, sums) =
             self.rows
-                .sweep::<T>(part, first.as_ref(), lengths, self.watch, |panel| {
-                    let rows = panel.numbers;
+                .sweep::<T>(part, first.as_ref(), lengths, self.watch, |rows, panel| {
                     let height = rows.len();
                     let mut phi = features(self.activation, bias, height, panel.fields);
                     let (gram, rest) = panel.sums.split_at_mut(p * p);
@@ -216,7 +215,7 @@ impl<T: Real> Problem<'_, T> {
         &self,
         first: &Mat<f64>,
         bias: &[f64],
-        part: &[u32],
+        part: &[u64],
     ) -> Result<Readout, EstimatorError> {
         let (n, p, k) = (part.len(), first.nrows(), self.labels.ncols());
         let total = self.total(part);

@@ -1,4 +1,4 @@
-//! Rows that are given: standardised panel by panel as they are read, never copied as a whole.
+//! Passes over the rows of a matrix that is given, standardised as they are read.
 
 use std::sync::atomic::Ordering;
 
@@ -7,229 +7,102 @@ use faer::{Accum, Mat, MatMut, MatRef, Par};
 use rayon::prelude::*;
 
 use super::EstimatorError;
-use crate::batch::streamed::{ROWS, leaves, per_leaf};
+use crate::batch::streamed::{self, ROWS};
+use crate::batch::{Data, Panel, Picked};
 use crate::real::Real;
 use crate::reduce::{Pool, stoppable_tree_sum};
 use crate::watch::{Interrupted, Watch};
 
-/// The numbers of a matrix, in either precision.
-#[derive(Debug, Clone, Copy)]
-pub enum Entries<'a> {
-    /// Single precision.
-    F32(&'a [f32]),
-    /// Double precision.
-    F64(&'a [f64]),
-}
-
-impl Entries<'_> {
-    fn len(&self) -> usize {
-        match self {
-            Self::F32(entries) => entries.len(),
-            Self::F64(entries) => entries.len(),
-        }
-    }
-}
-
-/// How a matrix lies in memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
-    /// Row after row.
-    Rows,
-    /// Column after column.
-    Columns,
-}
-
-/// A matrix of n rows and d columns, as it lies in memory.
-#[derive(Debug, Clone, Copy)]
-pub struct Table<'a> {
-    entries: Entries<'a>,
-    rows: usize,
-    columns: usize,
-    order: Order,
-}
-
-impl<'a> Table<'a> {
-    /// A matrix of this shape.
-    ///
-    /// # Errors
-    /// [`EstimatorError::Shape`] if the numbers do not fill it.
-    pub fn new(
-        entries: Entries<'a>,
-        rows: usize,
-        columns: usize,
-        order: Order,
-    ) -> Result<Self, EstimatorError> {
-        let expected = rows * columns;
-        if entries.len() != expected || rows > u32::MAX as usize {
-            return Err(EstimatorError::Shape {
-                what: "inputs",
-                is: entries.len(),
-                expected,
-            });
-        }
-        Ok(Self {
-            entries,
-            rows,
-            columns,
-            order,
-        })
-    }
-
-    /// The number n of rows.
-    pub fn rows(&self) -> usize {
-        self.rows
-    }
-
-    /// The number d of columns.
-    pub fn columns(&self) -> usize {
-        self.columns
-    }
-
-    /// An entry.
-    pub(super) fn value(&self, row: usize, column: usize) -> f64 {
-        let at = match self.order {
-            Order::Rows => row * self.columns + column,
-            Order::Columns => column * self.rows + row,
-        };
-        match self.entries {
-            Entries::F32(entries) => f64::from(entries[at]),
-            Entries::F64(entries) => entries[at],
-        }
-    }
-
-    /// Weighted mean and standard deviation of every column, in two passes; the deviation of a constant column is 0.
-    pub(super) fn moments(
-        &self,
-        weights: &[f64],
-        watch: Watch<'_>,
-    ) -> Result<(Vec<f64>, Vec<f64>), Interrupted> {
-        let total: f64 = weights.iter().sum();
-        let mean = |of: &(dyn Fn(usize, f64) -> f64 + Sync)| {
-            let blocks = self.rows.div_ceil(ROWS);
-            let sums = stoppable_tree_sum(blocks, self.columns, watch, |block, sums| {
-                let first = block * ROWS;
-                for (at, weight) in weights[first..].iter().take(ROWS).enumerate() {
-                    for (column, sum) in sums.iter_mut().enumerate() {
-                        *sum += weight * of(column, self.value(first + at, column));
-                    }
+/// Weighted mean and standard deviation of every column, in two passes; the deviation of a constant column is 0.
+pub(super) fn moments(
+    data: &Data<'_>,
+    weights: &[f64],
+    watch: Watch<'_>,
+) -> Result<(Vec<f64>, Vec<f64>), Interrupted> {
+    let total: f64 = weights.iter().sum();
+    let mean = |of: &(dyn Fn(usize, f64) -> f64 + Sync)| {
+        let blocks = data.rows().div_ceil(ROWS);
+        let sums = stoppable_tree_sum(blocks, data.columns(), watch, |block, sums| {
+            let first = block * ROWS;
+            for (at, weight) in weights[first..].iter().take(ROWS).enumerate() {
+                for (column, sum) in sums.iter_mut().enumerate() {
+                    *sum += weight * of(column, data.entry(first + at, column));
                 }
-            })?;
-            Ok(sums.into_iter().map(|sum| sum / total).collect())
-        };
-        let means: Vec<f64> = mean(&|_, x| x)?;
-        let variances: Vec<f64> = mean(&|column, x| (x - means[column]).powi(2))?;
-        let deviation = |(variance, mean): (f64, &f64)| {
-            // What rounding leaves of a constant.
-            let rounding = total * f64::EPSILON * variance + (total * mean * f64::EPSILON).powi(2);
-            if variance.is_finite() && variance <= rounding {
-                0.0
-            } else {
-                variance.sqrt()
             }
-        };
-        let deviations = variances.into_iter().zip(&means).map(deviation).collect();
-        Ok((means, deviations))
-    }
+        })?;
+        Ok(sums.into_iter().map(|sum| sum / total).collect())
+    };
+    let means: Vec<f64> = mean(&|_, x| x)?;
+    let variances: Vec<f64> = mean(&|column, x| (x - means[column]).powi(2))?;
+    let deviation = |(variance, mean): (f64, &f64)| {
+        // What rounding leaves of a constant.
+        let rounding = total * f64::EPSILON * variance + (total * mean * f64::EPSILON).powi(2);
+        if variance.is_finite() && variance <= rounding {
+            0.0
+        } else {
+            variance.sqrt()
+        }
+    };
+    let deviations = variances.into_iter().zip(&means).map(deviation).collect();
+    Ok((means, deviations))
 }
 
 /// A standardised matrix.
 pub(super) struct Rows<'a> {
-    table: Table<'a>,
-    means: &'a [f64],
-    /// 1 over the standard deviations; 0 for a constant column.
-    inverse: Vec<f64>,
-}
-
-/// The fields of some rows.
-pub(super) struct Panel<'a, T> {
-    /// Their numbers.
-    pub numbers: &'a [u32],
-    /// Fields, one column after the other; the first k columns leave as coefficients.
-    pub fields: &'a mut [T],
-    /// Sums over rows, to be added to.
-    pub sums: &'a mut [f64],
-    /// Space for intermediate columns, which keeps its length and content from an earlier panel.
-    pub scratch: &'a mut Vec<T>,
-}
-
-/// What one leaf works with; leaves hand it on to each other.
-struct Workspace<T> {
-    /// A panel of X by columns, and behind it the fields.
-    panel: Vec<T>,
-    /// `C^T X` on the panels of the leaf.
-    product: Vec<T>,
-    scratch: Vec<T>,
+    data: Data<'a>,
 }
 
 impl<'a> Rows<'a> {
-    pub(super) fn new(table: Table<'a>, means: &'a [f64], deviations: &[f64]) -> Self {
-        let inverse = |deviation: &f64| match *deviation {
-            0.0 => 0.0,
-            deviation => 1.0 / deviation,
+    /// Of these means and standard deviations; a column of deviation 0 is constant and has no part.
+    pub(super) fn new(
+        data: &'a Data<'_>,
+        means: &[f64],
+        deviations: &[f64],
+    ) -> Result<Self, EstimatorError> {
+        let divisor = |deviation: &f64| match *deviation {
+            0.0 => f64::INFINITY,
+            deviation => deviation,
         };
-        Self {
-            table,
-            means,
-            inverse: deviations.iter().map(inverse).collect(),
-        }
+        let divisors = deviations.iter().map(divisor).collect();
+        Ok(Self {
+            data: data.view().scaled(means.to_vec(), divisors)?,
+        })
     }
 
     pub(super) fn columns(&self) -> usize {
-        self.table.columns
-    }
-
-    /// Writes the rows of these numbers, column after column.
-    fn read<T: Real>(&self, numbers: &[u32], out: &mut [T]) {
-        match self.table.entries {
-            Entries::F32(entries) => self.read_from(entries, numbers, out),
-            Entries::F64(entries) => self.read_from(entries, numbers, out),
-        }
-    }
-
-    fn read_from<T: Real, U: Real>(&self, entries: &[U], numbers: &[u32], out: &mut [T]) {
-        /// So many rows are read side by side.
-        const SIDE: usize = 16;
-        let (n, d, height) = (self.table.rows, self.table.columns, numbers.len());
-        let (by_row, by_column) = match self.table.order {
-            Order::Rows => (d, 1),
-            Order::Columns => (1, n),
-        };
-        for (piece, numbers) in numbers.chunks(SIDE).enumerate() {
-            for j in 0..d {
-                let (mean, inverse) = (self.means[j], self.inverse[j]);
-                let from = j * height + piece * SIDE;
-                for (out, number) in out[from..from + numbers.len()].iter_mut().zip(numbers) {
-                    let x = entries[*number as usize * by_row + j * by_column].to_f64();
-                    *out = T::from_f64((x - mean) * inverse);
-                }
-            }
-        }
+        self.data.columns()
     }
 
     /// Panels of rows, fields along `directions` (m x d) and what `visit` makes of them: one after the other, in order.
     pub(super) fn map<T: Real, R: Send>(
         &self,
-        part: &[u32],
+        part: &[u64],
         directions: MatRef<'_, f64>,
         watch: Watch<'_>,
-        visit: impl Fn(&[u32], &mut [T]) -> R + Sync,
+        visit: impl Fn(&[u64], &mut [T]) -> R + Sync,
     ) -> Result<Vec<R>, Interrupted> {
-        let transposed = transposed::<T>(directions);
         let (d, m) = (self.columns(), directions.nrows());
+        // Each direction contiguous, as the product reads them.
+        let directions = Mat::<T>::from_fn(d, m, |j, i| T::from_f64(directions[(i, j)]));
         let spaces = Pool::default();
-        let one = |numbers: &[u32]| {
+        let one = |numbers: &[u64]| {
             if watch.stop.load(Ordering::Relaxed) {
                 return Err(Interrupted);
             }
+            let height = numbers.len();
             let mut space: Vec<T> = spaces.take_or(Vec::new);
             space.resize(ROWS * (d + m), T::from_f64(0.0));
             let (x, fields) = space.split_at_mut(ROWS * d);
-            let (x, fields) = (
-                &mut x[..numbers.len() * d],
-                &mut fields[..numbers.len() * m],
+            let (x, fields) = (&mut x[..height * d], &mut fields[..height * m]);
+            self.data.fill(numbers, x);
+            matmul(
+                MatMut::from_column_major_slice_mut(fields, height, m),
+                Accum::Replace,
+                MatRef::from_column_major_slice(x, height, d),
+                directions.as_ref(),
+                T::from_f64(1.0),
+                Par::Seq,
             );
-            self.read(numbers, x);
-            product(x, transposed.as_ref(), fields, numbers.len());
             let made = visit(numbers, fields);
             spaces.give(space);
             Ok(made)
@@ -242,77 +115,21 @@ impl<'a> Rows<'a> {
     /// depend on the number of threads.
     pub(super) fn sweep<T: Real>(
         &self,
-        part: &[u32],
+        part: &[u64],
         directions: MatRef<'_, f64>,
         (k, sums): (usize, usize),
         watch: Watch<'_>,
-        visit: impl Fn(&mut Panel<'_, T>) + Sync,
+        visit: impl Fn(&[u64], &mut Panel<'_, T>) + Sync,
     ) -> Result<(Mat<f64>, Vec<f64>), Interrupted> {
-        let (zero, one) = (T::from_f64(0.0), T::from_f64(1.0));
-        let (d, m) = (self.columns(), directions.nrows());
-        let fields = m.max(k);
-        let transposed = transposed::<T>(directions);
-        let panels: Vec<&[u32]> = part.chunks(ROWS).collect();
-        let per_leaf = per_leaf(panels.len() as u64) as usize;
-        let spaces = Pool::default();
-        let leaves = leaves(part.len() as u64);
-        let total = stoppable_tree_sum(leaves, k * d + sums, watch, |leaf, out| {
-            let mut space = spaces.take_or(|| Workspace {
-                panel: vec![zero; ROWS * (d + fields)],
-                product: vec![zero; k * d],
-                scratch: Vec::new(),
-            });
-            let (backward, own) = out.split_at_mut(k * d);
-            let first = leaf * per_leaf;
-            for (at, numbers) in panels[first..].iter().take(per_leaf).enumerate() {
-                if watch.stop.load(Ordering::Relaxed) {
-                    break;
-                }
-                let height = numbers.len();
-                let (x, values) = space.panel.split_at_mut(ROWS * d);
-                let (x, values) = (&mut x[..height * d], &mut values[..height * fields]);
-                self.read(numbers, x);
-                product(x, transposed.as_ref(), &mut values[..height * m], height);
-                visit(&mut Panel {
-                    numbers,
-                    fields: values,
-                    sums: own,
-                    scratch: &mut space.scratch,
-                });
-                matmul(
-                    MatMut::from_column_major_slice_mut(&mut space.product, k, d),
-                    if at == 0 { Accum::Replace } else { Accum::Add },
-                    MatRef::from_column_major_slice(&values[..height * k], height, k).transpose(),
-                    MatRef::from_column_major_slice(x, height, d),
-                    one,
-                    Par::Seq,
-                );
-            }
-            for (sum, value) in backward.iter_mut().zip(&space.product) {
-                *sum = value.to_f64();
-            }
-            spaces.give(space);
-        })?;
-        let (backward, own) = total.split_at(k * d);
-        let backward = MatRef::from_column_major_slice(backward, k, d).to_owned();
-        Ok((backward, own.to_vec()))
+        let rows = Picked {
+            data: &self.data,
+            numbers: part,
+        };
+        let visit = |panel: &mut Panel<'_, T>| {
+            let first = panel.first_row as usize;
+            visit(&part[first..first + panel.rows], panel);
+        };
+        let swept = streamed::sweep(&rows, directions, k, false, sums, &visit, watch)?;
+        Ok((swept.backward, swept.sums))
     }
-}
-
-/// Each direction contiguous, as the product reads them.
-fn transposed<T: Real>(directions: MatRef<'_, f64>) -> Mat<T> {
-    let (m, d) = (directions.nrows(), directions.ncols());
-    Mat::from_fn(d, m, |j, i| T::from_f64(directions[(i, j)]))
-}
-
-/// Fields of `height` rows along directions, d x m.
-fn product<T: Real>(x: &[T], directions: MatRef<'_, T>, fields: &mut [T], height: usize) {
-    matmul(
-        MatMut::from_column_major_slice_mut(fields, height, directions.ncols()),
-        Accum::Replace,
-        MatRef::from_column_major_slice(x, height, directions.nrows()),
-        directions,
-        T::from_f64(1.0),
-        Par::Seq,
-    );
 }

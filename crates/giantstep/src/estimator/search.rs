@@ -136,7 +136,7 @@ impl<'a, T: Real> Problem<'a, T> {
         &self,
         start: &Start,
         path: &[Taken],
-        part: &[u32],
+        part: &[u64],
     ) -> Result<(Mat<f64>, Readout), EstimatorError> {
         let mut first = start.first.clone();
         for taken in path {
@@ -161,7 +161,7 @@ impl<'a, T: Real> Problem<'a, T> {
         first: &Mat<f64>,
         bias: &[f64],
         readout: &Readout,
-        part: &[u32],
+        part: &[u64],
     ) -> Result<f64, Interrupted> {
         let k = self.labels.ncols();
         let panels = self
@@ -193,63 +193,62 @@ impl<'a, T: Real> Problem<'a, T> {
         first: &Mat<f64>,
         bias: &[f64],
         second: SecondLayer<'_>,
-        part: &[u32],
+        part: &[u64],
     ) -> Result<Mat<f64>, Interrupted> {
         let (p, k) = (first.nrows(), self.labels.ncols());
         let weights = Mat::<T>::from_fn(p, k, |i, j| T::from_f64(second.weights[(i, j)]));
         let intercept = |j: usize| second.intercept.get(j).copied().unwrap_or(0.0);
         let lengths = (p, 1);
         let (one, zero) = (T::from_f64(1.0), T::from_f64(0.0));
-        let found = self
-            .rows
-            .sweep::<T>(part, first.as_ref(), lengths, self.watch, |panel| {
-                let rows = panel.numbers;
-                let height = rows.len();
-                panel.scratch.resize(height * (p + k + 1), zero);
-                let (phi, rest) = panel.scratch.split_at_mut(height * p);
-                let (residual, column) = rest.split_at_mut(height * k);
-                let fields = &mut panel.fields[..height * p];
-                shift(bias, height, fields);
-                for (field, phi) in fields
-                    .chunks_exact(height)
-                    .zip(phi.chunks_exact_mut(height))
-                {
-                    self.activation.value_column(field, phi);
-                }
-                matmul(
-                    MatMut::from_column_major_slice_mut(residual, height, k),
-                    Accum::Replace,
-                    MatRef::from_column_major_slice(&*phi, height, p),
-                    weights.as_ref(),
-                    one,
-                    Par::Seq,
-                );
-                for (at, value) in residual.iter_mut().enumerate() {
-                    let (v, j) = (rows[at % height] as usize, at / height);
-                    let left = self.labels[(v, j)] - intercept(j) - value.to_f64();
-                    *value = T::from_f64(self.weights[v] * left);
-                }
-                panel.sums[0] += rows.iter().map(|v| self.weights[*v as usize]).sum::<f64>();
-                // The features are spent: their place takes <r, a_i>.
-                matmul(
-                    MatMut::from_column_major_slice_mut(phi, height, p),
-                    Accum::Replace,
-                    MatRef::from_column_major_slice(&*residual, height, k),
-                    weights.transpose(),
-                    one,
-                    Par::Seq,
-                );
-                for (field, drive) in fields
-                    .chunks_exact_mut(height)
-                    .zip(phi.chunks_exact(height))
-                {
-                    let slope = &mut column[..height];
-                    self.activation.derivative_column(field, slope);
-                    for ((field, slope), drive) in field.iter_mut().zip(slope).zip(drive) {
-                        *field = *slope * *drive;
+        let found =
+            self.rows
+                .sweep::<T>(part, first.as_ref(), lengths, self.watch, |rows, panel| {
+                    let height = rows.len();
+                    panel.scratch.resize(height * (p + k + 1), zero);
+                    let (phi, rest) = panel.scratch.split_at_mut(height * p);
+                    let (residual, column) = rest.split_at_mut(height * k);
+                    let fields = &mut panel.fields[..height * p];
+                    shift(bias, height, fields);
+                    for (field, phi) in fields
+                        .chunks_exact(height)
+                        .zip(phi.chunks_exact_mut(height))
+                    {
+                        self.activation.value_column(field, phi);
                     }
-                }
-            })?;
+                    matmul(
+                        MatMut::from_column_major_slice_mut(residual, height, k),
+                        Accum::Replace,
+                        MatRef::from_column_major_slice(&*phi, height, p),
+                        weights.as_ref(),
+                        one,
+                        Par::Seq,
+                    );
+                    for (at, value) in residual.iter_mut().enumerate() {
+                        let (v, j) = (rows[at % height] as usize, at / height);
+                        let left = self.labels[(v, j)] - intercept(j) - value.to_f64();
+                        *value = T::from_f64(self.weights[v] * left);
+                    }
+                    panel.sums[0] += rows.iter().map(|v| self.weights[*v as usize]).sum::<f64>();
+                    // The features are spent: their place takes <r, a_i>.
+                    matmul(
+                        MatMut::from_column_major_slice_mut(phi, height, p),
+                        Accum::Replace,
+                        MatRef::from_column_major_slice(&*residual, height, k),
+                        weights.transpose(),
+                        one,
+                        Par::Seq,
+                    );
+                    for (field, drive) in fields
+                        .chunks_exact_mut(height)
+                        .zip(phi.chunks_exact(height))
+                    {
+                        let slope = &mut column[..height];
+                        self.activation.derivative_column(field, slope);
+                        for ((field, slope), drive) in field.iter_mut().zip(slope).zip(drive) {
+                            *field = *slope * *drive;
+                        }
+                    }
+                })?;
         let (direction, sums) = found;
         Ok(direction * (p as f64 / sums[0]))
     }
