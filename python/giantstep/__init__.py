@@ -14,8 +14,10 @@ steps of size eta on batches of n Gaussian samples. Formulas and normalisations 
 
 from typing import TYPE_CHECKING
 
-from ._analysis import Analysis, BooleanAnalysis, Link, analyze, catalogue, hermite
-from ._experiment import Experiment, cite, keys, schema
+from ._analysis import Analysis, BooleanAnalysis, analyze, catalogue, hermite
+from ._cite import cite
+from ._experiment import Experiment, keys, schema
+from ._functions import Activation, Link
 from ._lab import Lab, lab
 from ._ledger import claims
 from ._native import ExperimentError, GiantstepError, LinkError, ResultsError, __version__
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from ._estimators import GiantStepRegressor as GiantStepRegressor
 
 __all__ = [
+    "Activation",
     "Analysis",
     "BooleanAnalysis",
     "Experiment",

@@ -7,47 +7,15 @@ import json
 from typing import Any, Literal, overload
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from . import _native
+from ._functions import Activation, Link, activation_text, link_text
 from ._wait import finished, threads_of
 
 
-class Link:
-    """A link g of r directions, callable on arrays.
-
-    ``z`` has shape (..., r) and the value shape (...). ``**`` is accepted like ``^``.
-
-    >>> Link("z1 + z1*z2")([[1.0, 2.0], [3.0, 0.5]])
-    array([3. , 4.5])
-    """
-
-    def __init__(self, text: str, r: int | None = None) -> None:
-        self._link = _native.Link(text, r)
-
-    @property
-    def text(self) -> str:
-        """The link as the program writes it."""
-        return self._link.text
-
-    @property
-    def r(self) -> int:
-        """The number of directions."""
-        return self._link.r
-
-    def __call__(self, z: ArrayLike) -> NDArray[np.float64]:
-        z = np.asarray(z, dtype=np.float64)
-        if z.ndim == 0 or z.shape[-1] != self.r:
-            raise _native.LinkError(f"z has shape {z.shape}; the last axis has the {self.r} directions of `{self.text}`")
-        rows = np.ascontiguousarray(z.reshape(-1, self.r))
-        return self._link.values(rows).reshape(z.shape[:-1])
-
-    def __repr__(self) -> str:
-        return f"Link({self.text!r})"
-
-
-class Analysis:
-    """What giant steps can learn of a link: ``answer`` in a sentence, all of it in ``to_dict()``."""
+class _Report:
+    """A report as a dict, and what every report says."""
 
     def __init__(self, report: dict[str, Any]) -> None:
         self._report = report
@@ -62,6 +30,62 @@ class Analysis:
         """How far the zeros can be trusted: exact, certified or undecided."""
         return str(self._report["status"])
 
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, as ``giantstep analyze --json`` prints it."""
+        return json.loads(json.dumps(self._report))  # type: ignore[no-any-return]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._report['link']!r}: {self.answer})"
+
+    def _repr_html_(self) -> str:
+        rows = self._rows()
+        columns = list(dict.fromkeys(key for row in rows for key in row))
+        head = "".join(f"<th>{html.escape(column.replace('_', ' '))}</th>" for column in columns)
+        cell = "<td>{}</td>".format
+        body = "".join(
+            "<tr>" + "".join(cell(html.escape(_shown(row.get(column)))) for column in columns) + "</tr>" for row in rows
+        )
+        return f"<p><b>{html.escape(self.answer)}</b></p><table><tr>{head}</tr>{body}</table>"
+
+    def to_frame(self) -> Any:
+        """The rows that a notebook shows as a pandas data frame."""
+        import pandas as pd
+
+        return pd.json_normalize(self._rows())
+
+    def plot(self, ax: Any = None) -> Any:
+        """The staircase: errors that no readout goes below after each fresh step, and the directions found; returns the axes."""
+        import matplotlib.pyplot as plt
+
+        if ax is None:
+            _, ax = plt.subplots(layout="constrained")
+        courses, directions = self._course()
+        for marker, (label, floors) in zip(("o-", "s--"), courses.items()):
+            ax.plot(range(len(floors)), floors, marker, label=label)
+        known: list[str] = []
+        for step, found in enumerate(directions, 1):
+            new = ", ".join(name for name in found if name not in known)
+            if new:
+                ax.axvline(step, color="0.85", zorder=0)
+                ax.annotate(new, (step, 1), xycoords=("data", "axes fraction"), ha="center", va="bottom")
+            known = found
+        ax.set(xlabel="giant steps", ylabel="floor of the test error", ylim=(0, None))
+        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.legend()
+        return ax
+
+    def _rows(self) -> list[dict[str, Any]]:
+        """What a notebook shows."""
+        raise NotImplementedError
+
+    def _course(self) -> tuple[dict[str, list[float]], list[list[str]]]:
+        """Floors after each number of steps, by what they are floors of, and the directions known after each step."""
+        raise NotImplementedError
+
+
+class Analysis(_Report):
+    """What giant steps can learn of a link: ``answer`` in a sentence, all of it in ``to_dict()``."""
+
     @property
     def leap(self) -> dict[str, Any]:
         """The leaps: the power l of n ~ d^l that one step, fresh steps, any basis need."""
@@ -73,37 +97,22 @@ class Analysis:
         return dict(self._report["staircase"])
 
     @property
-    def floors(self) -> list[dict[str, Any]]:
-        """The errors that no readout goes below after each step."""
-        return list(self._report["floors"])
+    def floors(self) -> dict[str, Any]:
+        """The errors that no readout goes below after 0, 1, ... fresh steps: of bounded width, and wide at each n and p ~ d^kappa."""
+        return dict(self._report["floors"])
 
     @property
     def verdicts(self) -> list[dict[str, Any]]:
         """A verdict for each direction."""
         return list(self._report["verdicts"])
 
-    def to_dict(self) -> dict[str, Any]:
-        """Everything, as ``giantstep analyze --json`` prints it."""
-        return json.loads(json.dumps(self._report))  # type: ignore[no-any-return]
+    def _rows(self) -> list[dict[str, Any]]:
+        return self.verdicts
 
-    def to_frame(self) -> Any:
-        """The verdicts as a pandas data frame, a row for each direction."""
-        import pandas as pd
-
-        return pd.json_normalize(self.verdicts)
-
-    def __repr__(self) -> str:
-        return f"Analysis({self._report['link']!r}: {self.answer})"
-
-    def _repr_html_(self) -> str:
-        columns = list(dict.fromkeys(key for verdict in self.verdicts for key in verdict))
-        head = "".join(f"<th>{html.escape(column.replace('_', ' '))}</th>" for column in columns)
-        cell = "<td>{}</td>".format
-        rows = "".join(
-            "<tr>" + "".join(cell(html.escape(_shown(verdict.get(column)))) for column in columns) + "</tr>"
-            for verdict in self.verdicts
-        )
-        return f"<p><b>{html.escape(self.answer)}</b></p><table><tr>{head}</tr>{rows}</table>"
+    def _course(self) -> tuple[dict[str, list[float]], list[list[str]]]:
+        floors = self.floors
+        wide = {f"wide, n and p ~ d^{one['kappa']}": one["floor"] for one in floors["wide"][:1]}
+        return {"bounded width, n ~ d": floors["bounded_width"], **wide}, self.staircase["fresh"][0]["directions"]
 
 
 def _shown(value: Any) -> str:
@@ -112,21 +121,8 @@ def _shown(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-class BooleanAnalysis:
+class BooleanAnalysis(_Report):
     """What steps on Boolean inputs can learn of a link: ``answer`` in a sentence, all of it in ``to_dict()``."""
-
-    def __init__(self, report: dict[str, Any]) -> None:
-        self._report = report
-
-    @property
-    def answer(self) -> str:
-        """The sentence that ``giantstep analyze --inputs hypercube`` begins with."""
-        return str(self._report["answer"])
-
-    @property
-    def status(self) -> str:
-        """How far the zeros can be trusted: exact, certified or undecided."""
-        return str(self._report["status"])
 
     @property
     def leap(self) -> dict[str, Any]:
@@ -143,19 +139,19 @@ class BooleanAnalysis:
         """Dimension, directions and floor after each step at n ~ d, the start first."""
         return list(self._report["chain"])
 
-    def to_dict(self) -> dict[str, Any]:
-        """Everything, as ``giantstep analyze --inputs hypercube --json`` prints it."""
-        return json.loads(json.dumps(self._report))  # type: ignore[no-any-return]
+    def _rows(self) -> list[dict[str, Any]]:
+        return self.chain
 
-    def __repr__(self) -> str:
-        return f"BooleanAnalysis({self._report['link']!r}: {self.answer})"
+    def _course(self) -> tuple[dict[str, list[float]], list[list[str]]]:
+        steps = self.chain
+        return {"n ~ d": [step["floor"] for step in steps]}, [step["directions"] for step in steps[1:]]
 
 
 @overload
 def analyze(
     link: str | Link,
     *,
-    activation: str = ...,
+    activation: str | Activation = ...,
     inputs: Literal["gaussian"] = ...,
     r: int | None = ...,
     steps: int | None = ...,
@@ -167,7 +163,7 @@ def analyze(
 def analyze(
     link: str | Link,
     *,
-    activation: str = ...,
+    activation: str | Activation = ...,
     inputs: Literal["hypercube"],
     r: int | None = ...,
     threads: int | None = ...,
@@ -175,7 +171,7 @@ def analyze(
 def analyze(
     link: str | Link,
     *,
-    activation: str = "relu(x)",
+    activation: str | Activation = "relu(x)",
     inputs: Literal["gaussian", "hypercube"] = "gaussian",
     r: int | None = None,
     steps: int | None = None,
@@ -194,15 +190,15 @@ def analyze(
     >>> analyze("z1 + z1*z2*z3", inputs="hypercube").leap
     {'one_step': 1, 'leap': 2, 'transformed_leap': 2}
     """
-    text = link.text if isinstance(link, Link) else link
+    text, sigma = link_text(link), activation_text(activation)
     if inputs == "hypercube":
         if steps is not None or tensors:
             raise ValueError("steps and tensors are of Gaussian inputs: leave them out with inputs='hypercube'")
-        work = _native.analyze_boolean(text, activation, r, threads_of(threads))
+        work = _native.analyze_boolean(text, sigma, r, threads_of(threads))
         return BooleanAnalysis(json.loads(finished(work)))
     if inputs != "gaussian":
         raise ValueError(f"inputs = {inputs!r}: expected 'gaussian' or 'hypercube'")
-    work = _native.analyze(text, activation, r, steps, tensors, timeout, threads_of(threads))
+    work = _native.analyze(text, sigma, r, steps, tensors, timeout, threads_of(threads))
     return Analysis(json.loads(finished(work)))
 
 
@@ -211,10 +207,14 @@ def catalogue() -> list[dict[str, str]]:
     return json.loads(_native.catalogue())  # type: ignore[no-any-return]
 
 
-def hermite(activation: str, count: int = 10) -> NDArray[np.float64]:
+def hermite(activation: str | Activation, count: int = 10) -> NDArray[np.float64]:
     """The first Hermite coefficients ``c_k = E[sigma(x) He_k(x)]`` of an activation, He_k unnormalised.
+
+    Quadrature is split at the kinks of typed activations; those of a function are not known, and cost digits.
 
     >>> hermite("relu(x)", 3).round(4)
     array([0.3989, 0.5   , 0.3989])
     """
+    if isinstance(activation, Activation):
+        return _native.hermite_of(activation._own(), count)
     return _native.hermite(activation, count)

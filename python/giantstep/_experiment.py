@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import numbers
+import zlib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from . import _native
+from ._functions import Activation, Function, Link
 from ._wait import threads_of
 
 
@@ -28,12 +32,45 @@ def _toml(value: object) -> str:
     raise _native.ExperimentError(f"{value!r} is a {type(value).__name__}: numbers, text, lists and dicts can be settings")
 
 
+@dataclass(frozen=True)
+class _Own:
+    """Functions of one's own in the places of expressions."""
+
+    link: Link | None = None
+    activation: Activation | None = None
+
+    def taken(self, settings: Mapping[str, object]) -> tuple[dict[str, object], _Own]:
+        """The settings without functions, and the functions with those among them; text gives a place back."""
+        own, left = self, dict[str, object]()
+        for key, value in settings.items():
+            if key in ("link", "target.link"):
+                if callable(value) and not isinstance(value, Link):
+                    value = Link(value)  # says what is missing
+                if isinstance(value, Link) and value.text is None:
+                    own = replace(own, link=value)
+                    continue
+                own = replace(own, link=None)
+                if isinstance(value, Link):
+                    left["target.r"] = value.r
+                    value = value.text
+            elif key in ("activation", "network.activation"):
+                if callable(value):
+                    own = replace(own, activation=value if isinstance(value, Activation) else Activation(value))
+                    continue
+                own = replace(own, activation=None)
+            left[key] = value
+        return left, own
+
+
 class Experiment:
     """An experiment: what is learnt, by what, and how.
 
     ``link`` is the target g of z1..zr, ``d`` the input dimension, ``p`` the width, ``n`` the samples of a batch, ``eta``
     the step size; each of them a number or a formula such as ``"4*d"``. Any other key of an experiment file is given in
     a dict: ``Experiment(..., **{"protocol.reuse": 5})``; ``gs.keys()`` lists them.
+
+    Link and activation may be functions of one's own: ``gs.Link(f, r=2)``, and ``gs.Activation(f, derivative=...)`` or f alone.
+    They are called with arrays, for the rows of a panel at a time; their runs stay in memory, and theory says nothing of them.
 
     >>> experiment = Experiment("z1 + z1*z2", d=1000, p=64, n="4*d", eta="p", steps=2)
     >>> experiment.points[0]["n"]
@@ -42,22 +79,22 @@ class Experiment:
     False
     """
 
-    __slots__ = ("_axes", "_changes", "_file", "_origin", "_plan", "_quick")
+    __slots__ = ("_axes", "_changes", "_file", "_origin", "_own", "_plan", "_quick")
 
     def __init__(
         self,
-        link: str,
+        link: str | Link,
         *,
         d: int | str,
         p: int | str,
         n: int | str,
         eta: float | str,
         steps: int = 1,
-        activation: str = "relu(x)",
+        activation: str | Activation | Function = "relu(x)",
         seeds: int = 1,
         **keys: object,
     ) -> None:
-        settings = {
+        settings: dict[str, object] = {
             "target.link": link,
             "network.width": p,
             "network.activation": activation,
@@ -68,21 +105,31 @@ class Experiment:
             "run.seeds": seeds,
             **keys,
         }
-        self._fill("", "experiment", _changes(settings), (), False)
+        settings, own = _Own().taken(settings)
+        self._fill("", "experiment", _changes(settings), (), False, own)
 
     def _fill(
-        self, file: str, origin: str, changes: tuple[str, ...], axes: tuple[Any, ...] | None, quick: bool
+        self, file: str, origin: str, changes: tuple[str, ...], axes: tuple[Any, ...] | None, quick: bool, own: _Own
     ) -> None:
         self._file, self._origin, self._changes, self._axes, self._quick = file, origin, changes, axes, quick
+        self._own = own
         sweep = () if axes is None else (f"sweep={_toml(axes)}",)
-        self._plan = _native.Plan(file, origin, [*changes, *sweep], quick)
+        link = None if own.link is None else own.link._own()
+        activation = None if own.activation is None else own.activation._own()
+        self._plan = _native.Plan(file, origin, [*changes, *sweep], quick, link, activation)
 
     @classmethod
     def _of(
-        cls, file: str, origin: str, changes: tuple[str, ...], axes: tuple[Any, ...] | None, quick: bool
+        cls,
+        file: str,
+        origin: str,
+        changes: tuple[str, ...],
+        axes: tuple[Any, ...] | None,
+        quick: bool,
+        own: _Own = _Own(),
     ) -> Experiment:
         new = cls.__new__(cls)
-        new._fill(file, origin, changes, axes, quick)
+        new._fill(file, origin, changes, axes, quick, own)
         return new
 
     @classmethod
@@ -100,8 +147,8 @@ class Experiment:
 
     def set(self, keys: Mapping[str, object] | None = None, **more: object) -> Experiment:
         """The same with other settings, by dotted key: ``set({"protocol.reuse": 5})``, ``set(d=100)``."""
-        changes = self._changes + _changes({**(keys or {}), **more})
-        return self._of(self._file, self._origin, changes, self._axes, self._quick)
+        settings, own = self._own.taken({**(keys or {}), **more})
+        return self._of(self._file, self._origin, self._changes + _changes(settings), self._axes, self._quick, own)
 
     def sweep(self, key: str, values: Iterable[object] | None = None, **axis: object) -> Experiment:
         """The same with one more axis: values, ``log={"from": .., "to": .., "count": ..}`` or ``linear=...``.
@@ -116,11 +163,35 @@ class Experiment:
         new: dict[str, object] = {"key": key, **axis}
         if values is not None:
             new["values"] = list(values)
-        return self._of(self._file, self._origin, self._changes, (*own, new), self._quick)
+        return self._of(self._file, self._origin, self._changes, (*own, new), self._quick, self._own)
 
     def to_toml(self) -> str:
-        """The experiment file, every key with its value."""
+        """The experiment file, every key with its value; a function of one's own has none."""
         return self._plan.toml()
+
+    def share(self, lab: str = "http://127.0.0.1:8188") -> str:
+        """An address that holds the experiment, for the page of whoever has a ``giantstep lab`` open at ``lab``.
+
+        >>> experiment = Experiment("z1", d=100, p=8, n="d", eta="p")
+        >>> Experiment.from_share(experiment.share()) == experiment
+        True
+        """
+        deflate = zlib.compressobj(wbits=-15)
+        packed = deflate.compress(self.to_toml().encode()) + deflate.flush()
+        return f"{lab}/#train={base64.urlsafe_b64encode(packed).decode().rstrip('=')}"
+
+    @classmethod
+    def from_share(cls, address: str) -> Experiment:
+        """The experiment that the address of the page holds: its Train part, or what ``share`` has made."""
+        _, found, letters = address.partition("#train=")
+        try:
+            packed = base64.urlsafe_b64decode(letters + "=" * (-len(letters) % 4))
+            text = zlib.decompress(packed, wbits=-15).decode() if found else ""
+        except (ValueError, zlib.error):
+            text = ""
+        if not text:
+            raise _native.ExperimentError(f"{address!r} holds no experiment: an address of the page has `#train=` and letters after it")
+        return cls.from_toml(text)
 
     @property
     def points(self) -> list[dict[str, Any]]:
@@ -132,10 +203,15 @@ class Experiment:
         return json.loads(self._plan.points(threads_of(threads)))  # type: ignore[no-any-return]
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Experiment) and self.to_toml() == other.to_toml()
+        return isinstance(other, Experiment) and self._key() == other._key()
 
     def __hash__(self) -> int:
-        return hash(self.to_toml())
+        return hash(self._key())
+
+    def _key(self) -> tuple[object, ...]:
+        if self._own == _Own():
+            return (self.to_toml(),)
+        return self._file, self._changes, repr(self._axes), self._quick, self._own
 
     def __repr__(self) -> str:
         points = self.points
@@ -144,7 +220,7 @@ class Experiment:
         return f"<Experiment d={first['d']} p={first['p']} n={first['n']} steps={first['steps']}{more}>"
 
     def __reduce__(self) -> tuple[object, ...]:
-        return Experiment._of, (self._file, self._origin, self._changes, self._axes, self._quick)
+        return Experiment._of, (self._file, self._origin, self._changes, self._axes, self._quick, self._own)
 
 
 def _changes(settings: Mapping[str, object]) -> tuple[str, ...]:
@@ -159,9 +235,3 @@ def keys() -> list[dict[str, Any]]:
 def schema() -> dict[str, Any]:
     """The JSON Schema of experiment files."""
     return json.loads(_native.schema())  # type: ignore[no-any-return]
-
-
-def cite(experiment: Experiment, *, bibtex: bool = False) -> str:
-    """The papers that an experiment rests on, each with what it is cited for; or as BibTeX."""
-    text, entries = experiment._plan.cite(threads_of(None))
-    return entries if bibtex else text

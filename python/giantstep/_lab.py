@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import html
 import os
-import zlib
 from types import TracebackType
 
 from . import _native
 from ._experiment import Experiment
 from ._wait import threads_of
-
-
-def _packed(text: str) -> str:
-    """A text as the address of the page holds it: deflated, in letters that an address takes."""
-    deflate = zlib.compressobj(wbits=-15)
-    packed = deflate.compress(text.encode()) + deflate.flush()
-    return base64.urlsafe_b64encode(packed).decode().rstrip("=")
 
 
 class Lab:
@@ -67,5 +58,5 @@ def lab(
     ...     opened.address.startswith("http://127.0.0.1:")
     True
     """
-    fragment = f"train={_packed(experiment.to_toml())}" if experiment else ""
+    fragment = experiment.share().partition("#")[2] if experiment else ""
     return Lab(_native.Lab(os.fspath(folder), port, fragment, browser, threads_of(threads)))

@@ -120,12 +120,14 @@ class Results:
         x: str = "step",
         y: str = "weight_alignment",
         by: str | Sequence[str] | None = None,
+        panels: str | None = None,
         ax: Any = None,
     ) -> Any:
         """Means of the metric ``y`` over the column ``x`` with matplotlib, theory dashed; returns the axes.
 
-        ``x`` and ``by`` are columns of ``means()``: ``step``, ``n``, ``d``, ``p``, ``direction``, ``group``, ``ridge`` or a
-        swept key. Without ``by`` there is a curve for every combination of what differs.
+        ``x``, ``by`` and ``panels`` are columns of ``means()``: ``step``, ``n``, ``d``, ``p``, ``direction``, ``group``, ``ridge`` or
+        a swept key. Without ``by`` there is a curve for every combination of what differs. With ``panels`` there are axes side by
+        side for its values, and ``ax``, if given, is as many of them.
         """
         import matplotlib.pyplot as plt
 
@@ -133,33 +135,60 @@ class Results:
         if not rows:
             known = sorted({row["metric"] for row in self.means()})
             raise _native.ResultsError(f"y = {y!r}: not measured; there are {', '.join(known)}")
-        if ax is None:
-            _, ax = plt.subplots(layout="constrained")
         theory = {_place(row): row["prediction"]["value"] for row in self.compared if row["metric"] == y}
-        for number, (label, curve) in enumerate(_curves(rows, x, by)):
-            color = f"C{number}"
-            xs = [_value(row, x) for row in curve]
-            ax.errorbar(
-                xs,
-                [row["mean"] for row in curve],
-                [row["stderr"] or 0.0 for row in curve],
-                fmt="o",
-                color=color,
-                label=label,
-                capsize=2,
-            )
-            said = [(at, theory[_place(row)]) for at, row in zip(xs, curve) if _place(row) in theory]
-            if said:
-                ax.plot(*zip(*said), "--", color=color)
-        ax.set_xlabel(x)
-        ax.set_ylabel(y.replace("_", " "))
-        if any(ax.get_legend_handles_labels()[1]):
-            ax.legend()
-        return ax
+        if panels is None:
+            if ax is None:
+                _, ax = plt.subplots(layout="constrained")
+            _draw(ax, rows, theory, x, y, by)
+            return ax
+        parts: dict[str, list[dict[str, Any]]] = {}
+        for row in sorted(rows, key=lambda row: _order(_value(row, panels))):
+            value = _value(row, panels)
+            whole = isinstance(value, float) and value.is_integer()
+            parts.setdefault(f"{panels} {int(value) if whole else value}", []).append(row)
+        if ax is None:
+            _, ax = plt.subplots(1, len(parts), figsize=(5 * len(parts), 4), sharey=True, layout="constrained", squeeze=False)
+        axes = np.ravel(ax)
+        if len(axes) != len(parts):
+            raise _native.ResultsError(f"ax: {len(axes)} axes for the {len(parts)} panels {', '.join(parts)}")
+        for one, (title, part) in zip(axes, parts.items()):
+            _draw(one, part, theory, x, y, by)
+            one.set_title(title)
+        return axes
 
     def __repr__(self) -> str:
         where = "in memory" if self.folder is None else f"in {self.folder}"
         return f"<Results: {len(self)} rows {where}>"
+
+
+def _draw(
+    ax: Any, rows: list[dict[str, Any]], theory: Mapping[tuple[Any, ...], float], x: str, y: str, by: str | Sequence[str] | None
+) -> None:
+    """Curves of means with their errors, theory dashed."""
+    for number, (label, curve) in enumerate(_curves(rows, x, by)):
+        color = f"C{number}"
+        xs = [_value(row, x) for row in curve]
+        ax.errorbar(
+            xs,
+            [row["mean"] for row in curve],
+            [row["stderr"] or 0.0 for row in curve],
+            fmt="o",
+            color=color,
+            label=label,
+            capsize=2,
+        )
+        said = [(at, theory[_place(row)]) for at, row in zip(xs, curve) if _place(row) in theory]
+        if said:
+            ax.plot(*zip(*said), "--", color=color)
+    ax.set_xlabel(x)
+    ax.set_ylabel(y.replace("_", " "))
+    if any(ax.get_legend_handles_labels()[1]):
+        ax.legend()
+
+
+def _order(value: Any) -> tuple[bool, Any]:
+    """Numbers in their order, then text."""
+    return (False, value) if isinstance(value, (int, float)) else (True, str(value))
 
 
 def _value(row: Mapping[str, Any], column: str) -> Any:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from . import _native
 from ._experiment import Experiment
 from ._results import Results
-from ._wait import Show, finished, threads_of
+from ._wait import GRACE, Show, finished, threads_of
 
 #: Which predictions: none, those that take no longer than the runs, those without a limit of time, and sampled ones too.
 Effort = Literal["none", "quick", "patient", "all"]
@@ -30,8 +30,12 @@ def run(
 
     With ``out`` runs are kept in a folder, and the same call goes on from there; results are those of ``giantstep run``
     to the bit. ``on_step`` is called in this thread with a dict of every finished step. An interrupt, or an exception of
-    ``on_step``, ends the runs within a fraction of a second; what is finished is in the folder, and in the attribute
-    ``results`` of the exception.
+    ``on_step`` or of a function of the experiment, ends the runs within a fraction of a second; what is finished is in the
+    folder, and in the attribute ``results`` of the exception.
+
+    >>> experiment = Experiment("z1 + z1*z2", d=300, p=8, n="4*d", eta="p", seeds=2)
+    >>> run(experiment, progress=False).interrupted
+    False
     """
     if seeds is not None:
         experiment = experiment.set({"run.seeds": seeds})
@@ -39,7 +43,7 @@ def run(
     count = threads_of(threads)
     work = experiment._plan.run(folder, count, predictions, on_step is not None)
     try:
-        native = finished(work, progress=progress, on_step=on_step)
+        native = finished(work, progress=progress, on_step=on_step, grace=GRACE)
     except BaseException as error:
         half = getattr(error, "results", None)
         if half is not None:
@@ -51,8 +55,9 @@ def run(
 class Predictions:
     """What theory says of every point: ``present`` numbers, ``absent`` ones with the reason."""
 
-    def __init__(self, points: list[dict[str, Any]]) -> None:
-        self._points = points
+    def __init__(self, native: _native.Predictions) -> None:
+        self._native = native
+        self._points: list[dict[str, Any]] = json.loads(native.json())
 
     @property
     def present(self) -> list[dict[str, Any]]:
@@ -87,9 +92,18 @@ def predict(
     experiment: Experiment,
     *,
     effort: Effort = "quick",
+    timeout: float | None = None,
     threads: int | None = None,
     progress: Show = "auto",
 ) -> Predictions:
-    """What theory predicts of an experiment, without running it."""
-    work = experiment._plan.predict(effort, threads_of(threads))
-    return Predictions(json.loads(finished(work, progress=progress)))
+    """What theory predicts of an experiment, without running it.
+
+    ``timeout`` bounds it in seconds; without one, quick predictions take 10 s at most and the others as long as they take. What
+    was not reached is among the absent, and says so.
+
+    >>> experiment = Experiment("z1 + z1*z2", d=1000, p=8, n="4*d", eta="p", steps=2)
+    >>> {one["metric"] for one in predict(experiment, progress=False).present} >= {"weight_cosine", "test_error"}
+    True
+    """
+    work = experiment._plan.predict(effort, threads_of(threads), timeout)
+    return Predictions(finished(work, progress=progress))

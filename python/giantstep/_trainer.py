@@ -26,6 +26,7 @@ class Trainer:
     """
 
     def __init__(self, experiment: Experiment, seed: int = 0, *, point: int = 1, threads: int | None = None) -> None:
+        self.experiment = experiment
         self._trainer, work = _native.Trainer.begin(experiment._plan, point, seed, threads_of(threads))
         self._measured: list[dict[str, Any]] = json.loads(finished(work))
 

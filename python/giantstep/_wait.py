@@ -15,7 +15,7 @@ Show = bool | Literal["auto"]
 
 #: Seconds between looks; a signal is answered within about as much.
 WHILE = 0.05
-#: Seconds that stopped work gets to hand over what is finished.
+#: Seconds that stopped runs get to hand over what is finished.
 GRACE = 5.0
 #: Seconds before a bar appears.
 PATIENCE = 0.5
@@ -69,8 +69,10 @@ def finished(
     *,
     progress: Show = False,
     on_step: Callable[[dict[str, Any]], object] | None = None,
+    grace: float = 0.0,
 ) -> Any:
-    """What came of the work; whatever is raised meanwhile ends it, and carries what was finished as ``.results``."""
+    """What came of the work; whatever is raised meanwhile ends it, and carries the results that are handed over within so many
+    seconds of ``grace`` as ``.results``."""
     bar = _Bar(progress)
 
     def look() -> None:
@@ -83,14 +85,16 @@ def finished(
         while not work.wait(WHILE):
             look()
         look()
+        return work.result()
     except BaseException as error:
         work.stop()
-        if work.wait(GRACE):
+        if work.wait(grace):
             try:
-                error.results = work.result()  # type: ignore[attr-defined]
+                half = work.result()
+                if isinstance(half, _native.Results):
+                    error.results = half  # type: ignore[attr-defined]
             except (Exception, KeyboardInterrupt):
                 pass
         raise
     finally:
         bar.close()
-    return work.result()

@@ -1,5 +1,6 @@
 //! Links, activations, and what giant steps can learn.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use giantstep::activation::Activation;
@@ -11,8 +12,9 @@ use numpy::{IntoPyArray, PyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 use serde_json::json;
 
+use crate::callables::{Caller, Own, OwnActivation};
 use crate::errors::Problem;
-use crate::work::{Work, text};
+use crate::work::{Shared, Work, text};
 
 fn link(text: &str, r: Option<usize>) -> Result<expr::Link, Problem> {
     let text = targets::find(text).map_or(text, |target| target.link);
@@ -100,9 +102,9 @@ pub fn analyze(
         tensors,
         ..AnalysisOptions::default()
     };
-    Work::begin(threads, false, move |_| {
+    Work::begin(threads, false, move |shared| {
         let start = Instant::now();
-        let stop = || start.elapsed() > time;
+        let stop = || start.elapsed() > time || shared.asked.to_end();
         let report = analysis::analyze_until(&link, &activation, options, &stop);
         let report = report.map_err(|error| Problem::Link(error.to_string()))?;
         Ok(text(document::analysis(&report).to_string()))
@@ -133,6 +135,25 @@ pub fn catalogue() -> String {
     let all = all
         .map(|target| json!({ "name": target.name, "link": target.link, "source": target.source }));
     json!(all.collect::<Vec<_>>()).to_string()
+}
+
+/// The first Hermite coefficients of a function of Python.
+#[pyfunction]
+pub fn hermite_of<'py>(
+    py: Python<'py>,
+    activation: OwnActivation,
+    count: usize,
+) -> PyResult<Bound<'py, PyArray1<f64>>> {
+    let (caller, work) = (Arc::<Caller>::default(), Arc::<Shared>::default());
+    caller.is(&work);
+    let sigma = Own::new(None, Some(activation))
+        .callables(&caller)
+        .activation;
+    let values = py.detach(|| sigma.map(|sigma| sigma.coefficients(count).values));
+    match work.raised() {
+        Some(exception) => Err(exception),
+        None => Ok(values.unwrap_or_default().into_pyarray(py)),
+    }
 }
 
 /// The first Hermite coefficients `E[sigma(x) He_k(x)]` of an activation.

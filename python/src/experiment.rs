@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use giantstep::ranks::Alone;
 use giantstep_lab::chart::check;
@@ -21,9 +21,10 @@ use giantstep_lab::{plan, report};
 use pyo3::prelude::*;
 use serde_json::json;
 
+use crate::callables::{Caller, Own, OwnActivation, OwnLink};
 use crate::errors::Problem;
 use crate::results::Results;
-use crate::work::{Shared, Work, text};
+use crate::work::{Product, Shared, Work, text};
 
 /// What work in Python is accompanied by.
 pub fn session(shared: &Shared, threads: usize) -> Session<'_> {
@@ -53,11 +54,17 @@ fn wanted(effort: &str) -> Wanted {
 
 /// An experiment, read and checked.
 #[pyclass(frozen, module = "giantstep._native")]
-pub struct Plan(Arc<plan::Plan>);
+pub struct Plan {
+    plan: Arc<plan::Plan>,
+    /// Functions in the places of its expressions.
+    own: Own,
+}
 
 impl Plan {
     fn jobs(&self, threads: usize) -> Result<Jobs<'_>, Problem> {
-        self.0.jobs(machine(threads)).map_err(Problem::experiment)
+        self.plan
+            .jobs(machine(threads))
+            .map_err(Problem::experiment)
     }
 }
 
@@ -81,27 +88,44 @@ pub fn job(plan: &plan::Plan, point: usize, seed: u64, threads: usize) -> Result
 
 #[pymethods]
 impl Plan {
-    /// From the text of a file with changes `key=value`.
+    /// From the text of a file with changes `key=value`, and functions in the places of expressions.
     #[new]
-    fn new(file: &str, origin: &str, changes: Vec<String>, quick: bool) -> PyResult<Self> {
+    #[pyo3(signature = (file, origin, changes, quick, link=None, activation=None))]
+    fn new(
+        file: &str,
+        origin: &str,
+        changes: Vec<String>,
+        quick: bool,
+        link: Option<OwnLink>,
+        activation: Option<OwnActivation>,
+    ) -> PyResult<Self> {
         let scale = if quick { Scale::Quick } else { Scale::Full };
-        let plan = plan::Plan::read(file, origin, &changes, scale).map_err(Problem::experiment)?;
+        let own = Own::new(link, activation);
+        let callables = own.callables(&Arc::default());
+        let plan = plan::Plan::read_with(file, origin, &changes, scale, callables);
+        let plan = plan.map_err(Problem::experiment)?;
         check(&plan).map_err(Problem::experiment)?;
-        Ok(Self(Arc::new(plan)))
+        Ok(Self {
+            plan: Arc::new(plan),
+            own,
+        })
     }
 
     /// The file as it was understood.
     fn toml(&self) -> PyResult<String> {
-        Ok(self.0.document.resolved().map_err(Problem::experiment)?)
+        Ok(self.plan.document.resolved().map_err(Problem::experiment)?)
     }
 
     /// The points of the sweep as JSON: settings, sizes, seeds, engine, cost.
     fn points(&self, threads: usize) -> PyResult<String> {
         let jobs = self.jobs(threads)?;
-        let points = self.0.points.iter().enumerate().map(|(index, point)| {
+        let points = self.plan.points.iter().enumerate().map(|(index, point)| {
             let setup = &point.checked.setup;
             let protocol = &setup.experiment.protocol;
-            let settings = point.settings.iter().map(|setting| (setting.key.clone(), json!(setting.value)));
+            let settings = point
+                .settings
+                .iter()
+                .map(|setting| (setting.key.clone(), json!(setting.value)));
             let job = jobs.list.iter().find(|job| job.index == index);
             json!({
                 "point": index + 1,
@@ -130,7 +154,8 @@ impl Plan {
         effort: &str,
         steps: bool,
     ) -> PyResult<Work> {
-        let plan = self.0.clone();
+        let caller = Arc::<Caller>::default();
+        let plan = self.bound(&caller);
         let wanted = wanted(effort);
         // What is wrong with a folder is known before anything runs.
         self.jobs(threads)?;
@@ -139,6 +164,7 @@ impl Plan {
             .map(|folder| Store::open(folder, &plan, Earlier::Refused));
         let store = store.transpose().map_err(Problem::results)?;
         Work::begin(threads, steps, move |shared| {
+            caller.is(shared);
             let jobs = plan.jobs(machine(threads)).map_err(Problem::experiment)?;
             let start = Instant::now();
             let session = session(shared, threads);
@@ -180,28 +206,67 @@ impl Plan {
         })
     }
 
-    /// Begins its predictions; the product is JSON, an object for each point.
-    fn predict(&self, effort: &str, threads: usize) -> PyResult<Work> {
-        let (plan, wanted) = (self.0.clone(), wanted(effort));
+    /// Begins its predictions, within so many seconds if a number is given; the product is [`Predictions`].
+    #[pyo3(signature = (effort, threads, seconds=None))]
+    fn predict(&self, effort: &str, threads: usize, seconds: Option<f64>) -> PyResult<Work> {
+        let (plan, mut ask) = (self.plan.clone(), Ask::new(wanted(effort)));
+        if let Some(seconds) = seconds {
+            let time = Duration::try_from_secs_f64(seconds);
+            let time =
+                time.map_err(|error| Problem::Failed(format!("timeout = {seconds}: {error}")))?;
+            ask = ask.within(time);
+        }
         Work::begin(threads, false, move |shared| {
-            let predicted = Predicted::of(&plan, Ask::new(wanted), &session(shared, threads));
+            let predicted = Predicted::of(&plan, ask, &session(shared, threads));
             if predicted.interrupted {
                 return Err(Problem::Interrupted);
             }
-            Ok(text(predicted.json().to_string()))
+            Ok(Predictions::product(plan, predicted))
         })
     }
 
     /// The papers that it rests on, as text and as BibTeX.
     fn cite(&self, threads: usize) -> (String, String) {
-        let all = citations(&self.0, machine(threads), &Predicted::default());
-        (giantstep_lab::cite::text(&all), bibtex(&all))
+        cited(&self.plan, &Predicted::default(), threads)
+    }
+}
+
+/// The papers that a plan and its predictions rest on, as text and as BibTeX.
+pub fn cited(plan: &plan::Plan, predicted: &Predicted, threads: usize) -> (String, String) {
+    let all = citations(plan, machine(threads), predicted);
+    (giantstep_lab::cite::text(&all), bibtex(&all))
+}
+
+/// What theory says of a plan.
+#[pyclass(frozen, module = "giantstep._native")]
+pub struct Predictions {
+    plan: Arc<plan::Plan>,
+    predicted: Predicted,
+}
+
+impl Predictions {
+    fn product(plan: Arc<plan::Plan>, predicted: Predicted) -> Product {
+        Box::new(move |py| Ok(Py::new(py, Self { plan, predicted })?.into_any()))
+    }
+}
+
+#[pymethods]
+impl Predictions {
+    /// An object for each point, as JSON.
+    fn json(&self) -> String {
+        self.predicted.json().to_string()
+    }
+
+    /// The papers that it rests on, as text and as BibTeX.
+    fn cite(&self, threads: usize) -> (String, String) {
+        cited(&self.plan, &self.predicted, threads)
     }
 }
 
 impl Plan {
-    pub fn shared(&self) -> Arc<plan::Plan> {
-        self.0.clone()
+    /// The plan, whose functions tell `caller` of their failures.
+    pub fn bound(&self, caller: &Arc<Caller>) -> Arc<plan::Plan> {
+        self.own.bind(&self.plan, caller)
     }
 }
 

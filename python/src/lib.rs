@@ -4,6 +4,7 @@
 //! signals, draw a bar and call back, and so that a forked process finds no pool of its parent.
 
 mod analyze;
+mod callables;
 mod errors;
 mod estimator;
 mod experiment;
@@ -19,13 +20,13 @@ mod _native {
     use pyo3::prelude::*;
 
     #[pymodule_export]
-    use crate::analyze::{Link, analyze, analyze_boolean, catalogue, hermite};
+    use crate::analyze::{Link, analyze, analyze_boolean, catalogue, hermite, hermite_of};
     #[pymodule_export]
     use crate::errors::{ExperimentError, GiantstepError, LinkError, ResultsError};
     #[pymodule_export]
     use crate::estimator::{Network, fit_network};
     #[pymodule_export]
-    use crate::experiment::{Plan, claims, command, keys, presets, schema, table};
+    use crate::experiment::{Plan, Predictions, claims, command, keys, presets, schema, table};
     #[pymodule_export]
     use crate::lab::Lab;
     #[pymodule_export]

@@ -23,7 +23,7 @@ use pyo3::types::{PyBytes, PyCapsule, PyDict};
 use serde_json::json;
 
 use crate::errors::Problem;
-use crate::experiment::machine;
+use crate::experiment::{cited, machine};
 use crate::work::Product;
 
 /// Results of a plan.
@@ -151,6 +151,11 @@ impl Results {
             })
             .to_string()
         })
+    }
+
+    /// The papers that it rests on, those of its predictions among them, as text and as BibTeX.
+    fn cite(&self, threads: usize) -> (String, String) {
+        cited(&self.plan, &self.predicted, threads)
     }
 
     /// The experiment as it was understood.

@@ -10,6 +10,7 @@ use numpy::{IntoPyArray, PyArray2, PyArrayMethods};
 use pyo3::prelude::*;
 use serde_json::json;
 
+use crate::callables::Caller;
 use crate::errors::Problem;
 use crate::experiment::{Plan, job};
 use crate::work::{Shared, Work, text};
@@ -19,6 +20,8 @@ use crate::work::{Shared, Work, text};
 pub struct Trainer {
     run: Arc<Mutex<Option<Run<'static>>>>,
     threads: usize,
+    /// Whom the functions of its experiment tell of their failures: the work under way.
+    caller: Arc<Caller>,
 }
 
 fn locked<'a>(run: &'a Mutex<Option<Run<'static>>>) -> MutexGuard<'a, Option<Run<'static>>> {
@@ -56,9 +59,10 @@ impl Trainer {
         &self,
         what: impl FnOnce(&mut Run<'static>, &Watch<'_>) -> Result<String, Problem> + Send + 'static,
     ) -> PyResult<Work> {
-        let run = self.run.clone();
+        let (run, caller) = (self.run.clone(), self.caller.clone());
         Work::begin(self.threads, false, move |shared| {
             let mut run = locked(&run);
+            caller.is(shared);
             let run = run.as_mut().ok_or_else(none)?;
             Ok(text(what(run, &watched(shared))?))
         })
@@ -79,11 +83,13 @@ impl Trainer {
     /// A trainer of a point, numbered from 1, and the work that draws its initial network.
     #[staticmethod]
     fn begin(plan: &Plan, point: usize, seed: u64, threads: usize) -> PyResult<(Self, Work)> {
-        let plan = plan.shared();
+        let caller = Arc::<Caller>::default();
+        let plan = plan.bound(&caller);
         job(&plan, point, seed, threads)?;
         let run = Arc::new(Mutex::new(None));
-        let place = run.clone();
+        let (place, told) = (run.clone(), caller.clone());
         let work = Work::begin(threads, false, move |shared| {
+            told.is(shared);
             let job = job(&plan, point, seed, threads)?;
             let mut setup = job.point.checked.setup.clone();
             setup.engine = job.cost.engine.into();
@@ -92,7 +98,12 @@ impl Trainer {
             *locked(&place) = Some(trainer);
             Ok(text(measured))
         })?;
-        Ok((Self { run, threads }, work))
+        let trainer = Self {
+            run,
+            threads,
+            caller,
+        };
+        Ok((trainer, work))
     }
 
     /// Begins the next giant step; the product is what was measured after it as JSON, `null` if there is no further step.

@@ -39,11 +39,26 @@ pub struct Shared {
     pub asked: Asked,
     progress: Mutex<Progress>,
     outcome: Mutex<Option<Result<Product, Problem>>>,
+    /// The exception of a function of Python that was called.
+    raised: Mutex<Option<PyErr>>,
     ended: Condvar,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    /// Ends the work with an exception; the first of several counts.
+    pub fn raise(&self, exception: PyErr) {
+        locked(&self.raised).get_or_insert(exception);
+        self.asked.ask_to_stop();
+    }
+
+    /// The exception that ended it.
+    pub fn raised(&self) -> Option<PyErr> {
+        locked(&self.raised).take()
+    }
 }
 
 impl Observer for Shared {
@@ -82,7 +97,7 @@ impl Work {
     pub fn begin(
         threads: usize,
         steps: bool,
-        what: impl FnOnce(&Shared) -> Result<Product, Problem> + Send + 'static,
+        what: impl FnOnce(&Arc<Shared>) -> Result<Product, Problem> + Send + 'static,
     ) -> PyResult<Self> {
         let shared = Arc::new(Shared::default());
         locked(&shared.progress).steps = steps.then(Vec::new);
@@ -148,8 +163,11 @@ impl Work {
         steps.iter().map(Json::to_string).collect()
     }
 
-    /// What came of it, once, after it has ended.
+    /// What came of it, once, after it has ended; before that, also once, the exception that has ended it.
     fn result(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        if let Some(exception) = self.0.raised() {
+            return Err(exception);
+        }
         let outcome = locked(&self.0.outcome).take();
         match outcome {
             Some(Ok(product)) => product(py),

@@ -61,6 +61,20 @@ def test_analyses_show_themselves():
     assert len(found.to_frame()) == 2
 
 
+def test_floors_and_staircases_are_drawn():
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("Agg")
+    found = gs.analyze("z1 + z1*z2")
+    # E y^2 = 2; one step leaves z1 z2 at width of order 1.
+    assert found.floors["bounded_width"][:3] == pytest.approx([2, 1, 0])
+    ax = found.plot()
+    assert list(ax.lines[0].get_ydata())[:3] == pytest.approx([2, 1, 0])
+    assert [text.get_text() for text in ax.texts] == ["z1", "z2"]
+    boolean = gs.analyze("z1 + z1*z2*z3", inputs="hypercube")
+    assert list(boolean.plot().lines[0].get_ydata()) == pytest.approx([2, 1])
+    assert "<td>" in boolean._repr_html_() and len(boolean.to_frame()) == 2
+
+
 def test_the_catalogue_can_be_analysed_by_name():
     names = [target["name"] for target in gs.catalogue()]
     assert len(names) > 10

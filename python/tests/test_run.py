@@ -155,6 +155,45 @@ def test_experiments_are_values(small):
     assert small.points[0]["memory"] > 0
 
 
+@pytest.mark.parametrize("name", [name for name, _ in gs._native.presets()])
+def test_files_come_back_with_their_sweeps_figures_and_references(name):
+    preset = gs.Experiment.preset(name)
+    again = gs.Experiment.from_toml(preset.to_toml())
+    assert again == preset and [point["settings"] for point in again.points] == [point["settings"] for point in preset.points]
+    ours, theirs = (json.loads(gs._native.table(one.to_toml())) for one in (again, preset))
+    for key in ("sweep", "figure", "reference", "slope"):
+        assert ours.get(key) == theirs.get(key)
+        asked = json.loads(gs._native.table(dict(gs._native.presets())[name])).get(key, [])
+        assert len(theirs.get(key, [])) == len(asked)
+    assert gs.Experiment.from_share(preset.share()) == preset
+
+
+def test_an_address_without_an_experiment_is_told():
+    for address in ("", "http://127.0.0.1:8188/", "http://127.0.0.1:8188/#train=%%%", "http://127.0.0.1:8188/#train=abcd"):
+        with pytest.raises(gs.ExperimentError, match="holds no experiment"):
+            gs.Experiment.from_share(address)
+
+
+def test_what_cites_and_what_does_not(small):
+    results, predictions = gs.run(small, progress=False), gs.predict(small, progress=False)
+    for cited in (small, gs.Trainer(small), results, predictions):
+        assert "2305.18270" in gs.cite(cited) and gs.cite(cited, bibtex=True).startswith("@misc{")
+    # Predictions rest on papers of their own.
+    assert len(gs.cite(results)) > len(gs.cite(small))
+    with pytest.raises(gs.GiantstepError, match="a str cites nothing"):
+        gs.cite("z1")
+
+
+def test_analyses_and_predictions_end_when_told(small):
+    hard = "relu(z1+relu(z2+relu(z3+relu(z4))))"
+    assert ended_within(lambda: gs.analyze(hard, timeout=600)) < 3
+    cut, whole = (gs.predict(small, timeout=timeout, progress=False) for timeout in (0.0, 60.0))
+    assert len(cut.present) < len(whole.present)
+    assert any(absent["needs"] == "time" for absent in cut.absent)
+    with pytest.raises(gs.GiantstepError, match="timeout = -1"):
+        gs.predict(small, timeout=-1.0)
+
+
 def test_mistakes_name_the_key_and_the_remedy(small):
     with pytest.raises(gs.ExperimentError, match="protocol.batch"):
         small.set({"protocol.batchez": 3})
@@ -177,6 +216,12 @@ def test_plots_draw_dots_and_dashed_theory(small):
     assert len(ax.containers) == 8
     assert len(results.plot(x="n", y="norm", by=["step"]).containers) == 3
     assert any(line.get_linestyle() == "--" for line in ax.lines)
+    # A panel for each size; what differs within is told apart as before.
+    panels = results.plot(y="weight_cosine", panels="n")
+    assert [ax.get_title() for ax in panels] == ["n 600", "n 1200"]
+    assert [len(ax.containers) for ax in panels] == [4, 4]
+    with pytest.raises(gs.ResultsError, match="1 axes for the 2 panels"):
+        results.plot(y="weight_cosine", panels="n", ax=ax)
     figures = gs.run(small, progress=False).figures()
     assert figures and all(svg.startswith("<svg") for svg in figures.values())
 

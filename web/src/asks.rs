@@ -82,7 +82,10 @@ pub async fn read(body: Bytes) -> Result<Response, Problem> {
             }
             Read::Activation(text) => {
                 let activation = activation(&text)?;
-                json!({ "mathml": mathml(activation.expr(), &of_activation) })
+                let shown = activation
+                    .expr()
+                    .and_then(|expr| mathml(expr, &of_activation));
+                json!({ "mathml": shown })
             }
         })
     });

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use pulp::Arch;
 
+use crate::callable::Callable;
 use crate::expr::{Expr, ExprError, Function, Program, Scope, parse_checked};
 use crate::gauss::Coefficients;
 use crate::real::Real;
 
 /// An activation `sigma(x)` with its derivative almost everywhere.
 ///
-/// relu and tanh run as kernels of their own; anything else is compiled from its expression.
+/// relu and tanh run as kernels of their own; anything else is compiled from its expression, or given as code.
 ///
 /// ```
 /// use giantstep::activation::Activation;
@@ -21,7 +22,7 @@ use crate::real::Real;
 #[derive(Debug, Clone)]
 pub struct Activation {
     source: Arc<str>,
-    expr: Arc<Expr>,
+    expr: Option<Arc<Expr>>,
     kernel: Kernel,
 }
 
@@ -32,6 +33,10 @@ enum Kernel {
     Compiled {
         value: Arc<Program>,
         derivative: Arc<Program>,
+    },
+    Given {
+        value: Callable,
+        derivative: Callable,
     },
 }
 
@@ -52,19 +57,28 @@ impl Activation {
         };
         Ok(Self {
             source: text.into(),
-            expr: Arc::new(expr),
+            expr: Some(Arc::new(expr)),
             kernel,
         })
     }
 
-    /// The text as typed.
+    /// A function of x and its derivative, given as code.
+    pub fn given(value: Callable, derivative: Callable) -> Self {
+        Self {
+            source: value.name().into(),
+            expr: None,
+            kernel: Kernel::Given { value, derivative },
+        }
+    }
+
+    /// The text as typed, or the name of a function that is given.
     pub fn source(&self) -> &str {
         &self.source
     }
 
-    /// The syntax tree.
-    pub fn expr(&self) -> &Expr {
-        &self.expr
+    /// The syntax tree; none of a function that is given as code.
+    pub fn expr(&self) -> Option<&Expr> {
+        self.expr.as_deref()
     }
 
     /// `sigma(x)`.
@@ -83,7 +97,35 @@ impl Activation {
 
     /// Hermite coefficients `c_k = E[sigma(x) He_k(x)]` for `k < count`, not normalised. THEORY.md (5).
     pub fn coefficients(&self, count: usize) -> Coefficients {
-        Coefficients::of(&self.expr, count)
+        match &self.expr {
+            Some(expr) => Coefficients::of(expr, count),
+            None => Coefficients::by(&[], &|x| self.value_of(x, Self::value_column), count),
+        }
+    }
+
+    /// Hermite coefficients `E[sigma'(x) He_k(x)]` of the derivative for `k < count`.
+    pub fn slope_coefficients(&self, count: usize) -> Coefficients {
+        match &self.expr {
+            Some(expr) => Coefficients::of(&expr.derivative(0), count),
+            None => Coefficients::by(&[], &|x| self.value_of(x, Self::derivative_column), count),
+        }
+    }
+
+    fn value_of(&self, x: &[f64], column: Column<f64>) -> Vec<f64> {
+        let mut out = vec![0.0; x.len()];
+        column(self, x, &mut out);
+        out
+    }
+
+    /// `sigma(x)` on the fields of a panel, columns one after the other: code that is given is called here, once for all of
+    /// them.
+    pub fn on<T: Real>(&self, fields: &[T]) -> Columns<'_, T> {
+        Columns::new(self, Self::value_column, fields)
+    }
+
+    /// `sigma'(x)`, as [`Activation::on`].
+    pub fn slopes_on<T: Real>(&self, fields: &[T]) -> Columns<'_, T> {
+        Columns::new(self, Self::derivative_column, fields)
     }
 
     /// Writes `sigma(x)` for each entry; both slices have one length.
@@ -103,6 +145,7 @@ impl Activation {
                 T::tanh_column(out);
             }
             Kernel::Compiled { value, .. } => value.eval_columns(&[x], out),
+            Kernel::Given { value, .. } => value.eval_columns(&[x], out),
         }
     }
 
@@ -127,6 +170,43 @@ impl Activation {
                 });
             }
             Kernel::Compiled { derivative, .. } => derivative.eval_columns(&[x], out),
+            Kernel::Given { derivative, .. } => derivative.eval_columns(&[x], out),
+        }
+    }
+}
+
+/// The activation or its derivative on one column.
+type Column<T> = fn(&Activation, &[T], &mut [T]);
+
+/// What an activation, or its derivative, makes of the fields of a panel.
+#[derive(Debug)]
+pub struct Columns<'a, T> {
+    activation: &'a Activation,
+    column: Column<T>,
+    /// All values, of a function that is given; others are computed where they are used, while they are in the cache.
+    known: Vec<T>,
+}
+
+impl<'a, T: Real> Columns<'a, T> {
+    fn new(activation: &'a Activation, column: Column<T>, fields: &[T]) -> Self {
+        let mut known = Vec::new();
+        if let Kernel::Given { .. } = activation.kernel {
+            known.resize(fields.len(), T::from_f64(0.0));
+            column(activation, fields, &mut known);
+        }
+        Self {
+            activation,
+            column,
+            known,
+        }
+    }
+
+    /// Writes the values of the i-th column, which holds `field`.
+    pub fn write(&self, i: usize, field: &[T], out: &mut [T]) {
+        let first = i * field.len();
+        match self.known.get(first..first + field.len()) {
+            Some(known) if !known.is_empty() => out.copy_from_slice(known),
+            _ => (self.column)(self.activation, field, out),
         }
     }
 }

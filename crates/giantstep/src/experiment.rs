@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::baseline::{Baseline, Method};
 use crate::batch::{Covariance, Data, DirectionsLaw, Division, Given, Inputs, Split};
-use crate::labels::{Removal, Target};
+use crate::labels::{GivenLabels, Removal, Target};
 use crate::metric::MetricGroup;
 use crate::network::{Initial, NetworkLaw, Output};
 use crate::readout::RidgeParams;
@@ -264,6 +264,18 @@ impl Experiment {
             ReadoutSchedule::Last => of(&mut ends(last)),
             ReadoutSchedule::Never => 0,
         }
+    }
+
+    /// Why theory says nothing of it; none if it may.
+    pub fn beyond_theory(&self) -> Option<&'static str> {
+        if let Some(GivenLabels::Callable(_)) = self.target.given {
+            return Some(
+                "the link is given as code, of which nothing is derived: write it as an expression",
+            );
+        }
+        self.network.activation.expr().is_none().then_some(
+            "the activation is given as code, of which nothing is derived: write it as an expression",
+        )
     }
 
     /// Why the in-law engine cannot run it; none if it can.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::batch::{BatchId, Engine, Numbers, Panel, Purpose, Role, Stream, Sweep};
+use crate::callable::Callable;
 use crate::directions::Directions;
 use crate::expr::Link;
 use crate::real::Real;
@@ -17,8 +18,17 @@ pub struct Target {
     pub r: usize,
     /// The variance of the Gaussian label noise, independent over samples.
     pub noise: f64,
-    /// Labels by the number of the row, in place of the link's; a row without one has NaN.
-    pub given: Option<Arc<[f64]>>,
+    /// What takes the place of the link, if anything.
+    pub given: Option<GivenLabels>,
+}
+
+/// Labels that are no link's.
+#[derive(Debug, Clone)]
+pub enum GivenLabels {
+    /// By the number of the row; a row without one has NaN.
+    Rows(Arc<[f64]>),
+    /// A function of `z_1..z_r` that is given as code.
+    Callable(Callable),
 }
 
 impl Target {
@@ -35,8 +45,16 @@ impl Target {
     /// These labels of rows that have numbers; no direction is known.
     pub fn given(labels: impl Into<Arc<[f64]>>) -> Self {
         Self {
-            given: Some(labels.into()),
+            given: Some(GivenLabels::Rows(labels.into())),
             ..Self::nothing(0)
+        }
+    }
+
+    /// A function of r directions that is given as code.
+    pub fn callable(function: Callable, r: usize) -> Self {
+        Self {
+            given: Some(GivenLabels::Callable(function)),
+            ..Self::nothing(r)
         }
     }
 
@@ -130,11 +148,15 @@ impl Labels<'_> {
     ) {
         let rows = panel.rows;
         match &self.target.given {
-            Some(given) => {
+            Some(GivenLabels::Rows(given)) => {
                 for (v, label) in labels.iter_mut().enumerate() {
                     let found = given.get(panel.number(v) as usize);
                     *label = T::from_f64(found.copied().unwrap_or(f64::NAN));
                 }
+            }
+            Some(GivenLabels::Callable(function)) => {
+                let columns = (first..first + self.target.r).map(|k| panel.field(k));
+                function.eval_columns(&columns.collect::<Vec<_>>(), labels);
             }
             None => {
                 let kinds = self.target.link.drawn();

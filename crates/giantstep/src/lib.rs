@@ -42,7 +42,7 @@
 //! - [`equivalence`]: the readout on features and on what is to be equivalent to them.
 //! - [`directions`]: vectors of R^d whatever the engine.
 //! - [`expr`], [`activation`], [`gauss`]: links and activations as typed text, with derivatives and Hermite
-//!   coefficients.
+//!   coefficients; [`callable`]: as code.
 //! - [`mod@cost`]: what a run will take; [`peak`]: what the hardware could do.
 //! - [`watch`]: whether to stop, and whom to tell.
 //! - [`real`], [`elementary`], [`reduce`], [`ranks`]: precisions, functions of whole columns, sums in a fixed order
@@ -74,6 +74,7 @@ pub mod activation;
 pub mod analysis;
 pub mod baseline;
 pub mod batch;
+pub mod callable;
 pub mod catalogue;
 mod columns;
 pub mod cost;

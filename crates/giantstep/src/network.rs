@@ -194,8 +194,10 @@ impl Start<'_> {
         sum: &mut [T],
     ) {
         shift(&self.network.bias, panel, first);
+        let end = first + self.network.second.len();
+        let values = activation.on(&panel.fields[first * panel.rows..end * panel.rows]);
         for (i, weight) in self.network.weights(self.gain).iter().enumerate() {
-            activation.value_column(panel.field(first + i), column);
+            values.write(i, panel.field(first + i), column);
             columns::add_scaled(sum, *weight, column);
         }
     }

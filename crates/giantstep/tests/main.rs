@@ -10,6 +10,7 @@ mod analysis_table;
 mod analysis_traps;
 mod baselines;
 mod beyond_theory;
+mod callables;
 mod common;
 mod engines_agree;
 mod equivalence;

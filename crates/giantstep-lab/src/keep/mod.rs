@@ -22,6 +22,7 @@ pub use shelf::Shelf;
 pub use store::{Earlier, Store, Stray, Survey, read_plan};
 
 use crate::files::OutputError;
+use crate::plan::PlanError;
 use crate::remedy::{Remedied, Remedy};
 use crate::table::{Record, TableError};
 
@@ -73,6 +74,9 @@ pub enum StoreError {
         /// What differs.
         differences: Vec<String>,
     },
+    /// A part of the plan is a function.
+    #[error(transparent)]
+    Unwritable(Box<PlanError>),
     /// Its plan is not one that this program has written.
     #[error("`{path}` is not a plan of this program, or was changed by hand: it would be lost")]
     NotOurs {
@@ -124,6 +128,7 @@ impl Remedied for StoreError {
     fn remedy(&self) -> Option<Remedy> {
         Some(match self {
             StoreError::Mixed { .. } => Remedy::SeparateRuns,
+            StoreError::Unwritable(error) => return error.remedy(),
             StoreError::NotOurs { .. } => Remedy::MoveAway,
             StoreError::Busy { .. } => Remedy::EndOthers,
             StoreError::Thread { .. } => Remedy::AllowThreads,

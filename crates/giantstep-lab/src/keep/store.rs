@@ -109,6 +109,12 @@ const WEIGHTS: &str = ".safetensors";
 /// How a plan begins that this program has written; its checksum and a line feed follow, then what the checksum is of.
 const MARK: &str = "# The plan as understood by giantstep; checksum ";
 
+/// Refuses a plan that no file holds.
+fn writable(plan: &Plan) -> Result<(), StoreError> {
+    let checked = plan.document.check_writable();
+    checked.map_err(|error| StoreError::Unwritable(Box::new(error)))
+}
+
 /// A plan with its mark.
 fn marked(text: &str) -> String {
     format!("{MARK}{}\n{text}", Checksum::of(text.as_bytes()))
@@ -142,6 +148,7 @@ impl Store {
     /// The folder cannot be used, holds runs or a plan of another program or of other settings, or a file of the user in
     /// the place of the plan.
     pub fn open(folder: &Path, plan: &Plan, earlier: Earlier) -> Result<Self, StoreError> {
+        writable(plan)?;
         prepare_folder(folder)?;
         let path = folder.join(PLAN);
         let before = match files::read(&path) {
@@ -186,6 +193,7 @@ impl Store {
     /// # Errors
     /// The folder cannot be used, or holds runs of another program.
     pub fn join(folder: &Path, plan: &Plan) -> Result<Self, StoreError> {
+        writable(plan)?;
         let store = Self::look(folder)?;
         store.check(folder, plan)?;
         store.sweep_out(folder);

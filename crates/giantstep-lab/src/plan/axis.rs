@@ -103,7 +103,7 @@ impl Axis {
     }
 
     /// The keys that it sets.
-    fn keys(&self) -> BTreeSet<&str> {
+    pub(super) fn keys(&self) -> BTreeSet<&str> {
         let settings = self.positions.iter().flatten();
         settings.map(|setting| setting.key.as_str()).collect()
     }

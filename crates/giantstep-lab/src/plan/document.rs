@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use giantstep::callable::Callables;
 use giantstep::spec::{Checked, Given, InputsSpec, Spec, StartSpec};
 use schemars::{JsonSchema, Schema, schema_for};
 use serde::de::DeserializeOwned;
@@ -47,11 +48,12 @@ const EXTRAS: [&str; 7] = [
 ];
 
 /// An experiment file, read.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Document {
     table: Table,
     extras: Extras,
     files: Files,
+    callables: Callables,
 }
 
 impl Document {
@@ -100,6 +102,7 @@ impl Document {
             table,
             extras,
             files: Files::default(),
+            callables: Callables::default(),
         })
     }
 
@@ -108,6 +111,49 @@ impl Document {
         Self {
             files: Files::out_of_reach(),
             ..self
+        }
+    }
+
+    /// The same with functions in the places of expressions.
+    ///
+    /// # Errors
+    /// An axis sets an expression whose place is taken.
+    pub(super) fn with(self, callables: Callables) -> Result<Self, PlanError> {
+        let document = Self { callables, ..self };
+        let axes = document.axes()?;
+        let swept = axes.iter().flat_map(Axis::keys);
+        let taken = document.taken();
+        match swept
+            .into_iter()
+            .find_map(|key| taken.iter().find(|(of, _)| *of == key))
+        {
+            Some((key, name)) => Err(PlanError::Taken {
+                key: *key,
+                name: name.clone(),
+            }),
+            None => Ok(document),
+        }
+    }
+
+    /// The expressions whose places are taken by functions, with the names of these.
+    fn taken(&self) -> Vec<(&'static str, String)> {
+        let Callables { link, activation } = &self.callables;
+        let link = link
+            .iter()
+            .map(|(link, _)| ("target.link", link.name().to_owned()));
+        let activation = activation.iter();
+        let activation = activation.map(|sigma| ("network.activation", sigma.source().to_owned()));
+        link.chain(activation).collect()
+    }
+
+    /// Whether a file holds all of it.
+    ///
+    /// # Errors
+    /// A part of it is a function.
+    pub fn check_writable(&self) -> Result<(), PlanError> {
+        match self.taken().into_iter().next() {
+            Some((key, name)) => Err(PlanError::Callable { key, name }),
+            None => Ok(()),
         }
     }
 
@@ -179,7 +225,10 @@ impl Document {
         }
         check(&table)?;
         let mut spec: Spec = typed(Value::Table(table))?;
-        let mut given = Given::default();
+        let mut given = Given {
+            callables: self.callables.clone(),
+            ..Given::default()
+        };
         if let InputsSpec::File(file) = &mut spec.inputs {
             let found = self.files.read(file).map_err(Box::new)?;
             file.file = found.path;
@@ -197,7 +246,11 @@ impl Document {
     }
 
     /// The file as it was understood, for the results folder.
+    ///
+    /// # Errors
+    /// No file holds it, if a part of it is a function.
     pub fn resolved(&self) -> Result<String, PlanError> {
+        self.check_writable()?;
         let spec = if self.extras.sweep.is_empty() {
             let (spec, _) = self.point(&[])?;
             Table::try_from(spec).map_err(|error| unwritable(&error))?

@@ -21,7 +21,9 @@ impl Point {
             spec.target.r = Some(target.r);
         }
         spec.network.width = Quantity::Number(network.width as f64);
-        spec.network.activation = network.activation.expr().to_string();
+        if let Some(expr) = network.activation.expr() {
+            spec.network.activation = expr.to_string();
+        }
         if let Some(scale) = &mut spec.network.scale {
             *scale = Quantity::Number(network.gain / (network.width as f64).sqrt());
         }

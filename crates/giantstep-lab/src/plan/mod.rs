@@ -15,6 +15,7 @@ mod wording;
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
+use giantstep::callable::Callables;
 use giantstep::spec::{Checked, MOST_RUNS, Spec, SpecError};
 
 use crate::remedy::{Remedied, Remedy};
@@ -105,6 +106,22 @@ pub enum PlanError {
         /// At most.
         limit: usize,
     },
+    /// A function, which no file holds.
+    #[error("{key} = {name}: a function given as code, which no file holds")]
+    Callable {
+        /// The key of the expression whose place it takes.
+        key: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// An axis over an expression whose place a function takes.
+    #[error("sweep: an axis sets `{key}`, whose place the function `{name}` takes")]
+    Taken {
+        /// The key.
+        key: &'static str,
+        /// The name of the function.
+        name: String,
+    },
     /// Two axes over one key.
     #[error("sweep: an axis sets `{earlier}` and a later one `{later}`")]
     SetTwice {
@@ -158,6 +175,13 @@ impl Remedied for PlanError {
             PlanError::Value { .. } => Some(Remedy::LookUpKey),
             PlanError::Rows(error) => error.remedy(),
             PlanError::Point { source, .. } | PlanError::Quick(source) => source.remedy(),
+            PlanError::Callable { .. } => Some(Remedy::Other(
+                "write it as an expression; with a function, runs stay in memory and have no file"
+                    .to_owned(),
+            )),
+            PlanError::Taken { .. } => Some(Remedy::Other(
+                "leave the axis out, or the function".to_owned(),
+            )),
             PlanError::TooManyPoints { .. } => Some(Remedy::Other("shorten an axis".to_owned())),
             PlanError::TooManyRuns { .. } => Some(Remedy::Other(
                 "shorten an axis, or give fewer seeds".to_owned(),
@@ -227,6 +251,20 @@ impl Plan {
     pub fn read_foreign(text: &str, origin: &str) -> Result<Self, PlanError> {
         let document = Document::read(text, origin, &[], Scale::Full)?;
         Self::of(document.without_files())
+    }
+
+    /// [`Plan::read`] with functions in the places of expressions: its runs stay in memory.
+    ///
+    /// # Errors
+    /// As of [`Plan::read`], and if an axis sets an expression whose place is taken.
+    pub fn read_with(
+        text: &str,
+        origin: &str,
+        overrides: &[String],
+        scale: Scale,
+        callables: Callables,
+    ) -> Result<Self, PlanError> {
+        Self::of(Document::read(text, origin, overrides, scale)?.with(callables)?)
     }
 
     fn of(document: Document) -> Result<Self, PlanError> {

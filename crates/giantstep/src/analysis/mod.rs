@@ -124,6 +124,11 @@ pub enum AnalysisError {
          multiple of e"
     )]
     NoMean,
+    /// The activation is given as code.
+    #[error(
+        "the activation is given as code, of which no zero can be proved: write it as an expression"
+    )]
+    Callable,
     /// An integral of the link is not finite, or its tail too heavy to be told from one that is not.
     #[error(
         "the variance of the link under the Gaussian is infinite, or its tail out of reach: bound what grows"
@@ -183,7 +188,7 @@ pub fn analyze_until(
             most: MOST_VARIABLES,
         });
     }
-    let visible = Visible::of(activation);
+    let visible = Visible::of(activation.expr().ok_or(AnalysisError::Callable)?);
     let mean = link.mean().ok_or(AnalysisError::NoMean)?;
     let mut facts = facts(&mean, &visible, &options, work)?;
     if link.is_random() {

@@ -12,7 +12,6 @@ use super::heat::heat_transform;
 use super::polynomial::{Monomial, Polynomial};
 use super::report::Status;
 use super::scalar::Scalar;
-use crate::activation::Activation;
 use crate::expr::{Expr, Function, Operator, Program};
 use crate::gauss::{Coefficients, hermite_all};
 
@@ -59,14 +58,14 @@ pub struct Visible {
 
 impl Visible {
     /// What this activation sees. Milliseconds.
-    pub fn of(activation: &Activation) -> Self {
+    pub fn of(activation: &Expr) -> Self {
         let mut jumps = false;
-        activation.expr().visit(&mut |e| {
+        activation.visit(&mut |e| {
             jumps |= matches!(e, Expr::Apply(Function::Sign | Function::Step, _));
         });
         let function = match jumps {
-            true => activation.expr().derivative(0),
-            false => activation.expr().clone(),
+            true => activation.derivative(0),
+            false => activation.clone(),
         };
         let found = Coefficients::of(&function, LARGEST_DEGREE + 5);
         let mut factorial = 1.0;
@@ -376,9 +375,14 @@ fn number(value: u64) -> Expr {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::expr::{Scope, parse};
+
+    fn seen(text: &str) -> Visible {
+        Visible::of(&parse(text, Scope::Activation).unwrap())
+    }
 
     fn blind(text: &str) -> Vec<u32> {
-        let visible = Visible::of(&Activation::parse(text).unwrap());
+        let visible = seen(text);
         let degrees = 1..9;
         degrees
             .filter(|&k| visible.later(k) == Sight::Blind)
@@ -415,7 +419,7 @@ mod tests {
     #[test]
     fn a_zero_at_unit_length_blinds_the_first_step_alone() {
         for text in ["He3(x)", "x*cos(x)"] {
-            let visible = Visible::of(&Activation::parse(text).unwrap());
+            let visible = seen(text);
             assert_eq!(visible.first(1), Sight::Blind, "{text}");
             assert_eq!(visible.later(1), Sight::Seen, "{text}");
         }
@@ -424,23 +428,20 @@ mod tests {
     #[test]
     fn a_constant_beside_an_odd_activation_changes_no_step() {
         for text in ["tanh(x)", "sigmoid(x)", "3 + erf(x)", "0.3 + x - tanh(x)^3"] {
-            let visible = Visible::of(&Activation::parse(text).unwrap());
+            let visible = seen(text);
             assert!(!visible.reuses(2, 1) && visible.reuses(3, 1), "{text}");
         }
         for text in ["relu(x)", "sin(x + 0.7)"] {
-            let visible = Visible::of(&Activation::parse(text).unwrap());
+            let visible = seen(text);
             assert!(visible.reuses(2, 1), "{text}");
         }
-        assert_eq!(
-            Visible::of(&Activation::parse("sigmoid(x)").unwrap()).parity(),
-            None
-        );
+        assert_eq!(seen("sigmoid(x)").parity(), None);
     }
 
     #[test]
     fn a_function_that_fades_is_no_polynomial() {
         // The degrees of sin(x/10) fall by two orders of magnitude each: the ninth is there, at 1e-12.
-        let visible = Visible::of(&Activation::parse("sin(x/10)").unwrap());
+        let visible = seen("sin(x/10)");
         assert_eq!(visible.later(9), Sight::Open);
         assert_eq!(visible.later(3), Sight::Seen);
         assert_eq!(visible.later(2), Sight::Blind);

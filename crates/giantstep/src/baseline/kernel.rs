@@ -94,7 +94,7 @@ impl Series {
             factorial *= (j as f64).max(1.0);
             terms.push(c * c / factorial);
         }
-        let rule = composite(&kink_points(activation.expr()), 0.5);
+        let rule = composite(&activation.expr().map(kink_points).unwrap_or_default(), 0.5);
         let power = rule.expect(|x| activation.value(x).powi(2));
         let rest = (power - terms.iter().sum::<f64>()).max(0.0);
         Self { terms, rest }

@@ -67,12 +67,17 @@ impl Coefficients {
     /// ```
     pub fn of(expr: &Expr, count: usize) -> Self {
         let program = Program::new(expr);
-        let kinks = kink_points(expr);
+        let values = |x: &[f64]| x.iter().map(|x| program.eval(&[*x])).collect();
+        Self::by(&kink_points(expr), &values, count)
+    }
+
+    /// The same of a function that is known by its values on a column: smooth but for these kinks.
+    pub(crate) fn by(kinks: &[f64], function: &dyn Fn(&[f64]) -> Vec<f64>, count: usize) -> Self {
         let on = |width: f64| {
-            let rule = composite(&kinks, width);
+            let rule = composite(kinks, width);
             let (mut values, mut sizes) = (vec![0.0; count], vec![0.0; count]);
-            for (x, w) in rule.nodes.iter().zip(&rule.weights) {
-                let f = program.eval(&[*x]);
+            let nodes = rule.nodes.iter().zip(&rule.weights);
+            for ((x, w), f) in nodes.zip(function(&rule.nodes)) {
                 for (k, h) in hermite_all(count, *x).into_iter().enumerate() {
                     values[k] += w * f * h;
                     sizes[k] += (w * f * h).abs();

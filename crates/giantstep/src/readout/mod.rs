@@ -216,8 +216,11 @@ impl Samples for Features<'_> {
     fn activations<T: Real>(&self, panel: &mut Panel<'_, T>) {
         let mut column = vec![T::from_f64(0.0); panel.rows];
         shift(self.bias, panel, 0);
+        let values = self
+            .activation
+            .on(&panel.fields[..self.width() * panel.rows]);
         for i in 0..self.width() {
-            self.activation.value_column(panel.field(i), &mut column);
+            values.write(i, panel.field(i), &mut column);
             panel.field_mut(i).copy_from_slice(&column);
         }
     }

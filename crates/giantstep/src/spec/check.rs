@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::activation::Activation;
 use crate::batch::{Data, Inputs};
+use crate::callable::{Callable, Callables};
 use crate::experiment::{Experiment, Origin, ReadoutBatch, Recording, TestLabels};
 use crate::expr::{Formula, Link};
 use crate::labels::Target;
@@ -49,13 +50,15 @@ impl SpecError {
     }
 }
 
-/// What the files hold that an experiment names.
+/// What the files hold that an experiment names, and functions in the places of its expressions.
 #[derive(Debug, Clone, Default)]
 pub struct Given {
     /// The rows of `inputs.file`.
     pub data: Option<Arc<Data<'static>>>,
     /// The weights of `network.start.file`.
     pub weights: Option<Arc<Weights>>,
+    /// Functions in the places of expressions.
+    pub callables: Callables,
 }
 
 /// A checked experiment: what to run, and how.
@@ -107,6 +110,15 @@ fn triangle(gram: &[Vec<f64>], r: usize) -> Result<Vec<Vec<f64>>, SpecError> {
     Ok(lower)
 }
 
+fn check_directions(r: usize, dimension: u64) -> Result<(), SpecError> {
+    if r as u64 > dimension {
+        let reason = format!("r = {r} directions do not fit into dimension d = {dimension}");
+        let remedy = "raise protocol.dimension or use fewer variables";
+        return Err(SpecError::new("target.r", r, reason, remedy));
+    }
+    Ok(())
+}
+
 impl Spec {
     /// Checks everything that can be checked before a run.
     ///
@@ -125,14 +137,14 @@ impl Spec {
     pub fn check_on(&self, data: Arc<Data<'static>>) -> Result<Checked, SpecError> {
         self.check_with(Given {
             data: Some(data),
-            weights: None,
+            ..Given::default()
         })
     }
 
-    /// [`Spec::check`] with what the files hold that are named.
+    /// [`Spec::check`] with what the files hold that are named, and with functions.
     ///
     /// # Errors
-    /// [`SpecError`] as above, and if weights have another shape.
+    /// [`SpecError`] as above, if weights have another shape, and where a setting is about an expression whose place is taken.
     pub fn check_with(&self, given: Given) -> Result<Checked, SpecError> {
         let source = match (given.data, &self.inputs) {
             (Some(data), _) => Source::Given(data),
@@ -147,13 +159,14 @@ impl Spec {
                 ));
             }
         };
-        self.check_from(source, given.weights)
+        self.check_from(source, given.weights, &given.callables)
     }
 
     fn check_from(
         &self,
         source: Source,
         weights: Option<Arc<Weights>>,
+        callables: &Callables,
     ) -> Result<Checked, SpecError> {
         let named = self.check_named()?;
         let mut known = Known {
@@ -168,7 +181,7 @@ impl Spec {
         let steps = (protocol.steps, protocol.reuse);
         let (batch, sizes) = quantity::batch("protocol.batch", &protocol.batch, known, steps)?;
         known.n = Some(batch as f64);
-        let target = self.check_target(&source, dimension)?;
+        let target = self.check_target(&source, dimension, callables)?;
         let mut readout_samples = self.check_readout_samples(batch, known)?;
         let (inputs, set) = self.check_training_set(&source, (batch, readout_samples), known)?;
         let inputs = match self.check_covariance(&source, target.r, known)? {
@@ -187,7 +200,7 @@ impl Spec {
         }
         let experiment = Experiment {
             inputs,
-            network: self.check_network(width, (dimension, target.r), weights, known)?,
+            network: self.check_network(width, (dimension, target.r), weights, known, callables)?,
             target,
             protocol: self.check_protocol(dimension, (batch, sizes, set), known)?,
             readout: self.check_readout(known)?,
@@ -288,9 +301,17 @@ impl Spec {
         Ok(self.name.clone())
     }
 
-    fn check_target(&self, source: &Source, dimension: u64) -> Result<Target, SpecError> {
+    fn check_target(
+        &self,
+        source: &Source,
+        dimension: u64,
+        callables: &Callables,
+    ) -> Result<Target, SpecError> {
         let target = &self.target;
         let given = source.data().and_then(|data| data.labels());
+        if let Some((function, r)) = &callables.link {
+            return self.check_callable(function, *r, given.is_some(), dimension);
+        }
         let link = match (&target.link, given) {
             (Some(link), None) => link,
             (None, None) => {
@@ -321,16 +342,11 @@ impl Spec {
                 "correct the link",
             )
         })?;
-        let r = link.r();
-        if r as u64 > dimension {
-            let reason = format!("r = {r} directions do not fit into dimension d = {dimension}");
-            let remedy = "raise protocol.dimension or use fewer variables";
-            return Err(SpecError::new("target.r", r, reason, remedy));
-        }
+        check_directions(link.r(), dimension)?;
         let checked = Target {
             noise: self.check_noise()?,
             ..Target::of(match &target.gram {
-                Some(gram) => link.along(&triangle(gram, r)?),
+                Some(gram) => link.along(&triangle(gram, link.r())?),
                 None => link,
             })
         };
@@ -367,6 +383,45 @@ impl Spec {
         }
     }
 
+    /// A link that is given as code.
+    fn check_callable(
+        &self,
+        function: &Callable,
+        r: usize,
+        labelled: bool,
+        dimension: u64,
+    ) -> Result<Target, SpecError> {
+        let name = function.name();
+        if labelled {
+            let (reason, remedy) = (
+                "labels are given with the rows",
+                "leave the function out, or leave inputs.labels out",
+            );
+            return Err(SpecError::new("target.link", name, reason, remedy));
+        }
+        if let Some(gram) = &self.target.gram {
+            let (reason, remedy) = (
+                "the directions of a link that is given as code are orthonormal",
+                "leave it out, and let the function combine them",
+            );
+            return Err(SpecError::new(
+                "target.gram",
+                format!("{gram:?}"),
+                reason,
+                remedy,
+            ));
+        }
+        if let Some(asked) = self.target.r.filter(|asked| *asked != r) {
+            let reason = format!("the link `{name}` is a function of {r} directions");
+            return Err(SpecError::new("target.r", asked, reason, "leave it out"));
+        }
+        check_directions(r, dimension)?;
+        Ok(Target {
+            noise: self.check_noise()?,
+            ..Target::callable(function.clone(), r)
+        })
+    }
+
     fn check_noise(&self) -> Result<f64, SpecError> {
         let noise = self.target.noise;
         if noise >= 0.0 && noise.is_finite() {
@@ -383,17 +438,24 @@ impl Spec {
         (dimension, r): (u64, usize),
         weights: Option<Arc<Weights>>,
         known: Known<'_>,
+        callables: &Callables,
     ) -> Result<NetworkLaw, SpecError> {
         let network = &self.network;
-        let activation = Activation::parse(&network.activation).map_err(|error| {
-            let value = quoted(&network.activation);
-            SpecError::new(
-                "network.activation",
-                value,
-                format!("\n{error}"),
-                "correct the activation",
-            )
-        })?;
+        let typed = || {
+            Activation::parse(&network.activation).map_err(|error| {
+                let value = quoted(&network.activation);
+                SpecError::new(
+                    "network.activation",
+                    value,
+                    format!("\n{error}"),
+                    "correct the activation",
+                )
+            })
+        };
+        let activation = match &callables.activation {
+            Some(given) => given.clone(),
+            None => typed()?,
+        };
         if width > 1 << 20 {
             let reason = "wider than 2^20 neurons";
             return Err(SpecError::new(

@@ -48,7 +48,7 @@ pub fn kernel(activation: &Activation, q_u: f64, q_v: f64, q_uv: f64) -> f64 {
     let size = (q_u * q_v).sqrt();
     let q_uv = q_uv.clamp(-size, size);
     match activation.expr() {
-        Expr::Apply(Function::Relu, x) if **x == Expr::Variable(0) => {
+        Some(Expr::Apply(Function::Relu, x)) if **x == Expr::Variable(0) => {
             if size == 0.0 {
                 return 0.0;
             }
@@ -56,7 +56,7 @@ pub fn kernel(activation: &Activation, q_u: f64, q_v: f64, q_uv: f64) -> f64 {
             let angle = cosine.acos();
             size * (angle.sin() + (PI - angle) * cosine) / (2.0 * PI)
         }
-        Expr::Apply(Function::Erf, x) if **x == Expr::Variable(0) => {
+        Some(Expr::Apply(Function::Erf, x)) if **x == Expr::Variable(0) => {
             let argument = 2.0 * q_uv / ((1.0 + 2.0 * q_u) * (1.0 + 2.0 * q_v)).sqrt();
             2.0 / PI * argument.asin()
         }

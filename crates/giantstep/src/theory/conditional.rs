@@ -66,7 +66,7 @@ enum Response {
 
 impl Response {
     fn new(sigma: &Sigma<'_>, inside: f64, across: f64) -> Option<Self> {
-        if let Expr::Apply(Function::Relu, x) = sigma.activation.expr()
+        if let Some(Expr::Apply(Function::Relu, x)) = sigma.activation.expr()
             && **x == Expr::Variable(0)
         {
             return Some(Self::Relu(across.sqrt()));

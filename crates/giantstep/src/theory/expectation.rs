@@ -319,7 +319,7 @@ impl<'a> Sigma<'a> {
     pub(crate) fn new(activation: &'a crate::activation::Activation) -> Self {
         Self {
             activation,
-            kinks: kink_points(activation.expr()),
+            kinks: activation.expr().map(kink_points).unwrap_or_default(),
         }
     }
 

@@ -16,7 +16,7 @@ use crate::theory::population::Population;
 use crate::theory::separated::Separated;
 
 /// Gaussian moments of an activation.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct ActivationMoments {
     /// `c_k = E[sigma(x) He_k(x)]`.
     pub coefficients: Vec<f64>,
@@ -46,10 +46,9 @@ impl ActivationMoments {
                 .map(|(c, error)| if c.abs() <= 2.0 * error { 0.0 } else { *c })
                 .collect()
         };
-        let derivative = activation.expr().derivative(0);
         Self {
             coefficients: clean(activation.coefficients(ORDERS + 1)),
-            slopes: clean(Coefficients::of(&derivative, ORDERS)),
+            slopes: clean(activation.slope_coefficients(ORDERS)),
             slope_power,
             slope_along,
             power,

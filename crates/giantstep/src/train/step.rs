@@ -127,8 +127,9 @@ pub fn gradient<E: Engine>(
         step.removed.subtract(panel, p + r, labels);
         errors.copy_from_slice(labels);
         shift(&network.bias, panel, 0);
+        let values = step.activation.on(&panel.fields[..p * rows]);
         for (i, scale) in output_scale.iter().enumerate() {
-            step.activation.value_column(panel.field(i), column);
+            values.write(i, panel.field(i), column);
             columns::add_scaled(errors, -scale, column);
         }
         if let Some(start) = step.start {
@@ -154,12 +155,13 @@ pub fn gradient<E: Engine>(
                 slopes
             }
         };
+        let derivatives = step.activation.slopes_on(&panel.fields[..p * rows]);
         for (i, scale) in output_scale.iter().enumerate() {
             if seconds > 0 {
-                step.activation.value_column(panel.field(i), column);
+                values.write(i, panel.field(i), column);
                 panel.sums[2 + i] += columns::dot(column, residuals);
             }
-            step.activation.derivative_column(panel.field(i), column);
+            derivatives.write(i, panel.field(i), column);
             if biases > 0 {
                 panel.sums[2 + seconds + i] += columns::dot(column, residuals);
             }

@@ -150,7 +150,9 @@ pub fn analyze_boolean(
             mean.expr()
         ));
     }
-    if let Some(parity) = Visible::of(activation).parity()
+    if let Some(parity) = activation
+        .expr()
+        .and_then(|expr| Visible::of(expr).parity())
         && !report.relevant.is_empty()
     {
         let (name, blind) = match parity {

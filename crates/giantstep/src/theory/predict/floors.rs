@@ -73,6 +73,9 @@ pub fn floors(
     if !experiment.has_gaussian_inputs() {
         return Err("floors are derived for Gaussian inputs of covariance 1".to_owned());
     }
+    if let Some(reason) = experiment.beyond_theory() {
+        return Err(reason.to_owned());
+    }
     if target.link.is_random() && experiment.test_labels == TestLabels::Noisy {
         return Err(
             "floors of links that draw random numbers are those of clean labels".to_owned(),

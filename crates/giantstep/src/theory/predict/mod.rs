@@ -138,7 +138,7 @@ impl<'a> Task<'a> {
         let target = &experiment.target;
         let protocol = &experiment.protocol;
         let dimension = protocol.dimension as f64;
-        // Of a link that draws random numbers nothing is predicted: `scope` says so.
+        // Of a link that draws random numbers, and of functions given as code, nothing is predicted: `scope` says so.
         let raw = match target.link.is_random() {
             false => LinkMoments::of(target),
             true => LinkMoments::of(&Target::nothing(target.r)),
@@ -150,7 +150,10 @@ impl<'a> Task<'a> {
             drawn_steps: Vec::new(),
             ended: ("".to_owned(), Would::UNKNOWN),
             population: Population::of_law(&experiment.network),
-            activation: ActivationMoments::of(&experiment.network.activation),
+            activation: match experiment.network.activation.expr() {
+                Some(_) => ActivationMoments::of(&experiment.network.activation),
+                None => ActivationMoments::default(),
+            },
             link: raw.without(protocol.removal),
             removed_linear: (protocol.removal == Removal::MeanAndLinear)
                 .then(|| raw.degree_power(0) + raw.degree_power(1)),

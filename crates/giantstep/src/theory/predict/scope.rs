@@ -28,6 +28,9 @@ pub(super) fn scope(experiment: &Experiment) -> Option<Scope> {
     if !experiment.has_gaussian_inputs() {
         return never("predictions are derived for Gaussian inputs of covariance 1");
     }
+    if let Some(reason) = experiment.beyond_theory() {
+        return never(reason);
+    }
     if protocol.steps > MOST_STEPS {
         return never("predictions go step by step, and not through so many");
     }
