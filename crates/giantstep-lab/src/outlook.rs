@@ -20,7 +20,7 @@ use crate::words;
 use crate::work::{Event, Session, Task, pool, until};
 
 /// Raised with every change of what is predicted from the same settings: what is kept rests on it.
-const PREDICTIONS: u32 = 1;
+const PREDICTIONS: u32 = 2;
 /// The time that nobody minds, and the most that is taken without being asked for.
 const LEAST_TIME: Duration = Duration::from_secs(2);
 const MOST_TIME: Duration = Duration::from_secs(10);
@@ -178,6 +178,7 @@ impl Foretold {
             direction: prediction.direction,
             group: prediction.group,
             ridge: prediction.ridge,
+            rank: prediction.rank,
             ..Record::new(prediction.metric, prediction.value)
         };
         Self {
@@ -191,9 +192,8 @@ impl Foretold {
         let record = &self.record;
         (record.point, record.step, record.metric) == (row.point, row.step, row.metric)
             && (record.direction, record.group) == (row.direction, row.group)
-            && record.ridge == row.ridge
+            && (record.ridge, record.rank) == (row.ridge, row.rank)
             && row.neuron.is_none()
-            && row.rank.is_none()
     }
 }
 

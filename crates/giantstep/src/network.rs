@@ -204,6 +204,11 @@ impl Start<'_> {
 }
 
 impl NetworkLaw {
+    /// Whether every neuron has overlaps of its own at the start.
+    pub fn starts_one_by_one(&self) -> bool {
+        matches!(&self.start, Initial::Overlaps(overlaps) if overlaps.len() > 1)
+    }
+
     /// Draws the initial network, W p x d and a of p entries; a depends on `seed` alone, whatever the engine.
     ///
     /// `p d` normals on the direct engine, `p r + p^2/2` numbers on the in-law engine; with symmetric pairs for half of

@@ -52,7 +52,7 @@ const fn arxiv(key: &'static str, authors: &'static str, title: &'static str) ->
 }
 
 /// All papers, those of the project's subject first.
-pub const REFERENCES: [Reference; 26] = [
+pub const REFERENCES: [Reference; 27] = [
     arxiv(
         "2305.18270",
         "Yatin Dandi and Florent Krzakala and Bruno Loureiro and Luca Pesce and Ludovic Stephan",
@@ -77,6 +77,11 @@ pub const REFERENCES: [Reference; 26] = [
         "2302.11055",
         "Emmanuel Abbe and Enric Boix-Adsera and Theodor Misiakiewicz",
         "SGD learning on neural networks: leap complexity and saddle-to-saddle dynamics",
+    ),
+    arxiv(
+        "2407.05622",
+        "Nirmit Joshi and Theodor Misiakiewicz and Nathan Srebro",
+        "On the Complexity of Learning Sparse Functions with Statistical and Gradient Queries",
     ),
     arxiv(
         "2402.04980",

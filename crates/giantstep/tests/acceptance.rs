@@ -17,7 +17,7 @@ use giantstep::theory::population::Population;
 use giantstep::theory::recursion::Dynamics;
 use giantstep::theory::state_equations::{Sizes, TrainedFeatures, random_features};
 use giantstep::theory::{Effort, predict_within};
-use giantstep::train::{Geometry, Loss};
+use giantstep::train::{Geometry, Loss, Update};
 use giantstep::watch::NEVER;
 use serde_json::json;
 
@@ -158,6 +158,7 @@ fn three_steps_at_n_of_order_d() {
             dimension: 2000.0,
             loss: Loss::Squared,
             geometry: Geometry::Plain,
+            update: Update::PLAIN,
             stop: &NEVER,
         }
         .run(&population, 3)
@@ -207,6 +208,7 @@ fn overlaps_fluctuate_as_predicted() {
         dimension,
         loss: Loss::Correlation,
         geometry: Geometry::Plain,
+        update: Update::PLAIN,
         stop: &NEVER,
     }
     .run(&Population::of_weights(&[1.0], Pairing::Independent), 1)
@@ -347,6 +349,7 @@ fn reuse_shows_with_tanh_and_not_with_relu() {
         dimension: f64::INFINITY,
         loss: Loss::Correlation,
         geometry: Geometry::Plain,
+        update: Update::PLAIN,
         stop: &NEVER,
     };
     let predicted = setting.reused_overlap(&population).unwrap()[(0, 0)];

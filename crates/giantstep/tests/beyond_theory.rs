@@ -34,30 +34,23 @@ fn what_has_no_theory_has_no_prediction_but_a_reason() {
     let (plain, _) = predicted(&json!({}));
     assert!(plain.iter().any(|prediction| prediction.step == 1));
     for (changes, from, why) in [
-        (json!({"protocol": {"loss": "logistic"}}), 1, "loss"),
-        (json!({"protocol": {"loss": "abs(y - f)"}}), 1, "loss"),
         (
             json!({"protocol": {"second_layer": {"step_size": 1}}}),
             1,
             "second layer",
         ),
         (
-            json!({"protocol": {"update": "polar"}}),
+            json!({"protocol": {"update": "sign"}}),
+            1,
+            "single coordinates",
+        ),
+        (
+            json!({"protocol": {"weight_decay": 0.1, "geometry": "spherical"}}),
             1,
             "more than the gradient",
         ),
         (
-            json!({"protocol": {"momentum": {"nesterov": 0.5}}}),
-            1,
-            "more than the gradient",
-        ),
-        (
-            json!({"protocol": {"weight_decay": 0.1}}),
-            1,
-            "more than the gradient",
-        ),
-        (
-            json!({"protocol": {"clip": {"rows": 1}}}),
+            json!({"protocol": {"weight_decay": 0.1, "reuse": 2, "steps": 2}}),
             1,
             "more than the gradient",
         ),
@@ -66,10 +59,21 @@ fn what_has_no_theory_has_no_prediction_but_a_reason() {
             2,
             "different sizes",
         ),
-        (json!({"network": {"bias": {"gaussian": 1}}}), 0, "biases"),
-        (json!({"network": {"scale": "1/p"}}), 0, "factor"),
-        (json!({"network": {"output": "centred"}}), 0, "start"),
-        (json!({"network": {"start": {"overlap": 0.1}}}), 0, "start"),
+        (
+            json!({"network": {"bias": {"gaussian": 1}}, "protocol": {"reuse": 2, "steps": 2}}),
+            2,
+            "biases",
+        ),
+        (
+            json!({"network": {"output": "centred", "pairing": "independent"}}),
+            0,
+            "start",
+        ),
+        (
+            json!({"network": {"start": {"overlap": [[0.1, 0], [0, 0], [0, 0.2], [0, 0]]}, "second_layer": "gaussian"}}),
+            0,
+            "neuron by neuron",
+        ),
         (json!({"inputs": "hypercube"}), 0, "Gaussian inputs"),
     ] {
         let (present, absent) = predicted(&changes);

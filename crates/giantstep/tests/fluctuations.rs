@@ -12,7 +12,7 @@ use giantstep::network::Pairing;
 use giantstep::theory::population::Population;
 use giantstep::theory::recursion::Dynamics;
 use giantstep::theory::{Effort, Spread, predict, predict_within};
-use giantstep::train::{Geometry, Loss};
+use giantstep::train::{Geometry, Loss, Update};
 use giantstep::watch::NEVER;
 use serde_json::json;
 
@@ -36,6 +36,7 @@ fn fluctuations_have_the_numbers_of_an_independent_program() {
             dimension: 300.0,
             loss: Loss::Correlation,
             geometry: Geometry::Plain,
+            update: Update::PLAIN,
             stop: &NEVER,
         }
         .run(&Population::of_weights(&[1.0; 6], Pairing::Independent), 1)

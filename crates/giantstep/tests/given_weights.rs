@@ -80,6 +80,7 @@ fn errors_on_given_weights_are_those_of_an_independent_program() {
         let given = GivenWeights::new(
             (
                 &first,
+                &[],
                 &Activation::parse(&case.activation).expect("an activation"),
             ),
             (&axes, &target),
@@ -121,7 +122,7 @@ fn both(checked: &Checked, samples: f64, seeds: u64) -> Vec<(f64, f64)> {
         assert_eq!(trained.outcome, Outcome::Completed);
         let (first, directions) = (&trained.network.first, &trained.target);
         let given = GivenWeights::new(
-            (first, &experiment.network.activation),
+            (first, &[], &experiment.network.activation),
             (directions, &experiment.target),
             experiment.network.pairing,
             0.0,

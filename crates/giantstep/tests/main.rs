@@ -36,5 +36,7 @@ mod theory;
 mod theory_by_hand;
 mod theory_page;
 mod theory_readouts;
+mod theory_spectra;
+mod theory_steps;
 mod training;
 mod verdicts;

@@ -1,10 +1,23 @@
-//! Online learning, one fresh sample a step, against the equations of Saad and Solla integrated by `reference/online.py`.
+//! Online learning, one fresh sample a step, against the equations of Saad and Solla integrated by `reference/online.py`: runs,
+//! and the predictions of (78).
 //!
-//! Seen to catch: batches of two samples in place of one, whose noise is half as large, and steps that are longer by a third.
+//! Seen to catch: batches of two samples in place of one, whose noise is half as large, and steps that are longer by a third, in runs and
+//! in predictions the former.
 
+use crate::common::against::{measured, overlay_of, place, simulate};
+use crate::common::experiment;
 use giantstep::Trainer;
+use giantstep::activation::Activation;
+use giantstep::expr::Link;
+use giantstep::metric::Metric;
+use giantstep::network::{Initial, NetworkLaw};
+use giantstep::predict;
 use giantstep::spec::Spec;
-use giantstep::watch::Watch;
+use giantstep::theory::population::Population;
+use giantstep::theory::recursion::Dynamics;
+use giantstep::theory::{Effort, Spread};
+use giantstep::train::{Geometry, Loss, Update};
+use giantstep::watch::{NEVER, Watch};
 use rayon::prelude::*;
 use serde::Deserialize;
 use serde_json::json;
@@ -26,6 +39,7 @@ struct State {
     time: u32,
     overlap: Vec<Vec<f64>>,
     covariance: Vec<Vec<f64>>,
+    error: f64,
 }
 
 const D: u32 = 1500;
@@ -116,4 +130,155 @@ fn other_noise_and_other_steps_are_told_apart() {
         let found = distance(&case, how, SEEDS);
         assert!(found > 1.5, "{how:?}: {found}");
     }
+}
+
+/// The largest distance of predicted M, Q and error from the program's, at `samples` in the place of one.
+fn predicted_distance(case: &Case, samples: f64) -> f64 {
+    let (p, r) = (case.start.len(), case.start[0].len());
+    let base = experiment(json!({
+        "network": {"width": p, "activation": "erf(x/sqrt(2))", "second_layer": "ones", "scale": "sqrt(p)"}
+    }));
+    let law = NetworkLaw {
+        start: Initial::Overlaps(case.start.clone()),
+        ..base.setup.experiment.network
+    };
+    let link = Link::parse(&format!("sum(i, {r}, erf(z_i/sqrt(2)))"), None).expect("a link");
+    let activation = Activation::parse("erf(x/sqrt(2))").expect("an activation");
+    let dimension = f64::from(D);
+    let dynamics = Dynamics {
+        link: &link,
+        noise: 0.0,
+        removed_mean: 0.0,
+        activation: &activation,
+        rate: case.eta / dimension / p as f64,
+        samples: samples / dimension,
+        dimension,
+        loss: Loss::Squared,
+        geometry: Geometry::Plain,
+        update: Update::PLAIN,
+        stop: &NEVER,
+    };
+    let population = Population::of_law(&law);
+    let start = population.start(&law.start, r);
+    let steps: Vec<u32> = case.states.iter().map(|state| state.time * D).collect();
+    let (found, error) = dynamics.online(&population, &start, &steps, Effort::Integrated);
+    assert_eq!(error, None);
+    let mut worst: f64 = 0.0;
+    for (found, state) in found.steps.iter().zip(&case.states) {
+        worst = worst.max((found.untrained_error - state.error).abs());
+        for i in 0..p {
+            for k in 0..r {
+                worst = worst.max((found.overlap[(i, k)] - state.overlap[i][k]).abs());
+            }
+            for k in 0..p {
+                let q = match i == k {
+                    true => found.covariance.diagonal(i),
+                    false => found.covariance.between(i, k),
+                };
+                worst = worst.max((q - state.covariance[i][k]).abs());
+            }
+        }
+    }
+    worst
+}
+
+#[test]
+fn predictions_are_the_equations_of_saad_and_solla() {
+    let mut cases = cases();
+    cases.truncate(2);
+    // Two neurons and two directions are four variables: a second for each unit of time.
+    cases[1].states.truncate(1);
+    for case in &cases {
+        let found = predicted_distance(case, 1.0);
+        println!("{:?}: {found:.1e}", case.start);
+        assert!(found < 5e-4, "{:?}: {found}", case.start);
+    }
+    assert!(predicted_distance(&cases[0], 2.0) > 0.01);
+}
+
+/// Errors, overlaps and their spread over seeds: one neuron, one sample a step.
+#[test]
+fn many_small_steps_are_predicted_with_their_spread() {
+    const SEEDS: u64 = 80;
+    let checked = experiment(json!({
+        "target": {"link": "erf(z1/sqrt(2))", "noise": 0.1},
+        "network": {"width": 1, "activation": "erf(x/sqrt(2))", "second_layer": "ones", "start": {"overlap": 0.2}},
+        "protocol": {"dimension": 400, "batch": 2, "steps": 1600, "step_size": "1/d"},
+        "readout": {"after": "never"},
+        "evaluation": {"metrics": ["test_error", "weight_cosine", "norm"], "record": {"every": 800}, "test_samples": 2000}
+    }));
+    let found = predict(&checked.setup.experiment);
+    let measured = measured(&simulate(&checked, 0..SEEDS));
+    let mut spreads = 0;
+    for p in found.present.iter().filter(|p| p.step > 0) {
+        let mean = measured[&place(p)];
+        println!(
+            "{} {}: {:.4} {:.4} ({:.4})",
+            p.step, p.metric, p.value, mean.value, mean.error
+        );
+        assert!(
+            (p.value - mean.value).abs() < 3.0 * mean.error + 5e-3,
+            "{p:?}: {mean:?}"
+        );
+        if let (Some(Spread::Fluctuation(sd)), Metric::Overlap) = (&p.spread, p.metric) {
+            let ratio = mean.error * (SEEDS as f64).sqrt() / sd;
+            println!("spread {sd:.4}: {ratio:.3}");
+            assert!((ratio - 1.0).abs() < 0.3, "{p:?}: {ratio}");
+            spreads += 1;
+        }
+    }
+    assert!(
+        spreads == 2 && found.present.iter().any(|p| p.step == 1600),
+        "{:?}",
+        found.absent
+    );
+}
+
+#[test]
+fn rows_of_length_one_follow_the_equation_of_phase_retrieval() {
+    // logit m^2 = logit m_0^2 + (8 - 48 gamma) gamma step/d, exactly.
+    let (gamma, d) = (0.1, 1e4);
+    let checked = experiment(json!({
+        "target": {"link": "z1^2"},
+        "network": {"width": 1, "activation": "x^2", "second_layer": "ones", "start": {"overlap": 0.3}},
+        "protocol": {
+            "dimension": 10_000, "batch": 1, "steps": 70_000, "step_size": "0.1/d", "geometry": "projected"
+        },
+        "readout": {"after": "never"},
+        "evaluation": {"metrics": ["weight_cosine"], "record": {"every": 35_000}}
+    }));
+    let logit = |x: f64| (x / (1.0 - x)).ln();
+    for step in [35_000, 70_000] {
+        let found = predict(&checked.setup.experiment);
+        let alignment =
+            |p: &&giantstep::Prediction| p.step == step && p.metric == Metric::WeightAlignment;
+        let value = found
+            .present
+            .iter()
+            .find(alignment)
+            .expect("a prediction")
+            .value;
+        let expected = logit(0.09) + (8.0 - 48.0 * gamma) * gamma * f64::from(step) / d;
+        assert!((logit(value) - expected).abs() < 2e-3, "{step}: {value}");
+    }
+}
+
+/// Giant steps from overlaps that are given, with another factor before the output.
+#[test]
+fn given_overlaps_and_other_factors_are_predicted() {
+    overlay_of(
+        json!({
+            "target": {"link": "z1 + He2(z1)*z2"},
+            "network": {
+                "width": 4, "activation": "tanh(x)", "second_layer": "ones", "scale": "1.5/sqrt(p)",
+                "start": {"overlap": [[0.5, 0.0], [0.3, 0.4], [-0.2, 0.6], [0.1, 0.1]]}
+            },
+            "protocol": {"dimension": 1500, "batch": "3*d", "steps": 2, "step_size": "p"},
+            "readout": {"after": "never"},
+            "evaluation": {"metrics": ["weight_cosine", "norm", "covariance", "gradient_cosine"]}
+        }),
+        40,
+        6e-3,
+        |p| p.metric != Metric::Overlap,
+    );
 }

@@ -25,7 +25,7 @@ use giantstep::theory::recursion::{Dynamics, RecursionError};
 use giantstep::theory::{
     Effort, FloorKind, Needs, Prediction, Spread, Status, floors, predict, predict_within,
 };
-use giantstep::train::{Geometry, Loss};
+use giantstep::train::{Geometry, Loss, Update};
 use giantstep::watch::NEVER;
 use serde_json::{Value, json};
 
@@ -65,6 +65,7 @@ fn dynamics<'a>(link: &'a Link, activation: &'a Activation) -> Dynamics<'a> {
         dimension: 2000.0,
         loss: Loss::Squared,
         geometry: Geometry::Plain,
+        update: Update::PLAIN,
         stop: &NEVER,
     }
 }

@@ -7,7 +7,7 @@ use giantstep::network::Pairing;
 use giantstep::theory::one_step::{ActivationMoments, Drift, LinkMoments, OneStep};
 use giantstep::theory::population::Population;
 use giantstep::theory::recursion::Dynamics;
-use giantstep::train::{Geometry, Loss};
+use giantstep::train::{Geometry, Loss, Update};
 use giantstep::watch::NEVER;
 
 fn density(x: f64) -> f64 {
@@ -118,6 +118,7 @@ fn linear_neurons_take_the_same_step_twice_on_one_batch() {
         dimension: 1e6,
         loss: Loss::Correlation,
         geometry: Geometry::Plain,
+        update: Update::PLAIN,
         stop: &NEVER,
     };
     let population = Population::of_weights(&[1.0; 4], Pairing::Independent);

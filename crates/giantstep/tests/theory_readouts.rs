@@ -15,7 +15,7 @@ use giantstep::theory::one_step::{ActivationMoments, LinkMoments};
 use giantstep::theory::population::{ClassMatrix, Population};
 use giantstep::theory::recursion::Dynamics;
 use giantstep::theory::state_equations::{Sizes, StateError, TrainedFeatures, random_features};
-use giantstep::train::{Geometry, Loss};
+use giantstep::train::{Geometry, Loss, Update};
 use giantstep::watch::NEVER;
 use serde_json::json;
 
@@ -43,6 +43,7 @@ fn dynamics<'a>(link: &'a Link, activation: &'a Activation) -> Dynamics<'a> {
         dimension: 2000.0,
         loss: Loss::Squared,
         geometry: Geometry::Plain,
+        update: Update::PLAIN,
         stop: &NEVER,
     }
 }

@@ -176,6 +176,7 @@ fn header(keys: &[&str]) -> Vec<String> {
         "direction",
         "group",
         "ridge",
+        "rank",
         "predicted",
         "error",
         "spread",
@@ -199,6 +200,7 @@ fn line(table: &Table, keys: &[&str], foretold: &Foretold, ground: usize) -> Vec
             .map(|group| group.to_string())
             .unwrap_or_default(),
         record.ridge.map(number).unwrap_or_default(),
+        record.rank.map(|rank| rank.to_string()).unwrap_or_default(),
         number(record.value),
         prediction.standard_error.map(number).unwrap_or_default(),
         spread(prediction.spread.as_ref()),

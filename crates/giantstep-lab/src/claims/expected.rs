@@ -118,7 +118,7 @@ impl<'a> Theory<'a> {
                 prediction.metric == of.metric
                     && prediction.step == step
                     && prediction.direction == direction
-                    && prediction.group == of.group
+                    && (prediction.group, prediction.rank) == (of.group, of.rank)
             });
             found.map(|prediction| prediction.value).ok_or_else(|| {
                 let absent = all.absent.iter();

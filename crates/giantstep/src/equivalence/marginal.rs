@@ -188,7 +188,7 @@ mod tests {
         };
         let axis = Mat::<f64>::identity(1, 5).into();
         let given = Conditional::new(
-            (features.first, features.activation),
+            (features.first, features.bias, features.activation),
             (features.labels.directions, &features.labels.target.link),
             axis,
         )

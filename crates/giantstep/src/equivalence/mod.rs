@@ -202,7 +202,7 @@ impl Equivalence<'_> {
             let (Gaussian::Conditional(known) | Gaussian::Marginal(known)) = *model;
             let known = self.directions(known, &trained.network, target, engine, seed)?;
             let given = Conditional::new(
-                (first, features.activation),
+                (first, features.bias, features.activation),
                 (target, &self.experiment.target.link),
                 known,
             )?;

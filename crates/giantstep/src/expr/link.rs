@@ -148,6 +148,26 @@ impl Link {
         Self::of(self.source.clone(), expr, self.r, self.drawn)
     }
 
+    /// `f(g(z) - centre)` for an expression f in one variable.
+    pub(crate) fn through(&self, f: &Expr, centre: f64) -> Self {
+        let shift = (centre != 0.0)
+            .then(|| BigRational::from_float(centre))
+            .flatten();
+        let of = || match &shift {
+            None => (*self.expr).clone(),
+            Some(shift) => Expr::Binary(
+                Operator::Subtract,
+                Box::new((*self.expr).clone()),
+                Box::new(Expr::Number(shift.clone())),
+            ),
+        };
+        let expr = f.replaced(&|node| match node {
+            Expr::Variable(0) => Some(of()),
+            _ => None,
+        });
+        Self::of(self.source.clone(), expr.simplified(), self.r, self.drawn)
+    }
+
     /// The same link almost everywhere, its expression simplified.
     pub fn simplified(&self) -> Self {
         Self::of(

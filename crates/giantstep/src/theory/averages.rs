@@ -15,12 +15,18 @@ use crate::theory::fluctuation::{Growth, Seen, Sizes};
 use crate::theory::population::{ClassMatrix, Population};
 use crate::theory::sampler::{Moments, Sampler};
 use crate::theory::separated::Separated;
-use crate::theory::shared::Shared;
+use crate::theory::shared::{Fineness, Shared};
+use crate::train::Loss;
 
+/// What a sample drives the network with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Residual {
+    /// `y - f`.
     Error,
+    /// `y`.
     Label,
+    /// `rho(y, f)` of the loss. THEORY.md (65).
+    Loss,
 }
 
 /// The averages that one step needs.
@@ -51,6 +57,7 @@ pub(super) struct Task<'a> {
     pub(super) shape: &'a Shape,
     pub(super) residual: Residual,
     pub(super) effort: Effort,
+    pub(super) fineness: Fineness,
     pub(super) seed: u64,
 }
 
@@ -61,7 +68,7 @@ impl Task<'_> {
     /// `R`'s share of the output and the size of one neuron's contribution to its own residual.
     fn feedback(&self) -> f64 {
         match self.residual {
-            Residual::Error => 1.0,
+            Residual::Error | Residual::Loss => 1.0,
             Residual::Label => 0.0,
         }
     }
@@ -107,7 +114,7 @@ impl Task<'_> {
     /// paired, or are repelled too strongly for it.
     pub(super) fn conditional(&self) -> Option<Averages> {
         let population = self.population;
-        if population.is_paired() {
+        if population.is_paired() || self.residual == Residual::Loss {
             return None;
         }
         let (k, r) = (population.len(), self.dynamics.link.r());
@@ -115,14 +122,15 @@ impl Task<'_> {
         if (0..k).any(|c| own(c) <= 0.0) {
             return None;
         }
-        let shared = Shared::of(self.fields, self.dynamics.link, self.shape, self.seed)?;
+        let (link, precision) = (self.dynamics.link, (self.fineness, self.seed));
+        let shared = Shared::of(self.fields, link, self.shape, precision)?;
         if shared.points.is_sampled() && self.effort == Effort::Integrated {
             return None;
         }
         let tables: Vec<Smoothed> = (0..k)
             .map(|c| {
-                self.sigma
-                    .smoothed(own(c), shared.reach(c), self.dynamics.stop)
+                let reach = shared.reach(c) + population.classes[c].bias.abs();
+                self.sigma.smoothed(own(c), reach, self.dynamics.stop)
             })
             .collect::<Option<_>>()?;
         let narrow = 1.0 / population.width();
@@ -149,7 +157,7 @@ impl Task<'_> {
             let mut seen = Vec::with_capacity(k);
             for row in 0..rows {
                 for c in 0..k {
-                    local[c] = tables[c].at(fields[c][row]);
+                    local[c] = tables[c].at(fields[c][row] + classes[c].bias);
                 }
                 let label = labels[row] - mean;
                 let (mut output, mut scatter) = (0.0, 0.0);
@@ -289,24 +297,36 @@ impl Task<'_> {
             }
             let mut errors = labels.clone();
             let mut column = vec![0.0; ROWS];
+            let shifted = |i: usize, field: &[f64]| -> Vec<f64> {
+                let bias = self.population.classes[network.class(i)].bias;
+                field.iter().map(|x| x + bias).collect()
+            };
             for (i, field) in fields.iter().enumerate() {
                 let share = network.share(i);
-                self.sigma.activation.value_column(field, &mut column);
+                self.sigma
+                    .activation
+                    .value_column(&shifted(i, field), &mut column);
                 for (error, value) in errors.iter_mut().zip(&column) {
                     *error -= share * value;
                 }
             }
+            let mut residuals: Vec<f64> = errors
+                .iter()
+                .zip(&labels)
+                .map(|(error, label)| feedback * error + (1.0 - feedback) * label)
+                .collect();
+            if let (Residual::Loss, Loss::Pointwise(loss)) = (self.residual, &self.dynamics.loss) {
+                let outputs: Vec<f64> = labels.iter().zip(&errors).map(|(y, e)| y - e).collect();
+                loss.residual_column(&labels, &outputs, &mut residuals);
+            }
             let mut drives = Vec::with_capacity(p);
             for (i, field) in fields.iter().enumerate() {
                 let a = self.population.classes[network.class(i)].second;
-                self.sigma.activation.derivative_column(field, &mut column);
-                let drive: Vec<f64> = (0..ROWS)
-                    .map(|v| {
-                        let residual = feedback * errors[v] + (1.0 - feedback) * labels[v];
-                        a * column[v] * residual
-                    })
-                    .collect();
-                drives.push(drive);
+                self.sigma
+                    .activation
+                    .derivative_column(&shifted(i, field), &mut column);
+                let both = column.iter().zip(&residuals);
+                drives.push(both.map(|(slope, residual)| a * slope * residual).collect());
             }
             network.target_moments(&drives, &targets, &mut sums[..2 * k * r]);
             let rest = &mut sums[2 * k * r..];
@@ -359,7 +379,7 @@ mod tests {
     use crate::activation::Activation;
     use crate::expr::Link;
     use crate::network::Pairing;
-    use crate::train::{Geometry, Loss};
+    use crate::train::{Geometry, Update};
 
     /// Entries of all averages of a state after two steps, by quadrature and by samples.
     fn both(text: &str, student: &str, weights: &[f64], loss: Loss) -> (Vec<f64>, Vec<f64>) {
@@ -377,12 +397,14 @@ mod tests {
             dimension: f64::INFINITY,
             loss: loss.clone(),
             geometry: Geometry::Plain,
+            update: Update::PLAIN,
             stop: &crate::watch::NEVER,
         };
         let population = Population::of_weights(weights, Pairing::Independent);
         let found = dynamics.run(&population, 2).unwrap();
         assert!(found.standard_errors.is_none());
-        let fields = Fields::of(&population, &found.steps[2], 2).unwrap();
+        let state = (&found.steps[2].overlap, &found.steps[2].covariance);
+        let fields = Fields::of(&population, state, 2).unwrap();
         let task = Task {
             dynamics: &dynamics,
             population: &population,
@@ -395,6 +417,7 @@ mod tests {
                 Residual::Label
             },
             effort: Effort::Sampled,
+            fineness: Fineness::Finest,
             seed: 7,
         };
         let numbers = |averages: Averages| {

@@ -44,10 +44,20 @@ fn label_moments(dynamics: &Dynamics<'_>, seed: u64) -> (f64, f64, bool) {
 /// In closed form for relu (the arc-cosine kernel, Cho and Saul 2009) and erf (the arc-sine kernel, Williams
 /// 1998), otherwise by two nested rules split at the kinks. THEORY.md (33).
 pub fn kernel(activation: &Activation, q_u: f64, q_v: f64, q_uv: f64) -> f64 {
+    biased_kernel(activation, (q_u, q_v, q_uv), (0.0, 0.0))
+}
+
+/// `E[sigma(u + b_u) sigma(v + b_v)]`.
+fn biased_kernel(
+    activation: &Activation,
+    (q_u, q_v, q_uv): (f64, f64, f64),
+    (b_u, b_v): (f64, f64),
+) -> f64 {
     use std::f64::consts::PI;
     let size = (q_u * q_v).sqrt();
     let q_uv = q_uv.clamp(-size, size);
     match activation.expr() {
+        _ if (b_u, b_v) != (0.0, 0.0) => nested_kernel(activation, (q_u, q_v, q_uv), (b_u, b_v)),
         Some(Expr::Apply(Function::Relu, x)) if **x == Expr::Variable(0) => {
             if size == 0.0 {
                 return 0.0;
@@ -60,18 +70,24 @@ pub fn kernel(activation: &Activation, q_u: f64, q_v: f64, q_uv: f64) -> f64 {
             let argument = 2.0 * q_uv / ((1.0 + 2.0 * q_u) * (1.0 + 2.0 * q_v)).sqrt();
             2.0 / PI * argument.asin()
         }
-        _ => {
-            let sigma = Sigma::new(activation);
-            let slope = if q_u > 0.0 { q_uv / q_u } else { 0.0 };
-            let rest = (q_v - slope * q_uv).max(0.0);
-            let rule = sigma.rule(0.0, q_u);
-            rule.expect(|x| {
-                let u = q_u.sqrt() * x;
-                let [inner] = sigma.average(slope * u, rest, |value, _, _| [value]);
-                activation.value(u) * inner
-            })
-        }
+        _ => nested_kernel(activation, (q_u, q_v, q_uv), (b_u, b_v)),
     }
+}
+
+fn nested_kernel(
+    activation: &Activation,
+    (q_u, q_v, q_uv): (f64, f64, f64),
+    (b_u, b_v): (f64, f64),
+) -> f64 {
+    let sigma = Sigma::new(activation);
+    let slope = if q_u > 0.0 { q_uv / q_u } else { 0.0 };
+    let rest = (q_v - slope * q_uv).max(0.0);
+    let rule = sigma.rule(b_u, q_u);
+    rule.expect(|x| {
+        let u = q_u.sqrt() * x;
+        let [inner] = sigma.average(slope * u + b_v, rest, |value, _, _| [value]);
+        activation.value(u + b_u) * inner
+    })
 }
 
 /// What readouts of a network depend on.
@@ -119,6 +135,33 @@ pub enum KernelError {
     },
 }
 
+/// `E[sigma(lambda_i) sigma(lambda_j)]` of neurons with the covariance Q.
+pub(super) fn features(
+    dynamics: &Dynamics<'_>,
+    population: &Population,
+    covariance: &ClassMatrix,
+) -> ClassMatrix {
+    let k = population.len();
+    let variance = |c: usize| covariance.diagonal(c);
+    let of = |c: usize, e: usize, q: f64| match dynamics.stopped() {
+        true => f64::NAN,
+        false => biased_kernel(
+            dynamics.activation,
+            (variance(c), variance(e), q),
+            (population.classes[c].bias, population.classes[e].bias),
+        ),
+    };
+    let cross = Mat::from_fn(k, k, |c, e| of(c, e, covariance.cross[(c, e)]));
+    let own = Mat::from_fn(k, k, |c, e| {
+        if population.same_unit(c, e) {
+            of(c, e, covariance.own[(c, e)] + covariance.cross[(c, e)]) - cross[(c, e)]
+        } else {
+            0.0
+        }
+    });
+    ClassMatrix { own, cross }
+}
+
 impl Kernels {
     /// The kernels of a state `(M, Q)` of a network.
     ///
@@ -146,23 +189,12 @@ impl Kernels {
         let k = population.len();
         let sigma = Sigma::new(dynamics.activation);
         let variance = |c: usize| covariance.diagonal(c);
-        let of = |c: usize, e: usize, q: f64| match dynamics.stopped() {
-            true => f64::NAN,
-            false => kernel(dynamics.activation, variance(c), variance(e), q),
-        };
-        let cross = Mat::from_fn(k, k, |c, e| of(c, e, covariance.cross[(c, e)]));
-        let own = Mat::from_fn(k, k, |c, e| {
-            if population.same_unit(c, e) {
-                of(c, e, covariance.own[(c, e)] + covariance.cross[(c, e)]) - cross[(c, e)]
-            } else {
-                0.0
-            }
-        });
         let mut response = Vec::with_capacity(k);
         let mut sampled = false;
         for c in 0..k {
             let row: Vec<f64> = (0..overlap.ncols()).map(|j| overlap[(c, j)]).collect();
-            let value = dynamics.response(&row, variance(c), seed);
+            let bias = population.classes[c].bias;
+            let value = dynamics.response(&row, (variance(c), bias), seed);
             let (value, from_samples) = value.ok_or_else(|| KernelError::Response {
                 class: c,
                 overlap: row.iter().map(|m| m * m).sum::<f64>().sqrt(),
@@ -174,10 +206,13 @@ impl Kernels {
         let labels = label_moments(dynamics, seed);
         sampled |= labels.2;
         Ok(Self {
-            features: ClassMatrix { own, cross },
+            features: features(dynamics, population, covariance),
             response,
             feature_mean: (0..k)
-                .map(|c| sigma.average(0.0, variance(c), |value, _, _| [value])[0])
+                .map(|c| {
+                    let bias = population.classes[c].bias;
+                    sigma.average(bias, variance(c), |value, _, _| [value])[0]
+                })
                 .collect(),
             label_mean: labels.0,
             label_power: labels.1 + dynamics.noise,

@@ -52,6 +52,8 @@ pub(crate) struct Conditional {
 pub(crate) struct Neuron {
     /// `U w_i`.
     along: Vec<f64>,
+    /// The bias.
+    bias: f64,
     response: Response,
 }
 
@@ -65,7 +67,7 @@ enum Response {
 }
 
 impl Response {
-    fn new(sigma: &Sigma<'_>, inside: f64, across: f64) -> Option<Self> {
+    fn new(sigma: &Sigma<'_>, inside: f64, across: f64, bias: f64) -> Option<Self> {
         if let Some(Expr::Apply(Function::Relu, x)) = sigma.activation.expr()
             && **x == Expr::Variable(0)
         {
@@ -77,7 +79,12 @@ impl Response {
             let rest = power - value * value - slope * own;
             [value, slope, rest]
         };
-        Table::new(REACH * inside.sqrt(), across.sqrt() / 8.0, coefficients).map(Self::Table)
+        Table::new(
+            REACH * inside.sqrt() + bias.abs(),
+            across.sqrt() / 8.0,
+            coefficients,
+        )
+        .map(Self::Table)
     }
 
     fn at(&self, s: f64) -> [f64; 3] {
@@ -101,12 +108,12 @@ impl Neuron {
         sigma: &Sigma<'_>,
         number: usize,
         along: Vec<f64>,
-        squared: f64,
+        (squared, bias): (f64, f64),
     ) -> Result<Self, ConditionalError> {
         let inside: f64 = along.iter().map(|x| x * x).sum();
         let across = squared - inside;
         let response = match across > 1e-12 * squared {
-            true => Response::new(sigma, inside, across),
+            true => Response::new(sigma, inside, across, bias),
             false => None,
         };
         let response = response.ok_or(ConditionalError::Inside {
@@ -114,13 +121,17 @@ impl Neuron {
             length: squared.sqrt(),
             across,
         })?;
-        Ok(Self { along, response })
+        Ok(Self {
+            along,
+            bias,
+            response,
+        })
     }
 
     /// `<U w_i, kappa>`, and there `mu0`, `mu1`, `mu*^2`.
     pub(crate) fn at(&self, kappa: &[f64]) -> (f64, [f64; 3]) {
-        let s = self.along.iter().zip(kappa).map(|(a, k)| a * k).sum();
-        let [value, slope, rest] = self.response.at(s);
+        let s: f64 = self.along.iter().zip(kappa).map(|(a, k)| a * k).sum();
+        let [value, slope, rest] = self.response.at(s + self.bias);
         (s, [value, slope, rest.max(0.0)])
     }
 }
@@ -233,9 +244,9 @@ impl LinearLabels {
 }
 
 impl Conditional {
-    /// The model of the features of `first` and the labels `link(targets x)`, given the projection on the rows of `known`.
+    /// The model of the features of `first` with biases (none, or one for each) and the labels `link(targets x)`, given the projection on the rows of `known`.
     pub(crate) fn new(
-        (first, activation): (&Directions, &Activation),
+        (first, bias, activation): (&Directions, &[f64], &Activation),
         (targets, link): (&Directions, &Link),
         known: Directions,
     ) -> Result<Self, ConditionalError> {
@@ -248,7 +259,8 @@ impl Conditional {
             .enumerate()
             .map(|(i, length)| {
                 let along = (0..s).map(|k| along[(i, k)]).collect();
-                Neuron::new(&sigma, i, along, length * length)
+                let bias = bias.get(i).copied().unwrap_or(0.0);
+                Neuron::new(&sigma, i, along, (length * length, bias))
             })
             .collect::<Result<_, _>>()?;
         let centre = targets.gram(&known);
@@ -313,7 +325,7 @@ mod tests {
     fn neurons_that_know_nothing_have_hermite_coefficients() {
         // relu of a vector of length 2: c_0 = 2/sqrt(2 pi), slope 1/2, and 4 (1/2 - 1/4 - 1/(2 pi)) are left.
         let relu = Activation::parse("relu(x)").unwrap();
-        let neuron = Neuron::new(&Sigma::new(&relu), 0, Vec::new(), 4.0).unwrap();
+        let neuron = Neuron::new(&Sigma::new(&relu), 0, Vec::new(), (4.0, 0.0)).unwrap();
         let (s, [value, slope, rest]) = neuron.at(&[]);
         let pi = std::f64::consts::PI;
         assert_eq!(s, 0.0);
@@ -326,8 +338,8 @@ mod tests {
         let relu = Activation::parse("relu(x)").unwrap();
         let same = Activation::parse("(x + abs(x))/2").unwrap();
         for across in [0.3, 2.5] {
-            let closed = Response::new(&Sigma::new(&relu), 1.0, across).unwrap();
-            let table = Response::new(&Sigma::new(&same), 1.0, across).unwrap();
+            let closed = Response::new(&Sigma::new(&relu), 1.0, across, 0.0).unwrap();
+            let table = Response::new(&Sigma::new(&same), 1.0, across, 0.0).unwrap();
             assert!(matches!(closed, Response::Relu(_)) && matches!(table, Response::Table(_)));
             for s in [-5.0, -1.1, 0.0, 0.4, 3.0] {
                 for (x, y) in closed.at(s).into_iter().zip(table.at(s)) {

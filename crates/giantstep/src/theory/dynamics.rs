@@ -9,7 +9,7 @@ use crate::activation::Activation;
 use crate::expr::Link;
 use crate::theory::fluctuation::Deviations;
 use crate::theory::population::ClassMatrix;
-use crate::train::{Geometry, Loss};
+use crate::train::{Geometry, Loss, Update};
 
 /// What may be spent on the expectations of a prediction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -40,14 +40,6 @@ pub enum RecursionError {
         /// The number of steps taken.
         step: u32,
     },
-    /// The averages of this loss are not derived.
-    #[error(
-        "after step {step} averages over another loss than the squared and the correlation loss would be needed"
-    )]
-    Loss {
-        /// The number of steps taken.
-        step: u32,
-    },
     /// Quadrature does not reach the averages of a state, and samples were not asked for.
     #[error(
         "after step {step} quadrature does not reach the averages over fields: they have to be sampled"
@@ -67,6 +59,17 @@ pub enum RecursionError {
         /// The largest standard deviation of a cosine.
         spread: f64,
     },
+    /// What a step adds is no small change.
+    #[error(
+        "after step {step} the noise of one step adds {share:.2} times a neuron's squared length: averages over so few samples \
+         have no limit"
+    )]
+    Coarse {
+        /// The number of steps taken.
+        step: u32,
+        /// What one step adds to the squared length of a neuron, over this length.
+        share: f64,
+    },
     /// The end was asked for.
     #[error("after step {step} the time for predictions was up")]
     Stopped {
@@ -81,9 +84,9 @@ impl RecursionError {
         match self {
             RecursionError::Unphysical { step, .. }
             | RecursionError::NotFinite { step }
-            | RecursionError::Loss { step }
             | RecursionError::Sampled { step }
             | RecursionError::Unstable { step, .. }
+            | RecursionError::Coarse { step, .. }
             | RecursionError::Stopped { step } => *step,
         }
     }
@@ -110,11 +113,23 @@ pub struct Dynamics<'a> {
     pub loss: Loss,
     /// What happens to rows besides the step.
     pub geometry: Geometry,
+    /// What is made of the gradient before it is added.
+    pub update: Update,
     /// When set, averages are left, and the recursion ends.
     pub stop: &'a AtomicBool,
 }
 
 impl Dynamics<'_> {
+    /// The labels `rho(y, 0)` that the first step sees, if its network has no output; none where they are no function of z:
+    /// under noise, and for random links. THEORY.md (65).
+    pub(super) fn first_labels(&self) -> Option<Link> {
+        let Loss::Pointwise(loss) = &self.loss else {
+            return None;
+        };
+        let known = self.noise == 0.0 && !self.link.is_random();
+        known.then(|| self.link.through(loss.first(), self.removed_mean))
+    }
+
     pub(super) fn stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
@@ -127,6 +142,8 @@ pub struct Step {
     pub overlap: Mat<f64>,
     /// The covariance Q.
     pub covariance: ClassMatrix,
+    /// Products `W W0^T` with the rows at the start; not a number where they are not followed.
+    pub with_start: ClassMatrix,
     /// Overlaps of the gradient that led here with the target directions, `K x r`; zero at the start.
     pub gradient: Mat<f64>,
     /// Norms of the gradient that led here.
@@ -170,6 +187,8 @@ impl Step {
             &mut self.overlap,
             &mut self.covariance.own,
             &mut self.covariance.cross,
+            &mut self.with_start.own,
+            &mut self.with_start.cross,
             &mut self.gradient,
             &mut self.fluctuation,
         ] {

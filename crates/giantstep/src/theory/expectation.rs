@@ -19,6 +19,8 @@ const BLOCK: usize = 512;
 pub(crate) enum Points {
     /// The product of one rule for each variable.
     Tensor(Vec<Rule>),
+    /// Points one by one: a column for each variable, and weights.
+    Listed(Vec<Vec<f64>>, Vec<f64>),
     /// Draws of this many variables.
     Sampled {
         variables: usize,
@@ -32,6 +34,7 @@ impl Points {
     pub(super) fn variables(&self) -> usize {
         match self {
             Points::Tensor(rules) => rules.len(),
+            Points::Listed(columns, _) => columns.len(),
             Points::Sampled { variables, .. } => *variables,
         }
     }
@@ -40,8 +43,41 @@ impl Points {
     pub(crate) fn count(&self) -> usize {
         match self {
             Points::Tensor(rules) => rules.iter().map(|rule| rule.nodes.len()).product(),
+            Points::Listed(_, weights) => weights.len(),
             Points::Sampled { count, .. } => *count,
         }
+    }
+
+    /// The product of rules without points of less than `light` of the largest weight; none if there are more than `most`
+    /// with them.
+    pub(super) fn pruned(rules: &[Rule], light: f64, most: f64) -> Option<Self> {
+        let all: f64 = rules.iter().map(|rule| rule.nodes.len() as f64).product();
+        if all > most {
+            return None;
+        }
+        let largest = |rule: &Rule| rule.weights.iter().fold(0.0f64, |m, w| m.max(w.abs()));
+        let of_rest = |first: usize| rules[first..].iter().map(largest).product::<f64>();
+        let least = light * of_rest(0);
+        let (mut columns, mut weights) = (Vec::<Vec<f64>>::new(), vec![1.0]);
+        for (j, rule) in rules.iter().enumerate() {
+            let rest = of_rest(j + 1);
+            let (mut from, mut last, mut products) = (Vec::new(), Vec::new(), Vec::new());
+            for (place, weight) in weights.iter().enumerate() {
+                for (x, w) in rule.nodes.iter().zip(&rule.weights) {
+                    let product: f64 = weight * w;
+                    if product.abs() * rest >= least {
+                        from.push(place);
+                        last.push(*x);
+                        products.push(product);
+                    }
+                }
+            }
+            let kept = |column: &Vec<f64>| from.iter().map(|place| column[*place]).collect();
+            columns = columns.iter().map(kept).collect();
+            columns.push(last);
+            weights = products;
+        }
+        Some(Self::Listed(columns, weights))
     }
 
     /// Whether expectations carry a sampling error.
@@ -80,6 +116,12 @@ impl Points {
                         column[row] = rule.nodes[node];
                         weights[row] *= rule.weights[node];
                     }
+                }
+            }
+            Points::Listed(all, of_all) => {
+                weights.copy_from_slice(&of_all[first..first + rows]);
+                for (column, all) in columns.iter_mut().zip(all) {
+                    column.copy_from_slice(&all[first..first + rows]);
                 }
             }
             Points::Sampled { seed, .. } => spread_normals(*seed, first, &mut columns),

@@ -3,8 +3,11 @@
 use faer::Mat;
 
 use crate::theory::averages::{Averages, Residual, Task};
+use crate::theory::dynamics::Dynamics;
+use crate::theory::expectation::Shape;
 use crate::theory::fields::Fields;
 use crate::theory::population::{Class, ClassMatrix, Population};
+use crate::train::Loss;
 
 impl Task<'_> {
     /// The averages of pairs whose neurons still have the same weights, from one neuron of each pair: mirror images
@@ -48,13 +51,37 @@ impl Task<'_> {
                 cross: heads_only(&orthogonal.cross),
             },
         };
+        // Without an output the residual of any loss is a function of the label. THEORY.md (65).
+        let seen = match self.residual {
+            Residual::Loss => Some(self.dynamics.first_labels()?),
+            Residual::Error | Residual::Label => None,
+        };
+        let seen = seen.as_ref().map(|link| {
+            let dynamics = Dynamics {
+                link,
+                removed_mean: 0.0,
+                loss: Loss::Correlation,
+                ..self.dynamics.clone()
+            };
+            (dynamics, Shape::of(link))
+        });
+        let (dynamics, shape) = match &seen {
+            Some((dynamics, shape)) => (dynamics, shape),
+            None => (self.dynamics, self.shape),
+        };
         let half = Task {
+            dynamics,
+            shape,
             population: &population,
             fields: &fields,
             residual: Residual::Label,
             ..*self
         }
         .conditional()?;
+        let power = match &seen {
+            Some(_) => self.label_power()?,
+            None => half.label_power,
+        };
         let place: Vec<usize> = (0..k)
             .map(|c| heads.iter().position(|head| first(c) == Some(*head)))
             .collect::<Option<_>>()?;
@@ -81,8 +108,8 @@ impl Task<'_> {
             target_squares: rows(&half.target_squares, &|_| 1.0),
             fields: whole(&half.fields, &|_| 1.0),
             power: whole(&half.power, &sign),
-            error: half.label_power,
-            label_power: half.label_power,
+            error: power,
+            label_power: power,
             sampled: half.sampled,
             growth: None,
         })

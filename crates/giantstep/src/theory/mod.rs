@@ -5,6 +5,7 @@
 //!
 //! - [`one_step`]: one step, `n = alpha d^l`: alignment in closed form, or as a law over neurons.
 //! - [`recursion`]: T steps on fresh batches, `n = alpha d`: a closed recursion of (M, Q).
+//! - [`online`]: many small steps on few samples each: the equations of online learning.
 //! - [`reuse`]: two steps on the same batch.
 //! - [`bounded_width`]: readout errors given (M, Q).
 //! - [`given_weights`]: readout errors on weights that are known, where n, p and d grow together.
@@ -20,6 +21,7 @@ mod fluctuation;
 pub mod given_weights;
 mod mirrored;
 pub mod one_step;
+pub mod online;
 pub mod population;
 mod predict;
 pub mod recursion;
@@ -27,8 +29,10 @@ pub mod reuse;
 mod sampler;
 mod separated;
 mod shared;
+mod spiked;
 pub mod state_equations;
 pub(crate) mod table;
+mod updates;
 
 pub use conditional::ConditionalError;
 pub use predict::{

@@ -128,7 +128,7 @@ impl LinkMoments {
                 let sampling = ((square - value * value).max(0.0) / size).sqrt();
                 let doubt = match points {
                     Points::Sampled { .. } => 4.0 * sampling,
-                    Points::Tensor(_) => 1e-9 * square.sqrt(),
+                    Points::Tensor(_) | Points::Listed(..) => 1e-9 * square.sqrt(),
                 };
                 let kept = if value.abs() <= doubt { 0.0 } else { *value };
                 tensor.insert(index.clone(), kept);

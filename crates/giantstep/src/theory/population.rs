@@ -8,14 +8,27 @@ use std::num::NonZeroUsize;
 
 use faer::{Mat, Side};
 
-use crate::gauss::legendre;
-use crate::network::{NetworkLaw, Pairing, SecondLayer};
+use crate::gauss::{Rule, gauss_hermite, legendre};
+use crate::network::{Bias, Initial, NetworkLaw, Pairing, SecondLayer};
+
+/// The state of a network before its first step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Start {
+    /// Overlaps with the target directions, `K x r`.
+    pub overlap: Mat<f64>,
+    /// The covariance Q.
+    pub covariance: ClassMatrix,
+    /// Whether overlaps are drawn, and fluctuate by `1/sqrt d`.
+    pub drawn: bool,
+}
 
 /// A class of exchangeable neurons.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Class {
-    /// The second-layer weight `sqrt(p) a`.
+    /// The second-layer weight `sqrt(p) a`, times the factor g of (1).
     pub second: f64,
+    /// The bias b.
+    pub bias: f64,
     /// The number of its neurons, not always whole: a class may stand for part of a continuous law.
     pub count: f64,
     /// The class of their mirror images, if neurons come in pairs.
@@ -60,11 +73,11 @@ impl Population {
         if law.second_layer != SecondLayer::Rademacher || !independent {
             return vec![(1.0, Self::of_law(law))];
         }
-        let p = law.width as f64;
+        let (p, g) = (law.width as f64, law.gain);
         let of = |positive: f64| {
-            let mut kinds = vec![(1.0, positive), (-1.0, p - positive)];
+            let mut kinds = vec![(g, positive), (-g, p - positive)];
             kinds.retain(|(_, count)| *count > 0.0);
-            Self::of_kinds(&kinds, law.pairing)
+            Self::of_kinds(&kinds, law.pairing).with_biases(law.bias)
         };
         if law.width <= FEW {
             let mut weight = 0.5f64.powi(law.width as i32);
@@ -82,14 +95,16 @@ impl Population {
             .to_vec()
     }
 
-    /// The typical network of a law: as many weights of either sign as expected; a continuous law by quadrature.
+    /// The typical network of a law: as many weights of either sign as expected; a continuous law by quadrature. Neurons that
+    /// start at overlaps of their own are classes of their own.
     pub fn of_law(law: &NetworkLaw) -> Self {
         let drawn = match law.pairing {
             Pairing::Independent => law.width,
             Pairing::Symmetric => law.width / 2,
         };
         let size = drawn as f64;
-        let kinds = match (law.second_layer, law.pairing) {
+        let mut kinds = match (law.second_layer, law.pairing) {
+            _ if law.starts_one_by_one() => vec![(1.0, 1.0); drawn],
             (SecondLayer::Ones, _) | (SecondLayer::Rademacher, Pairing::Symmetric) => {
                 vec![(1.0, size)]
             }
@@ -105,7 +120,8 @@ impl Population {
             }
             (SecondLayer::Uniform, pairing) => nodes(size, pairing, (5, 1.0), |_| 1.0),
         };
-        Self::of_kinds(&kinds, law.pairing)
+        kinds.iter_mut().for_each(|(second, _)| *second *= law.gain);
+        Self::of_kinds(&kinds, law.pairing).with_biases(law.bias)
     }
 
     fn of_kinds(kinds: &[(f64, f64)], pairing: Pairing) -> Self {
@@ -115,6 +131,7 @@ impl Population {
             match pairing {
                 Pairing::Independent => classes.push(Class {
                     second: *second,
+                    bias: 0.0,
                     count: *count,
                     twin: None,
                 }),
@@ -122,6 +139,7 @@ impl Population {
                     for (sign, twin) in [(1.0, next + 1), (-1.0, next)] {
                         classes.push(Class {
                             second: sign * second,
+                            bias: 0.0,
                             count: *count,
                             twin: Some(twin),
                         });
@@ -130,6 +148,36 @@ impl Population {
             }
         }
         Self { classes }
+    }
+
+    /// Every class in parts with biases of this law, by quadrature. THEORY.md (70).
+    fn with_biases(self, law: Bias) -> Self {
+        const NODES: NonZeroUsize = NonZeroUsize::MIN.saturating_add(6);
+        let nodes: Vec<(f64, f64)> = match law {
+            Bias::Zero => return self,
+            Bias::Gaussian(variance) => {
+                let Rule { nodes, weights } = gauss_hermite(NODES);
+                let scaled = nodes.into_iter().map(|x| x * variance.sqrt());
+                scaled.zip(weights).collect()
+            }
+            Bias::Uniform([from, to]) => legendre(NODES)
+                .iter()
+                .map(|(x, weight)| (from + (to - from) * (1.0 + x) / 2.0, weight / 2.0))
+                .collect(),
+        };
+        let k = self.len();
+        let part = |(place, (bias, weight)): (usize, &(f64, f64))| {
+            let of = move |class: &Class| Class {
+                bias: *bias,
+                count: class.count * weight,
+                twin: class.twin.map(|twin| twin + place * k),
+                ..*class
+            };
+            self.classes.iter().map(of).collect::<Vec<_>>()
+        };
+        Self {
+            classes: nodes.iter().enumerate().flat_map(part).collect(),
+        }
     }
 
     /// The same composition with `most` neurons at most.
@@ -192,6 +240,39 @@ impl Population {
             }),
             cross: Mat::zeros(k, k),
         }
+    }
+
+    /// Where a network of these classes starts: rows of length 1, with the overlaps of the law and random across the target.
+    pub fn start(&self, law: &Initial, r: usize) -> Start {
+        let covariance = self.initial_covariance();
+        let Initial::Overlaps(overlaps) = law else {
+            return Start {
+                overlap: Mat::zeros(self.len(), r),
+                covariance,
+                drawn: true,
+            };
+        };
+        let pair = |c: usize| self.classes[c].twin.map_or(c, |twin| c.min(twin) / 2);
+        let of = |c: usize| &overlaps[pair(c) % overlaps.len()];
+        let overlap = Mat::from_fn(self.len(), r, |c, k| of(c)[k]);
+        let shared = &overlap * overlap.transpose();
+        Start {
+            covariance: ClassMatrix {
+                own: covariance.own - self.own_part(&shared),
+                cross: shared,
+            },
+            overlap,
+            drawn: false,
+        }
+    }
+
+    /// The entries of a matrix between a neuron and itself or its twin.
+    fn own_part(&self, matrix: &Mat<f64>) -> Mat<f64> {
+        let k = self.len();
+        Mat::from_fn(k, k, |c, e| match self.same_unit(c, e) {
+            true => matrix[(c, e)],
+            false => 0.0,
+        })
     }
 
     /// Whether entry (c, e) of [`ClassMatrix::own`] may be occupied.
@@ -324,6 +405,50 @@ impl ClassMatrix {
         ))
     }
 
+    /// The eigenvalues of a symmetric matrix across class means, with their multiplicities.
+    pub(super) fn bulk(&self, population: &Population) -> Vec<(f64, f64)> {
+        let of = |(c, class): (usize, &Class)| {
+            let own = self.own[(c, c)];
+            let value = match class.twin {
+                // Of a pair one has the sum, the other the difference.
+                Some(twin) if twin < c => own - self.own[(c, twin)],
+                Some(twin) => own + self.own[(c, twin)],
+                None => own,
+            };
+            (value, class.count)
+        };
+        population.classes.iter().enumerate().map(of).collect()
+    }
+
+    /// The eigenvalues of a symmetric matrix on class means, descending.
+    pub(super) fn of_means(&self, population: &Population) -> Option<Vec<f64>> {
+        let means = self.on_means(population);
+        let mut values = means.self_adjoint_eigenvalues(Side::Lower).ok()?;
+        values.reverse();
+        Some(values)
+    }
+
+    /// The inverse square root of a symmetric matrix on its range.
+    pub(super) fn inverse_root(&self, population: &Population) -> Option<Self> {
+        let root = |x: f64| 1.0 / x.max(0.0).sqrt();
+        let means = spectral(&self.on_means(population), root)?;
+        Some(Self::from_means(
+            spectral(&self.own, root)?,
+            &means,
+            population,
+        ))
+    }
+
+    /// `self rows` for rows that neurons of a class share.
+    pub(super) fn on_rows(&self, rows: &Mat<f64>, population: &Population) -> Mat<f64> {
+        let count = |e: usize| population.classes[e].count;
+        let k = self.own.nrows();
+        let whole = Mat::from_fn(k, k, |c, e| {
+            self.own[(c, e)] + count(e) * self.cross[(c, e)]
+        });
+        whole * rows
+    }
+
     /// `self q^+ self^T` for a symmetric q, with the pseudo-inverse.
     pub(super) fn sandwich(&self, q: &Self, population: &Population) -> Option<Self> {
         let own = &self.own * pseudo_inverse(&q.own)? * self.own.transpose();
@@ -353,6 +478,11 @@ impl ClassMatrix {
 const RANK_TOLERANCE: f64 = 1e-9;
 
 pub(super) fn pseudo_inverse(matrix: &Mat<f64>) -> Option<Mat<f64>> {
+    spectral(matrix, |x| 1.0 / x)
+}
+
+/// A function of a symmetric matrix on its range, zero elsewhere.
+fn spectral(matrix: &Mat<f64>, of: impl Fn(f64) -> f64) -> Option<Mat<f64>> {
     let k = matrix.nrows();
     let eigen = matrix.self_adjoint_eigen(Side::Lower).ok()?;
     let value = |j: usize| eigen.S()[j];
@@ -360,7 +490,7 @@ pub(super) fn pseudo_inverse(matrix: &Mat<f64>) -> Option<Mat<f64>> {
     let scaled = Mat::from_fn(k, k, |i, j| {
         let keep = value(j).abs() > RANK_TOLERANCE * largest;
         if keep {
-            eigen.U()[(i, j)] / value(j)
+            eigen.U()[(i, j)] * of(value(j))
         } else {
             0.0
         }

@@ -17,14 +17,16 @@
 
 use faer::Mat;
 
+use crate::network::Initial;
 use crate::theory::averages::{Averages, Residual, Task};
 use crate::theory::bounded_width::Kernels;
 use crate::theory::expectation::{Shape, Sigma, link_values};
 use crate::theory::fields::Fields;
-use crate::theory::population::{ClassMatrix, Population};
+use crate::theory::population::{ClassMatrix, Population, Start};
 use crate::theory::separated::Separated;
-use crate::theory::shared::Shared;
-use crate::train::{Geometry, Loss};
+use crate::theory::shared::{Fineness, Shared};
+use crate::theory::updates::{Followed, Taking};
+use crate::train::{Geometry, Loss, Update};
 
 pub use super::dynamics::{Dynamics, Effort, RecursionError, Step, Trajectory};
 pub use super::fluctuation::Deviations;
@@ -51,7 +53,8 @@ impl Dynamics<'_> {
         steps: u32,
         effort: Effort,
     ) -> Result<Trajectory, RecursionError> {
-        match self.as_far(population, steps, effort) {
+        let start = population.start(&Initial::Drawn, self.link.r());
+        match self.as_far(population, &start, steps, effort) {
             (found, None) => Ok(found),
             (_, Some(error)) => Err(error),
         }
@@ -61,14 +64,11 @@ impl Dynamics<'_> {
     pub(super) fn as_far(
         &self,
         population: &Population,
+        start: &Start,
         steps: u32,
         effort: Effort,
     ) -> (Trajectory, Option<RecursionError>) {
-        let start = (
-            Mat::zeros(population.len(), self.link.r()),
-            population.initial_covariance(),
-        );
-        self.repeat(population, start, steps, effort)
+        repeated(&|seed| self.once(population, start, steps, (seed, effort)))
     }
 
     /// The recursion from a given state `(M, Q)`.
@@ -78,51 +78,28 @@ impl Dynamics<'_> {
     pub fn run_from(
         &self,
         population: &Population,
-        start: (Mat<f64>, ClassMatrix),
+        (overlap, covariance): (Mat<f64>, ClassMatrix),
         steps: u32,
     ) -> Result<Trajectory, RecursionError> {
-        match self.repeat(population, start, steps, Effort::Sampled) {
+        let start = Start {
+            overlap,
+            covariance,
+            drawn: true,
+        };
+        match self.as_far(population, &start, steps, Effort::Sampled) {
             (found, None) => Ok(found),
             (_, Some(error)) => Err(error),
         }
-    }
-
-    /// One trajectory, or the mean of several where expectations are sampled.
-    fn repeat(
-        &self,
-        population: &Population,
-        start: (Mat<f64>, ClassMatrix),
-        steps: u32,
-        effort: Effort,
-    ) -> (Trajectory, Option<RecursionError>) {
-        let (first, sampled, mut error) = self.once(population, &start, steps, (0, effort));
-        if !sampled {
-            let found = Trajectory {
-                steps: first,
-                standard_errors: None,
-            };
-            return (found, error);
-        }
-        let mut runs = vec![first];
-        for seed in 1..REPETITIONS {
-            let (run, _, failed) = self.once(population, &start, steps, (seed, effort));
-            runs.push(run);
-            error = error.or(failed);
-        }
-        // All as far as the shortest.
-        let least = runs.iter().map(Vec::len).min().unwrap_or(0);
-        runs.iter_mut().for_each(|run| run.truncate(least));
-        (average(runs), error)
     }
 
     /// The states, whether averages were sampled, and why there are no further ones.
     fn once(
         &self,
         population: &Population,
-        start: &(Mat<f64>, ClassMatrix),
+        start: &Start,
         steps: u32,
         seed_and_effort: (u64, Effort),
-    ) -> (Vec<Step>, bool, Option<RecursionError>) {
+    ) -> States {
         let (mut states, mut sampled) = (Vec::new(), false);
         let ended = self.follow(
             population,
@@ -137,38 +114,27 @@ impl Dynamics<'_> {
     fn follow(
         &self,
         population: &Population,
-        start: &(Mat<f64>, ClassMatrix),
+        start: &Start,
         steps: u32,
         (seed, effort): (u64, Effort),
         (states, sampled): (&mut Vec<Step>, &mut bool),
     ) -> Result<(), RecursionError> {
-        let (k, r) = (population.len(), self.link.r());
-        let mut state = Step {
-            overlap: start.0.clone(),
-            covariance: start.1.clone(),
-            gradient: Mat::zeros(k, r),
-            gradient_norm: vec![0.0; k],
-            untrained_error: f64::NAN,
-            fluctuation: Mat::from_fn(k, r, |_, _| 1.0 / self.dimension.sqrt()),
-            deviations: Some(Deviations::start(population, r, self.dimension)),
-        };
+        let mut state = self.first(population, start);
         let sigma = Sigma::new(self.activation);
         let shape = Shape::of(self.link);
-        let mut switched = false;
+        let (mut switched, mut velocity) = (false, None);
         for step in 0..=steps {
             self.stable(&state, step)?;
-            let fields = Fields::of(population, &state, step)?;
-            let residual = self
-                .residual(switched)
-                .ok_or(RecursionError::Loss { step })?;
+            let fields = Fields::of(population, (&state.overlap, &state.covariance), step)?;
             let task = Task {
                 dynamics: self,
                 population,
                 fields: &fields,
                 sigma: &sigma,
                 shape: &shape,
-                residual,
+                residual: self.residual(switched),
                 effort,
+                fineness: Fineness::Finest,
                 seed: seed * 1_000_003 + u64::from(step),
             };
             // Nothing follows the last state but its error, an integral over one neuron or two at a time.
@@ -199,14 +165,34 @@ impl Dynamics<'_> {
             state.untrained_error = averages.error;
             states.push(state.clone());
             if !last {
-                state = self.advance(population, &fields, &state, &averages, step)?;
+                let from = (&state, &mut velocity, &start.overlap);
+                state = self.advance(population, &fields, from, &averages, step)?;
             }
         }
         Ok(())
     }
 
+    /// The state before the first step, without its error.
+    pub(super) fn first(&self, population: &Population, start: &Start) -> Step {
+        let (k, r) = (population.len(), self.link.r());
+        let dimension = match start.drawn {
+            true => self.dimension,
+            false => f64::INFINITY,
+        };
+        Step {
+            overlap: start.overlap.clone(),
+            covariance: start.covariance.clone(),
+            with_start: start.covariance.clone(),
+            gradient: Mat::zeros(k, r),
+            gradient_norm: vec![0.0; k],
+            untrained_error: f64::NAN,
+            fluctuation: Mat::from_fn(k, r, |_, _| 1.0 / dimension.sqrt()),
+            deviations: Some(Deviations::start(population, r, dimension)),
+        }
+    }
+
     /// Whether fluctuations are small, or at least not amplified.
-    fn stable(&self, state: &Step, step: u32) -> Result<(), RecursionError> {
+    pub(super) fn stable(&self, state: &Step, step: u32) -> Result<(), RecursionError> {
         const LARGE: f64 = 0.3;
         const AMPLIFIED: f64 = 3.0;
         let Some(deviations) = &state.deviations else {
@@ -239,13 +225,13 @@ impl Dynamics<'_> {
         }
     }
 
-    fn residual(&self, switched: bool) -> Option<Residual> {
+    pub(super) fn residual(&self, switched: bool) -> Residual {
         match self.loss {
-            Loss::Squared => Some(Residual::Error),
-            Loss::Correlation => Some(Residual::Label),
-            Loss::CorrelationUntil(_) if switched => Some(Residual::Error),
-            Loss::CorrelationUntil(_) => Some(Residual::Label),
-            Loss::Pointwise(_) => None,
+            Loss::Squared => Residual::Error,
+            Loss::Correlation => Residual::Label,
+            Loss::CorrelationUntil(_) if switched => Residual::Error,
+            Loss::CorrelationUntil(_) => Residual::Label,
+            Loss::Pointwise(_) => Residual::Loss,
         }
     }
 
@@ -265,20 +251,19 @@ impl Dynamics<'_> {
             fields: &fields,
             sigma: &Sigma::new(self.activation),
             shape: &Shape::of(self.link),
-            residual: self
-                .residual(false)
-                .ok_or(RecursionError::Loss { step: 0 })?,
+            residual: self.residual(false),
             effort: Effort::Sampled,
+            fineness: Fineness::Finest,
             seed,
         };
         task.averages().ok_or(RecursionError::NotFinite { step: 0 })
     }
 
-    /// `E[sigma(lambda) y]` for one neuron with these overlaps and variance, and whether it was sampled.
+    /// `E[sigma(lambda) y]` for one neuron with these overlaps, variance and bias, and whether it was sampled.
     pub(super) fn response(
         &self,
         overlap: &[f64],
-        variance: f64,
+        (variance, bias): (f64, f64),
         seed: u64,
     ) -> Option<(f64, bool)> {
         let along: f64 = overlap.iter().map(|m| m * m).sum();
@@ -293,19 +278,19 @@ impl Dynamics<'_> {
         };
         let sigma = Sigma::new(self.activation);
         if let Some(sum) = Separated::of(self.link).filter(|_| overlap.len() > 2) {
-            let [mean] = sigma.average(0.0, variance, |v, _, _| [v]);
+            let [mean] = sigma.average(bias, variance, |v, _, _| [v]);
             let value = sum.product(mean, |k, x| {
                 let left = (variance - overlap[k] * overlap[k]).max(1e-6 * variance);
                 match self.stopped() {
                     true => f64::NAN,
-                    false => sigma.average(overlap[k] * x, left, |v, _, _| [v])[0],
+                    false => sigma.average(overlap[k] * x + bias, left, |v, _, _| [v])[0],
                 }
             });
             return Some((value - self.removed_mean * mean, false));
         }
         let shape = Shape::of(self.link);
-        let shared = Shared::of(&fields, self.link, &shape, seed)?;
-        let table = sigma.smoothed(own, shared.reach(0), self.stop)?;
+        let shared = Shared::of(&fields, self.link, &shape, (Fineness::Finest, seed))?;
+        let table = sigma.smoothed(own, shared.reach(0) + bias.abs(), self.stop)?;
         let sums = shared.points.expect(1, |columns, weights, sums| {
             if self.stopped() {
                 return;
@@ -314,7 +299,7 @@ impl Dynamics<'_> {
             let mut labels = vec![0.0; weights.len()];
             link_values(self.link, &targets, &mut labels);
             for ((label, weight), s) in labels.iter().zip(weights).zip(&fields[0]) {
-                sums[0] += weight * (label - self.removed_mean) * table.at(*s).value;
+                sums[0] += weight * (label - self.removed_mean) * table.at(*s + bias).value;
             }
         });
         Some((sums[0], shared.points.is_sampled()))
@@ -325,7 +310,7 @@ impl Dynamics<'_> {
         &self,
         population: &Population,
         fields: &Fields,
-        state: &Step,
+        (state, velocity, start): (&Step, &mut Option<Followed>, &Mat<f64>),
         averages: &Averages,
         step: u32,
     ) -> Result<Step, RecursionError> {
@@ -344,7 +329,7 @@ impl Dynamics<'_> {
             .ok_or(failed.clone())?
             .plus(1.0, &outer)
             .plus(1.0 / self.samples, &averages.power);
-        let keep: Vec<f64> = (0..k)
+        let mut keep: Vec<f64> = (0..k)
             .map(|c| match self.geometry {
                 Geometry::Spherical => {
                     1.0 - self.rate * n.diagonal(c) / state.covariance.diagonal(c)
@@ -352,24 +337,68 @@ impl Dynamics<'_> {
                 Geometry::Plain | Geometry::Projected => 1.0,
             })
             .collect();
+        let plain = self.update == Update::PLAIN;
+        let inverse = fields.orthogonal.pseudo_inverse(population);
+        let across = orthogonal.times(&inverse.ok_or(failed.clone())?, population);
+        let mut of_start = state.with_start.clone();
+        of_start.cross -= &state.overlap * start.transpose();
+        let mut of_start = across.times(&of_start, population);
+        of_start.cross += x * start.transpose();
+        let followed = match plain {
+            true => None,
+            false => {
+                let taking = Taking {
+                    update: &self.update,
+                    population,
+                    across: &across,
+                    overlap: &state.overlap,
+                    rate: self.rate,
+                };
+                let gradient = Followed {
+                    target: x.clone(),
+                    weights: n.clone(),
+                    start: of_start.clone(),
+                    gram: gram.clone(),
+                };
+                keep.fill(taking.keep());
+                let (change, left) = taking
+                    .change(gradient, velocity.take())
+                    .ok_or(failed.clone())?;
+                *velocity = left;
+                Some(change)
+            }
+        };
+        // What is added to the weights, which is not always the gradient.
+        let (added, along, squares) = match &followed {
+            Some(change) => (&change.target, &change.weights, &change.gram),
+            None => (x, n, &gram),
+        };
         let mut overlap = Mat::from_fn(k, r, |c, j| {
-            keep[c] * state.overlap[(c, j)] + self.rate * x[(c, j)]
+            keep[c] * state.overlap[(c, j)] + self.rate * added[(c, j)]
         });
-        let linear = n.map(|_, e, value| keep[e] * value);
+        let linear = along.map(|_, e, value| keep[e] * value);
         let mut covariance = state
             .covariance
             .map(|c, e, value| keep[c] * keep[e] * value)
             .plus(self.rate, &linear)
             .plus(self.rate, &linear.transposed())
-            .plus(self.rate * self.rate, &gram);
+            .plus(self.rate * self.rate, squares);
+        let toward = followed.as_ref().map_or(&of_start, |change| &change.start);
+        let mut with_start = state
+            .with_start
+            .map(|c, _, value| keep[c] * value)
+            .plus(self.rate, toward);
         let variance = |c: usize, j: usize| {
             let spread = averages.target_squares[(c, j)] - x[(c, j)].powi(2);
             state.fluctuation[(c, j)].powi(2)
                 + self.rate * self.rate * spread / (self.samples * self.dimension)
         };
-        let mut fluctuation = Mat::from_fn(k, r, |c, j| variance(c, j).sqrt());
+        let mut fluctuation = Mat::from_fn(k, r, |c, j| match plain {
+            true => variance(c, j).sqrt(),
+            false => f64::NAN,
+        });
         let mut deviations = match (&averages.growth, &state.deviations) {
-            (Some(growth), Some(before)) => {
+            (Some(growth), Some(before)) if plain => {
                 let sizes = (self.rate, self.samples, self.dimension);
                 let lengths: Vec<f64> = (0..k).map(|c| covariance.diagonal(c).sqrt()).collect();
                 Some(growth.advance(before, population, x, (&keep, &lengths), sizes))
@@ -382,6 +411,10 @@ impl Dynamics<'_> {
             overlap = Mat::from_fn(k, r, |c, j| overlap[(c, j)] / norms[c]);
             fluctuation = Mat::from_fn(k, r, |c, j| fluctuation[(c, j)] / norms[c]);
             covariance = covariance.map(|c, e, value| value / (norms[c] * norms[e]));
+            with_start = with_start.map(|c, _, value| value / norms[c]);
+            if let Some(velocity) = velocity {
+                velocity.weights = velocity.weights.map(|_, e, value| value / norms[e]);
+            }
         }
         // A spherical step follows the gradient without its part along the neuron.
         let removed = |c: usize| match self.geometry {
@@ -405,6 +438,7 @@ impl Dynamics<'_> {
         Ok(Step {
             overlap,
             covariance,
+            with_start,
             gradient,
             gradient_norm,
             untrained_error: f64::NAN,
@@ -412,6 +446,31 @@ impl Dynamics<'_> {
             deviations,
         })
     }
+}
+
+/// States, whether averages were sampled, and why there are no further ones.
+pub(super) type States = (Vec<Step>, bool, Option<RecursionError>);
+
+/// The states of one seed, or the mean over several where expectations are sampled.
+pub(super) fn repeated(once: &dyn Fn(u64) -> States) -> (Trajectory, Option<RecursionError>) {
+    let (first, sampled, mut error) = once(0);
+    if !sampled {
+        let found = Trajectory {
+            steps: first,
+            standard_errors: None,
+        };
+        return (found, error);
+    }
+    let mut runs = vec![first];
+    for seed in 1..REPETITIONS {
+        let (run, _, failed) = once(seed);
+        runs.push(run);
+        error = error.or(failed);
+    }
+    // All as far as the shortest.
+    let least = runs.iter().map(Vec::len).min().unwrap_or(0);
+    runs.iter_mut().for_each(|run| run.truncate(least));
+    (average(runs), error)
 }
 
 /// Mean and standard error over repetitions.

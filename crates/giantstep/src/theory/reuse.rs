@@ -30,7 +30,9 @@ pub enum ReuseError {
     #[error(transparent)]
     First(#[from] RecursionError),
     /// Rows are rescaled or the loss changes between the steps.
-    #[error("two steps on one batch are predicted for plain steps with one loss only")]
+    #[error(
+        "two steps on one batch are predicted for plain steps on the squared and the correlation loss only"
+    )]
     Protocol,
 }
 
@@ -44,7 +46,8 @@ impl Dynamics<'_> {
     /// # Errors
     /// [`ReuseError`] if the first step has no limit, or for rescaled rows or a changing loss.
     pub fn run_reused(&self, population: &Population) -> Result<Trajectory, ReuseError> {
-        if self.geometry != Geometry::Plain || matches!(self.loss, Loss::CorrelationUntil(_)) {
+        let one = matches!(self.loss, Loss::Squared | Loss::Correlation);
+        if self.geometry != Geometry::Plain || !one {
             return Err(ReuseError::Protocol);
         }
         let population = &population.narrowed(SAMPLED_WIDTH);
@@ -116,6 +119,7 @@ impl Dynamics<'_> {
         };
         Ok(Step {
             overlap,
+            with_start: covariance.map(|_, _, _| f64::NAN),
             gradient: x.clone(),
             gradient_norm: (0..k).map(|c| gram.diagonal(c).max(0.0).sqrt()).collect(),
             untrained_error: f64::NAN,

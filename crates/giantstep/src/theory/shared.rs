@@ -21,6 +21,41 @@ pub(super) struct Shared {
     far: Vec<f64>,
 }
 
+/// How fine rules are.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Fineness {
+    /// The finest that can be paid for, checked on the link.
+    Finest,
+    /// This spacing, which resolves the link, and no points of negligible weight: some 1e-6 of what is averaged.
+    Enough(f64),
+}
+
+impl Fineness {
+    /// The coarsest spacing that resolves a link; none if rules do not.
+    pub(super) fn of(link: &Link, shape: &Shape) -> Option<Self> {
+        let r = link.r();
+        let resolved = |finest: &f64| {
+            let rules: Option<Vec<Rule>> =
+                (0..r).map(|j| rule(shape, 1.0, true, j, *finest)).collect();
+            let target = Mat::identity(r, r);
+            rules.is_some_and(|rules| {
+                let points = Points::pruned(&rules, LIGHT, MOST_POINTS);
+                points.is_some_and(|points| resolves(&points, &target, link, shape))
+            })
+        };
+        let known = *shape != Shape::Kinked;
+        let spacing = SPACINGS.iter().rev().find(|finest| resolved(finest));
+        spacing.copied().filter(|_| known).map(Self::Enough)
+    }
+}
+
+/// The spacings that are tried.
+const SPACINGS: [f64; 4] = [0.03, 0.1, 0.2, 0.5];
+/// Weights below this fraction of the largest are negligible: the mass beyond six standard deviations.
+const LIGHT: f64 = 1e-8;
+/// Points before the light ones are left out, at most.
+const MOST_POINTS: f64 = 2e7;
+
 /// The cost of a tensor rule, in units of about a nanosecond, beyond which points are sampled.
 const WORK: f64 = 1e9;
 /// No rule is finer: nearly a million points.
@@ -30,7 +65,12 @@ const NEGLIGIBLE: f64 = 1e-9;
 
 impl Shared {
     /// Rules for the shared variables of these fields; none if neurons repel each other too strongly.
-    pub(super) fn of(fields: &Fields, link: &Link, shape: &Shape, seed: u64) -> Option<Self> {
+    pub(super) fn of(
+        fields: &Fields,
+        link: &Link,
+        shape: &Shape,
+        (fineness, seed): (Fineness, u64),
+    ) -> Option<Self> {
         let (k, r) = (fields.overlap.nrows(), link.r());
         let own: Vec<f64> = (0..k).map(|c| fields.orthogonal.own[(c, c)]).collect();
         let eigen = fields
@@ -88,12 +128,16 @@ impl Shared {
             |rules: &[Rule]| -> f64 { rules.iter().map(|rule| rule.nodes.len() as f64).product() };
         let formal = 15f64.powi(negative.len() as i32);
         let mut rules = Vec::new();
-        // The finest rules that can be paid for: only a link that is no polynomial asks for the finer ones.
-        for finest in [0.03, 0.1, 0.2, 0.5] {
+        let spacings = match &fineness {
+            // Only a link that is no polynomial asks for the finer ones.
+            Fineness::Finest => &SPACINGS[..],
+            Fineness::Enough(spacing) => std::slice::from_ref(spacing),
+        };
+        for finest in spacings {
             rules = (0..r + s)
                 .map(|j| {
                     let of_link = (0..r).any(|i| target[(i, j)].abs() > 1e-9);
-                    rule(shape, sharpness(j), of_link, j, finest)
+                    rule(shape, sharpness(j), of_link, j, *finest)
                 })
                 .collect::<Option<Vec<_>>>()?;
             if nodes(&rules) * formal * work < WORK {
@@ -123,9 +167,16 @@ impl Shared {
                 }
             });
         }
-        let fits = nodes(&rules) * work < WORK;
-        let tensor = Points::Tensor(rules);
-        let points = if fits && *shape != Shape::Kinked && resolves(&tensor, &target, link, shape) {
+        let tensor = match fineness {
+            _ if *shape == Shape::Kinked => None,
+            Fineness::Finest if nodes(&rules) * work < WORK => {
+                Some(Points::Tensor(rules)).filter(|points| resolves(points, &target, link, shape))
+            }
+            Fineness::Finest => None,
+            Fineness::Enough(_) => Points::pruned(&rules, LIGHT, MOST_POINTS)
+                .filter(|points| points.count() as f64 * work < WORK),
+        };
+        let points = if let Some(tensor) = tensor {
             tensor
         } else if negative.is_empty() {
             Points::Sampled {

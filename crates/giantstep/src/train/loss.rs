@@ -25,6 +25,8 @@ pub struct Pointwise {
     source: Arc<str>,
     value: Arc<Program>,
     residual: Arc<Program>,
+    /// The residual at the output 0, in y.
+    first: Arc<Expr>,
 }
 
 impl PartialEq for Pointwise {
@@ -114,6 +116,10 @@ impl Pointwise {
             source: text.into(),
             value: Arc::new(Program::new(&value)),
             residual: Arc::new(Program::new(&residual)),
+            first: Arc::new(residual.replaced(&|node| match node {
+                Expr::Variable(1) => Some(Expr::integer(0)),
+                _ => None,
+            })),
         };
         loss.finite()?;
         Ok(loss)
@@ -147,8 +153,13 @@ impl Pointwise {
         self.residual.eval(&[y, f])
     }
 
+    /// `rho(y, 0)`, in y: the labels that a step sees before the network has an output.
+    pub(crate) fn first(&self) -> &Expr {
+        &self.first
+    }
+
     /// `rho` of columns of labels and outputs.
-    pub(super) fn residual_column<T: Real>(&self, labels: &[T], outputs: &[T], out: &mut [T]) {
+    pub(crate) fn residual_column<T: Real>(&self, labels: &[T], outputs: &[T], out: &mut [T]) {
         self.residual.eval_columns(&[labels, outputs], out);
     }
 }

@@ -101,7 +101,11 @@ impl Drawn<'_> {
     ) -> Result<Vec<f64>, GivenWeightsError> {
         let experiment = self.experiment;
         let given = GivenWeights::new(
-            (&network.first, &experiment.network.activation),
+            (
+                &network.first,
+                &network.bias,
+                &experiment.network.activation,
+            ),
             (directions, &experiment.target),
             experiment.network.pairing,
             self.removed_mean,

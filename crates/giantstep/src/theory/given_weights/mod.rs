@@ -120,7 +120,7 @@ const TOLERANCE: f64 = 1e-6;
 const DEPTH: usize = 4;
 
 impl GivenWeights {
-    /// The features of the weights `first` (p x q) in dimension d, and the labels of `target` along `directions`, of
+    /// The features of the weights `first` (p x q) in dimension d with their biases (none, or p), and the labels of `target` along `directions`, of
     /// which a mean is removed before the fit and added back at prediction.
     ///
     /// The spikes are the right singular directions of W above the edge of rows of the same lengths in random
@@ -130,7 +130,7 @@ impl GivenWeights {
     /// # Errors
     /// [`GivenWeightsError`], with the reason.
     pub fn new(
-        (first, activation): (&Directions, &Activation),
+        (first, bias, activation): (&Directions, &[f64], &Activation),
         (directions, target): (&Directions, &Target),
         pairing: Pairing,
         removed_mean: f64,
@@ -150,7 +150,8 @@ impl GivenWeights {
         let along = first.gram(&known);
         let across = first.gram(first) - &along * along.transpose();
         let overlap = first.gram(directions) - &along * directions.gram(&known).transpose();
-        let model = Conditional::new((first, activation), (directions, &target.link), known)?;
+        let features = (first, bias, activation);
+        let model = Conditional::new(features, (directions, &target.link), known)?;
         let s = along.ncols();
         // How many standard deviations a neuron crosses along a spike.
         let sharpness: Vec<f64> = (0..s)

@@ -3,11 +3,11 @@
 use std::sync::atomic::Ordering;
 
 use super::prediction::{BOUNDED, GIVEN, Grounds, Needs, RANDOM, Spread, UP, Would};
-use super::scope::{Scope, scope};
 use super::{BOUNDED_WIDTH, PROPORTIONAL, Task};
 use crate::experiment::ReadoutBatch;
 use crate::labels::Removal;
 use crate::metric::Metric;
+use crate::network::Bias;
 use crate::readout::{ReadoutLoss, Ridge};
 use crate::theory::bounded_width::{KernelError, Kernels};
 use crate::theory::given_weights::{Drawn, GivenWeightsError, NetworkErrors, Ridged};
@@ -53,13 +53,15 @@ impl Task<'_> {
                 "readouts of labels without their estimated linear part have no prediction";
             return self.absent(&metric, here, reason, Would::UNKNOWN);
         }
-        if let Some(Scope {
-            last: Some(last),
-            reason,
-        }) = scope(experiment)
-            && step > last
-        {
-            return self.absent(&metric, here, reason, Would::UNKNOWN);
+        if protocol.average_from.is_some_and(|from| step >= from) {
+            let reason = "readouts of averaged networks have no prediction here";
+            let would = Would::by("THEORY.md (38) on the averaged weights");
+            return self.absent(&metric, here, reason, would);
+        }
+        if step > 0 && protocol.update.rule.is_of_coordinates() {
+            let reason = "steps that act on single coordinates of R^d have no prediction here";
+            let would = Would::by("THEORY.md (38) on networks that know how the directions lie");
+            return self.absent(&metric, here, reason, would);
         }
         let (n, d) = (experiment.readout_samples as f64, protocol.dimension as f64);
         let width = experiment.network.width as f64;
@@ -73,13 +75,16 @@ impl Task<'_> {
         }
         if width < MANY {
             let reason = "p is neither far below n and d nor large";
-            return self.absent(&metric, here, reason, Would::UNKNOWN);
+            let would =
+                Would::by("THEORY.md (21) and (38), which meet there and are exact for neither");
+            return self.absent(&metric, here, reason, would);
         }
         if n.min(width) >= d.powf(PROPORTIONAL) {
             let reason = "n and p are both far above d: features and labels are not Gaussian then";
             return self.absent(&metric, here, reason, Would::UNKNOWN);
         }
-        if step == 0 && !self.population.is_paired() {
+        let plain = self.start.drawn && experiment.network.bias == Bias::Zero;
+        if step == 0 && plain && !self.population.is_paired() {
             return self.random_features(&ridges);
         }
         if step > 0 && experiment.readout_batch != ReadoutBatch::Fresh {
@@ -99,8 +104,8 @@ impl Task<'_> {
         let experiment = self.experiment;
         let protocol = &experiment.protocol;
         let d = protocol.dimension as f64;
-        let links = match self.link.standard_errors {
-            None => vec![self.link.clone()],
+        let links = match self.labels.standard_errors {
+            None => vec![self.labels.clone()],
             Some(_) if self.effort == Effort::Integrated => {
                 return self.needs_samples(0, "THEORY.md (26)");
             }

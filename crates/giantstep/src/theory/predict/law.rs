@@ -2,10 +2,12 @@
 
 use super::prediction::{LAW, Spread, Would};
 use super::{ERRORS, Task};
+use crate::labels::Removal;
 use crate::measurement::Signs;
 use crate::metric::Metric;
+use crate::network::Bias;
 use crate::theory::one_step::{Drift, Neuron, OneStep};
-use crate::train::{Geometry, Loss};
+use crate::train::{Geometry, Loss, Update};
 
 /// Neurons drawn.
 const DRAWS: usize = 1 << 18;
@@ -25,8 +27,23 @@ impl Task<'_> {
             );
             return self.absent(&Self::all_metrics(), (1, 1), reason, Would::UNKNOWN);
         }
-        if protocol.geometry != Geometry::Plain {
+        if protocol.geometry != Geometry::Plain || protocol.update != Update::PLAIN {
             let reason = "the law over neurons is written for plain steps";
+            let would =
+                Would::by("THEORY.md (19), of which the step is a function neuron by neuron");
+            return self.absent(&Self::all_metrics(), (1, 1), reason, would);
+        }
+        if self.experiment.network.bias != Bias::Zero {
+            let reason = "the law over neurons is written for networks without biases";
+            let would =
+                Would::by("THEORY.md (19) with the coefficients c_k(b) of (70), neuron by neuron");
+            return self.absent(&Self::all_metrics(), (1, 1), reason, would);
+        }
+        let shared = matches!(protocol.loss, Loss::Squared | Loss::Correlation);
+        let first = self.population.is_paired() && protocol.removal != Removal::MeanAndLinear;
+        if !shared && !(first && self.dynamics.first_labels().is_some()) {
+            let reason = "the law over neurons is written for the squared and the correlation loss, and for other losses of \
+                          networks without an output and labels without noise";
             return self.absent(&Self::all_metrics(), (1, 1), reason, Would::UNKNOWN);
         }
         let power = self.population.mean(|_, class| class.second * class.second);

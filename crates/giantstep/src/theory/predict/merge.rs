@@ -7,11 +7,25 @@ use crate::measurement::Signs;
 use crate::metric::Metric;
 
 /// The place of a prediction.
-type Place = (u32, Metric, Option<u32>, Option<Signs>, Option<u64>);
+type Place = (
+    u32,
+    Metric,
+    Option<u32>,
+    Option<u32>,
+    Option<Signs>,
+    Option<u64>,
+);
 
 fn place(made: &Prediction) -> Place {
     let ridge = made.ridge.map(f64::to_bits);
-    (made.step, made.metric, made.direction, made.group, ridge)
+    (
+        made.step,
+        made.metric,
+        made.direction,
+        made.rank,
+        made.group,
+        ridge,
+    )
 }
 
 /// The mean over networks of these probabilities of what is measured of them: over those that have neurons of the sign in
@@ -62,6 +76,10 @@ fn mean(several: Vec<(f64, Prediction)>) -> Option<Prediction> {
             / total
     };
     let value = over(&|made| made.value);
+    // A rank that not all networks have is not the same of all.
+    if several[0].1.rank.is_some() && total < 1.0 - 1e-9 {
+        return None;
+    }
     let sampled = several
         .iter()
         .any(|(_, made)| made.standard_error.is_some());

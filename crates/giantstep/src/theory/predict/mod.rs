@@ -7,6 +7,7 @@ mod merge;
 mod prediction;
 mod record;
 mod scope;
+mod spectra;
 mod trajectory;
 
 pub use floors::{Floor, FloorKind, floors};
@@ -22,12 +23,13 @@ use crate::labels::{Removal, Target};
 use crate::metric::{Metric, MetricGroup};
 use crate::theory::given_weights::NetworkErrors;
 use crate::theory::one_step::{ActivationMoments, LinkMoments};
-use crate::theory::population::Population;
+use crate::theory::population::{Population, Start};
 use crate::theory::recursion::{Dynamics, Effort};
 use crate::train::BatchPlan;
 use merge::averaged;
 use prediction::{Grounds, Would};
 use scope::{Scope, scope};
+use spectra::SPECTRA;
 
 /// Widths above this fraction of d are not bounded for a readout.
 const BOUNDED_WIDTH: f64 = 0.05;
@@ -48,6 +50,14 @@ const WEIGHTS: [Metric; 5] = [
 ];
 const GRADIENT: [Metric; 2] = [Metric::GradientCosine, Metric::GradientAlignment];
 const ERRORS: [Metric; 2] = [Metric::TrainError, Metric::UntrainedReadoutError];
+/// What is no outcome of training, and what single neurons have: of them theory has the means.
+const UNSAID: [Metric; 5] = [
+    Metric::LabelVariance,
+    Metric::ChosenRidge,
+    Metric::GradientOverlap,
+    Metric::GradientNorm,
+    Metric::GradientAngle,
+];
 const OTHER_ERRORS: [Metric; 3] = [
     Metric::ErrorRate,
     Metric::NetworkErrorRate,
@@ -86,6 +96,7 @@ impl<'a> Forecast<'a> {
         };
         let made = several.into_iter().map(|(weight, population)| {
             let mut task = Task {
+                start: population.start(&experiment.network.start, experiment.target.r),
                 population,
                 ..typical.clone()
             };
@@ -143,35 +154,45 @@ impl<'a> Task<'a> {
             false => LinkMoments::of(target),
             true => LinkMoments::of(&Target::nothing(target.r)),
         };
+        let population = Population::of_law(&experiment.network);
+        let dynamics = Dynamics {
+            link: &target.link,
+            noise: target.noise,
+            removed_mean: match protocol.removal {
+                Removal::Nothing => 0.0,
+                Removal::Mean | Removal::MeanAndLinear => raw.mean(),
+            },
+            activation: &experiment.network.activation,
+            rate: protocol.step_size.at(1) / experiment.network.width as f64,
+            samples: protocol.batch as f64 / dimension,
+            dimension,
+            loss: protocol.loss.clone(),
+            geometry: protocol.geometry,
+            update: protocol.update,
+            stop,
+        };
+        let labels = raw.without(protocol.removal);
+        let seen = dynamics.first_labels().filter(|_| population.is_paired());
         Task {
             experiment,
             effort,
             stop,
             drawn_steps: Vec::new(),
             ended: ("".to_owned(), Would::UNKNOWN),
-            population: Population::of_law(&experiment.network),
+            start: population.start(&experiment.network.start, target.r),
+            population,
             activation: match experiment.network.activation.expr() {
                 Some(_) => ActivationMoments::of(&experiment.network.activation),
                 None => ActivationMoments::default(),
             },
-            link: raw.without(protocol.removal),
+            link: match seen {
+                Some(link) => LinkMoments::of(&Target::of(link)),
+                None => labels.clone(),
+            },
+            labels,
             removed_linear: (protocol.removal == Removal::MeanAndLinear)
                 .then(|| raw.degree_power(0) + raw.degree_power(1)),
-            dynamics: Dynamics {
-                link: &target.link,
-                noise: target.noise,
-                removed_mean: match protocol.removal {
-                    Removal::Nothing => 0.0,
-                    Removal::Mean | Removal::MeanAndLinear => raw.mean(),
-                },
-                activation: &experiment.network.activation,
-                rate: protocol.step_size.at(1) / experiment.network.width as f64,
-                samples: protocol.batch as f64 / dimension,
-                dimension,
-                loss: protocol.loss.clone(),
-                geometry: protocol.geometry,
-                stop,
-            },
+            dynamics,
             out: Predictions::default(),
         }
     }
@@ -187,9 +208,12 @@ struct Task<'a> {
     /// Why the states of the network end where they do, and what would take them further.
     ended: (String, Would),
     population: Population,
+    start: Start,
     activation: ActivationMoments,
-    /// After the removal of low degrees.
+    /// Of what the first step sees: labels, or the residuals of a loss at the output 0.
     link: LinkMoments,
+    /// Of labels after the removal of low degrees.
+    labels: LinkMoments,
     /// `(E y)^2 + |T_1|^2` of a linear part that is estimated and removed.
     removed_linear: Option<f64>,
     dynamics: Dynamics<'a>,
@@ -202,18 +226,24 @@ impl Task<'_> {
         let steps = self.experiment.protocol.steps;
         let reason = "shares of wrong signs and mean losses have no formula here";
         self.absent(&OTHER_ERRORS, (0, steps), reason, Would::UNKNOWN);
-        if let Some(Scope { last: None, reason }) = scope(self.experiment) {
-            let metrics = [&Self::all_metrics()[..], &[Metric::TestError]].concat();
-            return self.absent(&metrics, (0, steps), reason, Would::UNKNOWN);
+        if let Some(Scope {
+            last: None,
+            reason,
+            would,
+        }) = scope(self.experiment)
+        {
+            let metrics = [&Self::all_metrics()[..], &[Metric::TestError], &SPECTRA[..]].concat();
+            return self.absent(&metrics, (0, steps), reason, would);
         }
-        let trajectory = self.trajectory();
+        let states = self.states();
         for step in 0..=steps {
-            let state = trajectory.as_ref().and_then(|t| t.steps.get(step as usize));
-            self.test_error(step, state);
+            self.test_error(step, states.get(&step));
+            self.spectra(step, states.get(&step));
         }
     }
 
     fn finish(mut self) -> Predictions {
+        self.cover();
         self.merge_absent();
         self.out.present.sort_by_key(|prediction| prediction.step);
         self.out
@@ -223,7 +253,8 @@ impl Task<'_> {
     fn is_law(&self) -> bool {
         let protocol = &self.experiment.protocol;
         let proportional = (protocol.batch as f64) < self.dynamics.dimension.powf(PROPORTIONAL);
-        !proportional && self.link.leading_order().is_some_and(|l| l >= 2)
+        let late = self.link.leading_order().is_some_and(|l| l >= 2);
+        !proportional && late && self.start.drawn
     }
 
     /// Whether the experiment measures a group of metrics.
@@ -259,6 +290,18 @@ impl Task<'_> {
     fn is_measured(&self, metric: Metric) -> bool {
         metric.group().is_some_and(|group| self.asks(group))
             || (metric.is_of_neurons() && self.asks(MetricGroup::Neurons))
+    }
+
+    /// No metric that is measured goes without a word.
+    fn cover(&mut self) {
+        let said = |metric: Metric| {
+            let present = self.out.present.iter().any(|made| made.metric == metric);
+            present || self.out.absent.iter().any(|a| a.metrics.contains(&metric))
+        };
+        let silent = Metric::ALL.into_iter().filter(|metric| !said(*metric));
+        let silent: Vec<Metric> = silent.filter(|metric| !UNSAID.contains(metric)).collect();
+        let steps = (1, self.experiment.protocol.steps);
+        self.absent(&silent, steps, "it has no prediction here", Would::UNKNOWN);
     }
 
     /// Reasons that concern successive steps become one.
@@ -324,6 +367,7 @@ impl Task<'_> {
             direction: None,
             group: None,
             ridge: None,
+            rank: None,
             // What vanishes in the limit is left over as rounding.
             value: if value.abs() < ROUNDING { 0.0 } else { value },
             standard_error: None,

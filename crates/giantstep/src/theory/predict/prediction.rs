@@ -42,6 +42,9 @@ pub struct Prediction {
     pub group: Option<Signs>,
     /// The ridge of a readout.
     pub ridge: Option<f64>,
+    /// The rank of a singular value or an eigenvalue, from 1.
+    #[serde(default)]
+    pub rank: Option<u32>,
     /// The value in the limit.
     pub value: f64,
     /// Standard error of the value, where expectations were sampled.
@@ -151,6 +154,18 @@ pub(super) const INITIAL: Grounds = Grounds {
     status: Status::Derived,
     references: &["2305.18270"],
 };
+pub(super) const PLACED: Grounds = Grounds {
+    regime: "the initial network, d to infinity; rows of the given overlaps, random across the target",
+    source: "THEORY.md (1), start of (20)",
+    status: Status::Derived,
+    references: &["2305.18270"],
+};
+pub(super) const ONLINE: Grounds = Grounds {
+    regime: "d to infinity at fixed n, eta d, width and step/d; averaged over the signs of the second layer",
+    source: "THEORY.md (78), the equations of Saad and Solla 1995",
+    status: Status::Derived,
+    references: &["saad-solla-1995"],
+};
 pub(super) const FRESH: Grounds = Grounds {
     regime: "d to infinity at fixed n/d, steps, eta/p; any width, averaged over the signs of the second layer",
     source: "THEORY.md (20), (46); structure after Saad and Solla 1995 and arXiv 2305.18270",
@@ -180,6 +195,18 @@ pub(super) const REUSED: Grounds = Grounds {
     source: "THEORY.md (27); mechanism: arXiv 2402.03220",
     status: Status::Derived,
     references: &["2402.03220"],
+};
+pub(super) const SPIKES: Grounds = Grounds {
+    regime: "d to infinity at fixed n/d, eta/p and p/d: singular values above the bulk, whose rows have isotropic noise",
+    source: "THEORY.md (47) from the state of (20)",
+    status: Status::Derived,
+    references: &["2410.18938"],
+};
+pub(super) const FEATURES: Grounds = Grounds {
+    regime: "d to infinity at fixed n/d, eta/p and p/d: eigenvalues of order one; the bulk below them is of order 1/d",
+    source: "THEORY.md (49) from the state of (20)",
+    status: Status::Derived,
+    references: &["2410.18938"],
 };
 pub(super) const BOUNDED: Grounds = Grounds {
     regime: "readout of the limit (M, Q), p << d and n; what n samples add to first order in p/n",

@@ -2,11 +2,14 @@
 
 use faer::Mat;
 
-use super::prediction::{FLOOR, FRESH, Grounds, NOTHING, Prediction, REUSED, Spread, Would};
+use super::prediction::{
+    FLOOR, FRESH, Grounds, NOTHING, ONLINE, Prediction, REUSED, Spread, Would,
+};
 use super::{ERRORS, Task};
 use crate::labels::Removal;
 use crate::measurement::Signs;
 use crate::metric::Metric;
+use crate::network::Bias;
 use crate::theory::fluctuation::Deviations;
 use crate::theory::population::ClassMatrix;
 use crate::theory::recursion::{Step, Trajectory};
@@ -18,23 +21,39 @@ fn place_of(group: Signs) -> usize {
 
 /// One state, with the standard errors of its numbers where expectations were sampled.
 #[derive(Clone, Copy)]
-struct State<'a> {
+pub(super) struct State<'a> {
     step: u32,
     state: &'a Step,
     errors: Option<&'a Step>,
+    /// The mean error on the batch of the step that led here.
+    before: f64,
     grounds: Grounds,
+}
+
+impl<'a> State<'a> {
+    /// The state of this index, after this number of steps.
+    pub(super) fn of(found: &'a Trajectory, index: usize, step: u32, grounds: Grounds) -> Self {
+        let states = &found.steps;
+        // A small step leaves the error as it is.
+        let before = if grounds == ONLINE {
+            index
+        } else {
+            index.saturating_sub(1)
+        };
+        Self {
+            step,
+            state: &states[index],
+            errors: found.standard_errors.as_ref().map(|errors| &errors[index]),
+            before: states[before].untrained_error,
+            grounds,
+        }
+    }
 }
 
 impl Task<'_> {
     /// The metrics of weights, gradient and frozen readout at one step.
-    pub(super) fn record(&mut self, step: u32, found: &Trajectory, grounds: Grounds) {
-        let index = step as usize;
-        let at = State {
-            step,
-            state: &found.steps[index],
-            errors: found.standard_errors.as_ref().map(|errors| &errors[index]),
-            grounds,
-        };
+    pub(super) fn record(&mut self, at: State<'_>) {
+        let (step, grounds) = (at.step, at.grounds);
         self.record_directions(at);
         self.record_alignments(at);
         // Only the overlaps of a neuron with the target are ruled out: norms and errors are not.
@@ -42,8 +61,7 @@ impl Task<'_> {
         let at = State { grounds, ..at };
         self.record_covariance(at);
         if step > 0 && grounds != REUSED {
-            let before = &found.steps[index - 1];
-            self.push(step, Metric::TrainError, before.untrained_error, grounds);
+            self.push(step, Metric::TrainError, at.before, grounds);
         }
         if self.experiment.protocol.removal == Removal::MeanAndLinear {
             let reason = "errors on labels without their estimated linear part have no prediction";
@@ -72,6 +90,7 @@ impl Task<'_> {
             state,
             errors,
             grounds,
+            ..
         } = at;
         for group in Signs::ONE {
             for k in 0..self.link.r {
@@ -83,7 +102,10 @@ impl Task<'_> {
                 let norm = mean(self, &size).unwrap_or(f64::NAN);
                 // Means over a sign: what single neurons have alone averages out.
                 let spread = |turn: Option<(&[f64], f64)>| {
-                    let deviations = state.deviations.as_ref();
+                    // Neurons that start alike stay alike.
+                    let network = &self.experiment.network;
+                    let alike = !network.starts_one_by_one() && network.bias == Bias::Zero;
+                    let deviations = state.deviations.as_ref().filter(|_| alike);
                     deviations.map(|found| found.of_group(place_of(group), k, turn))
                 };
                 let place =
@@ -105,7 +127,7 @@ impl Task<'_> {
                 if let Some(made) = self.push(step, Metric::Overlap, value, grounds) {
                     place(made, error, spread(None));
                 }
-                if step > 0 {
+                if step > 0 && grounds != ONLINE {
                     let value = mean(self, &|c| state.gradient_cosine(c, k)).unwrap_or(f64::NAN);
                     let error = errors
                         .and_then(|e| mean(self, &|c| e.gradient[(c, k)] / state.gradient_norm[c]));
@@ -124,6 +146,7 @@ impl Task<'_> {
             state,
             errors,
             grounds,
+            ..
         } = at;
         let r = self.link.r;
         // What is zero in the limit is what fluctuations leave at this d.
@@ -146,7 +169,7 @@ impl Task<'_> {
         };
         // Random rows are aligned by r/d, exactly.
         let value = match step {
-            0 => r as f64 / self.dynamics.dimension,
+            0 if self.start.drawn => r as f64 / self.dynamics.dimension,
             _ => all(self, &|c| {
                 state.alignment(c) + lift(|d| &d.single, c, &state.overlap, state.norm(c))
             }),
@@ -159,7 +182,7 @@ impl Task<'_> {
         if let Some(made) = self.push(step, Metric::WeightAlignment, value, grounds) {
             made.standard_error = doubt;
         }
-        if step > 0 {
+        if step > 0 && grounds != ONLINE {
             let squares = |c: usize| {
                 let squares: f64 = (0..r).map(|k| state.gradient_cosine(c, k).powi(2)).sum();
                 squares + lift(|d| &d.gradient, c, &state.gradient, state.gradient_norm[c])
@@ -183,6 +206,7 @@ impl Task<'_> {
             state,
             errors,
             grounds,
+            ..
         } = at;
         let population = &self.population;
         let norm = population.mean(|c, _| state.norm(c));

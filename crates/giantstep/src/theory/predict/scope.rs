@@ -1,8 +1,10 @@
 //! Settings for which no theory is derived here: what is not said of them, and why.
 
+use super::SCARCE;
+use super::prediction::Would;
 use crate::experiment::Experiment;
-use crate::network::{Bias, Initial, Output};
-use crate::train::{Loss, Sampling, StepSize, Update};
+use crate::network::{Bias, Initial, Output, Pairing, SecondLayer};
+use crate::train::{BatchPlan, Geometry, Sampling, StepSize, Update};
 
 /// What theory leaves out of an experiment.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -11,86 +13,139 @@ pub(super) struct Scope {
     pub last: Option<u32>,
     /// Why nothing is known further on.
     pub reason: &'static str,
+    /// What would give it.
+    pub would: Would,
 }
 
 /// The most steps through which predictions are followed.
 const MOST_STEPS: u32 = 100_000;
 
-/// The first reason for which the predictions of the first layer's plain steps on the squared, correlation or switched loss
+/// The first reason for which the predictions of the first layer's plain steps
 /// do not apply; none if they do.
 pub(super) fn scope(experiment: &Experiment) -> Option<Scope> {
     let (network, protocol) = (&experiment.network, &experiment.protocol);
-    let never = |reason| Some(Scope { last: None, reason });
-    let until = |last, reason| {
-        let last = Some(last);
-        Some(Scope { last, reason })
+    let never = |reason, would| {
+        Some(Scope {
+            last: None,
+            reason,
+            would,
+        })
+    };
+    let until = |last, reason, would| {
+        Some(Scope {
+            last: Some(last),
+            reason,
+            would,
+        })
     };
     if !experiment.has_gaussian_inputs() {
-        return never("predictions are derived for Gaussian inputs of covariance 1");
+        let would = Would::by(
+            "THEORY.md (20) with averages over the target's coordinates in their own law",
+        );
+        return never(
+            "predictions are derived for Gaussian inputs of covariance 1",
+            would,
+        );
     }
     if let Some(reason) = experiment.beyond_theory() {
-        return never(reason);
+        return never(reason, Would::UNKNOWN);
     }
-    if protocol.steps > MOST_STEPS {
-        return never("predictions go step by step, and not through so many");
+    let few = (protocol.batch as f64) < (protocol.dimension as f64).powf(SCARCE);
+    if protocol.steps > MOST_STEPS && !few {
+        let would = Would::by("THEORY.md (20), step by step");
+        return never(
+            "predictions go step by step, and not through so many",
+            would,
+        );
     }
     if experiment.target.link.is_random() {
-        return never("no prediction is derived here for links that draw random numbers");
-    }
-    match network.start {
-        Initial::Drawn => {}
-        Initial::Overlaps(_) => {
-            return never("no prediction is derived here for overlaps that are given at the start");
-        }
-        Initial::Weights(_) => {
-            return never("no prediction is derived here for weights that are given at the start");
-        }
-    }
-    if network.bias != Bias::Zero {
-        return never("no prediction is derived here for networks with biases");
-    }
-    if network.gain != 1.0 {
+        let would = Would::by("THEORY.md (20) with averages over what the link draws");
         return never(
-            "no prediction is derived here for another factor before the output than 1/sqrt(p)",
+            "no prediction is derived here for links that draw random numbers",
+            would,
         );
     }
-    if network.output == Output::Centred {
-        return never(
-            "no prediction is derived here for an output from which that of the start is subtracted",
-        );
+    if let Initial::Weights(_) = network.start {
+        let reason = "no prediction is derived here for weights that are given at the start";
+        return never(reason, Would::by("THEORY.md (20) from their M and Q"));
     }
-    if matches!(protocol.loss, Loss::Pointwise(_)) {
-        return until(
-            0,
-            "steps of this loss have no prediction here: those of the squared loss do not apply",
-        );
-    }
-    if protocol.second_layer.is_trained() {
-        return until(
-            0,
-            "steps that train the second layer too have no prediction here",
-        );
-    }
-    if protocol.update != Update::PLAIN {
+    let signs = network.second_layer == SecondLayer::Rademacher;
+    let alike = signs && network.pairing == Pairing::Symmetric;
+    if network.starts_one_by_one() && network.second_layer != SecondLayer::Ones && !alike {
         let reason =
-            "steps that are more than the gradient times the step size have no prediction here";
-        return until(0, reason);
+            "overlaps given neuron by neuron are followed beside a second layer that is given too";
+        return never(reason, Would::by("THEORY.md (20) for each second layer"));
+    }
+    let biased = network.bias != Bias::Zero;
+    if biased && network.starts_one_by_one() {
+        let reason = "overlaps given neuron by neuron are followed beside biases of zero";
+        return never(reason, Would::by("THEORY.md (20) for each list of biases"));
+    }
+    // The output of pairs is zero at the start.
+    if network.output == Output::Centred && network.pairing == Pairing::Independent {
+        let reason = "no prediction is derived here for an output from which that of the start is subtracted";
+        let would = Would::by(
+            "THEORY.md (20) with the fields of the first network among those of the network",
+        );
+        return never(reason, would);
+    }
+    if protocol.second_layer.is_trained() || protocol.biases.is_trained() {
+        let reason = "steps that train the second layer or the biases too have no prediction here";
+        let would = Would::by(
+            "THEORY.md (20) with the mean gradient E[sigma Delta] of the second layer, E[B] of biases",
+        );
+        return until(0, reason, would);
+    }
+    let update = protocol.update;
+    if update.rule.is_of_coordinates() {
+        let reason = "steps that act on single coordinates of R^d have no prediction here";
+        return until(0, reason, Would::UNKNOWN);
+    }
+    let several = matches!(protocol.plan, BatchPlan::Reused { steps: 2.. });
+    let simple = !few && !several && protocol.geometry != Geometry::Spherical;
+    if update != Update::PLAIN && !simple {
+        let reason = "steps that are more than the gradient times the step size are followed on fresh batches of order d, \
+                      along plain or projected rows";
+        return until(0, reason, Would::by("THEORY.md (68)"));
+    }
+    if update.momentum.is_some() {
+        let reason = "steps with momentum have no prediction here";
+        return until(1, reason, Would::by("THEORY.md (68)"));
+    }
+    if biased && several {
+        let reason = "steps on one batch are followed for networks without biases";
+        return until(
+            1,
+            reason,
+            Would::by("THEORY.md (27) class by class of (70)"),
+        );
     }
     if let Some(from) = protocol.average_from {
-        return until(from - 1, "averaged networks have no prediction here");
+        let reason = "averaged networks have no prediction here";
+        let would = Would::by("THEORY.md (20) with products of the weights of different steps");
+        return until(from - 1, reason, would);
     }
     if let Some(set) = protocol.set {
         let reason = "batches that are drawn from a fixed training set have no prediction here";
-        return until(
-            u32::from(set.sampling == Sampling::WithoutReplacement),
-            reason,
-        );
+        let first = u32::from(set.sampling == Sampling::WithoutReplacement);
+        let would = Would::by("dynamical mean-field equations; arXiv 2402.03220");
+        return until(first, reason, would);
     }
     if protocol.sizes.is_some() {
-        return until(1, "batches of different sizes have no prediction here");
+        let reason = "batches of different sizes have no prediction here";
+        return until(
+            1,
+            reason,
+            Would::by("THEORY.md (20) with the size of each batch"),
+        );
     }
     if matches!(protocol.step_size, StepSize::Formula(..)) {
-        return until(1, "steps of different sizes have no prediction here");
+        let reason = "steps of different sizes have no prediction here";
+        return until(
+            1,
+            reason,
+            Would::by("THEORY.md (20) with the size of each step"),
+        );
     }
     None
 }

@@ -1,20 +1,22 @@
 //! Which states of a network have a limit.
 
-use super::prediction::{FRESH, INITIAL, NOTHING, Needs, REUSED, Would};
+use std::collections::BTreeMap;
+
+use super::prediction::{FRESH, Grounds, INITIAL, NOTHING, Needs, ONLINE, PLACED, REUSED, Would};
+use super::record::State;
 use super::scope::{Scope, scope};
-use super::{PROPORTIONAL, SCARCE, Task};
+use super::{GRADIENT, PROPORTIONAL, SCARCE, Task};
 use crate::labels::Removal;
 use crate::measurement::Signs;
 use crate::metric::Metric;
 use crate::theory::bounded_width::Kernels;
-use crate::theory::recursion::{Effort, RecursionError, Trajectory};
+use crate::theory::recursion::{Effort, RecursionError, Step, Trajectory};
 use crate::theory::reuse::ReuseError;
-use crate::train::BatchPlan;
+use crate::train::{BatchPlan, Loss};
 
 /// Formulas that are not evaluated here.
-const ONLINE: &str = "THEORY.md (20) with 1/alpha = d/n, the equations of Saad and Solla 1995";
-const ONLINE_START: &str =
-    "THEORY.md (20) from random overlaps of order 1/sqrt d, a law over networks";
+const RANDOM_START: &str =
+    "THEORY.md (20), (78) from random overlaps of order 1/sqrt d, a law over networks";
 const MEAN_FIELD: &str = "dynamical mean-field equations; arXiv 2402.03220";
 
 /// What would take the recursion further.
@@ -23,8 +25,8 @@ fn would(error: &RecursionError) -> Would {
     match error {
         RecursionError::Sampled { .. } => Would::with(Needs::Samples, FORMULA),
         RecursionError::Stopped { .. } => Would::with(Needs::Time, FORMULA),
-        RecursionError::Unstable { .. } => Would::by(ONLINE_START),
-        RecursionError::Loss { .. }
+        RecursionError::Unstable { .. } => Would::by(RANDOM_START),
+        RecursionError::Coarse { .. }
         | RecursionError::Unphysical { .. }
         | RecursionError::NotFinite { .. } => Would::UNKNOWN,
     }
@@ -32,7 +34,7 @@ fn would(error: &RecursionError) -> Would {
 
 impl Task<'_> {
     /// States of all steps that have a limit; records their metrics.
-    pub(super) fn trajectory(&mut self) -> Option<Trajectory> {
+    pub(super) fn states(&mut self) -> BTreeMap<u32, Step> {
         let protocol = &self.experiment.protocol;
         let steps = protocol.steps;
         let (n, d) = (protocol.batch as f64, protocol.dimension as f64);
@@ -42,24 +44,27 @@ impl Task<'_> {
         if let Some(Scope {
             last: Some(last),
             reason,
+            would,
         }) = scope(self.experiment)
         {
-            known = self.limit(known, last, reason, Would::UNKNOWN);
-        }
-        if n < d.powf(SCARCE) {
-            let reason = "n is far below d: nothing is learnt (theorem A), and averages over so few samples have no limit";
-            known = self.limit(known, 0, reason, Would::by(ONLINE));
+            known = self.limit(known, last, reason, would);
         }
         if protocol.lookahead.is_some() {
             let reason = "steps with a lookahead have no closed limit here";
-            known = self.limit(known, 0, reason, Would::UNKNOWN);
+            let would = Would::by(
+                "THEORY.md (27) with the displaced weights in the place of the second step's",
+            );
+            known = self.limit(known, 0, reason, would);
         }
         if protocol.removal == Removal::MeanAndLinear && proportional {
             let reason = "the linear part of the labels is estimated on the training batch: at n of order d its \
                           error is as large as itself, and no limit is derived";
             known = self.limit(known, 0, reason, Would::UNKNOWN);
         }
-        let beyond = order.is_some_and(|l| l >= 2) && !proportional;
+        if n < d.powf(SCARCE) {
+            return self.online(known);
+        }
+        let beyond = order.is_some_and(|l| l >= 2) && !proportional && self.start.drawn;
         if beyond {
             if known > 0 {
                 self.law(order.unwrap_or(2));
@@ -75,7 +80,15 @@ impl Task<'_> {
             BatchPlan::Reused { steps } if known >= 2 => steps.min(known),
             _ => 1,
         };
-        if reused > 2 {
+        if reused >= 2 && !self.start.drawn {
+            let reason = "a batch used again from overlaps that are given has no limit here";
+            known = self.limit(
+                known,
+                1,
+                reason,
+                Would::by("THEORY.md (27) with M in its averages"),
+            );
+        } else if reused > 2 {
             let reason =
                 "more than two steps on one batch: the in-law engine at large d is the limit";
             known = self.limit(known, 2, reason, Would::by(MEAN_FIELD));
@@ -83,39 +96,97 @@ impl Task<'_> {
             let reason = "steps after a batch was used twice have no closed limit here";
             known = self.limit(known, 2, reason, Would::by(MEAN_FIELD));
         }
-        let found = match reused {
-            2.. => self.reused_trajectory(&mut known),
+        let found = match (reused, known) {
+            (2.., 2..) => self.reused_trajectory(&mut known),
             _ => self.fresh_trajectory(known),
-        }?;
-        let none = order.is_none_or(|l| l >= 2);
+        };
+        let theorem = matches!(protocol.loss, Loss::Squared | Loss::Correlation);
+        let none = order.is_none_or(|l| l >= 2) && self.start.drawn && theorem;
         // The theorem speaks of O(1) steps: a factor e in each is sqrt d after so many.
         let few = 0.5 * d.ln();
         for step in 0..found.steps.len() as u32 {
             let grounds = match step {
-                0 => INITIAL,
+                0 => self.at_start(),
                 2 if reused >= 2 => REUSED,
                 _ if none && f64::from(step) < few => NOTHING,
                 _ => FRESH,
             };
-            self.record(step, &found, grounds);
+            self.record(State::of(&found, step as usize, step, grounds));
         }
-        Some(found)
+        (0..).zip(found.steps).collect()
+    }
+
+    fn at_start(&self) -> Grounds {
+        match self.start.drawn {
+            true => INITIAL,
+            false => PLACED,
+        }
+    }
+
+    /// The states that are recorded of many small steps on few samples each.
+    fn online(&mut self, known: u32) -> BTreeMap<u32, Step> {
+        let protocol = &self.experiment.protocol;
+        let refused = match (protocol.removal, protocol.plan) {
+            (Removal::Mean | Removal::MeanAndLinear, _) => Some((
+                "the mean of so few labels is as large as they are, and no limit is derived",
+                Would::UNKNOWN,
+            )),
+            _ if matches!(protocol.loss, Loss::CorrelationUntil(_)) => Some((
+                "the error of so few samples switches the loss at a step of chance",
+                Would::UNKNOWN,
+            )),
+            (_, BatchPlan::Reused { steps: 2.. }) => Some((
+                "few samples that are used again have no closed equations here",
+                Would::by("the equations of arXiv 2405.15459"),
+            )),
+            _ => None,
+        };
+        let known = match refused {
+            Some((reason, would)) => self.limit(known, 0, reason, would),
+            None => known,
+        };
+        let reason =
+            "gradients of so few samples are noise: their cosines are random, of order 1/sqrt d";
+        self.absent(&GRADIENT, (1, known), reason, Would::UNKNOWN);
+        let steps: Vec<u32> = (0..=known)
+            .filter(|step| *step == 0 || self.experiment.records(*step))
+            .collect();
+        let (found, error) =
+            self.dynamics
+                .online(&self.population, &self.start, &steps, self.effort);
+        if let Some(error) = error {
+            let first = steps.get(found.steps.len()).copied().unwrap_or(known);
+            let would = would(&error);
+            let metrics: Vec<Metric> = Self::all_metrics()
+                .into_iter()
+                .filter(|metric| !GRADIENT.contains(metric))
+                .collect();
+            self.absent(&metrics, (first, known), &error, would);
+            self.ended = (error.to_string(), would);
+        }
+        for (index, step) in steps.iter().enumerate().take(found.steps.len()) {
+            let grounds = if *step == 0 { self.at_start() } else { ONLINE };
+            self.record(State::of(&found, index, *step, grounds));
+        }
+        steps.into_iter().zip(found.steps).collect()
     }
 
     /// The recursion as far as it goes; the steps that it does not reach are absent with the reason.
-    fn fresh_trajectory(&mut self, known: u32) -> Option<Trajectory> {
-        let (found, error) = self.dynamics.as_far(&self.population, known, self.effort);
+    fn fresh_trajectory(&mut self, known: u32) -> Trajectory {
+        let (found, error) =
+            self.dynamics
+                .as_far(&self.population, &self.start, known, self.effort);
         if let Some(error) = error {
             let first = found.steps.len() as u32;
             let would = would(&error);
             self.absent(&Self::all_metrics(), (first, known), &error, would);
             self.ended = (error.to_string(), would);
         }
-        (!found.steps.is_empty()).then_some(found)
+        found
     }
 
     /// Two steps on one batch, as far as the effort goes.
-    fn reused_trajectory(&mut self, known: &mut u32) -> Option<Trajectory> {
+    fn reused_trajectory(&mut self, known: &mut u32) -> Trajectory {
         let result = match self.effort {
             Effort::Sampled => self.dynamics.run_reused(&self.population),
             Effort::Integrated => Err(RecursionError::Sampled { step: 1 }.into()),
@@ -123,7 +194,7 @@ impl Task<'_> {
         match result {
             Ok(mut found) => {
                 self.finish_reused(&mut found);
-                Some(found)
+                found
             }
             Err(error) => {
                 let sampled = matches!(error, ReuseError::First(RecursionError::Sampled { .. }));
@@ -134,7 +205,9 @@ impl Task<'_> {
                     .collect();
                 let would = match &error {
                     ReuseError::First(error) => would(error),
-                    ReuseError::Protocol => Would::UNKNOWN,
+                    ReuseError::Protocol => {
+                        Would::by("THEORY.md (27) with the residual of the loss in B")
+                    }
                 };
                 self.ended = (error.to_string(), would);
                 self.absent(&metrics, (2, *known), error, would);
