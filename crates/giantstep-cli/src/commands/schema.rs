@@ -26,7 +26,7 @@ enum Kind {
 impl SchemaArgs {
     pub(super) fn execute(self) -> Result<(), Failed> {
         let schema = match self.of {
-            Kind::Experiment => Document::schema(),
+            Kind::Experiment => Document::schema().clone(),
             Kind::Claim => Claim::schema(),
         };
         let schema = serde_json::to_string_pretty(&schema).map_err(Failed::work)?;

@@ -210,7 +210,7 @@ struct Extras {
 impl Claim {
     /// The JSON Schema of claim files: that of experiment files, and the section `[claim]`.
     pub fn schema() -> Schema {
-        let mut schema = Document::schema();
+        let mut schema = Document::schema().clone();
         let extras = schema_for!(Extras);
         for section in ["properties", "$defs"] {
             let more = extras.get(section).and_then(Json::as_object).cloned();

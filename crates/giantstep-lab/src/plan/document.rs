@@ -1,6 +1,7 @@
 //! An experiment file with its overrides applied, before it is split into points.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use giantstep::callable::Callables;
 use giantstep::spec::{Checked, Given, InputsSpec, Spec, StartSpec};
@@ -157,8 +158,13 @@ impl Document {
         }
     }
 
-    /// The JSON Schema of experiment files.
-    pub fn schema() -> Schema {
+    /// The JSON Schema of experiment files, made once.
+    pub fn schema() -> &'static Schema {
+        static SCHEMA: LazyLock<Schema> = LazyLock::new(Document::made_schema);
+        &SCHEMA
+    }
+
+    fn made_schema() -> Schema {
         let mut schema = schema_for!(Spec);
         let extras = schema_for!(Extras);
         for section in ["properties", "$defs"] {
@@ -288,7 +294,7 @@ fn check(table: &Table) -> Result<(), PlanError> {
     table
         .iter()
         .try_for_each(|(key, value)| plain_values(key, value))?;
-    check_keys(table, &Document::schema())
+    check_keys(table, Document::schema())
 }
 
 /// Refuses dates, which TOML reads where a formula such as `1979-05-27` lacks its quotes, and text that would move a terminal's
