@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use giantstep::activation::Activation;
-use giantstep::callable::{Callable, Callables};
+use giantstep::callable::Callable;
+use giantstep::spec::Callables;
 use giantstep::labels::GivenLabels;
 use giantstep_lab::plan;
 use numpy::{IntoPyArray, PyArray1, PyArrayMethods, PyUntypedArrayMethods};

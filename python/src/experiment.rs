@@ -7,14 +7,13 @@ use std::time::{Duration, Instant};
 
 use giantstep::ranks::Alone;
 use giantstep_lab::chart::check;
-use giantstep_lab::cite::{bibtex, citations};
 use giantstep_lab::claims::{CLAIMS, Claim, measure};
 use giantstep_lab::drive::{Manner, collect, drive};
 use giantstep_lab::experiments::EXPERIMENTS;
 use giantstep_lab::fence::fenced;
 use giantstep_lab::keep::{Earlier, Keep, Memory, Shelf, Store};
 use giantstep_lab::outlook::{Ask, Predicted};
-use giantstep_lab::plan::{Document, Job, Jobs, Machine, Scale, Wanted, listing};
+use giantstep_lab::plan::{Document, Job, Jobs, Scale, Wanted, listing};
 use giantstep_lab::report::TableFile;
 use giantstep_lab::work::Session;
 use giantstep_lab::{plan, report};
@@ -23,6 +22,7 @@ use serde_json::json;
 
 use crate::callables::{Caller, Own, OwnActivation, OwnLink};
 use crate::errors::Problem;
+use crate::machine::{cited, machine};
 use crate::results::Results;
 use crate::work::{Product, Shared, Work, text};
 
@@ -33,13 +33,6 @@ pub fn session(shared: &Shared, threads: usize) -> Session<'_> {
         asked: &shared.asked,
         observer: shared,
         ranks: &Alone,
-    }
-}
-
-pub fn machine(threads: usize) -> Machine {
-    Machine {
-        cores: threads,
-        ranks: 1,
     }
 }
 
@@ -229,12 +222,6 @@ impl Plan {
     fn cite(&self, threads: usize) -> (String, String) {
         cited(&self.plan, &Predicted::default(), threads)
     }
-}
-
-/// The papers that a plan and its predictions rest on, as text and as BibTeX.
-pub fn cited(plan: &plan::Plan, predicted: &Predicted, threads: usize) -> (String, String) {
-    let all = citations(plan, machine(threads), predicted);
-    (giantstep_lab::cite::text(&all), bibtex(&all))
 }
 
 /// What theory says of a plan.

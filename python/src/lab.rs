@@ -9,7 +9,7 @@ use giantstep_web::{Door, Lab as Page, LabError, Limits, Options};
 use pyo3::prelude::*;
 
 use crate::errors::Problem;
-use crate::experiment::machine;
+use crate::machine::machine;
 
 /// A laboratory that answers on a thread of its own until it is closed.
 #[pyclass(frozen, module = "giantstep._native")]

@@ -9,6 +9,7 @@ mod errors;
 mod estimator;
 mod experiment;
 mod lab;
+mod machine;
 mod results;
 mod trainer;
 mod work;

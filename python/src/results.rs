@@ -23,7 +23,7 @@ use pyo3::types::{PyBytes, PyCapsule, PyDict};
 use serde_json::json;
 
 use crate::errors::Problem;
-use crate::experiment::{cited, machine};
+use crate::machine::{cited, machine};
 use crate::work::Product;
 
 /// Results of a plan.

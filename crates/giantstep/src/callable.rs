@@ -3,7 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::activation::Activation;
 use crate::real::Real;
 
 /// What is called: columns of equal length, and the column of values that is to be written.
@@ -62,13 +61,4 @@ impl fmt::Debug for Callable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Callable").field(&self.name).finish()
     }
-}
-
-/// Functions that take the places of expressions in an experiment file.
-#[derive(Debug, Clone, Default)]
-pub struct Callables {
-    /// In the place of `target.link`, with its number r of directions.
-    pub link: Option<(Callable, usize)>,
-    /// In the place of `network.activation`.
-    pub activation: Option<Activation>,
 }

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use giantstep::callable::Callables;
-use giantstep::spec::{Checked, Given, InputsSpec, Spec, StartSpec};
+use giantstep::spec::{Callables, Checked, Given, InputsSpec, Spec, StartSpec};
 use schemars::{JsonSchema, Schema, schema_for};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};

@@ -15,7 +15,7 @@ mod wording;
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
-use giantstep::callable::Callables;
+use giantstep::spec::Callables;
 use giantstep::spec::{Checked, MOST_RUNS, Spec, SpecError};
 
 use crate::remedy::{Remedied, Remedy};

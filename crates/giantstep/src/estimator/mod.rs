@@ -11,6 +11,7 @@
 //! - `search`: the path of giant steps.
 
 mod held_out;
+mod problem;
 mod ridge;
 mod rows;
 mod search;
@@ -24,8 +25,8 @@ use crate::real::{Precision, Real};
 use crate::watch::{Interrupted, Watch};
 
 use held_out::Parts;
+use problem::Problem;
 use rows::Rows;
-use search::Problem;
 
 /// How the network is found.
 #[derive(Debug, Clone)]
@@ -425,7 +426,7 @@ impl Network {
         let rows = Rows::new(inputs, &self.means, &self.deviations)?;
         let all: Vec<u64> = (0..inputs.rows() as u64).collect();
         let panels = rows.map::<T, _>(&all, self.first.as_ref(), watch, |numbers, fields| {
-            let phi = search::features(activation, &self.bias, numbers.len(), fields);
+            let phi = problem::features(activation, &self.bias, numbers.len(), fields);
             let values = phi * &self.readout;
             let value = |at: usize| {
                 let k = self.intercept.len();
@@ -465,7 +466,7 @@ impl Network {
         let rows = Rows::new(inputs, &self.means, &self.deviations)?;
         let all: Vec<u64> = (0..inputs.rows() as u64).collect();
         let panels = rows.map::<T, _>(&all, self.first.as_ref(), watch, |numbers, fields| {
-            search::activate(activation, &self.bias, numbers.len(), fields);
+            problem::activate(activation, &self.bias, numbers.len(), fields);
             let (p, height) = (self.bias.len(), numbers.len());
             (0..height * p)
                 .map(|at| fields[at % p * height + at / p])

@@ -5,16 +5,9 @@ use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::{Accum, Mat, MatMut, MatRef, Par};
 
 use super::EstimatorError;
-use super::search::{Problem, features};
+use super::problem::{Problem, features};
 use super::tridiagonal::Tridiagonal;
 use crate::real::Real;
-
-/// The candidates of a ridge, in units of the mean squared length of a centred row of features.
-pub(super) fn grid() -> Vec<f64> {
-    (-12..=6)
-        .map(|half| 10f64.powf(f64::from(half) / 2.0))
-        .collect()
-}
 
 /// A readout `f(x) = sigma(W x + b) a + f_0`.
 #[derive(Debug, Clone)]

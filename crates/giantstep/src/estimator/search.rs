@@ -1,32 +1,15 @@
 //! The path of giant steps: every step size with either second layer, and the best of them on held-out rows.
 
-use std::marker::PhantomData;
-
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatMut, MatRef, Par};
 use rayon::prelude::*;
 
 use super::held_out::Parts;
-use super::ridge::{Readout, grid};
-use super::rows::Rows;
-use super::{EstimatorError, Options, Ridge, Second, Start, Taken};
-use crate::activation::Activation;
+use super::problem::{Problem, features, shift};
+use super::ridge::Readout;
+use super::{EstimatorError, Second, Start, Taken};
 use crate::real::Real;
-use crate::watch::{Interrupted, Watch};
-
-/// Standardised rows and labels, and what is asked of them; the products of the rows are in the precision T.
-pub(super) struct Problem<'a, T> {
-    pub rows: &'a Rows<'a>,
-    /// n x k, of mean 0 and variance 1.
-    pub labels: &'a Mat<f64>,
-    pub weights: &'a [f64],
-    pub activation: &'a Activation,
-    /// The candidates of the ridge, ascending.
-    pub ridges: Vec<f64>,
-    pub options: &'a Options,
-    pub watch: Watch<'a>,
-    precision: PhantomData<T>,
-}
+use crate::watch::Interrupted;
 
 /// What a search found.
 #[derive(Debug, Default)]
@@ -44,29 +27,6 @@ struct Candidate {
 }
 
 impl<'a, T: Real> Problem<'a, T> {
-    pub(super) fn new(
-        rows: &'a Rows<'a>,
-        labels: &'a Mat<f64>,
-        weights: &'a [f64],
-        options: &'a Options,
-        watch: Watch<'a>,
-    ) -> Self {
-        let ridges = match options.ridge {
-            Ridge::CrossValidated => grid(),
-            Ridge::Value(ridge) => vec![ridge],
-        };
-        Self {
-            rows,
-            labels,
-            weights,
-            activation: &options.activation,
-            ridges,
-            options,
-            watch,
-            precision: PhantomData,
-        }
-    }
-
     /// The path on the training rows, each step the best of its candidates on the held-out ones.
     pub(super) fn search(&self, start: &Start, parts: &Parts) -> Result<Search, EstimatorError> {
         let mut readout = self.ridge(&start.first, &start.bias, &parts.training)?;
@@ -292,39 +252,4 @@ fn moved(first: &Mat<f64>, direction: &Mat<f64>, size: f64) -> Mat<f64> {
     let mut moved = first + direction * size;
     normalise(&mut moved);
     moved
-}
-
-/// Adds the biases to fields, column by column.
-fn shift<T: Real>(bias: &[f64], height: usize, fields: &mut [T]) {
-    for (field, bias) in fields.chunks_exact_mut(height).zip(bias) {
-        let bias = T::from_f64(*bias);
-        field.iter_mut().for_each(|h| *h += bias);
-    }
-}
-
-/// Fields become features.
-pub(super) fn activate<T: Real>(
-    activation: &Activation,
-    bias: &[f64],
-    height: usize,
-    fields: &mut [T],
-) {
-    shift(bias, height, fields);
-    let mut column = vec![T::from_f64(0.0); height];
-    for field in fields.chunks_exact_mut(height) {
-        activation.value_column(field, &mut column);
-        field.copy_from_slice(&column);
-    }
-}
-
-/// Features in double precision, rows x p.
-pub(super) fn features<T: Real>(
-    activation: &Activation,
-    bias: &[f64],
-    height: usize,
-    fields: &mut [T],
-) -> Mat<f64> {
-    let p = bias.len();
-    activate(activation, bias, height, &mut fields[..height * p]);
-    Mat::from_fn(height, p, |v, i| fields[i * height + v].to_f64())
 }

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use crate::activation::Activation;
 use crate::batch::{Data, Inputs};
-use crate::callable::{Callable, Callables};
+use crate::callable::Callable;
 use crate::experiment::{Experiment, Origin, ReadoutBatch, Recording, TestLabels};
 use crate::expr::{Formula, Link};
 use crate::labels::Target;
 use crate::network::{Bias, FirstLayer, Initial, NetworkLaw, Pairing, Weights};
 use crate::readout::{ReadoutLoss, Ridge, RidgeParams};
 use crate::setup::{EngineChoice, Limits, Setup};
+use crate::spec::given::{Callables, Given};
 use crate::spec::inputs::Source;
 use crate::spec::quantity::{self, Known, LARGEST_COUNT, bytes, count, positive, quoted, value};
 use crate::spec::{
@@ -48,17 +49,6 @@ impl SpecError {
             remedy: remedy.to_string(),
         }
     }
-}
-
-/// What the files hold that an experiment names, and functions in the places of its expressions.
-#[derive(Debug, Clone, Default)]
-pub struct Given {
-    /// The rows of `inputs.file`.
-    pub data: Option<Arc<Data<'static>>>,
-    /// The weights of `network.start.file`.
-    pub weights: Option<Arc<Weights>>,
-    /// Functions in the places of expressions.
-    pub callables: Callables,
 }
 
 /// A checked experiment: what to run, and how.

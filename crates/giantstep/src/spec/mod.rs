@@ -6,6 +6,7 @@
 mod baseline;
 mod check;
 mod covariance;
+mod given;
 mod inputs;
 mod protocol;
 mod quantity;
@@ -16,8 +17,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use baseline::{BaselineSpec, Ridges};
-pub use check::{Checked, Given, MOST_RUNS, SpecError};
+pub use check::{Checked, MOST_RUNS, SpecError};
 pub use covariance::{AlongSpec, FirstDirection, SpectrumSpec, SpikeLaw, SpikeSpec};
+pub use given::{Callables, Given};
 pub use inputs::{FileSpec, InputsSpec, Standardise};
 pub use protocol::{ClipSpec, Frozen, LayerSpec, LookaheadSpec, LossSpec, ProtocolSpec, RuleSpec};
 pub use quantity::Quantity;

@@ -16,6 +16,7 @@ use crate::theory::population::{ClassMatrix, Population};
 use crate::theory::sampler::{Moments, Sampler};
 use crate::theory::separated::Separated;
 use crate::theory::shared::{Fineness, Shared};
+use crate::theory::split::Split;
 use crate::train::Loss;
 
 /// What a sample drives the network with.
@@ -354,22 +355,6 @@ impl Task<'_> {
             sampled: true,
             growth: None,
         })
-    }
-}
-
-/// A list of numbers, read from the front.
-pub(super) struct Split<'a>(pub &'a [f64]);
-
-impl<'a> Split<'a> {
-    pub(super) fn take(&mut self, count: usize) -> &'a [f64] {
-        let (front, rest) = self.0.split_at(count);
-        self.0 = rest;
-        front
-    }
-
-    pub(super) fn matrix(&mut self, rows: usize, columns: usize) -> Mat<f64> {
-        let entries = self.take(rows * columns);
-        Mat::from_fn(rows, columns, |i, j| entries[i * columns + j])
     }
 }
 

@@ -6,8 +6,8 @@
 
 use faer::Mat;
 
-use crate::theory::averages::Split;
 use crate::theory::population::Population;
+use crate::theory::split::Split;
 
 /// Directions, at most: beyond, fluctuations are not followed.
 const MOST_DIRECTIONS: usize = 4;

@@ -30,6 +30,7 @@ mod sampler;
 mod separated;
 mod shared;
 mod spiked;
+mod split;
 pub mod state_equations;
 pub(crate) mod table;
 mod updates;

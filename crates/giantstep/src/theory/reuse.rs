@@ -16,11 +16,12 @@ use faer::Mat;
 use crate::batch::{Role, Stream};
 use crate::gauss::Rule;
 use crate::reduce::tree_sum;
-use crate::theory::averages::{Averages, Split};
+use crate::theory::averages::Averages;
 use crate::theory::expectation::{Points, Shape, Sigma, link_values, panels, trapezoid};
 use crate::theory::population::{ClassMatrix, Population};
 use crate::theory::recursion::{Dynamics, RecursionError, Step, Trajectory, average};
 use crate::theory::sampler::{Moments, SAMPLED_WIDTH, Sampler};
+use crate::theory::split::Split;
 use crate::train::{Geometry, Loss};
 
 /// Why there is no limit of two steps on one batch.
