@@ -653,9 +653,12 @@ fn every_number_stands_in_a_place_of_its_metric_and_group() {
     let mut seen = Vec::new();
     for group in MetricGroup::ALL {
         for ridge in [json!(1.0), json!({"leave_one_out": [0.1, 1.0]})] {
+            let baselines = ["linear", "kernel", "tangent_kernel", "feature_machine"];
+            let baselines = baselines.map(|kind| json!({"kind": kind}));
             let changes = json!({
                 "readout": {"ridge": ridge},
                 "evaluation": {"metrics": [group.name()]},
+                "baseline": if group == MetricGroup::TestError { &baselines[..] } else { &[] },
             });
             let experiment = experiment(changes).setup.experiment;
             let run = run_on(

@@ -654,7 +654,7 @@ fn what_has_no_prediction_says_why() {
         json!({"protocol": {"batch": "d^2"}, "target": {"link": "z1*z2 + 1"}}),
         "mean",
     );
-    // What more samples or time would give is told from what nobody knows.
+    // What more samples or time would give is told from what is not derived.
     let absent = |changes: Value| {
         let checked = experiment(changes);
         predict_within(&checked.setup.experiment, Effort::Integrated, &NEVER).absent
@@ -676,7 +676,7 @@ fn what_has_no_prediction_says_why() {
     assert!(
         ahead
             .iter()
-            .all(|a| a.needs.is_none() && a.formula.is_none()),
+            .all(|a| a.needs.is_none() && a.formula.is_some()),
         "{ahead:?}"
     );
     says(

@@ -18,7 +18,7 @@ use std::sync::atomic::AtomicBool;
 
 use rayon::prelude::*;
 
-use crate::experiment::{Experiment, TestLabels};
+use crate::experiment::{Experiment, ReadoutSchedule, TestLabels};
 use crate::labels::{Removal, Target};
 use crate::metric::{Metric, MetricGroup};
 use crate::theory::given_weights::NetworkErrors;
@@ -288,6 +288,14 @@ impl Task<'_> {
 
     /// Whether the experiment measures this metric, of single neurons or on average.
     fn is_measured(&self, metric: Metric) -> bool {
+        let mut baselines = self.experiment.baselines.iter();
+        if metric.is_of_baseline() && !baselines.any(|fitted| fitted.method.metric() == metric) {
+            return false;
+        }
+        let of_readouts = matches!(metric, Metric::TestError | Metric::ErrorRate);
+        if of_readouts && self.experiment.schedule == ReadoutSchedule::Never {
+            return false;
+        }
         metric.group().is_some_and(|group| self.asks(group))
             || (metric.is_of_neurons() && self.asks(MetricGroup::Neurons))
     }
