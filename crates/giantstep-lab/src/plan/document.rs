@@ -128,7 +128,7 @@ impl Document {
             .find_map(|key| taken.iter().find(|(of, _)| *of == key))
         {
             Some((key, name)) => Err(PlanError::Taken {
-                key: *key,
+                key,
                 name: name.clone(),
             }),
             None => Ok(document),

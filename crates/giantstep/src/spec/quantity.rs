@@ -127,7 +127,7 @@ fn in_steps(
     let values = names.iter().map(|(_, value)| *value).collect();
     Ok(formula
         .uses(scope.len() - 1)
-        .then(|| StepSize::Formula(formula, values)))
+        .then_some(StepSize::Formula(formula, values)))
 }
 
 /// Refuses a formula with a step at which it is not what it must be: all of a moderate number of steps are looked at, of more

@@ -41,7 +41,8 @@ impl Task<'_> {
         }
         let shared = matches!(protocol.loss, Loss::Squared | Loss::Correlation);
         let first = self.population.is_paired() && protocol.removal != Removal::MeanAndLinear;
-        if !shared && !(first && self.dynamics.first_labels().is_some()) {
+        let covered = shared || first && self.dynamics.first_labels().is_some();
+        if !covered {
             let reason = "the law over neurons is written for the squared and the correlation loss, and for other losses of \
                           networks without an output and labels without noise";
             return self.absent(&Self::all_metrics(), (1, 1), reason, Would::UNKNOWN);
