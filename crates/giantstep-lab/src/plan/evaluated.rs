@@ -1,7 +1,9 @@
 //! A point with its formulas evaluated: what makes two ways to ask for a run the same.
 
+use giantstep::batch::Covariance;
+use giantstep::experiment::Origin;
 use giantstep::readout::Ridge;
-use giantstep::spec::{ClipSpec, LayerSpec, Quantity, RidgeSpec, Spec};
+use giantstep::spec::{ClipSpec, InputsSpec, LayerSpec, Quantity, RidgeSpec, Spec};
 use giantstep::train::{Clip, Layer, StepSize};
 
 use super::Point;
@@ -70,6 +72,18 @@ impl Point {
         };
         for (asked, found) in asked.iter_mut().zip(found) {
             *asked = Quantity::Number(*found);
+        }
+        match (&mut spec.inputs, &experiment.inputs) {
+            (InputsSpec::Spike(asked), Origin::Coloured(Covariance::Spike { strength, .. })) => {
+                asked.spike.strength = Quantity::Number(*strength);
+            }
+            (InputsSpec::Spectrum(asked), Origin::Coloured(Covariance::Blocks(blocks))) => {
+                for ([variance, share], block) in asked.spectrum.iter_mut().zip(blocks) {
+                    *variance = Quantity::Number(block.variance);
+                    *share = Quantity::Number(block.size as f64 / protocol.dimension as f64);
+                }
+            }
+            _ => {}
         }
         for (spec, baseline) in spec.baselines.iter_mut().zip(&experiment.baselines) {
             *spec = spec.clone().with_ridges(&baseline.ridges);
