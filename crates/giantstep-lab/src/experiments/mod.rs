@@ -11,7 +11,7 @@ macro_rules! experiment {
 }
 
 /// Name and text of every experiment file.
-pub const EXPERIMENTS: [(&str, &str); 11] = [
+pub const EXPERIMENTS: [(&str, &str); 14] = [
     experiment!("single-step"),
     experiment!("multiple-steps"),
     experiment!("scaling"),
@@ -20,6 +20,9 @@ pub const EXPERIMENTS: [(&str, &str); 11] = [
     experiment!("staircase-hypercube"),
     experiment!("phase-retrieval"),
     experiment!("committee-online"),
+    experiment!("staircase-logistic"),
+    experiment!("spiked-covariance"),
+    experiment!("lazy-rich"),
     experiment!("stairway"),
     experiment!("phase-exponent"),
     experiment!("phase-step-size"),
