@@ -1,39 +1,17 @@
 //! Predictions of steps on other losses and of steps that are more than the gradient: (65) to (70).
 
 use crate::common::against::overlay_of;
+use crate::common::losses::losses;
 use crate::common::{experiment, merge};
 use giantstep::metric::Metric;
 use giantstep::theory::predict;
-use serde::Deserialize;
 use serde_json::{Value, json};
-
-#[derive(Deserialize)]
-struct Losses {
-    cases: Vec<Case>,
-}
-
-#[derive(Deserialize)]
-struct Case {
-    link: String,
-    loss: String,
-    inputs: String,
-    rate: f64,
-    alpha: f64,
-    overlap: Vec<Vec<f64>>,
-    error: f64,
-}
 
 /// Overlaps of neurons of positive weight after every step against `reference/losses.py`.
 #[test]
 fn steps_on_any_loss_have_the_overlaps_of_an_independent_program() {
-    let text = include_str!("../../../reference/losses.json");
-    let reference: Losses = serde_json::from_str(text).expect("saved by losses.py");
     let mut compared = 0;
-    for case in reference
-        .cases
-        .iter()
-        .filter(|case| case.inputs == "gaussian")
-    {
+    for case in losses().iter().filter(|case| case.inputs == "gaussian") {
         let loss = case.loss.as_str();
         // The second step is sampled, which takes a second.
         let steps = if loss == "absolute" { 2 } else { 1 };

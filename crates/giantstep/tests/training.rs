@@ -4,6 +4,7 @@
 //! limit. Cases tell each other apart: the squared loss from the absolute one, Gaussian inputs from signs, rows of length 1 from
 //! the polar factor.
 
+use crate::common::losses::losses;
 use giantstep::measurement::Signs;
 use giantstep::metric::Metric;
 use giantstep::run::{Outcome, Run, run};
@@ -50,31 +51,13 @@ fn assert_near(what: &str, (found, error): (f64, f64), expected: f64, limit: f64
     );
 }
 
-#[derive(serde::Deserialize)]
-struct Limits {
-    cases: Vec<Limit>,
-}
-
-/// Mean overlaps of the neurons of positive second layer after each step, `error` being that of their sampling.
-#[derive(serde::Deserialize)]
-struct Limit {
-    link: String,
-    loss: String,
-    inputs: String,
-    rate: f64,
-    alpha: f64,
-    overlap: Vec<Vec<f64>>,
-    error: f64,
-}
-
 /// Two mirrored pairs of tanh: `He3(z1)` is learnt with the absolute and Huber's loss and not with the squared one; signs with the
 /// three losses of classes; a staircase of inputs of signs, whose second step is another than that of Gaussian ones.
 #[test]
 fn overlaps_are_those_of_the_recursion_with_the_residual_of_the_loss() {
-    let limits: Limits = serde_json::from_str(include_str!("../../../reference/losses.json"))
-        .expect("saved by losses.py");
-    assert_eq!(limits.cases.len(), 8);
-    for case in limits.cases {
+    let limits = losses();
+    assert_eq!(limits.len(), 8);
+    for case in limits {
         let spec = json!({
             "inputs": case.inputs,
             "target": {"link": case.link},

@@ -57,6 +57,33 @@ pub(super) struct Training<B> {
     removed: RemovedPart,
 }
 
+impl<B> Training<B> {
+    /// The samples on which readouts and baselines are fitted after `step` steps; none if they have a batch of their own.
+    fn shared<'a>(
+        &'a mut self,
+        experiment: &Experiment,
+        step: u32,
+        samples: Features<'a>,
+    ) -> Option<(Features<'a>, &'a mut B)> {
+        let (protocol, step) = (&experiment.protocol, step.max(1));
+        let own = match experiment.readout_batch {
+            ReadoutBatch::Same if experiment.touches_again() => Features {
+                id: self.id,
+                rows: protocol.rows(step),
+                part: self.part.as_deref(),
+                ..samples
+            },
+            ReadoutBatch::TrainingSet => Features {
+                id: self.id,
+                rows: protocol.opened(step),
+                ..samples
+            },
+            ReadoutBatch::Same | ReadoutBatch::Fresh => return None,
+        };
+        Some((own, &mut self.batch))
+    }
+}
+
 /// An engine with the batch that it has open and the last gradient followed.
 pub(super) struct On<E: Engine> {
     engine: E,
@@ -224,26 +251,14 @@ impl<E: Engine> Batches for On<E> {
         let removed = removed.clone();
         let network = state.measured();
         let mut features = state.samples(&removed, step, watch);
-        let fitted = match (readouts, experiment.readout_batch, &mut self.training) {
-            (Readouts::FrozenAlone, ..) => Vec::new(),
-            (Readouts::Fitted, ReadoutBatch::Same, Some(open)) if experiment.touches_again() => {
-                let own = Features {
-                    id: open.id,
-                    rows: experiment.protocol.rows(step.max(1)),
-                    part: open.part.as_deref(),
-                    ..features
-                };
-                fit(&experiment.readout, own, &mut self.engine, &mut open.batch)?.0
+        let shared = self.training.as_mut();
+        let shared = shared.and_then(|open| open.shared(experiment, step, features));
+        let fitted = match (readouts, shared) {
+            (Readouts::FrozenAlone, _) => Vec::new(),
+            (Readouts::Fitted, Some((own, batch))) => {
+                fit(&experiment.readout, own, &mut self.engine, batch)?.0
             }
-            (Readouts::Fitted, ReadoutBatch::TrainingSet, Some(open)) => {
-                let own = Features {
-                    id: open.id,
-                    rows: experiment.protocol.opened(step.max(1)),
-                    ..features
-                };
-                fit(&experiment.readout, own, &mut self.engine, &mut open.batch)?.0
-            }
-            (Readouts::Fitted, ..) => {
+            (Readouts::Fitted, None) => {
                 let mut batch = self.engine.open(features.id, features.rows, Access::Once);
                 fit(&experiment.readout, features, &mut self.engine, &mut batch)?.0
             }
@@ -356,45 +371,13 @@ impl<E: Engine> Batches for On<E> {
             first: learner.start.map_or(&none, |start| &start.first),
             ..state.samples(&removed, step, watch)
         };
-        let fits = match (experiment.readout_batch, &mut self.training) {
-            (ReadoutBatch::Same, Some(open)) => {
-                let own = Features {
-                    id: open.id,
-                    rows: experiment.protocol.rows(step.max(1)),
-                    part: open.part.as_deref(),
-                    ..samples
-                };
-                Fits::new(
-                    &experiment.baselines,
-                    &learner,
-                    &own,
-                    engine,
-                    &mut open.batch,
-                )?
-            }
-            (ReadoutBatch::TrainingSet, Some(open)) => {
-                let own = Features {
-                    id: open.id,
-                    rows: experiment.protocol.opened(step.max(1)),
-                    ..samples
-                };
-                Fits::new(
-                    &experiment.baselines,
-                    &learner,
-                    &own,
-                    engine,
-                    &mut open.batch,
-                )?
-            }
-            _ => {
+        let baselines = &experiment.baselines;
+        let shared = self.training.as_mut();
+        let fits = match shared.and_then(|open| open.shared(experiment, step, samples)) {
+            Some((own, batch)) => Fits::new(baselines, &learner, &own, engine, batch)?,
+            None => {
                 let mut batch = engine.open(samples.id, samples.rows, Access::Once);
-                Fits::new(
-                    &experiment.baselines,
-                    &learner,
-                    &samples,
-                    engine,
-                    &mut batch,
-                )?
+                Fits::new(baselines, &learner, &samples, engine, &mut batch)?
             }
         };
         let clean = state.clean();

@@ -3,6 +3,7 @@
 
 pub mod against;
 pub mod explicit;
+pub mod losses;
 
 use giantstep::batch::{Coloured, Direct, DirectionsLaw, Engine, InLaw};
 use giantstep::experiment::{Experiment, Origin};
