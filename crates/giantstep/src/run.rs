@@ -4,7 +4,7 @@ mod batches;
 
 use faer::Mat;
 
-use crate::batch::{Coloured, Direct, Engine, EngineKind, InLaw};
+use crate::batch::{AnyEngine, Coloured, Direct, Engine, EngineKind, InLaw};
 use crate::cost::cost;
 use crate::directions::Directions;
 use crate::experiment::{Experiment, Origin};
@@ -69,7 +69,12 @@ pub fn run(setup: &Setup, seed: u64, watch: &Watch<'_>) -> Run {
 }
 
 /// [`run`] on an engine of one's own; `&mut` of an engine is one.
-pub fn run_on<E: Engine>(experiment: &Experiment, engine: E, seed: u64, watch: &Watch<'_>) -> Run {
+pub fn run_on<T: Real>(
+    experiment: &Experiment,
+    engine: impl Engine<Real = T>,
+    seed: u64,
+    watch: &Watch<'_>,
+) -> Run {
     to_the_end(Trainer::on(experiment, engine, seed, watch), watch)
 }
 
@@ -141,12 +146,13 @@ impl Trainer<'static> {
 
 impl<'e> Trainer<'e> {
     /// [`Trainer::new`] on an engine of one's own.
-    pub fn on<E: Engine + 'e>(
+    pub fn on<T: Real>(
         experiment: &Experiment,
-        mut engine: E,
+        engine: impl Engine<Real = T> + 'e,
         seed: u64,
         watch: &Watch<'_>,
     ) -> Self {
+        let mut engine = AnyEngine::new(engine);
         let target = engine.target(experiment.target.r);
         let network = experiment.network.draw(&mut engine, &target, seed);
         let initial = experiment.keeps_start().then(|| network.clone());

@@ -10,6 +10,7 @@
 mod coloured;
 mod data;
 mod direct;
+mod erased;
 mod few;
 mod given;
 mod in_law;
@@ -26,6 +27,7 @@ use serde::Serialize;
 pub use coloured::{Block, Coloured, Covariance};
 pub use data::{Data, DataError, Entries, Order};
 pub use direct::{Direct, DirectionsLaw};
+pub(crate) use erased::{AnyBatch, AnyEngine};
 pub(crate) use few::FEW;
 pub use given::Given;
 pub(crate) use given::Picked;
@@ -132,7 +134,7 @@ pub trait Engine: Send {
     /// Precision of the data path.
     type Real: Real;
     /// An open batch.
-    type Batch: Send;
+    type Batch: Send + 'static;
 
     /// The input dimension d.
     fn dimension(&self) -> u64;

@@ -12,7 +12,9 @@ mod marginal;
 
 use faer::Mat;
 
-use crate::batch::{Access, BatchId, Direct, DirectionsLaw, Engine, Purpose, Role, Stream};
+use crate::batch::{
+    Access, AnyEngine, BatchId, Direct, DirectionsLaw, Engine, Purpose, Role, Stream,
+};
 use crate::directions::Directions;
 use crate::equivalence::conditional::Drawn;
 use crate::equivalence::marginal::Marginal;
@@ -241,12 +243,13 @@ impl Equivalence<'_> {
     }
 
     /// The readouts of one model and their errors.
-    fn readout<E: Engine>(
+    fn readout<T: Real>(
         &self,
         samples: impl Samples,
         tested: impl Samples,
-        engine: &mut E,
+        engine: &mut Direct<T>,
     ) -> Result<(Vec<Fitted>, Vec<f64>), EquivalenceError> {
+        let engine = &mut AnyEngine::new(engine);
         let access = match self.experiment.readout.ridge {
             Ridge::Values(_) => Access::Once,
             Ridge::LeaveOneOut(_) => Access::Many,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{State, Stop, ranked};
 use crate::baseline::{Fits, Learner};
-use crate::batch::{Access, BatchId, Engine, Purpose};
+use crate::batch::{Access, AnyBatch, AnyEngine, BatchId, Engine, Purpose};
 use crate::directions::Directions;
 use crate::evaluate::errors;
 use crate::experiment::{Experiment, ReadoutBatch, TestLabels};
@@ -13,6 +13,7 @@ use crate::measurement::Measurement;
 use crate::metric::{Metric, MetricGroup};
 use crate::network::{Output, Start};
 use crate::readout::{Features, Fitted, Readout, Ridge, RidgeError, fit};
+use crate::real::Real;
 use crate::spectrum;
 use crate::train::{Draws, Gradient, Layers, Memories, StepContext, advance};
 use crate::watch::{Interrupted, Watch};
@@ -50,21 +51,21 @@ pub(super) trait Batches: std::fmt::Debug + Send {
 }
 
 /// The open training batch, or the training set of which a batch is a part, and what was removed from its labels.
-pub(super) struct Training<B> {
+pub(super) struct Training {
     id: BatchId,
-    batch: B,
+    batch: AnyBatch,
     part: Option<Arc<[u64]>>,
     removed: RemovedPart,
 }
 
-impl<B> Training<B> {
+impl Training {
     /// The samples on which readouts and baselines are fitted after `step` steps; none if they have a batch of their own.
     fn shared<'a>(
         &'a mut self,
         experiment: &Experiment,
         step: u32,
         samples: Features<'a>,
-    ) -> Option<(Features<'a>, &'a mut B)> {
+    ) -> Option<(Features<'a>, &'a mut AnyBatch)> {
         let (protocol, step) = (&experiment.protocol, step.max(1));
         let own = match experiment.readout_batch {
             ReadoutBatch::Same if experiment.touches_again() => Features {
@@ -85,23 +86,23 @@ impl<B> Training<B> {
 }
 
 /// An engine with the batch that it has open and the last gradient followed.
-pub(super) struct On<E: Engine> {
-    engine: E,
-    training: Option<Training<E::Batch>>,
+pub(super) struct On<'e, T: Real> {
+    engine: AnyEngine<'e, T>,
+    training: Option<Training>,
     draws: Option<Draws>,
     last: Option<Gradient>,
     memories: Memories,
 }
 
-impl<E: Engine> std::fmt::Debug for On<E> {
+impl<T: Real> std::fmt::Debug for On<'_, T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("On").finish_non_exhaustive()
     }
 }
 
-impl<E: Engine> On<E> {
+impl<'e, T: Real> On<'e, T> {
     /// The engine before its first batch.
-    pub(super) fn new(engine: E, experiment: &Experiment, seed: u64) -> Self {
+    pub(super) fn new(engine: AnyEngine<'e, T>, experiment: &Experiment, seed: u64) -> Self {
         let protocol = &experiment.protocol;
         let draws = protocol
             .set
@@ -121,7 +122,7 @@ impl<E: Engine> On<E> {
         state: &mut State,
         step: u32,
         watch: Watch<'_>,
-    ) -> Result<&mut Training<E::Batch>, Interrupted> {
+    ) -> Result<&mut Training, Interrupted> {
         let protocol = &state.experiment.protocol;
         let number = protocol.plan.index(step);
         let (id, part) = match &mut self.draws {
@@ -179,7 +180,7 @@ impl<E: Engine> On<E> {
     }
 }
 
-impl<E: Engine> Batches for On<E> {
+impl<T: Real> Batches for On<'_, T> {
     fn advance(&mut self, state: &mut State, step: u32, watch: Watch<'_>) -> Result<(), Stop> {
         self.open(state, step - 1, watch)?;
         let Self {

@@ -13,6 +13,7 @@
 
 mod averages;
 pub mod bounded_width;
+mod compositions;
 pub(crate) mod conditional;
 mod dynamics;
 pub(crate) mod expectation;

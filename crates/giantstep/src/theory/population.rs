@@ -65,36 +65,6 @@ impl Population {
         Self::of_kinds(&kinds, pairing)
     }
 
-    /// The networks of a law by the signs of their second layers, with their probabilities: all compositions up to width 8,
-    /// beyond it three of the binomial law's first moments. Other second layers have their typical network alone.
-    pub fn compositions(law: &NetworkLaw) -> Vec<(f64, Self)> {
-        const FEW: usize = 8;
-        let independent = law.pairing == Pairing::Independent;
-        if law.second_layer != SecondLayer::Rademacher || !independent {
-            return vec![(1.0, Self::of_law(law))];
-        }
-        let (p, g) = (law.width as f64, law.gain);
-        let of = |positive: f64| {
-            let mut kinds = vec![(g, positive), (-g, p - positive)];
-            kinds.retain(|(_, count)| *count > 0.0);
-            Self::of_kinds(&kinds, law.pairing).with_biases(law.bias)
-        };
-        if law.width <= FEW {
-            let mut weight = 0.5f64.powi(law.width as i32);
-            let mut all = Vec::new();
-            for positive in 0..=law.width {
-                all.push((weight, of(positive as f64)));
-                weight *= (p - positive as f64) / (positive as f64 + 1.0);
-            }
-            return all;
-        }
-        // The rule of three points of a normal of variance p / 4.
-        let far = (0.75 * p).sqrt();
-        [(2.0 / 3.0, 0.0), (1.0 / 6.0, -far), (1.0 / 6.0, far)]
-            .map(|(weight, shift)| (weight, of(0.5 * p + shift)))
-            .to_vec()
-    }
-
     /// The typical network of a law: as many weights of either sign as expected; a continuous law by quadrature. Neurons that
     /// start at overlaps of their own are classes of their own.
     pub fn of_law(law: &NetworkLaw) -> Self {
@@ -124,7 +94,8 @@ impl Population {
         Self::of_kinds(&kinds, law.pairing).with_biases(law.bias)
     }
 
-    fn of_kinds(kinds: &[(f64, f64)], pairing: Pairing) -> Self {
+    /// The network of these second-layer weights, each with its number of neurons, or of pairs.
+    pub(super) fn of_kinds(kinds: &[(f64, f64)], pairing: Pairing) -> Self {
         let mut classes = Vec::new();
         for (second, count) in kinds {
             let next = classes.len();
@@ -151,7 +122,7 @@ impl Population {
     }
 
     /// Every class in parts with biases of this law, by quadrature. THEORY.md (70).
-    fn with_biases(self, law: Bias) -> Self {
+    pub(super) fn with_biases(self, law: Bias) -> Self {
         const NODES: NonZeroUsize = NonZeroUsize::MIN.saturating_add(6);
         let nodes: Vec<(f64, f64)> = match law {
             Bias::Zero => return self,

@@ -28,7 +28,7 @@ fn place(made: &Prediction) -> Place {
     )
 }
 
-/// The mean over networks of these probabilities of what is measured of them: over those that have neurons of the sign in
+/// The mean over networks of these weights of what is measured of them: over those that have neurons of the sign in
 /// question, for a measured mean is one over such runs. What is absent for one is absent.
 pub(super) fn averaged(several: Vec<(f64, Predictions)>) -> Predictions {
     let one = several.len() == 1;
@@ -98,7 +98,9 @@ fn mean(several: Vec<(f64, Prediction)>) -> Option<Prediction> {
         value,
         standard_error: sampled.then_some(error),
         spread: match first.spread {
-            Some(Spread::Fluctuation(_)) if known => Some(Spread::Fluctuation(variance.sqrt())),
+            Some(Spread::Fluctuation(_)) if known => {
+                Some(Spread::Fluctuation(variance.max(0.0).sqrt()))
+            }
             Some(Spread::Fluctuation(_)) => None,
             other => other,
         },

@@ -21,6 +21,7 @@ use rayon::prelude::*;
 use crate::experiment::{Experiment, ReadoutSchedule, TestLabels};
 use crate::labels::{Removal, Target};
 use crate::metric::{Metric, MetricGroup};
+use crate::theory::compositions::compositions;
 use crate::theory::given_weights::NetworkErrors;
 use crate::theory::one_step::{ActivationMoments, LinkMoments};
 use crate::theory::population::{Population, Start};
@@ -92,9 +93,9 @@ impl<'a> Forecast<'a> {
         let reused = matches!(experiment.protocol.plan, BatchPlan::Reused { steps: 2.. });
         let several = match typical.is_law() || reused {
             true => vec![(1.0, typical.population.clone())],
-            false => Population::compositions(&experiment.network),
+            false => compositions(&experiment.network),
         };
-        let made = several.into_iter().map(|(weight, population)| {
+        let made = several.into_par_iter().map(|(weight, population)| {
             let mut task = Task {
                 start: population.start(&experiment.network.start, experiment.target.r),
                 population,

@@ -1,0 +1,132 @@
+//! Means over the second layers that a law draws.
+//!
+//! What is predicted is a function F of the counts of neurons of each weight. Its mean over drawn networks differs from F at
+//! the expected counts by O(1/p), which no d cures.
+
+use std::num::NonZeroUsize;
+
+use super::population::Population;
+use crate::gauss::{Rule, gauss_hermite, legendre};
+use crate::network::{NetworkLaw, Pairing, SecondLayer};
+
+/// Networks with weights that sum to 1, by which their predictions are averaged: the mean over the second layers of a law.
+///
+/// Signs: all compositions up to width 8, beyond it three of the binomial law's first moments. Gaussian and uniform weights:
+/// all multisets of quadrature nodes up to 4 drawn neurons, beyond it the second derivatives of F that a multinomial law
+/// needs, up to `O(p^{-3/2})`. The typical network comes first where there is one. THEORY.md (20).
+pub fn compositions(law: &NetworkLaw) -> Vec<(f64, Population)> {
+    match (law.second_layer, law.pairing) {
+        _ if law.starts_one_by_one() => vec![(1.0, Population::of_law(law))],
+        (SecondLayer::Ones, _) | (SecondLayer::Rademacher, Pairing::Symmetric) => {
+            vec![(1.0, Population::of_law(law))]
+        }
+        (SecondLayer::Rademacher, Pairing::Independent) => signs(law),
+        (SecondLayer::Gaussian | SecondLayer::Uniform, _) => continuous(law),
+    }
+}
+
+/// The network of these weights and numbers of neurons, or of pairs.
+fn network(law: &NetworkLaw, kinds: impl IntoIterator<Item = (f64, f64)>) -> Population {
+    let present = kinds.into_iter().filter(|(_, count)| *count > 0.0);
+    let scaled: Vec<_> = present
+        .map(|(second, count)| (law.gain * second, count))
+        .collect();
+    Population::of_kinds(&scaled, law.pairing).with_biases(law.bias)
+}
+
+fn signs(law: &NetworkLaw) -> Vec<(f64, Population)> {
+    const FEW: usize = 8;
+    let p = law.width as f64;
+    let of = |positive: f64| network(law, [(1.0, positive), (-1.0, p - positive)]);
+    if law.width <= FEW {
+        let mut weight = 0.5f64.powi(law.width as i32);
+        let mut all = Vec::new();
+        for positive in 0..=law.width {
+            all.push((weight, of(positive as f64)));
+            weight *= (p - positive as f64) / (positive as f64 + 1.0);
+        }
+        return all;
+    }
+    // The rule of three points of a normal of variance p / 4.
+    let far = (0.75 * p).sqrt();
+    [(2.0 / 3.0, 0.0), (1.0 / 6.0, -far), (1.0 / 6.0, far)]
+        .map(|(weight, shift)| (weight, of(0.5 * p + shift)))
+        .to_vec()
+}
+
+fn continuous(law: &NetworkLaw) -> Vec<(f64, Population)> {
+    let drawn = match law.pairing {
+        Pairing::Independent => law.width,
+        Pairing::Symmetric => law.width / 2,
+    };
+    // Even numbers: no neuron has the weight zero.
+    match drawn {
+        0 | 1 => multisets(law, drawn, 14),
+        2 => multisets(law, drawn, 8),
+        3 => multisets(law, drawn, 6),
+        4 => multisets(law, drawn, 4),
+        _ => second_order(law, drawn as f64),
+    }
+}
+
+/// The weights that stand for a continuous law, with their probabilities.
+fn rule(law: &NetworkLaw, nodes: usize) -> Vec<(f64, f64)> {
+    let nodes = NonZeroUsize::MIN.saturating_add(nodes.saturating_sub(1));
+    match law.second_layer {
+        SecondLayer::Uniform => {
+            let halved = |(x, weight): &(f64, f64)| (*x, weight / 2.0);
+            legendre(nodes).iter().map(halved).collect()
+        }
+        _ => {
+            let Rule { nodes, weights } = gauss_hermite(nodes);
+            nodes.into_iter().zip(weights).collect()
+        }
+    }
+}
+
+/// Every way of drawing so many neurons from the nodes of a rule.
+fn multisets(law: &NetworkLaw, drawn: usize, nodes: usize) -> Vec<(f64, Population)> {
+    let rule = rule(law, nodes);
+    let mut all = vec![(1.0, drawn, Vec::new())];
+    for (place, (second, probability)) in rule.iter().enumerate() {
+        let last = place + 1 == rule.len();
+        let extended = all.iter().flat_map(|(weight, left, kinds)| {
+            let counts = if last { *left..=*left } else { 0..=*left };
+            counts.map(move |count| {
+                // The factor of the multinomial coefficient: `left` over `count`.
+                let ways = (0..count).fold(1.0, |w, j| w * (left - j) as f64 / (j + 1) as f64);
+                let mut kinds: Vec<(f64, f64)> = kinds.clone();
+                kinds.push((*second, count as f64));
+                (
+                    weight * ways * probability.powi(count as i32),
+                    left - count,
+                    kinds,
+                )
+            })
+        });
+        all = extended.collect();
+    }
+    let of = |(weight, _, kinds)| (weight, network(law, kinds as Vec<_>));
+    all.into_iter().map(of).collect()
+}
+
+/// The typical network and the second derivatives `(p/2) sum_k q_k d^2/dh^2 F(p q + h (e_k - q))` of a rule of few nodes with
+/// probabilities q, from differences towards more neurons of a kind: no count becomes negative.
+fn second_order(law: &NetworkLaw, drawn: f64) -> Vec<(f64, Population)> {
+    const NODES: usize = 6;
+    let rule = rule(law, NODES);
+    let h = 0.5 * drawn.sqrt();
+    let moved = |kind: usize, by: f64| {
+        let count = move |(k, (second, q)): (usize, &(f64, f64))| {
+            (*second, q * (drawn - by) + if k == kind { by } else { 0.0 })
+        };
+        network(law, rule.iter().enumerate().map(count).collect::<Vec<_>>())
+    };
+    let scale = 0.5 * drawn / (h * h);
+    let mut all = vec![(1.0, Population::of_law(law)), (scale, moved(0, 0.0))];
+    for (kind, (_, q)) in rule.iter().enumerate() {
+        all.push((-2.0 * scale * q, moved(kind, h)));
+        all.push((scale * q, moved(kind, 2.0 * h)));
+    }
+    all
+}
