@@ -164,6 +164,36 @@ fn random_second_layers_are_averaged_over() {
 }
 
 #[test]
+fn continuous_second_layers_are_averaged_over() {
+    // Eight uniform weights as expected have 1.178 after two steps, on average 1.166.
+    for (second_layer, width) in [
+        ("gaussian", 3),
+        ("uniform", 4),
+        ("gaussian", 12),
+        ("uniform", 8),
+    ] {
+        println!("{second_layer}, p = {width}");
+        overlay_of(
+            json!({
+                "target": {"link": "z1 + z1*z2"},
+                "network": {"width": width, "second_layer": second_layer},
+                "protocol": {"dimension": 4000, "steps": 2, "batch": "4*d", "step_size": "p"},
+                "readout": {"after": "never"},
+                "evaluation": {"metrics": ["norm", "weight_cosine", "train_error"]}
+            }),
+            600,
+            2e-3,
+            |p| {
+                matches!(
+                    p.metric,
+                    Metric::Norm | Metric::Overlap | Metric::TrainError
+                )
+            },
+        );
+    }
+}
+
+#[test]
 fn as_many_neurons_as_dimensions_follow_the_recursion() {
     overlay_of(
         json!({

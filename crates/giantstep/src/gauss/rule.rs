@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 
+use faer::{Mat, Side};
 use gauss_quad::{GaussHermite, GaussLegendre};
 
 use super::EDGE;
@@ -88,6 +89,47 @@ pub(crate) fn legendre(order: NonZeroUsize) -> Vec<(f64, f64)> {
     pairs
 }
 
+/// The Gauss rule of a measure that points and weights give: exact for polynomials of degree below `2 count`, weights summing
+/// to 1. Stieltjes' recurrence, and the eigenvectors of its Jacobi matrix (Golub and Welsch 1969); the measure itself should
+/// they not be found.
+pub(crate) fn gauss_of(measure: &[(f64, f64)], count: usize) -> Vec<(f64, f64)> {
+    let moment = |of: &dyn Fn(usize, f64) -> f64| -> f64 {
+        let terms = measure.iter().enumerate();
+        terms.map(|(q, (x, weight))| weight * of(q, *x)).sum()
+    };
+    let mut before = vec![0.0; measure.len()];
+    let mut now = vec![1.0; measure.len()];
+    let mut jacobi = Mat::<f64>::zeros(count, count);
+    let mut square = moment(&|_, _| 1.0);
+    let total = square;
+    for k in 0..count {
+        let centre = moment(&|q, x| x * now[q] * now[q]) / square;
+        jacobi[(k, k)] = centre;
+        let coupling = match k {
+            0 => 0.0,
+            _ => jacobi[(k, k - 1)].powi(2),
+        };
+        for (last, (value, (x, _))) in before.iter_mut().zip(now.iter().zip(measure)) {
+            *last = (x - centre) * value - coupling * *last;
+        }
+        std::mem::swap(&mut before, &mut now);
+        let length = moment(&|q, _| now[q] * now[q]);
+        if k + 1 < count {
+            jacobi[(k + 1, k)] = (length / square).sqrt();
+        }
+        square = length;
+    }
+    match jacobi.self_adjoint_eigen(Side::Lower) {
+        Ok(found) => (0..count)
+            .map(|j| (found.S()[j], found.U()[(0, j)].powi(2)))
+            .collect(),
+        Err(_) => measure
+            .iter()
+            .map(|(x, weight)| (*x, weight / total))
+            .collect(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,5 +141,31 @@ mod tests {
         let pi = std::f64::consts::PI;
         assert!((rule.expect(relu) - (0.5 / pi).sqrt()).abs() < 1e-14);
         assert!((rule.expect(|x| relu(x) * relu(x)) - 0.5).abs() < 1e-14);
+    }
+
+    #[test]
+    fn rules_of_half_a_normal_have_its_moments() {
+        let fine = legendre(NonZeroUsize::new(64).unwrap());
+        let half: Vec<(f64, f64)> = fine
+            .iter()
+            .map(|(x, w)| (0.5 * EDGE * (1.0 + x), w * density(0.5 * EDGE * (1.0 + x))))
+            .collect();
+        let rule = gauss_of(&half, 4);
+        let mean = |k: i32| rule.iter().map(|(x, w)| w * x.powi(k)).sum::<f64>();
+        let root = (2.0 / std::f64::consts::PI).sqrt();
+        // E|u|^k of a normal.
+        let exact = [
+            1.0,
+            root,
+            1.0,
+            2.0 * root,
+            3.0,
+            8.0 * root,
+            15.0,
+            48.0 * root,
+        ];
+        for (k, exact) in exact.iter().enumerate() {
+            assert!((mean(k as i32) - exact).abs() < 1e-11 * exact, "{k}");
+        }
     }
 }

@@ -6,7 +6,7 @@
 use std::num::NonZeroUsize;
 
 use super::population::Population;
-use crate::gauss::{Rule, gauss_hermite, legendre};
+use crate::gauss::{EDGE, density, gauss_of, legendre};
 use crate::network::{NetworkLaw, Pairing, SecondLayer};
 
 /// Networks with weights that sum to 1, by which their predictions are averaged: the mean over the second layers of a law.
@@ -59,29 +59,31 @@ fn continuous(law: &NetworkLaw) -> Vec<(f64, Population)> {
         Pairing::Independent => law.width,
         Pairing::Symmetric => law.width / 2,
     };
-    // Even numbers: no neuron has the weight zero.
     match drawn {
-        0 | 1 => multisets(law, drawn, 14),
-        2 => multisets(law, drawn, 8),
-        3 => multisets(law, drawn, 6),
-        4 => multisets(law, drawn, 4),
+        0 | 1 => multisets(law, drawn, 7),
+        2 => multisets(law, drawn, 4),
+        3 => multisets(law, drawn, 3),
+        4 => multisets(law, drawn, 2),
         _ => second_order(law, drawn as f64),
     }
 }
 
-/// The weights that stand for a continuous law, with their probabilities.
+/// So many weights of either sign that stand for a continuous law, with their probabilities: the Gauss rule of either half,
+/// for means over neurons of one sign have a kink at zero.
 fn rule(law: &NetworkLaw, nodes: usize) -> Vec<(f64, f64)> {
-    let nodes = NonZeroUsize::MIN.saturating_add(nodes.saturating_sub(1));
-    match law.second_layer {
-        SecondLayer::Uniform => {
-            let halved = |(x, weight): &(f64, f64)| (*x, weight / 2.0);
-            legendre(nodes).iter().map(halved).collect()
-        }
-        _ => {
-            let Rule { nodes, weights } = gauss_hermite(nodes);
-            nodes.into_iter().zip(weights).collect()
-        }
-    }
+    const FINE: NonZeroUsize = NonZeroUsize::MIN.saturating_add(63);
+    let (most, weigh): (f64, fn(f64) -> f64) = match law.second_layer {
+        SecondLayer::Uniform => (1.0, |_| 1.0),
+        _ => (EDGE, density),
+    };
+    let of = |(x, weight): &(f64, f64)| {
+        let a = 0.5 * most * (1.0 + x);
+        (a, weight * weigh(a))
+    };
+    let fine: Vec<(f64, f64)> = legendre(FINE).iter().map(of).collect();
+    let half = gauss_of(&fine, nodes);
+    let signed = |sign: f64| half.iter().map(move |(a, weight)| (sign * a, 0.5 * weight));
+    signed(1.0).chain(signed(-1.0)).collect()
 }
 
 /// Every way of drawing so many neurons from the nodes of a rule.
@@ -113,9 +115,10 @@ fn multisets(law: &NetworkLaw, drawn: usize, nodes: usize) -> Vec<(f64, Populati
 /// The typical network and the second derivatives `(p/2) sum_k q_k d^2/dh^2 F(p q + h (e_k - q))` of a rule of few nodes with
 /// probabilities q, from differences towards more neurons of a kind: no count becomes negative.
 fn second_order(law: &NetworkLaw, drawn: f64) -> Vec<(f64, Population)> {
-    const NODES: usize = 6;
+    const NODES: usize = 3;
     let rule = rule(law, NODES);
-    let h = 0.5 * drawn.sqrt();
+    // Small beside p, large beside rounding.
+    let h = 0.1 * drawn.sqrt();
     let moved = |kind: usize, by: f64| {
         let count = move |(k, (second, q)): (usize, &(f64, f64))| {
             (*second, q * (drawn - by) + if k == kind { by } else { 0.0 })
