@@ -181,7 +181,7 @@ fn continuous_second_layers_are_averaged_over() {
                 "readout": {"after": "never"},
                 "evaluation": {"metrics": ["norm", "weight_cosine", "train_error"]}
             }),
-            600,
+            400,
             2e-3,
             |p| {
                 matches!(
