@@ -119,6 +119,21 @@ fn functions_are_called_once_for_the_rows_of_a_panel() {
 }
 
 #[test]
+fn readouts_ask_for_all_neurons_of_a_panel_at_once() {
+    let (checked, counts) = checked(&json!({
+        "network": { "bias": "zero", "output": "plain" },
+        "protocol": { "steps": 0, "second_layer": "frozen", "biases": "frozen" },
+    }));
+    assert_eq!(
+        run(&checked.setup, 0, &Watch::default()).outcome,
+        Outcome::Completed
+    );
+    let [calls, entries] = [2, 3].map(|k| counts[k].load(Ordering::Relaxed));
+    // A column of a panel has 333 rows, six have 2000.
+    assert!(entries > 1000 * calls, "{entries} in {calls} calls");
+}
+
+#[test]
 fn nothing_is_derived_of_a_function() {
     let plain = json!({
         "target": { "noise": 0.0 },
