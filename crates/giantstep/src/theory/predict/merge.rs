@@ -83,10 +83,8 @@ fn mean(several: Vec<(f64, Prediction)>) -> Option<Prediction> {
     let sampled = several
         .iter()
         .any(|(_, made)| made.standard_error.is_some());
-    let error = |(weight, made): &(f64, Prediction)| {
-        (weight / total * made.standard_error.unwrap_or(0.0)).powi(2)
-    };
-    let error = several.iter().map(error).sum::<f64>().sqrt();
+    // The same random numbers serve every network: what one of them is wrong by, all are.
+    let error = over(&|made| made.standard_error.unwrap_or(0.0)).abs();
     let own = |made: &Prediction| match made.spread {
         Some(Spread::Fluctuation(sd)) => Some(sd),
         _ => None,
