@@ -13,47 +13,46 @@ use crate::elementary::horner;
 
 /// A precision in which normals can be drawn.
 pub trait Normal: Copy + Default {
-    /// The number of random bytes that one normal takes.
-    const BYTES: usize;
+    /// The number of random words that one normal takes.
+    const WORDS: usize;
 
-    /// Fills `out`, of even length, with normals made of `BYTES * out.len()` random bytes.
+    /// Fills `out`, of even length, with normals made of `WORDS * out.len()` random words.
     ///
     /// With 32 random bits |x| reaches 6.66 (beyond it the law has mass 3e-11), with 64 it reaches 8.57 (1e-17).
-    fn fill(bytes: &[u8], out: &mut [Self]);
+    fn fill(words: &[u32], out: &mut [Self]);
 }
 
-/// Box-Muller for one precision. `$uniform` takes a word to (0, 1], `$angle` another one to [-1/2, 1/2]: t covers
+/// Box-Muller for one precision. `$joined` makes a word of those that are drawn, `$uniform` takes it to (0, 1], `$angle` another one to [-1/2, 1/2]: t covers
 /// half of the circle in units of pi, and the lowest bit of the first word chooses the half. Coefficients are the
 /// Chebyshev fits, to half a unit in the last place, of
 /// `ln((1 + s)/(1 - s)) / s` in `s^2 <= (3 - sqrt 8)^2`, and of `sin(pi t)/t` and `cos(pi t)` in `t^2 <= 1/4`.
 macro_rules! box_muller {
     (
-        $float:ident, $word:ident, $uniform:expr, $angle:expr,
+        $float:ident, $word:ident, $joined:expr, $uniform:expr, $angle:expr,
         log: $log:expr, sin: $sin:expr, cos: $cos:expr
     ) => {
         impl Normal for $float {
-            const BYTES: usize = size_of::<$word>();
+            const WORDS: usize = size_of::<$word>() / size_of::<u32>();
 
-            fn fill(bytes: &[u8], out: &mut [$float]) {
-                struct Fill<'a>(&'a [u8], &'a mut [$float]);
+            fn fill(words: &[u32], out: &mut [$float]) {
+                struct Fill<'a>(&'a [u32], &'a mut [$float]);
 
                 impl WithSimd for Fill<'_> {
                     type Output = ();
 
                     #[inline(always)]
                     fn with_simd<S: Simd>(self, _: S) {
-                        let (words, _) = self.0.as_chunks();
+                        let (words, _) = self.0.as_chunks::<{ <$float as Normal>::WORDS }>();
                         let (first, second) = words.split_at(words.len() / 2);
                         let (x, y) = self.1.split_at_mut(first.len());
                         let pairs = x.iter_mut().zip(y).zip(first).zip(second);
                         for (((x, y), first), second) in pairs {
-                            (*x, *y) =
-                                pair($word::from_le_bytes(*first), $word::from_le_bytes(*second));
+                            (*x, *y) = pair($joined(*first), $joined(*second));
                         }
                     }
                 }
 
-                Arch::new().dispatch(Fill(bytes, out));
+                Arch::new().dispatch(Fill(words, out));
 
                 #[inline(always)]
                 fn pair(first: $word, second: $word) -> ($float, $float) {
@@ -83,7 +82,7 @@ macro_rules! box_muller {
 }
 
 box_muller!(
-    f32, u32,
+    f32, u32, |[word]: [u32; 1]| word,
     |word: u32| ((word >> 1) as i32 as f32).mul_add(TWO_M32 * 2.0, TWO_M32),
     |word: u32| word.cast_signed() as f32 * TWO_M32,
     log: [2.0, 0.6666682, 0.3997485, 0.2992439],
@@ -92,7 +91,7 @@ box_muller!(
 );
 
 box_muller!(
-    f64, u64,
+    f64, u64, |[low, high]: [u32; 2]| u64::from(low) | u64::from(high) << 32,
     |word: u64| fraction(word) - (1.0 - TWO_M53),
     |word: u64| fraction(word) - 1.5,
     log: [
@@ -127,7 +126,7 @@ mod tests {
 
     /// Two normals of the words `first` and `second`, and what they should be, times the spacing of numbers.
     fn error<T: Normal + Into<f64>>(
-        words: [&[u8]; 2],
+        words: [&[u32]; 2],
         u: f64,
         t: f64,
         half: bool,
@@ -168,7 +167,7 @@ mod tests {
 
             let u = ((first >> 12) as f64 + 0.5) * 2f64.powi(-52);
             let t = (second >> 12) as f64 * 2f64.powi(-52) - 0.5;
-            let words = [first.to_le_bytes(), second.to_le_bytes()];
+            let words = [first, second].map(|word| [word as u32, (word >> 32) as u32]);
             let half = first % 2 == 1;
             let double = error::<f64>([&words[0], &words[1]], u, t, half, f64::EPSILON);
             assert!(double < 4.0, "{first:x} {second:x}: {double}");
@@ -177,7 +176,7 @@ mod tests {
             let u =
                 f64::from((f64::from(first >> 1) as f32).mul_add(2f32.powi(-31), 2f32.powi(-32)));
             let t = f64::from(second.cast_signed() as f32) * 2f64.powi(-32);
-            let words = [first.to_le_bytes(), second.to_le_bytes()];
+            let words = [[first], [second]];
             let single = error::<f32>([&words[0], &words[1]], u, t, half, f64::from(f32::EPSILON));
             assert!(single < 4.0, "{first:x} {second:x}: {single}");
         }

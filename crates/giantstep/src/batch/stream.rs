@@ -1,7 +1,11 @@
 //! Named streams of randomness.
 
-use chacha20::ChaCha8Rng;
-use rand::{Rng, SeedableRng};
+use std::convert::Infallible;
+
+use chacha20::variants::Legacy;
+use chacha20::{ChaChaCore, R8};
+use rand::rand_core::block::{BlockRng, Generator};
+use rand::{Rng, SeedableRng, TryRng};
 use rand_distr::{ChiSquared, Distribution};
 
 use crate::batch::Purpose;
@@ -61,14 +65,58 @@ impl Role {
     }
 }
 
-/// Bytes that become normals at a time; they stay in the nearest cache.
-const CHUNK: usize = 4096;
+/// Words that become normals at a time; they stay in the nearest cache.
+const CHUNK: usize = 1024;
+/// Words that the cipher makes at a time.
+const BLOCK: usize = 64;
 
 /// The stream of randomness of one name: ChaCha8 keyed by it, so that streams of different names are independent
 /// and any of them can be drawn again, by any thread.
 #[derive(Debug)]
 pub struct Stream {
-    rng: ChaCha8Rng,
+    rng: Words,
+}
+
+/// ChaCha8 as its library buffers it, which can also write where its words are needed.
+struct Words(BlockRng<ChaChaCore<R8, Legacy>>);
+
+impl Words {
+    /// The next words, as [`TryRng::try_next_u32`] would give them.
+    fn fill(&mut self, out: &mut [u32]) {
+        let kept = self.0.remaining_results().len().min(out.len());
+        let (before, out) = out.split_at_mut(kept);
+        let (blocks, after) = out.as_chunks_mut::<BLOCK>();
+        before
+            .iter_mut()
+            .for_each(|word| *word = self.0.next_word());
+        blocks
+            .iter_mut()
+            .for_each(|block| self.0.core.generate(block));
+        after.iter_mut().for_each(|word| *word = self.0.next_word());
+    }
+}
+
+impl std::fmt::Debug for Words {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Words").finish_non_exhaustive()
+    }
+}
+
+impl TryRng for Words {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok(self.0.next_word())
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        Ok(self.0.next_u64_from_u32())
+    }
+
+    fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Infallible> {
+        self.0.fill_bytes(out);
+        Ok(())
+    }
 }
 
 impl Stream {
@@ -84,27 +132,27 @@ impl Stream {
             *bytes = word.to_le_bytes();
         }
         Self {
-            rng: ChaCha8Rng::from_seed(key),
+            rng: Words(BlockRng::new(ChaChaCore::from_seed(key))),
         }
     }
 
     /// Independent N(0, 1); about a nanosecond each in f32.
     pub fn fill_normal<T: Normal>(&mut self, out: &mut [T]) {
-        let mut bytes = [0; CHUNK];
-        let (pieces, rest) = out.split_at_mut(out.len() / (CHUNK / T::BYTES) * (CHUNK / T::BYTES));
-        for piece in pieces.chunks_exact_mut(CHUNK / T::BYTES) {
-            self.rng.fill_bytes(&mut bytes);
-            T::fill(&bytes, piece);
+        let mut words = [0; CHUNK];
+        let (pieces, rest) = out.split_at_mut(out.len() / (CHUNK / T::WORDS) * (CHUNK / T::WORDS));
+        for piece in pieces.chunks_exact_mut(CHUNK / T::WORDS) {
+            self.rng.fill(&mut words);
+            T::fill(&words, piece);
         }
         // Normals come in pairs; the last one may be left over.
         let even = rest.len().next_multiple_of(2);
-        let bytes = &mut bytes[..even * T::BYTES];
-        self.rng.fill_bytes(bytes);
+        let words = &mut words[..even * T::WORDS];
+        self.rng.fill(words);
         if even == rest.len() {
-            T::fill(bytes, rest);
+            T::fill(words, rest);
         } else {
             let mut pairs = [T::default(); CHUNK];
-            T::fill(bytes, &mut pairs[..even]);
+            T::fill(words, &mut pairs[..even]);
             rest.copy_from_slice(&pairs[..rest.len()]);
         }
     }
@@ -172,7 +220,7 @@ mod tests {
             assert!((mean - moment(k)).abs() < 3.5 * error, "E x^{k} = {mean}");
         }
         // The two normals of a pair lie half a chunk apart.
-        let lag = CHUNK / T::BYTES / 2;
+        let lag = CHUNK / T::WORDS / 2;
         for power in [1, 2] {
             let centred = |x: f64| {
                 if power == 1 {
