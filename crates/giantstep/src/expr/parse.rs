@@ -432,9 +432,8 @@ impl Expr {
                     Operator::Divide => (b != BigRational::default()).then(|| a / b),
                     Operator::Power => {
                         let exponent = b.is_integer().then(|| b.to_integer().to_i64())??;
-                        let small = a.numer().bits().max(a.denom().bits())
-                            * exponent.unsigned_abs()
-                            <= 4096;
+                        let bits = a.numer().bits().max(a.denom().bits());
+                        let small = bits.saturating_mul(exponent.unsigned_abs()) <= 4096;
                         let defined = exponent >= 0 || a != BigRational::default();
                         let power = |a: BigRational| {
                             (0..exponent.unsigned_abs()).fold(BigRational::one(), |x, _| x * &a)
