@@ -2,8 +2,7 @@
 
 use crate::activation::Activation;
 use crate::batch::{
-    Access, AnyEngine, BatchId, Direct, DirectionsLaw, Engine, EngineKind, InLaw, Purpose, Role,
-    Stream,
+    Access, BatchId, Direct, DirectionsLaw, Engine, EngineKind, InLaw, Purpose, Role, Stream, any,
 };
 use crate::expr::{ExprError, Link};
 use crate::labels::{Labels, RemovedPart, Target};
@@ -40,28 +39,23 @@ impl Kernel {
         let d = self.dimension;
         let law = DirectionsLaw::Canonical;
         match (self.engine, self.precision) {
-            (EngineKind::Direct | EngineKind::Data, Precision::F32) => self.on(
-                AnyEngine::new(Direct::<f32>::new(d as usize, law, 1)),
-                activation,
-            ),
-            (EngineKind::Direct | EngineKind::Data, Precision::F64) => self.on(
-                AnyEngine::new(Direct::<f64>::new(d as usize, law, 1)),
-                activation,
-            ),
-            (EngineKind::InLaw, Precision::F32) => {
-                self.on(AnyEngine::new(InLaw::<f32>::new(d, 1)), activation)
+            (EngineKind::Direct | EngineKind::Data, Precision::F32) => {
+                self.on(Direct::<f32>::new(d as usize, law, 1), activation)
             }
-            (EngineKind::InLaw, Precision::F64) => {
-                self.on(AnyEngine::new(InLaw::<f64>::new(d, 1)), activation)
+            (EngineKind::Direct | EngineKind::Data, Precision::F64) => {
+                self.on(Direct::<f64>::new(d as usize, law, 1), activation)
             }
+            (EngineKind::InLaw, Precision::F32) => self.on(InLaw::<f32>::new(d, 1), activation),
+            (EngineKind::InLaw, Precision::F64) => self.on(InLaw::<f64>::new(d, 1), activation),
         }
     }
 
     fn on<T: Real>(
         &self,
-        mut engine: AnyEngine<'_, T>,
+        engine: impl Engine<Real = T>,
         activation: &Activation,
     ) -> Result<usize, ExprError> {
+        let mut engine = any(engine);
         let target = Target::of(Link::parse("z1 + z2", Some(Self::DIRECTIONS))?);
         let id = BatchId {
             purpose: Purpose::Training,

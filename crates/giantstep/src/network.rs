@@ -46,6 +46,16 @@ pub enum Pairing {
     Symmetric,
 }
 
+impl Pairing {
+    /// How many of p neurons are drawn; the others are their mirror images.
+    pub(crate) fn drawn(self, width: usize) -> usize {
+        match self {
+            Self::Independent => width,
+            Self::Symmetric => width / 2,
+        }
+    }
+}
+
 /// The law of the biases at the start; mirrored neurons have the same.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -214,10 +224,7 @@ impl NetworkLaw {
     /// `p d` normals on the direct engine, `p r + p^2/2` numbers on the in-law engine; with symmetric pairs for half of
     /// the rows.
     pub fn draw(&self, engine: &mut impl Engine, target: &Directions, seed: u64) -> Network {
-        let drawn = match self.pairing {
-            Pairing::Independent => self.width,
-            Pairing::Symmetric => self.width / 2,
-        };
+        let drawn = self.pairing.drawn(self.width);
         if let Initial::Weights(given) = &self.start {
             // An engine is asked for its first layer, of whatever width.
             engine.gaussian(0);

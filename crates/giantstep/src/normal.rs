@@ -22,7 +22,8 @@ pub trait Normal: Copy + Default {
     fn fill(words: &[u32], out: &mut [Self]);
 }
 
-/// Box-Muller for one precision. `$joined` makes a word of those that are drawn, `$uniform` takes it to (0, 1], `$angle` another one to [-1/2, 1/2]: t covers
+/// Box-Muller for one precision. `$joined` makes a word of those that are drawn, `$uniform` takes it to (0, 1], `$angle` another
+/// one to [-1/2, 1/2]: t covers
 /// half of the circle in units of pi, and the lowest bit of the first word chooses the half. Coefficients are the
 /// Chebyshev fits, to half a unit in the last place, of
 /// `ln((1 + s)/(1 - s)) / s` in `s^2 <= (3 - sqrt 8)^2`, and of `sin(pi t)/t` and `cos(pi t)` in `t^2 <= 1/4`.

@@ -4,14 +4,14 @@ mod batches;
 
 use faer::Mat;
 
-use crate::batch::{AnyEngine, Coloured, Direct, Engine, EngineKind, InLaw};
+use crate::batch::{Coloured, Direct, Engine, EngineKind, InLaw, any};
 use crate::cost::cost;
 use crate::directions::Directions;
 use crate::experiment::{Experiment, Origin};
 use crate::measurement::Measurement;
 use crate::metric::{Metric, MetricGroup};
 use crate::metrics;
-use crate::network::{Average, Network, Pairing};
+use crate::network::{Average, Network};
 use crate::readout::RidgeError;
 use crate::real::{Precision, Real};
 use crate::setup::Setup;
@@ -152,7 +152,7 @@ impl<'e> Trainer<'e> {
         seed: u64,
         watch: &Watch<'_>,
     ) -> Self {
-        let mut engine = AnyEngine::new(engine);
+        let mut engine = any(engine);
         let target = engine.target(experiment.target.r);
         let network = experiment.network.draw(&mut engine, &target, seed);
         let initial = experiment.keeps_start().then(|| network.clone());
@@ -365,10 +365,7 @@ impl State {
         let asks = |group| self.experiment.metrics.contains(&group);
         if asks(MetricGroup::WeightSpectrum) {
             let law = &self.experiment.network;
-            let independent = match law.pairing {
-                Pairing::Independent => law.width,
-                Pairing::Symmetric => law.width / 2,
-            };
+            let independent = law.pairing.drawn(law.width);
             let dimension = self.experiment.protocol.dimension as f64;
             if let Some(found) = spectrum::weights(&network.first, independent, dimension) {
                 let squares: Vec<f64> = found.values.iter().map(|value| value * value).collect();

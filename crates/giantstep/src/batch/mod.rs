@@ -21,13 +21,15 @@ mod stream;
 pub(crate) mod streamed;
 mod untouched;
 
+use std::ops::DerefMut;
+
 use faer::Mat;
 use serde::Serialize;
 
 pub use coloured::{Block, Coloured, Covariance};
 pub use data::{Data, DataError, Entries, Order};
 pub use direct::{Direct, DirectionsLaw};
-pub(crate) use erased::{AnyBatch, AnyEngine};
+pub(crate) use erased::{AnyBatch, AnyEngine, any};
 pub(crate) use few::FEW;
 pub use given::Given;
 pub(crate) use given::Picked;
@@ -173,7 +175,8 @@ pub trait Engine: Send {
     fn keep_only(&mut self, known: &mut [&mut Directions]);
 }
 
-impl<T: Real, E: Engine<Real = T>> Engine for &mut E {
+/// A reference to an engine, or a box with one, is an engine.
+impl<T: Real, E: Engine<Real = T> + ?Sized, P: DerefMut<Target = E> + Send> Engine for P {
     type Real = T;
     type Batch = E::Batch;
 

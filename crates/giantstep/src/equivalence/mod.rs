@@ -12,9 +12,7 @@ mod marginal;
 
 use faer::Mat;
 
-use crate::batch::{
-    Access, AnyEngine, BatchId, Direct, DirectionsLaw, Engine, Purpose, Role, Stream,
-};
+use crate::batch::{Access, BatchId, Direct, DirectionsLaw, Engine, Purpose, Role, Stream, any};
 use crate::directions::Directions;
 use crate::equivalence::conditional::Drawn;
 use crate::equivalence::marginal::Marginal;
@@ -249,7 +247,7 @@ impl Equivalence<'_> {
         tested: impl Samples,
         engine: &mut Direct<T>,
     ) -> Result<(Vec<Fitted>, Vec<f64>), EquivalenceError> {
-        let engine = &mut AnyEngine::new(engine);
+        let engine = &mut any(engine);
         let access = match self.experiment.readout.ridge {
             Ridge::Values(_) => Access::Once,
             Ridge::LeaveOneOut(_) => Access::Many,

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use num_rational::BigRational;
-use num_traits::{One, ToPrimitive};
+use num_traits::ToPrimitive;
 
 use super::ast::{Expr, Function, Operator};
 use super::error::{ExprError, Problem};
@@ -431,21 +431,11 @@ impl Expr {
                     Operator::Multiply => Some(a * b),
                     Operator::Divide => (b != BigRational::default()).then(|| a / b),
                     Operator::Power => {
-                        let exponent = b.is_integer().then(|| b.to_integer().to_i64())??;
+                        let exponent = b.is_integer().then(|| b.to_integer().to_i32())??;
                         let bits = a.numer().bits().max(a.denom().bits());
-                        let small = bits.saturating_mul(exponent.unsigned_abs()) <= 4096;
+                        let small = bits.saturating_mul(exponent.unsigned_abs().into()) <= 4096;
                         let defined = exponent >= 0 || a != BigRational::default();
-                        let power = |a: BigRational| {
-                            (0..exponent.unsigned_abs()).fold(BigRational::one(), |x, _| x * &a)
-                        };
-                        match (
-                            small && exponent.unsigned_abs() <= 4096 && defined,
-                            exponent < 0,
-                        ) {
-                            (false, _) => None,
-                            (true, false) => Some(power(a)),
-                            (true, true) => Some(power(a.recip())),
-                        }
+                        (small && defined).then(|| a.pow(exponent))
                     }
                     Operator::Min => Some(a.min(b)),
                     Operator::Max => Some(a.max(b)),

@@ -89,6 +89,12 @@ pub(crate) fn legendre(order: NonZeroUsize) -> Vec<(f64, f64)> {
     pairs
 }
 
+/// The Gauss-Legendre rule of this order for a mean over an interval: nodes, ascending, and weights, which sum to 1.
+pub(crate) fn mean_over([from, to]: [f64; 2], order: NonZeroUsize) -> Vec<(f64, f64)> {
+    let of = |(x, weight): &(f64, f64)| (from + (to - from) * (1.0 + x) / 2.0, weight / 2.0);
+    legendre(order).iter().map(of).collect()
+}
+
 /// The Gauss rule of a measure that points and weights give: exact for polynomials of degree below `2 count`, weights summing
 /// to 1. Stieltjes' recurrence, and the eigenvectors of its Jacobi matrix (Golub and Welsch 1969); the measure itself should
 /// they not be found.
@@ -145,11 +151,8 @@ mod tests {
 
     #[test]
     fn rules_of_half_a_normal_have_its_moments() {
-        let fine = legendre(NonZeroUsize::new(64).unwrap());
-        let half: Vec<(f64, f64)> = fine
-            .iter()
-            .map(|(x, w)| (0.5 * EDGE * (1.0 + x), w * density(0.5 * EDGE * (1.0 + x))))
-            .collect();
+        let mut half = mean_over([0.0, EDGE], NonZeroUsize::MIN.saturating_add(63));
+        half.iter_mut().for_each(|(x, w)| *w *= density(*x));
         let rule = gauss_of(&half, 4);
         let mean = |k: i32| rule.iter().map(|(x, w)| w * x.powi(k)).sum::<f64>();
         let root = (2.0 / std::f64::consts::PI).sqrt();

@@ -6,7 +6,7 @@
 use std::num::NonZeroUsize;
 
 use super::population::Population;
-use crate::gauss::{EDGE, density, gauss_of, legendre};
+use crate::gauss::{EDGE, density, gauss_of, mean_over};
 use crate::network::{NetworkLaw, Pairing, SecondLayer};
 
 /// Networks with weights that sum to 1, by which their predictions are averaged: the mean over the second layers of a law.
@@ -15,29 +15,19 @@ use crate::network::{NetworkLaw, Pairing, SecondLayer};
 /// all multisets of quadrature nodes up to 4 drawn neurons, beyond it the second derivatives of F that a multinomial law
 /// needs, up to `O(p^{-3/2})`. The typical network comes first where there is one. THEORY.md (20).
 pub fn compositions(law: &NetworkLaw) -> Vec<(f64, Population)> {
+    let single = || vec![(1.0, Population::of_law(law))];
     match (law.second_layer, law.pairing) {
-        _ if law.starts_one_by_one() => vec![(1.0, Population::of_law(law))],
-        (SecondLayer::Ones, _) | (SecondLayer::Rademacher, Pairing::Symmetric) => {
-            vec![(1.0, Population::of_law(law))]
-        }
+        _ if law.starts_one_by_one() => single(),
         (SecondLayer::Rademacher, Pairing::Independent) => signs(law),
         (SecondLayer::Gaussian | SecondLayer::Uniform, _) => continuous(law),
+        (SecondLayer::Rademacher | SecondLayer::Ones, _) => single(),
     }
-}
-
-/// The network of these weights and numbers of neurons, or of pairs.
-fn network(law: &NetworkLaw, kinds: impl IntoIterator<Item = (f64, f64)>) -> Population {
-    let present = kinds.into_iter().filter(|(_, count)| *count > 0.0);
-    let scaled: Vec<_> = present
-        .map(|(second, count)| (law.gain * second, count))
-        .collect();
-    Population::of_kinds(&scaled, law.pairing).with_biases(law.bias)
 }
 
 fn signs(law: &NetworkLaw) -> Vec<(f64, Population)> {
     const FEW: usize = 8;
     let p = law.width as f64;
-    let of = |positive: f64| network(law, [(1.0, positive), (-1.0, p - positive)]);
+    let of = |positive: f64| Population::of_counts(law, &[(1.0, positive), (-1.0, p - positive)]);
     if law.width <= FEW {
         let mut weight = 0.5f64.powi(law.width as i32);
         let mut all = Vec::new();
@@ -55,10 +45,7 @@ fn signs(law: &NetworkLaw) -> Vec<(f64, Population)> {
 }
 
 fn continuous(law: &NetworkLaw) -> Vec<(f64, Population)> {
-    let drawn = match law.pairing {
-        Pairing::Independent => law.width,
-        Pairing::Symmetric => law.width / 2,
-    };
+    let drawn = law.pairing.drawn(law.width);
     match drawn {
         0 | 1 => multisets(law, drawn, 7),
         2 => multisets(law, drawn, 4),
@@ -76,11 +63,8 @@ fn rule(law: &NetworkLaw, nodes: usize) -> Vec<(f64, f64)> {
         SecondLayer::Uniform => (1.0, |_| 1.0),
         _ => (EDGE, density),
     };
-    let of = |(x, weight): &(f64, f64)| {
-        let a = 0.5 * most * (1.0 + x);
-        (a, weight * weigh(a))
-    };
-    let fine: Vec<(f64, f64)> = legendre(FINE).iter().map(of).collect();
+    let mut fine = mean_over([0.0, most], FINE);
+    fine.iter_mut().for_each(|(a, weight)| *weight *= weigh(*a));
     let half = gauss_of(&fine, nodes);
     let signed = |sign: f64| half.iter().map(move |(a, weight)| (sign * a, 0.5 * weight));
     signed(1.0).chain(signed(-1.0)).collect()
@@ -108,8 +92,9 @@ fn multisets(law: &NetworkLaw, drawn: usize, nodes: usize) -> Vec<(f64, Populati
         });
         all = extended.collect();
     }
-    let of = |(weight, _, kinds)| (weight, network(law, kinds as Vec<_>));
-    all.into_iter().map(of).collect()
+    let of =
+        |(weight, _, kinds): &(f64, usize, Vec<_>)| (*weight, Population::of_counts(law, kinds));
+    all.iter().map(of).collect()
 }
 
 /// The typical network and the second derivatives `(p/2) sum_k q_k d^2/dh^2 F(p q + h (e_k - q))` of a rule of few nodes with
@@ -123,7 +108,8 @@ fn second_order(law: &NetworkLaw, drawn: f64) -> Vec<(f64, Population)> {
         let count = move |(k, (second, q)): (usize, &(f64, f64))| {
             (*second, q * (drawn - by) + if k == kind { by } else { 0.0 })
         };
-        network(law, rule.iter().enumerate().map(count).collect::<Vec<_>>())
+        let counts: Vec<_> = rule.iter().enumerate().map(count).collect();
+        Population::of_counts(law, &counts)
     };
     let scale = 0.5 * drawn / (h * h);
     let mut all = vec![(1.0, Population::of_law(law)), (scale, moved(0, 0.0))];

@@ -8,7 +8,7 @@ use std::num::NonZeroUsize;
 
 use faer::{Mat, Side};
 
-use crate::gauss::{Rule, gauss_hermite, legendre};
+use crate::gauss::{Rule, gauss_hermite, mean_over};
 use crate::network::{Bias, Initial, NetworkLaw, Pairing, SecondLayer};
 
 /// The state of a network before its first step.
@@ -68,21 +68,16 @@ impl Population {
     /// The typical network of a law: as many weights of either sign as expected; a continuous law by quadrature. Neurons that
     /// start at overlaps of their own are classes of their own.
     pub fn of_law(law: &NetworkLaw) -> Self {
-        let drawn = match law.pairing {
-            Pairing::Independent => law.width,
-            Pairing::Symmetric => law.width / 2,
-        };
+        let drawn = law.pairing.drawn(law.width);
         let size = drawn as f64;
-        let mut kinds = match (law.second_layer, law.pairing) {
+        let kinds = match (law.second_layer, law.pairing) {
             _ if law.starts_one_by_one() => vec![(1.0, 1.0); drawn],
             (SecondLayer::Ones, _) | (SecondLayer::Rademacher, Pairing::Symmetric) => {
                 vec![(1.0, size)]
             }
             (SecondLayer::Rademacher, Pairing::Independent) => {
                 let positive = drawn.div_ceil(2) as f64;
-                let mut kinds = vec![(1.0, positive), (-1.0, size - positive)];
-                kinds.retain(|(_, count)| *count > 0.0);
-                kinds
+                vec![(1.0, positive), (-1.0, size - positive)]
             }
             (SecondLayer::Gaussian, pairing) => {
                 let density = |a: f64| (-a * a / 2.0).exp();
@@ -90,12 +85,19 @@ impl Population {
             }
             (SecondLayer::Uniform, pairing) => nodes(size, pairing, (5, 1.0), |_| 1.0),
         };
-        kinds.iter_mut().for_each(|(second, _)| *second *= law.gain);
+        Self::of_counts(law, &kinds)
+    }
+
+    /// A network of a law by its drawn weights, each with the number of its neurons, or of pairs.
+    pub(super) fn of_counts(law: &NetworkLaw, counts: &[(f64, f64)]) -> Self {
+        let present = counts.iter().filter(|(_, count)| *count > 0.0);
+        let kinds: Vec<_> = present
+            .map(|(second, count)| (second * law.gain, *count))
+            .collect();
         Self::of_kinds(&kinds, law.pairing).with_biases(law.bias)
     }
 
-    /// The network of these second-layer weights, each with its number of neurons, or of pairs.
-    pub(super) fn of_kinds(kinds: &[(f64, f64)], pairing: Pairing) -> Self {
+    fn of_kinds(kinds: &[(f64, f64)], pairing: Pairing) -> Self {
         let mut classes = Vec::new();
         for (second, count) in kinds {
             let next = classes.len();
@@ -122,7 +124,7 @@ impl Population {
     }
 
     /// Every class in parts with biases of this law, by quadrature. THEORY.md (70).
-    pub(super) fn with_biases(self, law: Bias) -> Self {
+    fn with_biases(self, law: Bias) -> Self {
         const NODES: NonZeroUsize = NonZeroUsize::MIN.saturating_add(6);
         let nodes: Vec<(f64, f64)> = match law {
             Bias::Zero => return self,
@@ -131,10 +133,7 @@ impl Population {
                 let scaled = nodes.into_iter().map(|x| x * variance.sqrt());
                 scaled.zip(weights).collect()
             }
-            Bias::Uniform([from, to]) => legendre(NODES)
-                .iter()
-                .map(|(x, weight)| (from + (to - from) * (1.0 + x) / 2.0, weight / 2.0))
-                .collect(),
+            Bias::Uniform(range) => mean_over(range, NODES),
         };
         let k = self.len();
         let part = |(place, (bias, weight)): (usize, &(f64, f64))| {
@@ -260,13 +259,10 @@ fn nodes(
     (count, most): (usize, f64),
     density: impl Fn(f64) -> f64,
 ) -> Vec<(f64, f64)> {
-    let half: Vec<(f64, f64)> = legendre(NonZeroUsize::MIN.saturating_add(count - 1))
-        .iter()
-        .map(|(x, weight)| {
-            let a = 0.5 * most * (1.0 + x);
-            (a, weight * density(a))
-        })
-        .collect();
+    let order = NonZeroUsize::MIN.saturating_add(count - 1);
+    let mut half = mean_over([0.0, most], order);
+    half.iter_mut()
+        .for_each(|(a, weight)| *weight *= density(*a));
     let mass: f64 = half.iter().map(|(_, weight)| weight).sum();
     let signs: &[f64] = match pairing {
         Pairing::Independent => &[1.0, -1.0],
