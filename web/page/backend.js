@@ -32,6 +32,10 @@ async function ask(path, { method = 'GET', body, signal } = {}) {
 const post = (path, body, signal) => ask(path, { method: 'POST', body, signal });
 
 export const server = {
+  /** Results folders can be watched. */
+  watches: true,
+  /** By how many powers of ten batches are smaller than they might be. */
+  less: 0,
   catalogue: () => ask('api/catalogue'),
   /** Whether a link or an activation can be read: `{ link }` or `{ activation }`. */
   read: (typed, signal) => post('api/read', typed, signal),

@@ -1,6 +1,5 @@
 // The page: what is chosen, who is told when it changes, and the address that keeps it.
 
-import { server } from './backend.js';
 import { $, later } from './dom.js';
 import { INITIAL, packed, toml, understood, unpacked } from './experiment.js';
 import { ask } from './ask.js';
@@ -9,12 +8,16 @@ import { explore } from './explore.js';
 import { watch } from './watch.js';
 import { take } from './take.js';
 
-const TABS = ['ask', 'train', 'explore', 'watch'];
+/** The program behind a server, or in the browser itself. */
+const isLocal = document.documentElement.dataset.backend === 'local';
+const server = isLocal ? (await import('./local.js')).local : (await import('./backend.js')).server;
+
+const TABS = ['ask', 'train', 'explore', 'watch'].filter((name) => name !== 'watch' || server.watches);
 
 /** What all parts of the page share. A part changes the experiment by `change` and hears of it by `on`. */
 const lab = {
   server,
-  experiment: { ...INITIAL },
+  experiment: { ...INITIAL, d: INITIAL.d - server.less },
   tab: 'ask',
   /** The last analysis, and the last run of Train. */
   analysis: null,
@@ -75,6 +78,7 @@ async function recall() {
   lab.open(TABS.includes(tab) ? tab : lab.tab);
 }
 
+$('tab-watch').hidden = !server.watches;
 for (const [place, name] of TABS.entries()) {
   const button = $(`tab-${name}`);
   button.addEventListener('click', () => lab.open(name));

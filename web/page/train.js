@@ -89,7 +89,8 @@ export function train(lab) {
     const wanted = lab.analysis?.sizes;
     if (!wanted) return;
     const worth = WORTH[wanted.batch_exponent] ?? WORTH[3];
-    const d = lab.experiment.inputs === 'gaussian' ? worth.d : Math.min(worth.d, 3);
+    const whole = Math.round(10 * (worth.d - server.less / worth.a)) / 10;
+    const d = lab.experiment.inputs === 'gaussian' ? whole : Math.min(whole, 3);
     lab.change({ ...worth, d, steps: Math.min(12, Math.max(2, wanted.steps)) }, 'sizes');
   }
 

@@ -17,7 +17,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::State;
-use crate::problem::Problem;
+use crate::problem::Refusal;
 
 /// What the page may load: its own files, and pictures that it makes.
 const POLICY: &str = "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; \
@@ -96,7 +96,7 @@ impl Access {
             .all(|host| host.is_some_and(|host| self.is_own_host(host)))
         {
             let message = "this name is not that of the laboratory";
-            return Some(Problem::new(StatusCode::MISDIRECTED_REQUEST, message).into_response());
+            return Some(Refusal::new(StatusCode::MISDIRECTED_REQUEST, message).into_response());
         }
         if request.method() == Method::GET
             && request.uri().path() == "/"
@@ -115,12 +115,12 @@ impl Access {
         }
         if !text(ORIGIN).is_some_and(|origin| self.is_own_origin(origin)) {
             let message = "changes are asked for by the page of this laboratory alone";
-            return Some(Problem::new(StatusCode::FORBIDDEN, message).into_response());
+            return Some(Refusal::new(StatusCode::FORBIDDEN, message).into_response());
         }
         let kind = text(CONTENT_TYPE).map(|kind| kind.split(';').next().unwrap_or(kind).trim());
         if request.method() == Method::POST && kind != Some("application/json") {
             let message = "what is sent here is application/json";
-            return Some(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message).into_response());
+            return Some(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message).into_response());
         }
         None
     }

@@ -12,7 +12,7 @@ use futures_util::stream::unfold;
 use tokio::sync::watch;
 
 use crate::State;
-use crate::problem::Problem;
+use crate::problem::Refusal;
 use crate::runs::Run;
 
 /// How often progress is told.
@@ -55,7 +55,7 @@ pub async fn of_run(
     Of(state): Of<Arc<State>>,
     Path(run): Path<u64>,
     headers: HeaderMap,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<impl IntoResponse, Refusal> {
     let run = state.runs.find(run)?;
     let last = headers
         .get("last-event-id")

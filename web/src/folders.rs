@@ -10,6 +10,7 @@ use std::time::{Instant, UNIX_EPOCH};
 use axum::extract::{Path as Named, State as Of};
 use axum::http::StatusCode;
 use axum::response::Response;
+use giantstep_answers::{Problem, svg};
 use giantstep_lab::drive::collect;
 use giantstep_lab::fence::fenced;
 use giantstep_lab::keep::{Store, read_plan};
@@ -22,8 +23,7 @@ use giantstep_lab::standing::Standing;
 use serde_json::{Value as Json, json};
 
 use crate::State;
-use crate::problem::{Problem, answer};
-use crate::runs::svg;
+use crate::problem::{Refusal, answer};
 
 /// How deeply folders are looked for, and how many are looked into.
 const DEPTH: usize = 4;
@@ -109,7 +109,7 @@ fn look(root: &Path, here: &Path, depth: usize, left: &mut usize, found: &mut Ve
 
 async fn worked(
     what: impl FnOnce() -> Result<Json, Problem> + Send + 'static,
-) -> Result<Response, Problem> {
+) -> Result<Response, Refusal> {
     let work = || fenced(what).unwrap_or_else(|reason| Err(Problem::failed(reason)));
     let json = tokio::task::spawn_blocking(work).await;
     let json = json.unwrap_or_else(|error| Err(Problem::failed(error)))?;
@@ -125,13 +125,13 @@ fn opened<T>(
     let folder = state.folders.find(hash)?;
     let text = read_plan(&folder.path).map_err(Problem::input)?;
     let plan = Plan::read(&text, "experiment.toml", &[], Scale::Full).map_err(Problem::input)?;
-    let jobs = plan.jobs(state.machine).map_err(Problem::input)?;
+    let jobs = plan.jobs(state.setting.machine).map_err(Problem::input)?;
     let store = Store::look(&folder.path).map_err(Problem::input)?;
     what(&folder, &jobs, &store)
 }
 
 /// Every results folder.
-pub async fn list(Of(state): Of<Arc<State>>) -> Result<Response, Problem> {
+pub async fn list(Of(state): Of<Arc<State>>) -> Result<Response, Refusal> {
     worked(move || Ok(state.folders.list().iter().map(Folder::json).collect())).await
 }
 
@@ -139,7 +139,7 @@ pub async fn list(Of(state): Of<Arc<State>>) -> Result<Response, Problem> {
 pub async fn standing(
     Of(state): Of<Arc<State>>,
     Named(hash): Named<String>,
-) -> Result<Response, Problem> {
+) -> Result<Response, Refusal> {
     worked(move || {
         opened(&state, &hash, |folder, jobs, store| {
             let rate = rate(jobs.plan, jobs.machine);
@@ -170,7 +170,7 @@ fn gathered(jobs: &Jobs<'_>, store: &Store) -> Result<Results, Problem> {
 pub async fn results(
     Of(state): Of<Arc<State>>,
     Named(hash): Named<String>,
-) -> Result<Response, Problem> {
+) -> Result<Response, Refusal> {
     worked(move || {
         opened(&state, &hash, |_, jobs, store| {
             let start = Instant::now();
@@ -192,7 +192,7 @@ pub async fn results(
 pub async fn figures(
     Of(state): Of<Arc<State>>,
     Named(hash): Named<String>,
-) -> Result<Response, Problem> {
+) -> Result<Response, Refusal> {
     worked(move || {
         opened(&state, &hash, |_, jobs, store| {
             let results = gathered(jobs, store)?;

@@ -1,13 +1,13 @@
 //! The giant-step laboratory as a page in the browser: type a target, watch it being learnt.
 //!
-//! A front over `giantstep-lab` beside the command line and Python: it reads what the page sends, calls the same entries,
-//! and hands on the JSON of `--json`. No number is made here.
+//! A front over `giantstep-lab` beside the command line and Python: it hands what the page asks to `giantstep-answers`, and
+//! hands on the JSON of `--json`. No number is made here.
 //!
 //! - `access`: who may ask. `page`: the files of the page.
-//! - `asks`: what is answered at once: links, analyses, costs, predictions, the catalogue.
+//! - `asks`: what is answered at once.
 //! - `runs`: what takes its time, on a thread of its own, told step by step (`events`).
 //! - `folders`: results folders of this and of other processes. `door`: the way into the browser.
-//! - `mathml`: formulas from their syntax trees. `problem`: what went wrong.
+//! - `problem`: what went wrong, as a response.
 
 // Printing and ending the process belong to the command line.
 #![deny(clippy::print_stdout, clippy::print_stderr, clippy::exit)]
@@ -17,9 +17,7 @@ mod asks;
 mod door;
 mod events;
 mod folders;
-mod load;
 mod log;
-mod mathml;
 mod page;
 mod problem;
 mod runs;
@@ -30,9 +28,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::DefaultBodyLimit;
+use axum::extract::State as Of;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
+use giantstep_answers::{Bounds, Question, Setting, Speed};
 use giantstep_lab::plan::Machine;
 use giantstep_lab::work::Asked;
 
@@ -112,7 +113,7 @@ pub enum LabError {
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) access: Access,
-    pub(crate) machine: Machine,
+    pub(crate) setting: Setting,
     pub(crate) limits: Limits,
     pub(crate) runs: Runs,
     pub(crate) folders: Folders,
@@ -142,7 +143,14 @@ impl Lab {
         let access = Access::new(listener.local_addr()?.port()).map_err(LabError::Random)?;
         let state = Arc::new(State {
             access,
-            machine: options.machine,
+            setting: Setting {
+                machine: options.machine,
+                bounds: Bounds {
+                    seconds: options.limits.seconds,
+                    memory: options.limits.memory,
+                },
+                speed: Speed::Measured,
+            },
             limits: options.limits,
             runs: Runs::default(),
             folders: Folders::below(options.folder),
@@ -169,7 +177,7 @@ impl Lab {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
             .enable_time()
-            .max_blocking_threads(state.machine.cores.max(2))
+            .max_blocking_threads(state.setting.machine.cores.max(2))
             .thread_stack_size(STACK)
             .build()?;
         listener.set_nonblocking(true)?;
@@ -192,11 +200,6 @@ impl Lab {
 
 fn router(state: Arc<State>) -> Router {
     let answers = Router::new()
-        .route("/api/catalogue", get(asks::catalogue))
-        .route("/api/read", post(asks::read))
-        .route("/api/analyze", post(asks::analyze))
-        .route("/api/check", post(asks::check))
-        .route("/api/predict", post(asks::predict))
         .route("/api/runs", post(runs::begin))
         .route("/api/runs/{run}", get(runs::told).delete(runs::stop))
         .route("/api/runs/{run}/events", get(events::of_run))
@@ -207,6 +210,14 @@ fn router(state: Arc<State>) -> Router {
         .route("/api/folders/{folder}", get(folders::standing))
         .route("/api/folders/{folder}/results", get(folders::results))
         .route("/api/folders/{folder}/figures", get(folders::figures));
+    let answers = Question::ALL.into_iter().fold(answers, |router, question| {
+        let ask = move |state: Of<Arc<State>>, body: Bytes| asks::ask(question, state, body);
+        let asked = match question {
+            Question::Catalogue => get(ask),
+            _ => post(ask),
+        };
+        router.route(&format!("/api/{}", question.name()), asked)
+    });
     page::routes(answers)
         .fallback(problem::nothing_here)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))

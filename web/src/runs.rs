@@ -10,37 +10,19 @@ use axum::extract::{Path, State as Of};
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use giantstep::ranks::Alone;
-use giantstep_lab::chart::{check, figures as drawn};
-use giantstep_lab::document;
-use giantstep_lab::drive::{Manner, collect, drive};
+use giantstep_answers::{self as answers, Kind, Load, Problem, Product, asked, experiment};
 use giantstep_lab::fence::fenced;
-use giantstep_lab::keep::Memory;
-use giantstep_lab::outlook::{Ask, Predicted};
-use giantstep_lab::plan::{Machine, Plan, Wanted};
-use giantstep_lab::report::Report;
-use giantstep_lab::results::Results;
-use giantstep_lab::table;
-use giantstep_lab::work::{Asked, Event, Observer, Session};
+use giantstep_lab::plan::{Machine, Plan};
+use giantstep_lab::work::{Asked, Event, Observer};
 use serde::Deserialize;
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
-use crate::load::Load;
 use crate::log::Log;
-use crate::problem::{Problem, answer, asked};
+use crate::problem::{Refusal, answer};
 use crate::{Limits, STACK, State};
 
-/// The time that predictions may take where a file asks for all of them.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a run waits for the end of the one that it replaces.
 const GRACE: Duration = Duration::from_secs(5);
-
-/// An experiment, read and checked.
-pub fn experiment(file: &str) -> Result<Plan, Problem> {
-    let plan = Plan::read_foreign(file, "experiment.toml").map_err(Problem::input)?;
-    check(&plan).map_err(Problem::input)?;
-    Ok(plan)
-}
 
 /// How far a run is.
 #[derive(Debug, Clone)]
@@ -55,14 +37,6 @@ enum Stage {
     Stopped,
     /// It could not be done.
     Failed(String),
-}
-
-/// What came of a run.
-#[derive(Debug)]
-struct Product {
-    document: Arc<str>,
-    results: Results,
-    predicted: Predicted,
 }
 
 /// A run.
@@ -87,22 +61,10 @@ impl Observer for Run {
             Event::Done { units, .. } => {
                 self.done.fetch_add(units, Ordering::Relaxed);
             }
-            Event::Step {
-                job,
-                step,
-                measurements,
-            } => {
-                let json = document::step(job, step, measurements);
-                self.log.tell("step", json.to_string());
-            }
-            Event::Ended {
-                job,
-                failure: Some(reason),
-            } => {
-                let json = json!({ "point": job.index + 1, "seed": job.seed, "reason": reason });
-                self.log.tell("failed", json.to_string());
-            }
-            Event::Ended { failure: None, .. } => {}
+            _ => {}
+        }
+        if let Some((name, json)) = answers::told(&event) {
+            self.log.tell(name, json.to_string());
         }
     }
 }
@@ -158,7 +120,12 @@ impl Run {
         if let Some(earlier) = instead_of {
             earlier.wait(GRACE);
         }
-        let stage = match fenced(|| self.product(machine)) {
+        let measured = |document, _: &_| {
+            self.enter(Stage::Measured(document));
+            self.log.tell("measured", "{}".to_owned());
+        };
+        let stage = match fenced(|| answers::run(&self.plan, machine, &self.asked, self, &measured))
+        {
             _ if self.asked.to_end() => Stage::Stopped,
             Ok(Ok(product)) => Stage::Done(Arc::new(product)),
             Ok(Err(reason)) | Err(reason) => Stage::Failed(reason),
@@ -171,56 +138,6 @@ impl Run {
         self.enter(stage);
         self.log.tell(name, json.to_string());
         self.log.close();
-    }
-
-    fn product(&self, machine: Machine) -> Result<Product, String> {
-        let text = |error: &dyn std::fmt::Display| error.to_string();
-        let plan = &self.plan;
-        let jobs = plan.jobs(machine).map_err(|error| text(&error))?;
-        let session = Session {
-            machine,
-            asked: &self.asked,
-            observer: self,
-            ranks: &Alone,
-        };
-        let (start, keep) = (Instant::now(), Memory::default());
-        let done = drive(&jobs, &keep, Manner::default(), &session);
-        let done = done.map_err(|error| text(&error))?;
-        let results = collect(&jobs, &keep, done.dropped, &mut |rows| rows);
-        let results = results.map_err(|error| text(&error))?;
-        drop(keep);
-        if self.asked.to_end() {
-            return Err("stopped".to_owned());
-        }
-        let took = start.elapsed();
-        let document = |predicted: &Predicted| {
-            let report = Report {
-                jobs: &jobs,
-                results: &results,
-                predicted,
-                found: 0,
-                took,
-            };
-            let json = report.json(&[]).map_err(|error| text(&error))?;
-            Ok::<Arc<str>, String>(json.to_string().into())
-        };
-        let predicted = match plan.document.predictions() {
-            Wanted::None => Predicted::default(),
-            wanted => {
-                self.enter(Stage::Measured(document(&Predicted::default())?));
-                self.log.tell("measured", "{}".to_owned());
-                let ask = match wanted {
-                    Wanted::None | Wanted::Quick => Ask::new(Wanted::Quick).beside(took),
-                    Wanted::Patient | Wanted::All => Ask::new(Wanted::Patient).within(PATIENCE),
-                };
-                fenced(|| Predicted::of(plan, ask, &session)).unwrap_or_default()
-            }
-        };
-        Ok(Product {
-            document: document(&predicted)?,
-            results,
-            predicted,
-        })
     }
 }
 
@@ -258,7 +175,7 @@ impl Runs {
         let (ending, working): (Vec<_>, Vec<_>) = under_way.partition(|run| run.asked.to_end());
         if working.len() >= limits.runs || ending.len() >= 2 * limits.runs {
             let message = format!("{} runs are under way", working.len() + ending.len());
-            return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, message));
+            return Err(Problem::new(Kind::Busy, message));
         }
         let ended: Vec<u64> = all
             .iter()
@@ -304,18 +221,18 @@ struct Begin {
 }
 
 /// Begins the runs of an experiment file.
-pub async fn begin(Of(state): Of<Arc<State>>, body: Bytes) -> Result<Response, Problem> {
+pub async fn begin(Of(state): Of<Arc<State>>, body: Bytes) -> Result<Response, Refusal> {
     let Begin { file, instead_of } = asked(&body)?;
     let begun = tokio::task::spawn_blocking(move || {
         let plan = experiment(&file)?;
-        let jobs = plan.jobs(state.machine).map_err(Problem::input)?;
-        let load = Load::of(&jobs);
-        if let Some(reason) = load.refused(&state.limits) {
-            return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, reason));
+        let jobs = plan.jobs(state.setting.machine).map_err(Problem::input)?;
+        let load = Load::of(&jobs, state.setting.speed);
+        if let Some(reason) = load.refused(&state.setting.bounds) {
+            return Err(Problem::new(Kind::Input, reason));
         }
         let runs = jobs.list.len();
         drop(jobs);
-        let (machine, limits) = (state.machine, state.limits);
+        let (machine, limits) = (state.setting.machine, state.limits);
         let number = state.runs.begin(plan, instead_of, machine, &limits)?;
         Ok(json!({ "run": number, "runs": runs, "seconds": load.seconds }))
     });
@@ -326,14 +243,14 @@ pub async fn begin(Of(state): Of<Arc<State>>, body: Bytes) -> Result<Response, P
 }
 
 /// How far a run is, and its document where it is measured: that of `giantstep run --json`.
-pub async fn told(Of(state): Of<Arc<State>>, Path(run): Path<u64>) -> Result<Response, Problem> {
+pub async fn told(Of(state): Of<Arc<State>>, Path(run): Path<u64>) -> Result<Response, Refusal> {
     let stage = state.runs.find(run)?.stage().clone();
     let (name, document) = match &stage {
         Stage::Running => ("running", None),
         Stage::Measured(document) => ("measured", Some(&**document)),
         Stage::Done(product) => ("done", Some(&*product.document)),
         Stage::Stopped => ("stopped", None),
-        Stage::Failed(reason) => return Err(Problem::failed(reason)),
+        Stage::Failed(reason) => return Err(Problem::failed(reason).into()),
     };
     let document = document.unwrap_or("null");
     let json = format!(r#"{{"stage":"{name}","document":{document}}}"#);
@@ -341,7 +258,7 @@ pub async fn told(Of(state): Of<Arc<State>>, Path(run): Path<u64>) -> Result<Res
 }
 
 /// Tells a run to end.
-pub async fn stop(Of(state): Of<Arc<State>>, Path(run): Path<u64>) -> Result<StatusCode, Problem> {
+pub async fn stop(Of(state): Of<Arc<State>>, Path(run): Path<u64>) -> Result<StatusCode, Refusal> {
     state.runs.find(run)?.asked.ask_to_stop();
     Ok(StatusCode::NO_CONTENT)
 }
@@ -353,46 +270,25 @@ fn product(state: &State, number: u64) -> Result<(Arc<Run>, Arc<Product>), Probl
     match stage {
         Stage::Done(product) => Ok((run, product)),
         _ => Err(Problem::new(
-            StatusCode::CONFLICT,
+            Kind::Early,
             "the run has not ended, or was stopped",
         )),
     }
 }
 
 /// The figures of a run as SVG, by name.
-pub async fn figures(Of(state): Of<Arc<State>>, Path(run): Path<u64>) -> Result<Response, Problem> {
+pub async fn figures(Of(state): Of<Arc<State>>, Path(run): Path<u64>) -> Result<Response, Refusal> {
     let (run, product) = product(&state, run)?;
-    let made = tokio::task::spawn_blocking(move || {
-        svg(&run.plan, &product.results.table, &product.predicted)
-    });
+    let made = tokio::task::spawn_blocking(move || product.figures(&run.plan));
     let made = made.await.map_err(Problem::failed)??;
     Ok(answer(StatusCode::OK, made.to_string()))
 }
 
-/// The figures of a plan as SVG, each with its name, or the reason why it is not drawn.
-pub fn svg(plan: &Plan, table: &table::Table, predicted: &Predicted) -> Result<Json, Problem> {
-    let made = fenced(|| {
-        let figures = drawn(plan, table, predicted).into_iter();
-        let all = figures.map(|(name, figure)| {
-            let svg = figure
-                .map_err(|error| error.to_string())
-                .and_then(|figure| figure.to_svg().map_err(|error| error.to_string()));
-            match svg {
-                Ok(svg) => json!({ "name": name, "svg": svg }),
-                Err(reason) => json!({ "name": name, "reason": reason }),
-            }
-        });
-        all.collect::<Json>()
-    });
-    made.map_err(Problem::failed)
-}
-
 /// The table of a run as a Parquet file.
-pub async fn parquet(Of(state): Of<Arc<State>>, Path(run): Path<u64>) -> Result<Response, Problem> {
+pub async fn parquet(Of(state): Of<Arc<State>>, Path(run): Path<u64>) -> Result<Response, Refusal> {
     let (_, product) = product(&state, run)?;
-    let made = tokio::task::spawn_blocking(move || table::encode(&product.results.table));
-    let bytes = made.await.map_err(Problem::failed)?;
-    let bytes = bytes.map_err(Problem::failed)?;
+    let made = tokio::task::spawn_blocking(move || product.parquet());
+    let bytes = made.await.map_err(Problem::failed)??;
     Ok(file(
         "application/vnd.apache.parquet",
         "results.parquet",
@@ -401,13 +297,10 @@ pub async fn parquet(Of(state): Of<Arc<State>>, Path(run): Path<u64>) -> Result<
 }
 
 /// The table of a run as CSV.
-pub async fn csv(Of(state): Of<Arc<State>>, Path(run): Path<u64>) -> Result<Response, Problem> {
+pub async fn csv(Of(state): Of<Arc<State>>, Path(run): Path<u64>) -> Result<Response, Refusal> {
     let (_, product) = product(&state, run)?;
-    let made = tokio::task::spawn_blocking(move || table::csv(&product.results.table));
-    let text = made
-        .await
-        .map_err(Problem::failed)?
-        .map_err(Problem::failed)?;
+    let made = tokio::task::spawn_blocking(move || product.csv());
+    let text = made.await.map_err(Problem::failed)??;
     Ok(file(
         "text/csv; charset=utf-8",
         "results.csv",

@@ -1,6 +1,6 @@
 //! Output folders and files: checked before any work, written whole or not at all.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -187,7 +187,7 @@ pub(crate) fn publish(file: NamedTempFile, path: &Path) -> io::Result<()> {
     file.as_file().sync_all()?;
     file.persist(path)?;
     #[cfg(unix)]
-    File::open(folder_of(path))?.sync_all()?;
+    fs::File::open(folder_of(path))?.sync_all()?;
     Ok(())
 }
 
@@ -370,7 +370,7 @@ mod tests {
     fn what_a_run_under_way_on_another_machine_writes_is_not_swept_out_however_old() {
         let root = tempfile::tempdir().unwrap();
         let draft = root.path().join(".giantstep-x-1-1-Ab3run");
-        let file = File::create(&draft).unwrap();
+        let file = fs::File::create(&draft).unwrap();
         file.set_modified(SystemTime::now() - 2 * LEFT_OVER)
             .unwrap();
         sweep_out(root.path(), &|name| name.ends_with("run"));

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use giantstep::experiment::Experiment;
 use giantstep::labels::Target;
@@ -12,12 +12,13 @@ use giantstep::theory::{Effort, Floor, Forecast, Needs, Prediction, Predictions,
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
+use web_time::Instant;
 
 use crate::keep::{RunId, Settings, Shelf, foreseen};
 use crate::plan::{Plan, Point, Wanted};
 use crate::table::{Record, Row};
 use crate::words;
-use crate::work::{Event, Session, Task, pool, until};
+use crate::work::{Event, Pool, Session, Task, pool, until};
 
 /// Raised with every change of what is predicted from the same settings: what is kept rests on it.
 const PREDICTIONS: u32 = 3;
@@ -340,10 +341,8 @@ impl Kinds {
                     stop,
                     session,
                 };
-                match pool(session.machine.cores) {
-                    Ok(pool) => pool.install(|| making.outlooks(&experiments)),
-                    Err(_) => making.outlooks(&experiments),
-                }
+                let pool = pool(session.machine.cores).unwrap_or(Pool::Given);
+                pool.install(|| making.outlooks(&experiments))
             };
             let mut made = until(time, session.asked, work).into_iter();
             for (kind, place) in self.list.iter().zip(&mut found) {

@@ -128,3 +128,21 @@ fn a_bias_takes_the_floors_of_missing_coefficients_away() {
     assert!(features(json!("zero"))[2] > 5.0);
     assert!(features(json!({"gaussian": 1})).is_empty());
 }
+
+/// A link that draws random numbers has no floor where they count as part of the label.
+#[test]
+fn floors_of_random_links_are_those_of_clean_labels() {
+    let of = |labels: &str| {
+        let spec = json!({
+            "target": {"link": "z1 + 0.5*e1"},
+            "network": {"width": 8},
+            "protocol": {"dimension": 1000, "steps": 1, "batch": "2*d"},
+            "evaluation": {"labels": labels}
+        });
+        let spec: Spec = serde_json::from_value(spec).expect("a specification");
+        let experiment = spec.check().expect("an experiment").setup.experiment;
+        floors(&experiment, Effort::Integrated, &AtomicBool::new(false))
+    };
+    assert!(!of("clean").expect("floors").is_empty());
+    assert!(of("noisy").expect_err("no floors").contains("clean labels"));
+}

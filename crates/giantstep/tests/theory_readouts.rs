@@ -74,6 +74,52 @@ fn trained<'a>(
     }
 }
 
+/// relu moves along itself where labels keep a mean, and has no closed error there.
+#[test]
+fn a_removed_mean_is_subtracted_from_the_labels_of_the_step() {
+    let (link, relu) = (link("1 + z1"), activation("relu(x)"));
+    let of = |removed_mean| {
+        let features = TrainedFeatures {
+            removed_mean,
+            ..trained(&link, &relu, 4.0, 1.0)
+        };
+        features.error(sizes(4.0, 0.5, 0.1))
+    };
+    assert!(of(1.0).is_ok(), "{:?}", of(1.0));
+    for removed in [0.0, -1.0] {
+        // E sigma'(x) x of relu is 1/sqrt(2 pi).
+        let expected = (1.0 - removed) / (2.0 * std::f64::consts::PI).sqrt();
+        let found = of(removed);
+        assert!(
+            matches!(found, Err(StateError::Along { product }) if (product - expected).abs() < 1e-6),
+            "{removed}: {found:?}, {expected}"
+        );
+    }
+}
+
+/// A sum of functions of one direction each is averaged by its parts, and what is removed from the labels with them.
+#[test]
+fn the_response_to_a_sum_leaves_out_the_mean_that_is_removed() {
+    let sum = "tanh(z1) + tanh(z2) + tanh(z3) + tanh(z4)";
+    let (plain, shifted) = (link(sum), link(&format!("1 + {sum}")));
+    let relu = activation("relu(x)");
+    let population = Population::of_weights(&[1.0, 1.0, -1.0, -1.0], Pairing::Independent);
+    let steps = dynamics(&plain, &relu).run(&population, 1).expect("a step");
+    let state = &steps.steps[1];
+    let error = |link: &Link, removed_mean| {
+        let dynamics = Dynamics {
+            removed_mean,
+            ..dynamics(link, &relu)
+        };
+        let kernels = Kernels::of(&dynamics, &population, &state.overlap, &state.covariance);
+        let kernels = kernels.expect("kernels");
+        let error = kernels.ridge_error(0.1, Intercept::Without);
+        error.expect("an error")
+    };
+    let (a, b) = (error(&plain, 0.0), error(&shifted, 1.0));
+    assert!((a - b).abs() < 1e-9, "{a} {b}");
+}
+
 /// A case of `reference/state_equations.json`; without samples of a step, features are random.
 #[derive(serde::Deserialize)]
 struct Noisy {

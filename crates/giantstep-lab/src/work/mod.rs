@@ -6,7 +6,7 @@ mod session;
 mod simulate;
 mod timer;
 
-pub(crate) use schedule::pool;
+pub(crate) use schedule::{Pool, pool};
 pub use schedule::{WorkError, peak_memory, work};
 pub use session::{Asked, Event, Observer, Session, Silent, Task};
 pub use simulate::simulate;

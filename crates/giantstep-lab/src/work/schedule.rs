@@ -115,15 +115,34 @@ fn split(costs: &[(f64, f64)], threads: usize, limit: f64) -> Split {
     }
 }
 
-/// That many threads.
-pub(crate) fn pool(threads: usize) -> Result<ThreadPool, WorkError> {
-    ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .map_err(|source| WorkError {
-            threads,
-            source: source.into(),
-        })
+/// Threads for one piece of work.
+pub(crate) enum Pool {
+    /// Its own.
+    Own(ThreadPool),
+    /// Whatever there is.
+    Given,
+}
+
+impl Pool {
+    /// Does work in it.
+    pub(crate) fn install<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        match self {
+            Self::Own(pool) => pool.install(work),
+            Self::Given => work(),
+        }
+    }
+}
+
+/// That many threads; in a browser there are none to start.
+pub(crate) fn pool(threads: usize) -> Result<Pool, WorkError> {
+    if cfg!(target_family = "wasm") {
+        return Ok(Pool::Given);
+    }
+    let pool = ThreadPoolBuilder::new().num_threads(threads).build();
+    pool.map(Pool::Own).map_err(|source| WorkError {
+        threads,
+        source: source.into(),
+    })
 }
 
 /// Passes on what one run tells.

@@ -443,6 +443,8 @@ mod tests {
                 &[1.0, 1.0, 1.5, 1.5, 1.5][..],
                 Loss::Squared,
             ),
+            // Two neurons of unequal weights: what one does to the other is no small part.
+            ("z1 + z1*z2", "relu(x)", &[2.0, 0.5][..], Loss::Squared),
             (
                 "relu(z1) + z2",
                 "relu(x)",

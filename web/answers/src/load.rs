@@ -8,7 +8,23 @@ use giantstep_lab::plan::Jobs;
 use giantstep_lab::words;
 use giantstep_lab::work::peak_memory;
 
-use crate::Limits;
+/// The most that one run with all its points and seeds may take.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bounds {
+    /// Work in seconds, by the cost model.
+    pub seconds: f64,
+    /// Memory in bytes, by the cost model.
+    pub memory: f64,
+}
+
+/// How the time of a run is estimated.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Speed {
+    /// From what the machine is measured to reach.
+    Measured,
+    /// From so many flops a second.
+    Assumed(f64),
+}
 
 /// Numbers that one run records at most: they are held in memory, and sent.
 const MOST_RECORDED: u64 = 200_000;
@@ -29,8 +45,11 @@ pub struct Load {
 
 impl Load {
     /// By the cost model.
-    pub fn of(jobs: &Jobs<'_>) -> Self {
-        let rate = rate(jobs);
+    pub fn of(jobs: &Jobs<'_>, speed: Speed) -> Self {
+        let rate = match speed {
+            Speed::Measured => rate(jobs),
+            Speed::Assumed(rate) => rate,
+        };
         let flops = jobs.list.iter().map(|job| job.cost.cost.equivalent_flops());
         let recorded = jobs.list.iter().map(|job| job.cost.cost.recorded);
         let threads = |job: &giantstep_lab::plan::Job<'_>| jobs.machine.threads(&job.point.checked);
@@ -45,19 +64,19 @@ impl Load {
     }
 
     /// Why it is not begun; none if it is.
-    pub fn refused(&self, limits: &Limits) -> Option<String> {
-        if self.seconds > limits.seconds {
+    pub fn refused(&self, bounds: &Bounds) -> Option<String> {
+        if self.seconds > bounds.seconds {
             return Some(format!(
                 "about {} of work, and the page takes up to {} at a time: choose smaller n, d, p, steps or seeds",
                 words::seconds(self.seconds),
-                words::seconds(limits.seconds)
+                words::seconds(bounds.seconds)
             ));
         }
-        if self.memory > limits.memory {
+        if self.memory > bounds.memory {
             return Some(format!(
                 "about {} of memory, and the page takes up to {}: choose smaller n, d or p",
                 words::bytes(self.memory as u64),
-                words::bytes(limits.memory as u64)
+                words::bytes(bounds.memory as u64)
             ));
         }
         if self.recorded > MOST_RECORDED {

@@ -1,0 +1,21 @@
+//! What the page of the laboratory asks, answered in JSON: behind a server (`giantstep-web`), and in the browser itself
+//! (`web/worker`). Knows no transport and no threads.
+//!
+//! - [`Question`]: what is answered at once: links, analyses, costs, predictions, the catalogue.
+//! - [`run`]: the runs of a file, told step by step, and what comes of them.
+//! - [`Load`]: what an experiment would take, and whether it is begun.
+//! - [`Problem`]: what went wrong.
+
+// Printing and ending the process belong to the command line.
+#![deny(clippy::print_stdout, clippy::print_stderr, clippy::exit)]
+
+mod asks;
+mod load;
+mod mathml;
+mod problem;
+mod run;
+
+pub use asks::{Question, Setting};
+pub use load::{Bounds, Load, Speed};
+pub use problem::{At, Kind, Problem, asked};
+pub use run::{Product, csv, experiment, parquet, run, svg, told};

@@ -1,0 +1,188 @@
+//! The runs of an experiment file with all its points and seeds, in memory.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use giantstep::ranks::Alone;
+use giantstep_lab::chart::{check, figures};
+use giantstep_lab::document;
+use giantstep_lab::drive::{Manner, collect, drive};
+use giantstep_lab::fence::fenced;
+use giantstep_lab::keep::Memory;
+use giantstep_lab::outlook::{Ask, Predicted};
+use giantstep_lab::plan::{Machine, Plan, Wanted};
+use giantstep_lab::report::Report;
+use giantstep_lab::results::Results;
+use giantstep_lab::table;
+use giantstep_lab::work::{Asked, Event, Observer, Session};
+use serde_json::{Value as Json, json};
+use web_time::Instant;
+
+use crate::problem::Problem;
+
+/// The time that predictions may take where a file asks for all of them.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// An experiment, read and checked.
+///
+/// # Errors
+/// It cannot be understood, or its figures cannot be drawn.
+pub fn experiment(file: &str) -> Result<Plan, Problem> {
+    let plan = Plan::read_foreign(file, "experiment.toml").map_err(Problem::input)?;
+    check(&plan).map_err(Problem::input)?;
+    Ok(plan)
+}
+
+/// What the page is told of an event: a name, and JSON. How much is done is told otherwise.
+pub fn told(event: &Event<'_>) -> Option<(&'static str, Json)> {
+    match event {
+        Event::Step {
+            job,
+            step,
+            measurements,
+        } => Some(("step", document::step(job, *step, measurements))),
+        Event::Ended {
+            job,
+            failure: Some(reason),
+        } => Some((
+            "failed",
+            json!({ "point": job.index + 1, "seed": job.seed, "reason": reason }),
+        )),
+        _ => None,
+    }
+}
+
+/// What came of a run.
+#[derive(Debug)]
+pub struct Product {
+    /// That of `giantstep run --json`.
+    pub document: Arc<str>,
+    results: Results,
+    predicted: Predicted,
+}
+
+impl Product {
+    /// What was measured.
+    pub fn results(&self) -> &Results {
+        &self.results
+    }
+
+    /// The figures of its plan as SVG, by name.
+    ///
+    /// # Errors
+    /// The program failed.
+    pub fn figures(&self, plan: &Plan) -> Result<Json, Problem> {
+        svg(plan, &self.results.table, &self.predicted)
+    }
+
+    /// The table as a Parquet file.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn parquet(&self) -> Result<Vec<u8>, Problem> {
+        parquet(&self.results.table)
+    }
+
+    /// The table as CSV.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn csv(&self) -> Result<String, Problem> {
+        csv(&self.results.table)
+    }
+}
+
+/// A table as a Parquet file.
+///
+/// # Errors
+/// It cannot be written.
+pub fn parquet(table: &table::Table) -> Result<Vec<u8>, Problem> {
+    table::encode(table).map_err(Problem::failed)
+}
+
+/// A table as CSV.
+///
+/// # Errors
+/// It cannot be written.
+pub fn csv(table: &table::Table) -> Result<String, Problem> {
+    table::csv(table).map_err(Problem::failed)
+}
+
+/// Runs, then asks theory; `measured` is told between the two.
+///
+/// # Errors
+/// The reason why it could not be done.
+pub fn run(
+    plan: &Plan,
+    machine: Machine,
+    asked: &Asked,
+    observer: &dyn Observer,
+    measured: &dyn Fn(Arc<str>, &Results),
+) -> Result<Product, String> {
+    let text = |error: &dyn std::fmt::Display| error.to_string();
+    let jobs = plan.jobs(machine).map_err(|error| text(&error))?;
+    let session = Session {
+        machine,
+        asked,
+        observer,
+        ranks: &Alone,
+    };
+    let (start, keep) = (Instant::now(), Memory::default());
+    let done = drive(&jobs, &keep, Manner::default(), &session);
+    let done = done.map_err(|error| text(&error))?;
+    let results = collect(&jobs, &keep, done.dropped, &mut |rows| rows);
+    let results = results.map_err(|error| text(&error))?;
+    drop(keep);
+    if asked.to_end() {
+        return Err("stopped".to_owned());
+    }
+    let took = start.elapsed();
+    let document = |predicted: &Predicted| {
+        let report = Report {
+            jobs: &jobs,
+            results: &results,
+            predicted,
+            found: 0,
+            took,
+        };
+        let json = report.json(&[]).map_err(|error| text(&error))?;
+        Ok::<Arc<str>, String>(json.to_string().into())
+    };
+    let predicted = match plan.document.predictions() {
+        Wanted::None => Predicted::default(),
+        wanted => {
+            measured(document(&Predicted::default())?, &results);
+            let ask = match wanted {
+                Wanted::None | Wanted::Quick => Ask::new(Wanted::Quick).beside(took),
+                Wanted::Patient | Wanted::All => Ask::new(Wanted::Patient).within(PATIENCE),
+            };
+            fenced(|| Predicted::of(plan, ask, &session)).unwrap_or_default()
+        }
+    };
+    Ok(Product {
+        document: document(&predicted)?,
+        results,
+        predicted,
+    })
+}
+
+/// The figures of a plan as SVG, each with its name, or the reason why it is not drawn.
+///
+/// # Errors
+/// The program failed.
+pub fn svg(plan: &Plan, table: &table::Table, predicted: &Predicted) -> Result<Json, Problem> {
+    let made = fenced(|| {
+        let figures = figures(plan, table, predicted).into_iter();
+        let all = figures.map(|(name, figure)| {
+            let svg = figure
+                .map_err(|error| error.to_string())
+                .and_then(|figure| figure.to_svg().map_err(|error| error.to_string()));
+            match svg {
+                Ok(svg) => json!({ "name": name, "svg": svg }),
+                Err(reason) => json!({ "name": name, "reason": reason }),
+            }
+        });
+        all.collect::<Json>()
+    });
+    made.map_err(Problem::failed)
+}

@@ -1,0 +1,186 @@
+//! The laboratory in a browser alone: what `giantstep lab` answers over a socket, answered in a Web Worker.
+//!
+//! `web/page/worker.js` calls these functions. A worker does one thing at a time: whoever needs no answer any more ends the
+//! worker.
+
+use std::cell::RefCell;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use giantstep_answers::{
+    Bounds, Kind, Load, Problem, Product, Question, Setting, Speed, csv, experiment, parquet, run,
+    told,
+};
+use giantstep_lab::plan::{Machine, Plan};
+use giantstep_lab::results::Results;
+use giantstep_lab::work::{Asked, Event, Observer};
+use js_sys::{Function, Uint8Array};
+use serde_json::json;
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+use web_time::Instant;
+
+/// How often progress is told.
+const TELL: Duration = Duration::from_millis(100);
+
+/// One thread of a browser: two minutes and 1 GB for a run. A step at p = 32 and n = 10^5 was measured to take as long as by
+/// this speed.
+const SETTING: Setting = Setting {
+    machine: Machine { cores: 1, ranks: 1 },
+    bounds: Bounds {
+        seconds: 120.0,
+        memory: 1e9,
+    },
+    speed: Speed::Assumed(4.5e9),
+};
+
+/// A problem as the page is told.
+fn refused(problem: Problem) -> String {
+    problem.json().to_string()
+}
+
+/// Answers a question by its name.
+///
+/// # Errors
+/// JSON of what is wrong.
+#[wasm_bindgen]
+pub fn answer(question: &str, body: &str) -> Result<String, String> {
+    let named = Question::ALL.into_iter().find(|one| one.name() == question);
+    let question = named.ok_or_else(|| refused(Problem::absent("question")))?;
+    let answer = question.answer(body.as_bytes(), &SETTING, &AtomicBool::new(false));
+    answer.map(|json| json.to_string()).map_err(refused)
+}
+
+/// The runs of an experiment file.
+#[wasm_bindgen]
+pub struct Runs {
+    plan: Plan,
+    runs: usize,
+    seconds: f64,
+    product: Option<Product>,
+}
+
+#[wasm_bindgen]
+impl Runs {
+    /// Reads and checks an experiment file.
+    ///
+    /// # Errors
+    /// JSON of what is wrong.
+    #[wasm_bindgen(constructor)]
+    pub fn new(file: &str) -> Result<Self, String> {
+        let plan = experiment(file).map_err(refused)?;
+        let jobs = plan.jobs(SETTING.machine);
+        let jobs = jobs.map_err(|error| refused(Problem::input(error)))?;
+        let load = Load::of(&jobs, SETTING.speed);
+        if let Some(reason) = load.refused(&SETTING.bounds) {
+            return Err(refused(Problem::new(Kind::Input, reason)));
+        }
+        let runs = jobs.list.len();
+        drop(jobs);
+        Ok(Self {
+            plan,
+            runs,
+            seconds: load.seconds,
+            product: None,
+        })
+    }
+
+    /// What begins: how many runs, and about how many seconds of work.
+    pub fn begun(&self) -> String {
+        json!({ "runs": self.runs, "seconds": self.seconds }).to_string()
+    }
+
+    /// Works; `tell` hears a name and a text or bytes for everything that happens, and last `done` or `broken`.
+    pub fn work(&mut self, tell: Function) {
+        TOLD.set(Some(tell));
+        let measured = |document: Arc<str>, results: &Results| {
+            tables(results);
+            say("measured", &document);
+        };
+        let progress = Progress::default();
+        let (machine, asked) = (SETTING.machine, Asked::default());
+        match run(&self.plan, machine, &asked, &progress, &measured) {
+            Ok(product) => {
+                tables(product.results());
+                say("done", &product.document);
+                self.product = Some(product);
+            }
+            Err(reason) => say("broken", &refused(Problem::failed(reason))),
+        }
+    }
+
+    /// The figures of runs that have ended, as SVG in JSON.
+    ///
+    /// # Errors
+    /// JSON of what is wrong.
+    pub fn figures(&self) -> Result<String, String> {
+        let product = self.product.as_ref();
+        let product = product.ok_or_else(|| refused(Problem::absent("run")))?;
+        let figures = product.figures(&self.plan).map_err(refused)?;
+        Ok(figures.to_string())
+    }
+}
+
+thread_local! {
+    /// Who hears of the run under way: a function of the browser belongs to its thread, an observer to none.
+    static TOLD: RefCell<Option<Function>> = const { RefCell::new(None) };
+}
+
+fn say(name: &str, text: &str) {
+    say_value(name, &text.into());
+}
+
+fn say_value(name: &str, value: &JsValue) {
+    TOLD.with_borrow(|tell| {
+        if let Some(tell) = tell {
+            // What the page makes of it is not the run's business.
+            let _ = tell.call2(&JsValue::NULL, &name.into(), value);
+        }
+    });
+}
+
+/// The table as files, for whoever takes it away.
+fn tables(results: &Results) {
+    if let Ok(csv) = csv(&results.table) {
+        say("csv", &csv);
+    }
+    if let Ok(bytes) = parquet(&results.table) {
+        say_value("parquet", &Uint8Array::from(&bytes[..]));
+    }
+}
+
+/// Passes on what happens.
+#[derive(Default)]
+struct Progress {
+    done: AtomicU64,
+    of: AtomicU64,
+    said: Mutex<Option<Instant>>,
+}
+
+impl Observer for Progress {
+    fn event(&self, event: Event<'_>) {
+        match event {
+            Event::Begins { units, .. } => {
+                self.done.store(0, Ordering::Relaxed);
+                self.of.store(units, Ordering::Relaxed);
+            }
+            Event::Done { units, .. } => {
+                let of = self.of.load(Ordering::Relaxed);
+                let done = self.done.fetch_add(units, Ordering::Relaxed) + units;
+                let now = Instant::now();
+                if let Ok(mut said) = self.said.lock()
+                    && said.is_none_or(|said| now.duration_since(said) >= TELL)
+                {
+                    *said = Some(now);
+                    let json = json!({ "done": done.min(of), "of": of });
+                    say("progress", &json.to_string());
+                }
+            }
+            _ => {}
+        }
+        if let Some((name, json)) = told(&event) {
+            say(name, &json.to_string());
+        }
+    }
+}
