@@ -28,7 +28,8 @@ export function take(lab) {
   $('take-file').addEventListener('click', () => download('lab.toml', 'text/plain', lab.file()));
   lab.on('run', () => {
     const link = (ending) => el('a', { href: server.table(lab.run, ending), download: `results.${ending}` }, `table (${ending === 'csv' ? 'CSV' : 'Parquet'})`);
-    $('take-downloads').replaceChildren(link('parquet'), link('csv'), el('button', { type: 'button', class: 'quiet', onclick: figures }, 'figures (SVG)'));
+    const tables = ['parquet', 'csv'].filter((ending) => server.table(lab.run, ending)).map(link);
+    $('take-downloads').replaceChildren(...tables, el('button', { type: 'button', class: 'quiet', onclick: figures }, 'figures (SVG)'));
   });
 
   function show() {

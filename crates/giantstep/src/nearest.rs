@@ -1,13 +1,13 @@
 //! The name that was probably meant.
 
-/// The known name nearest to a mistyped one, capitals aside: at most two letters or a third of its own are wrong.
+/// The known name nearest to a mistyped one, capitals aside: at most a third of its letters are wrong.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let typed = name.to_lowercase();
     known
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(candidate, &typed), candidate))
         .filter(|(distance, candidate)| {
-            *distance <= (candidate.len() / 3).max(2) && *distance < candidate.len()
+            *distance <= candidate.len().div_ceil(3) && *distance < candidate.len()
         })
         .min()
         .map(|(_, candidate)| candidate)
@@ -24,5 +24,6 @@ mod tests {
         assert_eq!(nearest("nrom", known), Some("norm"));
         assert_eq!(nearest("loss", known), None);
         assert_eq!(nearest("x", known), None);
+        assert_eq!(nearest("foo", ["cos", "tanh"]), None);
     }
 }

@@ -80,7 +80,7 @@ impl Product {
     /// # Errors
     /// It cannot be written.
     pub fn parquet(&self) -> Result<Vec<u8>, Problem> {
-        parquet(&self.results.table)
+        table::encode(&self.results.table).map_err(Problem::failed)
     }
 
     /// The table as CSV.
@@ -90,14 +90,6 @@ impl Product {
     pub fn csv(&self) -> Result<String, Problem> {
         csv(&self.results.table)
     }
-}
-
-/// A table as a Parquet file.
-///
-/// # Errors
-/// It cannot be written.
-pub fn parquet(table: &table::Table) -> Result<Vec<u8>, Problem> {
-    table::encode(table).map_err(Problem::failed)
 }
 
 /// A table as CSV.

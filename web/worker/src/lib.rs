@@ -9,13 +9,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use giantstep_answers::{
-    Bounds, Kind, Load, Problem, Product, Question, Setting, Speed, csv, experiment, parquet, run,
-    told,
+    Bounds, Kind, Load, Problem, Product, Question, Setting, Speed, csv, experiment, run, told,
 };
 use giantstep_lab::plan::{Machine, Plan};
 use giantstep_lab::results::Results;
 use giantstep_lab::work::{Asked, Event, Observer};
-use js_sys::{Function, Uint8Array};
+use js_sys::Function;
 use serde_json::json;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -91,18 +90,18 @@ impl Runs {
         json!({ "runs": self.runs, "seconds": self.seconds }).to_string()
     }
 
-    /// Works; `tell` hears a name and a text or bytes for everything that happens, and last `done` or `broken`.
+    /// Works; `tell` hears a name and a text for everything that happens, and last `done` or `broken`.
     pub fn work(&mut self, tell: Function) {
         TOLD.set(Some(tell));
         let measured = |document: Arc<str>, results: &Results| {
-            tables(results);
+            table(results);
             say("measured", &document);
         };
         let progress = Progress::default();
         let (machine, asked) = (SETTING.machine, Asked::default());
         match run(&self.plan, machine, &asked, &progress, &measured) {
             Ok(product) => {
-                tables(product.results());
+                table(product.results());
                 say("done", &product.document);
                 self.product = Some(product);
             }
@@ -128,25 +127,18 @@ thread_local! {
 }
 
 fn say(name: &str, text: &str) {
-    say_value(name, &text.into());
-}
-
-fn say_value(name: &str, value: &JsValue) {
     TOLD.with_borrow(|tell| {
         if let Some(tell) = tell {
             // What the page makes of it is not the run's business.
-            let _ = tell.call2(&JsValue::NULL, &name.into(), value);
+            let _ = tell.call2(&JsValue::NULL, &name.into(), &text.into());
         }
     });
 }
 
-/// The table as files, for whoever takes it away.
-fn tables(results: &Results) {
+/// The table, for whoever takes it away; what writes Parquet would be a fifth of all that is loaded.
+fn table(results: &Results) {
     if let Ok(csv) = csv(&results.table) {
         say("csv", &csv);
-    }
-    if let Ok(bytes) = parquet(&results.table) {
-        say_value("parquet", &Uint8Array::from(&bytes[..]));
     }
 }
 

@@ -28,10 +28,10 @@ pub struct Try {
     /// A link such as "z1 + z1*z2".
     link: String,
     /// The input dimension.
-    #[arg(long, value_name = "D")]
+    #[arg(long, allow_negative_numbers = true, value_name = "D")]
     d: Option<String>,
     /// The batch, such as 4000 or 4d; by default 4 d^k with the k that the link asks for.
-    #[arg(long, value_name = "N")]
+    #[arg(long, allow_negative_numbers = true, value_name = "N")]
     n: Option<String>,
     /// The number of giant steps; by default as many as learn something.
     #[arg(long, value_name = "T")]
@@ -40,10 +40,20 @@ pub struct Try {
     #[arg(long, default_value = "relu(x)")]
     activation: String,
     /// The width.
-    #[arg(long, value_name = "P", default_value = "64")]
+    #[arg(
+        long,
+        allow_negative_numbers = true,
+        value_name = "P",
+        default_value = "64"
+    )]
     p: String,
     /// The step size, such as 2p.
-    #[arg(long, value_name = "ETA", default_value = "2p")]
+    #[arg(
+        long,
+        allow_negative_numbers = true,
+        value_name = "ETA",
+        default_value = "2p"
+    )]
     eta: String,
     /// The number of seeds.
     #[arg(long, default_value_t = 4)]

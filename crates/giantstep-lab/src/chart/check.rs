@@ -26,9 +26,10 @@ pub fn check(plan: &Plan) -> Result<(), ChartError> {
     };
     let figures = plan.document.figures();
     for (index, spec) in figures.iter().enumerate() {
+        // Capitals do not tell files apart everywhere.
         let twice = figures[..index]
             .iter()
-            .any(|earlier| earlier.name() == spec.name());
+            .any(|earlier| earlier.name().to_lowercase() == spec.name().to_lowercase());
         let name = spec.name().to_owned();
         let named = check_name(&name).and(match twice {
             true => Err(ChartError::Twice { name }),

@@ -83,6 +83,12 @@ pub enum StoreError {
         /// The plan.
         path: PathBuf,
     },
+    /// A file that results would replace, in a folder without any.
+    #[error("`{path}` is not of a run of this program, and would be lost")]
+    Occupied {
+        /// The file.
+        path: PathBuf,
+    },
     /// Runs are under way that would lose their folder.
     #[error(
         "`{folder}`: runs are under way there, by process {} on {}",
@@ -130,6 +136,7 @@ impl Remedied for StoreError {
             StoreError::Mixed { .. } => Remedy::SeparateRuns,
             StoreError::Unwritable(error) => return error.remedy(),
             StoreError::NotOurs { .. } => Remedy::MoveAway,
+            StoreError::Occupied { .. } => Remedy::OtherFolder,
             StoreError::Busy { .. } => Remedy::EndOthers,
             StoreError::Thread { .. } => Remedy::AllowThreads,
             StoreError::NoPlan { .. } => Remedy::GiveResults,

@@ -140,6 +140,18 @@ pub fn read_plan(folder: &Path) -> Result<String, StoreError> {
     })
 }
 
+/// A file in a folder that the table or a figure of results could replace.
+fn occupied(folder: &Path) -> Option<PathBuf> {
+    let mut files = fs::read_dir(folder)
+        .ok()?
+        .flatten()
+        .map(|entry| entry.path());
+    files.find(|path| {
+        let ending = path.extension().and_then(|ending| ending.to_str());
+        matches!(ending, Some("parquet" | "png" | "svg")) && path.is_file()
+    })
+}
+
 impl Store {
     /// Opens the store of `folder` for the runs of `plan`, whose file is left there. Of several processes that open a new
     /// folder at once with different settings, one gets it.
@@ -160,6 +172,11 @@ impl Store {
         let not_ours = || StoreError::NotOurs { path: path.clone() };
         if foreign && !folder.join("runs").join(MANIFEST).exists() {
             return Err(not_ours());
+        }
+        if before.is_none()
+            && let Some(path) = occupied(folder)
+        {
+            return Err(StoreError::Occupied { path });
         }
         let mut store = Self::look(folder)?;
         match earlier {

@@ -80,7 +80,8 @@ impl Document {
         }
         for text in overrides {
             let (key, value) = parse_override(text)?;
-            set(&mut table, names::full(&key), value)?;
+            let key = names::named(&table, &key).unwrap_or_else(|| names::full(&key).to_owned());
+            set(&mut table, &key, value)?;
         }
         check(&table)?;
         if let Some(Value::Table(quick)) = table.get("quick") {

@@ -388,7 +388,11 @@ mod tests {
     }
 
     fn batches(overrides: &[&str]) -> Vec<u64> {
-        let plan = plan(FILE, overrides).unwrap();
+        batches_of(FILE, overrides)
+    }
+
+    fn batches_of(text: &str, overrides: &[&str]) -> Vec<u64> {
+        let plan = plan(text, overrides).unwrap();
         let batch = |point: &Point| point.checked.setup.experiment.protocol.batch;
         plan.points.iter().map(batch).collect()
     }
@@ -397,6 +401,13 @@ mod tests {
     fn short_names_and_named_numbers_make_an_experiment() {
         assert_eq!(batches(&[]), [1000]);
         assert_eq!(batches(&["d=400", "let.alpha=1"]), [400]);
+        assert_eq!(batches(&["d=400", "alpha=1"]), [400]);
+        let swept = |axis: &str| batches_of(&format!("{FILE}\n[[sweep]]\n{axis}"), &["d=10"]);
+        assert_eq!(swept("key = \"alpha\"\nvalues = [1, 2]"), [10, 100]);
+        assert_eq!(
+            swept("zip = [{ alpha = 1, p = 4 }, { alpha = 2, p = 8 }]"),
+            [10, 100]
+        );
         let sweep = r#"sweep=[{key="let.alpha",values=[1,2]},{key="d",values=[10,20]}]"#;
         assert_eq!(batches(&[sweep]), [10, 20, 100, 400]);
     }

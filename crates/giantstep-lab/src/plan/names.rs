@@ -18,7 +18,7 @@ const SHORT: [(&str, &str); 11] = [
 ];
 
 /// What other programs call a key, or what is no key here.
-const ELSEWHERE: [(&str, &str); 20] = [
+const ELSEWHERE: [(&str, &str); 24] = [
     ("batch", "protocol.batch"),
     ("batch_size", "protocol.batch"),
     ("samples", "protocol.batch"),
@@ -39,13 +39,26 @@ const ELSEWHERE: [(&str, &str); 20] = [
     ("data", "inputs.file"),
     ("dataset", "inputs.file"),
     ("n_train", "protocol.training_set"),
+    ("optimizer", "protocol.update"),
+    ("adam", "protocol.update"),
+    ("momentum", "protocol.update"),
+    ("scheduler", "protocol.step_size"),
 ];
 
 /// What is not there, by a word in the names of keys that ask for it: the section Scope of the README.
-const ABSENT: [(&str, &str); 3] = [
+const ABSENT: [(&str, &str); 9] = [
     ("layers", "one hidden layer"),
     ("depth", "one hidden layer"),
     ("dropout", "no dropout"),
+    ("batchnorm", "no normalisation of layers"),
+    (
+        "output_bias",
+        "no bias of the output but the intercept of the readout",
+    ),
+    ("classes", "labels of one number"),
+    ("gpu", "no graphics processors"),
+    ("cuda", "no graphics processors"),
+    ("device", "no graphics processors"),
 ];
 
 /// What this program does not do and a key of this name asks for.
@@ -115,6 +128,7 @@ pub(super) fn expand(table: &mut Table) {
             section.insert(name.to_owned(), value);
         }
     }
+    name_axes(table);
     let figures = table.get_mut("figure").and_then(Value::as_array_mut);
     for figure in figures
         .into_iter()
@@ -122,6 +136,32 @@ pub(super) fn expand(table: &mut Table) {
         .filter_map(Value::as_table_mut)
     {
         name_kind(figure);
+    }
+}
+
+/// The named number (`let.alpha`) that a name alone stands for.
+pub(super) fn named(table: &Table, name: &str) -> Option<String> {
+    let known = table.get("let").and_then(Value::as_table)?;
+    known.contains_key(name).then(|| format!("let.{name}"))
+}
+
+/// Axes over named numbers may name them alone.
+fn name_axes(table: &mut Table) {
+    let known = table.clone();
+    let sweeps = table.get_mut("sweep").and_then(Value::as_array_mut);
+    for sweep in sweeps.into_iter().flatten().filter_map(Value::as_table_mut) {
+        if let Some(Value::String(key)) = sweep.get_mut("key")
+            && let Some(full) = named(&known, key)
+        {
+            *key = full;
+        }
+        let points = sweep.get_mut("zip").and_then(Value::as_array_mut);
+        for point in points.into_iter().flatten().filter_map(Value::as_table_mut) {
+            *point = std::mem::take(point)
+                .into_iter()
+                .map(|(key, value)| (named(&known, &key).unwrap_or(key), value))
+                .collect();
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The conditional means of a link that is no polynomial, and with them its floors.
 
+use super::budget::Work;
 use super::estimate::Approximate;
 use super::estimate::Estimate;
 use super::numeric::{MOST_NESTED, Numeric, SAMPLES, at_points};
@@ -126,7 +127,7 @@ impl Numeric<'_> {
             let directions = 2 * frame.len() - along;
             self.work
                 .add(sampled::operations(directions, 2 * SAMPLES, order as usize));
-            sampled_energies(function, frame, along, self.r, order)
+            sampled_energies(function, frame, along, (self.r, order), &self.work)
         };
         let profile = if frame.len() > MOST_NESTED || self.work.spent() {
             sampled()
@@ -420,13 +421,13 @@ fn sampled_energies(
     function: Columns<'_>,
     frame: &[Vec<f64>],
     along: usize,
-    r: usize,
-    order: u32,
+    (r, order): (usize, u32),
+    work: &Work<'_>,
 ) -> Estimate {
     let m = frame.len();
     let across = m - along;
     let (wanted, order) = (order as usize, order.min(3) as usize);
-    let means = sampled::means(m + across, 2 * SAMPLES, order + 2, |t, sums| {
+    let means = sampled::means(m + across, 2 * SAMPLES, order + 2, work, |t, sums| {
         let twin: Vec<Vec<f64>> = t[..along].iter().chain(&t[m..]).cloned().collect();
         let first = at_points(function, &t[..m], frame, r);
         let second = at_points(function, &twin, frame, r);

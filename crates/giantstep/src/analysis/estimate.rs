@@ -9,6 +9,14 @@ pub struct Approximate {
     pub error: f64,
 }
 
+impl Approximate {
+    /// Nothing is known; the square of the bound is still a number.
+    pub const UNKNOWN: Self = Self {
+        value: 0.0,
+        error: 1e150,
+    };
+}
+
 /// Hermite coefficients, or energies, with the error of the largest.
 #[derive(Debug, Clone)]
 pub struct Estimate {

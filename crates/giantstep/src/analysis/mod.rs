@@ -200,6 +200,11 @@ pub fn analyze_until(
         facts.notes.push(note.to_owned());
     }
     let mut report = verdict::report(link, activation, &visible, &options, facts, work);
+    // What was not even sampled has no bound: as if every signal were below the whole.
+    if !(report.tolerance < 1.0) {
+        report.tolerance = 1.0;
+        report.series = None;
+    }
     if work.stopped() {
         let note = "stopped before its work was done: what is open depends on when";
         report.notes.push(note.to_owned());

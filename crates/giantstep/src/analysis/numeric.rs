@@ -275,7 +275,7 @@ impl<'a> Numeric<'a> {
         let mut hermite = vec![vec![0.0; low as usize + 1]; frame.len()];
         self.work
             .add(sampled::operations(frame.len(), SAMPLES, wanted.len()));
-        let means = sampled::means(frame.len(), SAMPLES, wanted.len(), |t, sums| {
+        let means = sampled::means(frame.len(), SAMPLES, wanted.len(), &self.work, |t, sums| {
             let values = at_points(function, t, frame, self.r);
             for (row, value) in values.into_iter().enumerate() {
                 for (t, h) in t.iter().zip(&mut hermite) {

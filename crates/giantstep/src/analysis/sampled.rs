@@ -1,5 +1,6 @@
 //! Randomised quasi-Monte-Carlo: the fallback for kinked functions of many directions at once.
 
+use super::budget::Work;
 use super::estimate::Approximate;
 
 use crate::gauss::{golden_ratios, normal_quantile};
@@ -20,17 +21,22 @@ pub fn operations(dimensions: usize, points: usize, outputs: usize) -> u64 {
 /// of points.
 ///
 /// Points of Sobol, scrambled at random after Owen (by Burley's hash), up to 2^16 of them; the error is four standard
-/// errors of the replicates. O(12 * points) evaluations, the same numbers every time.
+/// errors of the replicates. O(12 * points) evaluations, the same numbers every time. Nothing is known of them where a stop is
+/// asked for on the way.
 pub fn means(
     dimensions: usize,
     points: usize,
     outputs: usize,
+    work: &Work<'_>,
     mut add: impl FnMut(&[Vec<f64>], &mut [f64]),
 ) -> Vec<Approximate> {
     let mut replicates = vec![vec![0.0; outputs]; REPLICATES];
     for (seed, replicate) in (0x9e37u32..).zip(&mut replicates) {
         let mut first = 0;
         while first < points {
+            if work.stopped() {
+                return vec![Approximate::UNKNOWN; outputs];
+            }
             let rows = BLOCK.min(points - first);
             let place = |dimension: usize, point: usize| {
                 let u = sobol_burley::sample((first + point) as u32, dimension as u32, seed);
@@ -94,5 +100,26 @@ impl SplitMix {
     /// A standard normal.
     pub fn normal(&mut self) -> f64 {
         normal_quantile(self.uniform())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::super::budget::Budget;
+    use super::*;
+
+    #[test]
+    fn means_end_with_the_block_in_which_a_stop_is_asked_for() {
+        let (done, blocks) = (Cell::new(0), Cell::new(0));
+        let stop = || blocks.get() >= 3;
+        let work = Work::start(&Budget::default(), &done, &stop);
+        let means = means(2, 1 << 12, 1, &work, |columns, sums| {
+            blocks.set(blocks.get() + 1);
+            sums[0] += columns[0].len() as f64;
+        });
+        assert_eq!(blocks.get(), 3);
+        assert!(means[0].error > 1e100, "nothing is known");
     }
 }

@@ -97,6 +97,9 @@ impl ExprError {
             Problem::Bare(name) => format!("write {name}(...)"),
             Problem::Arity { name, takes: 1, .. } => format!("write {name}(e)"),
             Problem::Arity { name, .. } => format!("write {name}(a, b)"),
+            Problem::Expected(_) if self.text.trim().is_empty() => {
+                "nothing stands here: write an expression".to_owned()
+            }
             Problem::Expected(_) | Problem::Trailing => {
                 "there is no implicit product: write 2*z1, not 2 z1".to_owned()
             }

@@ -23,6 +23,7 @@ use giantstep_lab::chart::staircase;
 use giantstep_lab::document::{analysis, boolean_analysis};
 use giantstep_lab::files::{prepare_folder, save_figure};
 use giantstep_lab::work::Asked;
+use serde_json::{Value as Json, json};
 
 /// `giantstep analyze LINK [--activation EXPR] [--json]`
 #[derive(Debug, Args)]
@@ -75,7 +76,10 @@ enum Inputs {
 impl Analyze {
     pub(super) fn execute(self) -> Result<(), Failed> {
         if self.list {
-            return print(&list());
+            return match self.json {
+                true => print(&format!("{}\n", listed())),
+                false => print(&list()),
+            };
         }
         if self.glossary {
             return print(&text::glossary());
@@ -149,6 +153,13 @@ fn ended(asked: &Asked) -> Result<(), Failed> {
         )),
         false => Ok(()),
     }
+}
+
+fn listed() -> Json {
+    let targets = catalogue::all()
+        .iter()
+        .map(|target| json!({ "name": target.name, "link": target.link, "source": target.source }));
+    targets.collect()
 }
 
 fn list() -> String {
