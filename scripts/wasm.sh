@@ -32,7 +32,7 @@ build() {
     name=$1 features=$2 flags=$3
     CARGO_TARGET_DIR="$made/$name" RUSTFLAGS="-C target-feature=$features -C link-arg=-zstack-size=8388608" \
         cargo build --quiet --release --locked --target $target --manifest-path web/worker/Cargo.toml $flags
-    "$bindgen" --target web --no-typescript --out-name program --out-dir "$made/$name/page" \
+    "$bindgen" --target web --no-typescript --remove-name-section --remove-producers-section --out-name program --out-dir "$made/$name/page" \
         "$made/$name/$target/release/giantstep_worker.wasm"
     cp "$made/$name/page/program_bg.wasm" "$page/$name.wasm"
 }

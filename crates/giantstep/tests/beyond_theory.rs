@@ -136,7 +136,7 @@ fn floors_of_random_links_are_those_of_clean_labels() {
         let spec = json!({
             "target": {"link": "z1 + 0.5*e1"},
             "network": {"width": 8},
-            "protocol": {"dimension": 1000, "steps": 1, "batch": "2*d"},
+            "protocol": {"dimension": 1000, "steps": 1, "batch": "2*d", "step_size": "p"},
             "evaluation": {"labels": labels}
         });
         let spec: Spec = serde_json::from_value(spec).expect("a specification");

@@ -443,8 +443,13 @@ mod tests {
                 &[1.0, 1.0, 1.5, 1.5, 1.5][..],
                 Loss::Squared,
             ),
-            // Two neurons of unequal weights: what one does to the other is no small part.
-            ("z1 + z1*z2", "relu(x)", &[2.0, 0.5][..], Loss::Squared),
+            // Few neurons of unequal weights: what one does to another is no small part.
+            (
+                "z1 + z1*z2",
+                "relu(x)",
+                &[2.0, 2.0, 0.5, 0.5][..],
+                Loss::Squared,
+            ),
             (
                 "relu(z1) + z2",
                 "relu(x)",
