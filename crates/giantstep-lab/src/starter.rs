@@ -94,7 +94,9 @@ impl Starter {
     pub fn text(&self) -> String {
         let mut text = String::new();
         let value = |text: &str| match text.parse::<f64>() {
-            Ok(_) => text.to_owned(),
+            // TOML has no larger whole number.
+            Ok(number) if number.abs() < 9e18 => text.to_owned(),
+            Ok(number) => format!("{number:e}"),
             Err(_) => toml::Value::String(text.to_owned()).to_string(),
         };
         let string = |text: &str| toml::Value::String(text.to_owned()).to_string();

@@ -354,6 +354,11 @@ fn parse_override(text: &str) -> Result<(String, Value), PlanError> {
         .parse::<Table>()
         .ok()
         .and_then(|mut table| table.remove("value"))
+        // A whole number beyond those of TOML is a number all the same.
+        .or_else(|| {
+            let number = value.trim().parse().ok();
+            number.filter(|x: &f64| x.is_finite()).map(Value::Float)
+        })
         .unwrap_or_else(|| Value::String(value.to_owned()));
     Ok((key.trim().to_owned(), value))
 }

@@ -413,6 +413,17 @@ mod tests {
     }
 
     #[test]
+    fn a_number_too_large_for_toml_is_a_number() {
+        for change in ["noise=99999999999999999999", "d=99999999999999999999"] {
+            let error = plan(FILE, &[change]).unwrap_err().to_string();
+            assert!(
+                !error.contains("string") && !error.contains("TOML"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
     fn a_named_number_is_not_a_size_or_a_function() {
         for name in [
             "d", "n", "p", "pi", "relu", "max", "gelu", "He2", "a b", "2a",
