@@ -93,6 +93,24 @@ fn meant(key: &str, here: Vec<String>, root: &Json) -> Option<String> {
         .map(str::to_owned)
         .or_else(|| elsewhere(last, root))
         .or_else(near)
+        .or_else(|| near_elsewhere(last, root))
+}
+
+/// The one key of the sections whose name is nearest to this one.
+fn near_elsewhere(name: &str, root: &Json) -> Option<String> {
+    let sections = root.get("properties")?.as_object()?;
+    let keys = sections.iter().flat_map(|(section, schema)| {
+        let inside = object(schema, root).and_then(|found| found.get("properties")?.as_object());
+        let keys = inside.into_iter().flat_map(|inside| inside.keys());
+        keys.map(move |key| (section, key))
+    });
+    let near = keys.filter_map(|(section, key)| {
+        let distance = strsim::damerau_levenshtein(key, name);
+        (distance <= key.len() / 3).then_some((distance, format!("{section}.{key}")))
+    });
+    let near: Vec<(usize, String)> = near.collect();
+    let least = near.iter().map(|(distance, _)| *distance).min()?;
+    only(near.into_iter().filter(|(distance, _)| *distance == least)).map(|(_, key)| key)
 }
 
 /// The key of this name in one of the sections.
@@ -122,7 +140,7 @@ fn meant_object<'a>(table: &Table, schema: &'a Json, root: &'a Json) -> Option<&
     object(schema, root).or_else(|| only(objects(schema, root).into_iter().filter(fits)))
 }
 
-fn only<'a>(mut found: impl Iterator<Item = &'a Json>) -> Option<&'a Json> {
+fn only<T>(mut found: impl Iterator<Item = T>) -> Option<T> {
     match (found.next(), found.next()) {
         (Some(only), None) => Some(only),
         _ => None,

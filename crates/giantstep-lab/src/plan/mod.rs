@@ -413,6 +413,20 @@ mod tests {
     }
 
     #[test]
+    fn a_slip_outside_its_section_is_answered_with_the_key() {
+        let error = plan(&format!("widht = 3\n{FILE}"), &[]).unwrap_err();
+        assert_eq!(
+            error.remedy(),
+            Some(Remedy::Meant("network.width".to_owned()))
+        );
+        let error = plan(&format!("xyzzy = 3\n{FILE}"), &[]).unwrap_err();
+        assert_ne!(
+            error.remedy(),
+            Some(Remedy::Meant("network.width".to_owned()))
+        );
+    }
+
+    #[test]
     fn a_number_too_large_for_toml_is_a_number() {
         for change in ["noise=99999999999999999999", "d=99999999999999999999"] {
             let error = plan(FILE, &[change]).unwrap_err().to_string();
