@@ -1,5 +1,5 @@
 //! What the page of the laboratory asks, answered in JSON: behind a server (`giantstep-web`), and in the browser itself
-//! (`web/worker`). Knows no transport and no threads.
+//! (`web/worker`). Knows no transport, and needs no threads.
 //!
 //! - [`Question`]: what is answered at once: links, analyses, costs, predictions, the catalogue.
 //! - [`run`]: the runs of a file, told step by step, and what comes of them.
