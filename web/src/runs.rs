@@ -10,7 +10,7 @@ use axum::extract::{Path, State as Of};
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use giantstep_answers::{self as answers, Kind, Load, Problem, Product, asked, experiment};
+use giantstep_answers::{self as answers, Begun, Kind, Problem, Product, Progress, asked, begun};
 use giantstep_lab::fence::fenced;
 use giantstep_lab::plan::{Machine, Plan};
 use giantstep_lab::work::{Asked, Event, Observer};
@@ -44,8 +44,7 @@ enum Stage {
 pub struct Run {
     asked: Asked,
     pub log: Log,
-    done: AtomicU64,
-    of: AtomicU64,
+    progress: Progress,
     stage: Mutex<Stage>,
     ended: Condvar,
     plan: Plan,
@@ -53,16 +52,7 @@ pub struct Run {
 
 impl Observer for Run {
     fn event(&self, event: Event<'_>) {
-        match event {
-            Event::Begins { units, .. } => {
-                self.done.store(0, Ordering::Relaxed);
-                self.of.store(units, Ordering::Relaxed);
-            }
-            Event::Done { units, .. } => {
-                self.done.fetch_add(units, Ordering::Relaxed);
-            }
-            _ => {}
-        }
+        self.progress.count(&event);
         if let Some((name, json)) = answers::told(&event) {
             self.log.tell(name, json.to_string());
         }
@@ -74,8 +64,7 @@ impl Run {
         Self {
             asked: Asked::default(),
             log: Log::default(),
-            done: AtomicU64::new(0),
-            of: AtomicU64::new(0),
+            progress: Progress::default(),
             stage: Mutex::new(Stage::Running),
             ended: Condvar::new(),
             plan,
@@ -84,8 +73,7 @@ impl Run {
 
     /// Units of the task under way that are done, and all of them.
     pub fn progress(&self) -> (u64, u64) {
-        let of = self.of.load(Ordering::Relaxed);
-        (self.done.load(Ordering::Relaxed).min(of), of)
+        self.progress.now()
     }
 
     fn stage(&self) -> MutexGuard<'_, Stage> {
@@ -224,17 +212,14 @@ struct Begin {
 pub async fn begin(Of(state): Of<Arc<State>>, body: Bytes) -> Result<Response, Refusal> {
     let Begin { file, instead_of } = asked(&body)?;
     let begun = tokio::task::spawn_blocking(move || {
-        let plan = experiment(&file)?;
-        let jobs = plan.jobs(state.setting.machine).map_err(Problem::input)?;
-        let load = Load::of(&jobs, state.setting.speed);
-        if let Some(reason) = load.refused(&state.setting.bounds) {
-            return Err(Problem::new(Kind::Input, reason));
-        }
-        let runs = jobs.list.len();
-        drop(jobs);
+        let Begun {
+            plan,
+            runs,
+            seconds,
+        } = begun(&file, &state.setting)?;
         let (machine, limits) = (state.setting.machine, state.limits);
         let number = state.runs.begin(plan, instead_of, machine, &limits)?;
-        Ok(json!({ "run": number, "runs": runs, "seconds": load.seconds }))
+        Ok(json!({ "run": number, "runs": runs, "seconds": seconds }))
     });
     let begun = begun
         .await
@@ -299,7 +284,7 @@ pub async fn parquet(Of(state): Of<Arc<State>>, Path(run): Path<u64>) -> Result<
 /// The table of a run as CSV.
 pub async fn csv(Of(state): Of<Arc<State>>, Path(run): Path<u64>) -> Result<Response, Refusal> {
     let (_, product) = product(&state, run)?;
-    let made = tokio::task::spawn_blocking(move || product.csv());
+    let made = tokio::task::spawn_blocking(move || answers::csv(product.results()));
     let text = made.await.map_err(Problem::failed)??;
     Ok(file(
         "text/csv; charset=utf-8",

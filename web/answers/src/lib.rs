@@ -18,4 +18,4 @@ mod run;
 pub use asks::{Question, Setting};
 pub use load::{Bounds, Load, Speed};
 pub use problem::{At, Kind, Problem, asked};
-pub use run::{Product, csv, experiment, run, svg, told};
+pub use run::{Begun, Product, Progress, begun, csv, run, svg, told};

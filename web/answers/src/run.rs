@@ -1,6 +1,7 @@
 //! The runs of an experiment file with all its points and seeds, in memory.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use giantstep::ranks::Alone;
@@ -18,7 +19,9 @@ use giantstep_lab::work::{Asked, Event, Observer, Session};
 use serde_json::{Value as Json, json};
 use web_time::Instant;
 
-use crate::problem::Problem;
+use crate::asks::Setting;
+use crate::load::Load;
+use crate::problem::{Kind, Problem};
 
 /// The time that predictions may take where a file asks for all of them.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -31,6 +34,67 @@ pub fn experiment(file: &str) -> Result<Plan, Problem> {
     let plan = Plan::read_foreign(file, "experiment.toml").map_err(Problem::input)?;
     check(&plan).map_err(Problem::input)?;
     Ok(plan)
+}
+
+/// Runs that may begin.
+#[derive(Debug)]
+pub struct Begun {
+    /// What is run.
+    pub plan: Plan,
+    /// How many runs, and about how many seconds of work, as the page is told.
+    pub runs: usize,
+    /// By the cost model.
+    pub seconds: f64,
+}
+
+/// Reads and checks an experiment file, and refuses what would take too much.
+///
+/// # Errors
+/// It cannot be understood, or takes more than its bounds.
+pub fn begun(file: &str, at: &Setting) -> Result<Begun, Problem> {
+    let plan = experiment(file)?;
+    let jobs = plan.jobs(at.machine).map_err(Problem::input)?;
+    let load = Load::of(&jobs, at.speed);
+    if let Some(reason) = load.refused(&at.bounds) {
+        return Err(Problem::new(Kind::Input, reason));
+    }
+    let (runs, seconds) = (jobs.list.len(), load.seconds);
+    drop(jobs);
+    Ok(Begun {
+        plan,
+        runs,
+        seconds,
+    })
+}
+
+/// How much of the task under way is done.
+#[derive(Debug, Default)]
+pub struct Progress {
+    done: AtomicU64,
+    of: AtomicU64,
+}
+
+impl Progress {
+    /// Counts what an event says; whether it said anything of it.
+    pub fn count(&self, event: &Event<'_>) -> bool {
+        match event {
+            Event::Begins { units, .. } => {
+                self.done.store(0, Ordering::Relaxed);
+                self.of.store(*units, Ordering::Relaxed);
+            }
+            Event::Done { units, .. } => {
+                self.done.fetch_add(*units, Ordering::Relaxed);
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// Units of the task that are done, and all of them.
+    pub fn now(&self) -> (u64, u64) {
+        let of = self.of.load(Ordering::Relaxed);
+        (self.done.load(Ordering::Relaxed).min(of), of)
+    }
 }
 
 /// What the page is told of an event: a name, and JSON. How much is done is told otherwise.
@@ -82,22 +146,14 @@ impl Product {
     pub fn parquet(&self) -> Result<Vec<u8>, Problem> {
         table::encode(&self.results.table).map_err(Problem::failed)
     }
-
-    /// The table as CSV.
-    ///
-    /// # Errors
-    /// It cannot be written.
-    pub fn csv(&self) -> Result<String, Problem> {
-        csv(&self.results.table)
-    }
 }
 
-/// A table as CSV.
+/// The table of results as CSV.
 ///
 /// # Errors
 /// It cannot be written.
-pub fn csv(table: &table::Table) -> Result<String, Problem> {
-    table::csv(table).map_err(Problem::failed)
+pub fn csv(results: &Results) -> Result<String, Problem> {
+    table::csv(&results.table).map_err(Problem::failed)
 }
 
 /// Runs, then asks theory; `measured` is told between the two.

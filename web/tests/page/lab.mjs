@@ -78,6 +78,19 @@ export async function trained(page) {
     && /runs in/.test(document.getElementById('told').textContent), null, { timeout: 60000 });
 }
 
+/** Some seconds of work of which none is waited for, then the run of two small steps. */
+export async function hurried(page, steps) {
+  await page.fill('#p', '7');
+  for (let step = 4; step <= steps; step += 1) {
+    await page.fill('#steps', String(step));
+    await page.waitForTimeout(250);
+  }
+  await page.fill('#p', '3');
+  await page.fill('#d', '3');
+  await page.fill('#steps', '2');
+  await trained(page);
+}
+
 /** A request with any headers, which no browser would send; its status. */
 export function bare(address, headers, method = 'GET', body = '') {
   const { hostname, port, pathname, search } = new URL(address);

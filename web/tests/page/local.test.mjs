@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
-import { answered, browser, giantstep, trained, visited } from './lab.mjs';
+import { answered, browser, giantstep, hurried, trained, visited } from './lab.mjs';
 
 const FOLDER = path.resolve(import.meta.dirname, '../../../target/page');
 const skip = fs.existsSync(path.join(FOLDER, 'program.wasm')) ? false : 'target/page is not there: scripts/wasm.sh makes it';
@@ -89,15 +89,7 @@ test('without a server a run has the numbers of the command line to 1e-6', { ski
 test('without a server a change ends what runs', { skip }, async () => {
   const page = await visit();
   await page.click('#tab-train');
-  await page.fill('#p', '7');
-  for (let steps = 4; steps <= 7; steps += 1) {
-    await page.fill('#steps', String(steps));
-    await page.waitForTimeout(250);
-  }
-  await page.fill('#p', '3');
-  await page.fill('#d', '3');
-  await page.fill('#steps', '2');
-  await trained(page);
+  await hurried(page, 7);
   const shown = await page.$$eval('#numbers tbody tr', (rows) => rows.map((row) => row.cells[0].textContent));
   assert.equal(Math.max(...shown.map(Number)), 2);
   // The worker of the last run and those that answer; what was replaced is gone.

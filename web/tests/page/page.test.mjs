@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { PROGRAM, answered, bare, browser, giantstep, opened, trained, visited } from './lab.mjs';
+import { PROGRAM, answered, bare, browser, giantstep, hurried, opened, trained, visited } from './lab.mjs';
 
 let lab;
 let chromium;
@@ -151,16 +151,7 @@ test('a change ends what runs and is no longer asked for', async () => {
   const page = await visit();
   await page.click('#tab-train');
   await trained(page);
-  // Some seconds of work, of which none is waited for.
-  await page.fill('#p', '7');
-  for (let steps = 4; steps <= 9; steps += 1) {
-    await page.fill('#steps', String(steps));
-    await page.waitForTimeout(250);
-  }
-  await page.fill('#p', '3');
-  await page.fill('#d', '3');
-  await page.fill('#steps', '2');
-  await trained(page);
+  await hurried(page, 9);
   const stages = await page.evaluate(async () => {
     const found = [];
     for (let run = 1; run < 40; run += 1) {

@@ -4,14 +4,14 @@
 //! worker.
 
 use std::cell::RefCell;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use giantstep_answers::{
-    Bounds, Kind, Load, Problem, Product, Question, Setting, Speed, csv, experiment, run, told,
+    Begun, Bounds, Problem, Product, Progress, Question, Setting, Speed, begun, csv, run, told,
 };
-use giantstep_lab::plan::{Machine, Plan};
+use giantstep_lab::plan::{Machine, Wanted};
 use giantstep_lab::results::Results;
 use giantstep_lab::work::{Asked, Event, Observer};
 use js_sys::Function;
@@ -54,9 +54,7 @@ pub fn answer(question: &str, body: &str) -> Result<String, String> {
 /// The runs of an experiment file.
 #[wasm_bindgen]
 pub struct Runs {
-    plan: Plan,
-    runs: usize,
-    seconds: f64,
+    begun: Begun,
     product: Option<Product>,
 }
 
@@ -68,26 +66,14 @@ impl Runs {
     /// JSON of what is wrong.
     #[wasm_bindgen(constructor)]
     pub fn new(file: &str) -> Result<Self, String> {
-        let plan = experiment(file).map_err(refused)?;
-        let jobs = plan.jobs(SETTING.machine);
-        let jobs = jobs.map_err(|error| refused(Problem::input(error)))?;
-        let load = Load::of(&jobs, SETTING.speed);
-        if let Some(reason) = load.refused(&SETTING.bounds) {
-            return Err(refused(Problem::new(Kind::Input, reason)));
-        }
-        let runs = jobs.list.len();
-        drop(jobs);
-        Ok(Self {
-            plan,
-            runs,
-            seconds: load.seconds,
-            product: None,
-        })
+        let begun = begun(file, &SETTING).map_err(refused)?;
+        let product = None;
+        Ok(Self { begun, product })
     }
 
     /// What begins: how many runs, and about how many seconds of work.
     pub fn begun(&self) -> String {
-        json!({ "runs": self.runs, "seconds": self.seconds }).to_string()
+        json!({ "runs": self.begun.runs, "seconds": self.begun.seconds }).to_string()
     }
 
     /// Works; `tell` hears a name and a text for everything that happens, and last `done` or `broken`.
@@ -97,11 +83,14 @@ impl Runs {
             table(results);
             say("measured", &document);
         };
-        let progress = Progress::default();
+        let plan = &self.begun.plan;
         let (machine, asked) = (SETTING.machine, Asked::default());
-        match run(&self.plan, machine, &asked, &progress, &measured) {
+        match run(plan, machine, &asked, &Telling::default(), &measured) {
             Ok(product) => {
-                table(product.results());
+                // With predictions the table was told before they were made.
+                if matches!(plan.document.predictions(), Wanted::None) {
+                    table(product.results());
+                }
                 say("done", &product.document);
                 self.product = Some(product);
             }
@@ -116,7 +105,7 @@ impl Runs {
     pub fn figures(&self) -> Result<String, String> {
         let product = self.product.as_ref();
         let product = product.ok_or_else(|| refused(Problem::absent("run")))?;
-        let figures = product.figures(&self.plan).map_err(refused)?;
+        let figures = product.figures(&self.begun.plan).map_err(refused)?;
         Ok(figures.to_string())
     }
 }
@@ -137,39 +126,29 @@ fn say(name: &str, text: &str) {
 
 /// The table, for whoever takes it away; what writes Parquet would be a fifth of all that is loaded.
 fn table(results: &Results) {
-    if let Ok(csv) = csv(&results.table) {
+    if let Ok(csv) = csv(results) {
         say("csv", &csv);
     }
 }
 
 /// Passes on what happens.
 #[derive(Default)]
-struct Progress {
-    done: AtomicU64,
-    of: AtomicU64,
+struct Telling {
+    progress: Progress,
     said: Mutex<Option<Instant>>,
 }
 
-impl Observer for Progress {
+impl Observer for Telling {
     fn event(&self, event: Event<'_>) {
-        match event {
-            Event::Begins { units, .. } => {
-                self.done.store(0, Ordering::Relaxed);
-                self.of.store(units, Ordering::Relaxed);
-            }
-            Event::Done { units, .. } => {
-                let of = self.of.load(Ordering::Relaxed);
-                let done = self.done.fetch_add(units, Ordering::Relaxed) + units;
-                let now = Instant::now();
-                if let Ok(mut said) = self.said.lock()
-                    && said.is_none_or(|said| now.duration_since(said) >= TELL)
-                {
-                    *said = Some(now);
-                    let json = json!({ "done": done.min(of), "of": of });
-                    say("progress", &json.to_string());
-                }
-            }
-            _ => {}
+        let counted = self.progress.count(&event);
+        let now = Instant::now();
+        if counted
+            && let Ok(mut said) = self.said.lock()
+            && said.is_none_or(|said| now.duration_since(said) >= TELL)
+        {
+            *said = Some(now);
+            let (done, of) = self.progress.now();
+            say("progress", &json!({ "done": done, "of": of }).to_string());
         }
         if let Some((name, json)) = told(&event) {
             say(name, &json.to_string());

@@ -91,13 +91,13 @@ fn meant(key: &str, here: Vec<String>, root: &Json) -> Option<String> {
     };
     names::meant(key)
         .map(str::to_owned)
-        .or_else(|| elsewhere(last, root))
+        .or_else(|| elsewhere(last, root, |_| 0))
         .or_else(near)
-        .or_else(|| near_elsewhere(last, root))
+        .or_else(|| elsewhere(last, root, |letters| letters / 3))
 }
 
-/// The one key of the sections whose name is nearest to this one.
-fn near_elsewhere(name: &str, root: &Json) -> Option<String> {
+/// The one key of the sections whose name is nearest to this one; at most `most` of its letters are wrong.
+fn elsewhere(name: &str, root: &Json, most: impl Fn(usize) -> usize) -> Option<String> {
     let sections = root.get("properties")?.as_object()?;
     let keys = sections.iter().flat_map(|(section, schema)| {
         let inside = object(schema, root).and_then(|found| found.get("properties")?.as_object());
@@ -106,24 +106,11 @@ fn near_elsewhere(name: &str, root: &Json) -> Option<String> {
     });
     let near = keys.filter_map(|(section, key)| {
         let distance = strsim::damerau_levenshtein(key, name);
-        (distance <= key.len() / 3).then_some((distance, format!("{section}.{key}")))
+        (distance <= most(key.len())).then_some((distance, format!("{section}.{key}")))
     });
     let near: Vec<(usize, String)> = near.collect();
     let least = near.iter().map(|(distance, _)| *distance).min()?;
     only(near.into_iter().filter(|(distance, _)| *distance == least)).map(|(_, key)| key)
-}
-
-/// The key of this name in one of the sections.
-fn elsewhere(name: &str, root: &Json) -> Option<String> {
-    let sections = root.get("properties")?.as_object()?;
-    let mut found = sections.iter().filter(|(_, section)| {
-        let inside = object(section, root).and_then(|found| found.get("properties"));
-        inside.is_some_and(|inside| inside.get(name).is_some())
-    });
-    match (found.next(), found.next()) {
-        (Some((section, _)), None) => Some(format!("{section}.{name}")),
-        _ => None,
-    }
 }
 
 /// The one object schema behind references and `Option`; none for a choice of several.
