@@ -109,7 +109,7 @@ impl Default for Manner {
 
 /// What was done.
 #[derive(Debug, Default)]
-pub struct Done {
+pub struct Done<'a> {
     /// Runs that were there before.
     pub found: usize,
     /// Runs computed here.
@@ -119,16 +119,16 @@ pub struct Done {
     /// Runs of the part that have not ended, those elsewhere included.
     pub left: usize,
     /// Runs that were dropped under way; their finished steps are not in the store.
-    pub dropped: Vec<Dropped>,
+    pub dropped: Vec<Dropped<'a>>,
 }
 
 /// A run that was dropped under way.
 #[derive(Debug)]
-pub struct Dropped {
+pub struct Dropped<'a> {
     /// Its number.
     number: usize,
     /// What was measured.
-    draft: Draft,
+    draft: Box<dyn Draft + 'a>,
     outcome: Outcome,
 }
 
@@ -144,12 +144,12 @@ const LOOK_AGAIN: Duration = Duration::from_millis(200);
 ///
 /// # Errors
 /// Threads cannot be started, or a result cannot be kept (what is finished is kept).
-pub fn drive(
+pub fn drive<'a>(
     jobs: &Jobs<'_>,
-    keep: &dyn Keep,
+    keep: &'a dyn Keep,
     manner: Manner,
     session: &Session<'_>,
-) -> Result<Done, DriveError> {
+) -> Result<Done<'a>, DriveError> {
     let asked = session.asked;
     let all = jobs.list.iter().enumerate();
     let part = all.filter(|(number, _)| manner.shard.holds(*number));
@@ -252,7 +252,7 @@ pub fn dismiss(ranks: &dyn Ranks) {
 const DISMISSED: [u64; 3] = [u64::MAX; 3];
 
 /// What became of one run.
-enum Computed {
+enum Computed<'a> {
     /// It ended and is in the store.
     Kept(Ending),
     /// It was in the store by the time it was claimed.
@@ -260,16 +260,16 @@ enum Computed {
     /// Another process is at it.
     Elsewhere,
     /// The end was asked for.
-    Dropped(Draft, Outcome),
+    Dropped(Box<dyn Draft + 'a>, Outcome),
 }
 
 /// Computes one run and keeps it, unless another process does.
-fn compute(
-    keep: &dyn Keep,
+fn compute<'a>(
+    keep: &'a dyn Keep,
     job: &Job<'_>,
     id: &RunId,
     watch: Watch<'_>,
-) -> Result<Computed, StoreError> {
+) -> Result<Computed<'a>, StoreError> {
     let _lease = match keep.lease(id)? {
         Leased::Ours(lease) => lease,
         Leased::Theirs(_) => return Ok(Computed::Elsewhere),
@@ -283,7 +283,7 @@ fn compute(
     let mut added = Ok(());
     let run = simulate(job, watch, &mut |measured| {
         if added.is_ok() {
-            added = draft.add(records(job, measured));
+            added = draft.add(records(job, measured).collect());
             if added.is_err() {
                 // Ends the run on all ranks.
                 watch.stop.store(true, Ordering::Relaxed);
@@ -308,7 +308,7 @@ fn compute(
         weights: None,
     };
     let weights = job.point.checked.save_weights == SaveWeights::Last;
-    keep.keep(draft, entry, run.as_ref().ok().filter(|_| weights))?;
+    draft.keep(entry, run.as_ref().ok().filter(|_| weights))?;
     Ok(Computed::Kept(ending))
 }
 
@@ -320,12 +320,12 @@ fn compute(
 pub fn collect(
     jobs: &Jobs<'_>,
     keep: &dyn Keep,
-    dropped: Vec<Dropped>,
+    dropped: Vec<Dropped<'_>>,
     sift: &mut dyn FnMut(Vec<Record>) -> Vec<Record>,
 ) -> Result<Results, DriveError> {
     let mut results = Results::of(jobs.plan, jobs.list.len());
     results.interrupted = !dropped.is_empty();
-    let mut dropped: BTreeMap<usize, Dropped> =
+    let mut dropped: BTreeMap<usize, Dropped<'_>> =
         dropped.into_iter().map(|run| (run.number, run)).collect();
     for (number, job) in jobs.list.iter().enumerate() {
         let id = id(job);

@@ -150,7 +150,7 @@ fn not_written(path: &Path, source: std::io::Error) -> TableError {
 pub fn gather(
     jobs: &Jobs<'_>,
     keep: &dyn Keep,
-    dropped: Vec<Dropped>,
+    dropped: Vec<Dropped<'_>>,
     folder: &Path,
 ) -> Result<(Results, TableFile), DriveError> {
     let mut table = TableFile::new(folder, jobs.plan);

@@ -175,12 +175,14 @@ pub fn run(
         observer,
         ranks: &Alone,
     };
-    let (start, keep) = (Instant::now(), Memory::default());
-    let done = drive(&jobs, &keep, Manner::default(), &session);
-    let done = done.map_err(|error| text(&error))?;
-    let results = collect(&jobs, &keep, done.dropped, &mut |rows| rows);
-    let results = results.map_err(|error| text(&error))?;
-    drop(keep);
+    let start = Instant::now();
+    let results = {
+        let keep = Memory::default();
+        let done = drive(&jobs, &keep, Manner::default(), &session);
+        let done = done.map_err(|error| text(&error))?;
+        let results = collect(&jobs, &keep, done.dropped, &mut |rows| rows);
+        results.map_err(|error| text(&error))?
+    };
     if asked.to_end() {
         return Err("stopped".to_owned());
     }

@@ -6,6 +6,7 @@ import fs from 'node:fs';
 import http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
+import zlib from 'node:zlib';
 import { answered, browser, giantstep, hurried, trained, visited } from './lab.mjs';
 
 const FOLDER = path.resolve(import.meta.dirname, '../../../target/page');
@@ -42,6 +43,13 @@ before(async () => {
 after(async () => {
   await chromium?.close();
   site?.close();
+});
+
+test('each build of the program has less than 1.5 MB as it is sent', { skip }, () => {
+  for (const name of ['program.wasm', 'program-relaxed.wasm']) {
+    const bytes = zlib.brotliCompressSync(fs.readFileSync(path.join(FOLDER, name)));
+    assert.ok(bytes.length < 1.5e6, `${name}: ${bytes.length} bytes`);
+  }
 });
 
 test('without a server a typed target has the verdict of the command line', { skip }, async () => {

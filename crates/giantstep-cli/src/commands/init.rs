@@ -35,6 +35,16 @@ impl Init {
                 self.out.display()
             )));
         }
+        let folder = self
+            .out
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
+        if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+            return Err(Failed::Input(format!(
+                "there is no folder `{}`\n  help: make it, or choose another file with --out",
+                folder.display()
+            )));
+        }
         let report = look(&self.link, &self.activation)?;
         let sizes = Sizes::of(&report);
         let name = self.out.file_stem().map(|stem| stem.to_string_lossy());

@@ -10,7 +10,7 @@ use crate::render::wrapped;
 /// `giantstep keys [SECTION]`
 #[derive(Debug, Args)]
 pub struct Keys {
-    /// A section such as protocol; all of them if absent.
+    /// A section such as protocol, or a key outside the sections such as let; all of them if absent.
     section: Option<String>,
 }
 
@@ -30,6 +30,10 @@ impl Keys {
                 let below =
                     |section: &&str| *section == asked || section.starts_with(&format!("{asked}."));
                 let found: Vec<&str> = sections.iter().copied().filter(below).collect();
+                let mut outside = keys.iter().filter(|key| key.section.is_empty());
+                if let Some(key) = outside.find(|key| key.name == asked) {
+                    return print(&line(key));
+                }
                 if found.is_empty() {
                     let known: Vec<&str> = sections.into_iter().filter(|s| !s.is_empty()).collect();
                     return Err(Failed::Input(format!(

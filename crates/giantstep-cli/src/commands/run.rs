@@ -291,11 +291,11 @@ pub(super) fn finish(
 }
 
 /// Works off what is left of a plan.
-fn work_off(
-    place: &Place<'_>,
+fn work_off<'a>(
+    place: &'a Place<'_>,
     on_failure: OnFailure,
     session: &Session<'_>,
-) -> Result<Done, Failed> {
+) -> Result<Done<'a>, Failed> {
     let Place { jobs, store, .. } = place;
     set_strays_aside(store)?;
     announce(jobs, store, session.ranks)?;

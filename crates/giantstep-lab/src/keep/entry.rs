@@ -55,66 +55,46 @@ impl Checksum {
     }
 }
 
-/// The numbers of a run under way, kept as they are measured; gone if it is dropped.
+/// The numbers of a run under way in an unfinished file; gone if it is dropped.
 #[derive(Debug)]
-pub struct Draft(Rows);
+pub(super) struct Unfinished(Writer<Summed>);
 
-#[derive(Debug)]
-enum Rows {
-    InMemory(Vec<Record>),
-    InFile(Box<Writer<Summed>>),
-}
-
-impl Draft {
-    /// Of a run that is kept in memory.
-    pub(super) fn in_memory() -> Self {
-        Self(Rows::InMemory(Vec::new()))
-    }
-
-    /// Of the run `id`, in an unfinished file in `folder`.
+impl Unfinished {
+    /// Of the run `id`, in `folder`.
     ///
     /// # Errors
     /// The file cannot be written.
-    pub(super) fn in_folder(folder: &Path, id: &RunId) -> Result<Self, TableError> {
+    pub(super) fn new(folder: &Path, id: &RunId) -> Result<Self, TableError> {
         let file = files::unfinished(folder, &id.to_string());
         let file = file.map_err(|source| OutputError::Write {
             path: folder.to_path_buf(),
             source,
         })?;
         let hash = blake3::Hasher::new();
-        let writer = Writer::new(&Table::default(), Summed { file, hash })?;
-        Ok(Self(Rows::InFile(Box::new(writer))))
+        let sink = Summed { file, hash };
+        Ok(Self(Writer::new(&Table::default(), sink)?))
     }
 
-    /// Adds numbers, without their places in a plan.
+    /// Adds numbers.
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn add(&mut self, rows: impl IntoIterator<Item = Record>) -> Result<(), TableError> {
-        match &mut self.0 {
-            Rows::InMemory(records) => records.extend(rows),
-            Rows::InFile(writer) => writer.add(rows)?,
-        }
-        Ok(())
+    pub(super) fn add(&mut self, rows: Vec<Record>) -> Result<(), TableError> {
+        self.0.add(rows)
     }
 
-    /// Hands on the numbers of a run that does not end, piece by piece.
+    /// Hands on the numbers piece by piece.
     ///
     /// # Errors
     /// The file cannot be written or read.
-    pub fn read(self, rows: &mut dyn FnMut(Vec<Record>)) -> Result<(), TableError> {
-        match self.0 {
-            Rows::InMemory(records) => rows(records),
-            Rows::InFile(writer) => {
-                let file = writer.finish()?.file;
-                let path = file.path();
-                let bytes = files::read(path).map_err(|source| TableError::Read {
-                    path: path.to_path_buf(),
-                    source,
-                })?;
-                table::visit(bytes, path, rows)?;
-            }
-        }
+    pub(super) fn read(self, rows: &mut dyn FnMut(Vec<Record>)) -> Result<(), TableError> {
+        let file = self.0.finish()?.file;
+        let path = file.path();
+        let bytes = files::read(path).map_err(|source| TableError::Read {
+            path: path.to_path_buf(),
+            source,
+        })?;
+        table::visit(bytes, path, rows)?;
         Ok(())
     }
 
@@ -123,16 +103,7 @@ impl Draft {
     /// # Errors
     /// The file cannot be written.
     pub(super) fn publish(self, entry: &Entry, path: &Path) -> Result<(), TableError> {
-        let writer = match self.0 {
-            Rows::InFile(writer) => *writer,
-            Rows::InMemory(records) => {
-                let folder = path.parent().unwrap_or(Path::new("."));
-                let mut draft = Self::in_folder(folder, &entry.id)?;
-                draft.add(records)?;
-                return draft.publish(entry, path);
-            }
-        };
-        let mut sink = writer.finish()?;
+        let mut sink = self.0.finish()?;
         let text = serde_json::json!(entry).to_string();
         let written = writeln!(sink, "\n{text}").and_then(|()| {
             let Summed { mut file, hash } = sink;
@@ -270,10 +241,10 @@ mod tests {
             record(0, Metric::Norm, 1.0),
             record(1, Metric::TestError, 0.1 + 0.2),
         ];
-        let mut draft = Draft::in_folder(path.parent().unwrap(), &entry().id).unwrap();
+        let mut draft = Unfinished::new(path.parent().unwrap(), &entry().id).unwrap();
         // Step by step, as they are measured.
         for row in &rows {
-            draft.add([*row]).unwrap();
+            draft.add(vec![*row]).unwrap();
         }
         draft.publish(&entry(), path).unwrap();
         rows
@@ -298,9 +269,9 @@ mod tests {
     #[test]
     fn the_numbers_of_a_run_that_does_not_end_are_read_back_and_its_file_goes() {
         let folder = tempfile::tempdir().unwrap();
-        let mut draft = Draft::in_folder(folder.path(), &entry().id).unwrap();
+        let mut draft = Unfinished::new(folder.path(), &entry().id).unwrap();
         let row = Record::new(Metric::Norm, 0.3);
-        draft.add([row; 3]).unwrap();
+        draft.add(vec![row; 3]).unwrap();
         let mut found = Vec::new();
         draft.read(&mut |rows| found.extend(rows)).unwrap();
         assert_eq!(found, [row; 3]);

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use giantstep::run::Run;
 
 use super::{Draft, Entry, EntryError, Keep, Lease, Leased, RunId, StoreError};
-use crate::table::Record;
+use crate::table::{Record, TableError};
 
 /// Ended runs in memory; weights are not kept.
 #[derive(Debug, Default)]
@@ -41,14 +41,36 @@ impl Keep for Memory {
         }))
     }
 
-    fn begin(&self, _id: &RunId) -> Result<Draft, StoreError> {
-        Ok(Draft::in_memory())
+    fn begin(&self, _id: &RunId) -> Result<Box<dyn Draft + '_>, StoreError> {
+        let records = Vec::new();
+        Ok(Box::new(Listed {
+            memory: self,
+            records,
+        }))
+    }
+}
+
+/// The numbers of a run under way.
+#[derive(Debug)]
+struct Listed<'a> {
+    memory: &'a Memory,
+    records: Vec<Record>,
+}
+
+impl Draft for Listed<'_> {
+    fn add(&mut self, rows: Vec<Record>) -> Result<(), TableError> {
+        self.records.extend(rows);
+        Ok(())
     }
 
-    fn keep(&self, draft: Draft, entry: Entry, _weights: Option<&Run>) -> Result<(), StoreError> {
-        let mut records = Vec::new();
-        draft.read(&mut |rows| records.extend(rows))?;
-        self.entries().insert(entry.id.clone(), (entry, records));
+    fn read(self: Box<Self>, rows: &mut dyn FnMut(Vec<Record>)) -> Result<(), TableError> {
+        rows(self.records);
+        Ok(())
+    }
+
+    fn keep(self: Box<Self>, entry: Entry, _weights: Option<&Run>) -> Result<(), StoreError> {
+        let mut entries = self.memory.entries();
+        entries.insert(entry.id.clone(), (entry, self.records));
         Ok(())
     }
 }

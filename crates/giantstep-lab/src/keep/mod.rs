@@ -8,12 +8,13 @@ mod shelf;
 mod store;
 mod weights;
 
+use std::fmt::Debug;
 use std::path::PathBuf;
 
 use giantstep::run::Run;
 
 pub use crate::process::Owner;
-pub use entry::{Checksum, Draft, Ending, Entry, EntryError, parse};
+pub use entry::{Checksum, Ending, Entry, EntryError, parse};
 pub(crate) use identity::foreseen;
 pub use identity::{RunId, Settings, resolved};
 pub use lease::{Lease, Leased};
@@ -51,13 +52,28 @@ pub trait Keep: Sync {
     ///
     /// # Errors
     /// They cannot be written.
-    fn begin(&self, id: &RunId) -> Result<Draft, StoreError>;
+    fn begin(&self, id: &RunId) -> Result<Box<dyn Draft + '_>, StoreError>;
+}
 
-    /// Keeps a run that has ended, with its weights where they are asked for.
+/// The numbers of a run under way, kept as they are measured; gone if it is dropped.
+pub trait Draft: Debug + Send {
+    /// Adds numbers, without their places in a plan.
+    ///
+    /// # Errors
+    /// They cannot be written.
+    fn add(&mut self, rows: Vec<Record>) -> Result<(), TableError>;
+
+    /// Hands on the numbers of a run that does not end, piece by piece.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    fn read(self: Box<Self>, rows: &mut dyn FnMut(Vec<Record>)) -> Result<(), TableError>;
+
+    /// Keeps the run, which has ended, with its weights where they are asked for.
     ///
     /// # Errors
     /// It cannot be written.
-    fn keep(&self, draft: Draft, entry: Entry, weights: Option<&Run>) -> Result<(), StoreError>;
+    fn keep(self: Box<Self>, entry: Entry, weights: Option<&Run>) -> Result<(), StoreError>;
 }
 
 /// Why a store could not be opened or used. Finished runs are untouched by all of these.

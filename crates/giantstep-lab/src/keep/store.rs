@@ -21,13 +21,13 @@ use std::path::{Path, PathBuf};
 use giantstep::run::Run;
 use serde::{Deserialize, Serialize};
 
-use super::entry::{self, Checksum, Draft, Ending, Entry, EntryError};
+use super::entry::{self, Checksum, Ending, Entry, EntryError, Unfinished};
 use super::identity::{self, RunId, Settings, differences};
 use super::lease::{Leased, Leases};
-use super::{Keep, Owner, StoreError, weights};
+use super::{Draft, Keep, Owner, StoreError, weights};
 use crate::files::{self, is_unfinished, prepare_folder, temporary, write_atomically};
 use crate::plan::Plan;
-use crate::table::Record;
+use crate::table::{Record, TableError};
 
 /// What happens to runs of other settings, or of another program, that stand in the folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -491,23 +491,36 @@ impl Keep for Store {
         }
     }
 
-    fn begin(&self, id: &RunId) -> Result<Draft, StoreError> {
-        Ok(Draft::in_folder(&self.folder, id)?)
+    fn begin(&self, id: &RunId) -> Result<Box<dyn Draft + '_>, StoreError> {
+        let file = Unfinished::new(&self.folder, id)?;
+        Ok(Box::new(Filed { store: self, file }))
+    }
+}
+
+/// A run under way in a file of the folder.
+#[derive(Debug)]
+struct Filed<'a> {
+    store: &'a Store,
+    file: Unfinished,
+}
+
+impl Draft for Filed<'_> {
+    fn add(&mut self, rows: Vec<Record>) -> Result<(), TableError> {
+        self.file.add(rows)
+    }
+
+    fn read(self: Box<Self>, rows: &mut dyn FnMut(Vec<Record>)) -> Result<(), TableError> {
+        self.file.read(rows)
     }
 
     /// Weights first: who sees the run finds them.
-    fn keep(
-        &self,
-        draft: Draft,
-        mut entry: Entry,
-        weights: Option<&Run>,
-    ) -> Result<(), StoreError> {
+    fn keep(self: Box<Self>, mut entry: Entry, weights: Option<&Run>) -> Result<(), StoreError> {
         if let Some(run) = weights {
             let bytes = weights::encode(run)?;
-            write_atomically(&self.weights(&entry.id), &bytes)?;
+            write_atomically(&self.store.weights(&entry.id), &bytes)?;
             entry.weights = Some(Checksum::of(&bytes));
         }
-        Ok(draft.publish(&entry, &self.path(&entry.id))?)
+        Ok(self.file.publish(&entry, &self.store.path(&entry.id))?)
     }
 }
 

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use toml::Value;
 
-use super::{MOST_POINTS, PlanError, names};
+use super::{MOST_POINTS, PlanError};
 
 /// One axis of a sweep; several axes are crossed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -136,15 +136,15 @@ impl AxisSpec {
                     .map(plain)
                     .collect::<Option<Vec<_>>>()
                     .ok_or_else(|| fail("a value is not finite"))?;
-                single(names::full(key), values)
+                single(key, values)
             }
             (Some(key), None, Some(space), None, None) => {
                 let step = |k: usize| {
                     space.from + (space.to - space.from) * k as f64 / (space.count - 1) as f64
                 };
                 single(
-                    names::full(key),
-                    space.numbers(names::full(key), step).ok_or_else(|| {
+                    key,
+                    space.numbers(key, step).ok_or_else(|| {
                         fail("a space needs finite ends and a count of 2 to 10000")
                     })?,
                 )
@@ -153,8 +153,8 @@ impl AxisSpec {
                 let ratio = space.to / space.from;
                 let step = |k: usize| space.from * ratio.powf(k as f64 / (space.count - 1) as f64);
                 single(
-                    names::full(key),
-                    space.numbers(names::full(key), step).ok_or_else(|| {
+                    key,
+                    space.numbers(key, step).ok_or_else(|| {
                         fail("a space needs finite ends and a count of 2 to 10000")
                     })?,
                 )
@@ -173,7 +173,7 @@ impl AxisSpec {
                         .map(|(key, value)| {
                             let value =
                                 plain(value).ok_or_else(|| fail("a value is not finite"))?;
-                            Ok::<_, PlanError>(Setting::new(names::full(key), value))
+                            Ok::<_, PlanError>(Setting::new(key, value))
                         })
                         .collect()
                 })

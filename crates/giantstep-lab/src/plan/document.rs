@@ -57,37 +57,13 @@ pub struct Document {
 }
 
 impl Document {
-    /// Reads the text, applies the changes of `--quick` and the overrides, and refuses unknown keys.
-    pub(super) fn read(
-        text: &str,
-        origin: &str,
-        overrides: &[String],
-        scale: Scale,
-    ) -> Result<Self, PlanError> {
-        let mut table: Table =
-            text.parse()
-                .map_err(|error: toml::de::Error| PlanError::Syntax {
-                    origin: origin.to_owned(),
-                    message: error.to_string(),
-                })?;
-        names::expand(&mut table);
-        if scale == Scale::Quick
-            && let Some(Value::Table(quick)) = table.get("quick").cloned()
-        {
-            for (key, value) in quick {
-                set(&mut table, names::full(&key), value)?;
-            }
-        }
-        for text in overrides {
-            let (key, value) = parse_override(text)?;
-            let key = names::named(&table, &key).unwrap_or_else(|| names::full(&key).to_owned());
-            set(&mut table, &key, value)?;
-        }
+    /// Of a table with its changes applied; unknown keys are refused.
+    pub(super) fn of(mut table: Table) -> Result<Self, PlanError> {
         check(&table)?;
         if let Some(Value::Table(quick)) = table.get("quick") {
             let mut quickly = table.clone();
             for (key, value) in quick {
-                set(&mut quickly, names::full(key), value.clone())
+                set(&mut quickly, key, value.clone())
                     .and_then(|()| check(&quickly))
                     .map_err(|error| PlanError::Quick(Box::new(error)))?;
             }
@@ -289,6 +265,37 @@ impl Document {
     }
 }
 
+/// The table of a text, with the changes of `--quick` and the overrides applied.
+pub(super) fn table(
+    text: &str,
+    origin: &str,
+    overrides: &[String],
+    scale: Scale,
+) -> Result<Table, PlanError> {
+    let mut table: Table = text
+        .parse()
+        .map_err(|error: toml::de::Error| PlanError::Syntax {
+            origin: origin.to_owned(),
+            message: error.to_string(),
+        })?;
+    names::expand(&mut table);
+    if scale == Scale::Quick
+        && let Some(Value::Table(quick)) = table.get("quick").cloned()
+    {
+        for (key, value) in quick {
+            set(&mut table, &key, value)?;
+        }
+    }
+    for text in overrides {
+        let (key, value) = parse_override(text)?;
+        let key = names::full(&table, &key);
+        set(&mut table, &key, value)?;
+    }
+    // Overrides may bring axes and figures.
+    names::expand(&mut table);
+    Ok(table)
+}
+
 /// Refuses unknown keys and values of a kind that no key has.
 fn check(table: &Table) -> Result<(), PlanError> {
     table
@@ -337,6 +344,9 @@ fn unwritable(error: &impl ToString) -> PlanError {
     }
 }
 
+/// Below it every whole number is one of f64.
+const MOST_WHOLE: f64 = 9e15;
+
 /// `key=value`, the value as TOML or, failing that, as text.
 fn parse_override(text: &str) -> Result<(String, Value), PlanError> {
     let Some((key, value)) = text.split_once('=') else {
@@ -350,14 +360,21 @@ fn parse_override(text: &str) -> Result<(String, Value), PlanError> {
             message: "a change is one key and one value on one line".to_owned(),
         });
     }
+    let typed = value;
     let value = format!("value = {value}")
         .parse::<Table>()
         .ok()
         .and_then(|mut table| table.remove("value"))
-        // A whole number beyond those of TOML is a number all the same.
+        // A whole number beyond those of TOML is a number all the same, and 1e3 is a whole number.
         .or_else(|| {
             let number = value.trim().parse().ok();
             number.filter(|x: &f64| x.is_finite()).map(Value::Float)
+        })
+        .map(|value| match value {
+            Value::Float(x) if typed.contains('e') && x.fract() == 0.0 && x.abs() < MOST_WHOLE => {
+                (x as i64).into()
+            }
+            value => value,
         })
         .unwrap_or_else(|| Value::String(value.to_owned()));
     Ok((key.trim().to_owned(), value))
@@ -387,11 +404,24 @@ fn set(table: &mut Table, key: &str, value: Value) -> Result<(), PlanError> {
 }
 
 fn typed<T: DeserializeOwned>(value: Value) -> Result<T, PlanError> {
-    serde_path_to_error::deserialize(value).map_err(|error| PlanError::Value {
-        key: match error.path().to_string().as_str() {
-            "." => "experiment".to_owned(),
-            path => path.to_owned(),
-        },
-        message: plain(&error.inner().to_string()),
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let path = match error.path().to_string() {
+            path if path == "." => None,
+            path => Some(path),
+        };
+        let message = plain(&error.inner().to_string());
+        let missing = message.strip_prefix("missing key `");
+        match (missing.and_then(|rest| rest.strip_suffix('`')), path) {
+            (Some(name), None) => PlanError::Missing {
+                key: name.to_owned(),
+            },
+            (Some(name), Some(path)) => PlanError::Missing {
+                key: format!("{path}.{name}"),
+            },
+            (None, path) => PlanError::Value {
+                key: path.unwrap_or_else(|| "experiment".to_owned()),
+                message,
+            },
+        }
     })
 }

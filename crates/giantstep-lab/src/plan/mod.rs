@@ -9,6 +9,7 @@ mod keys;
 mod listing;
 mod names;
 mod reference;
+mod several;
 mod slope;
 mod wording;
 
@@ -73,6 +74,18 @@ pub enum PlanError {
         /// What was expected.
         message: String,
     },
+    /// A key that a file must have.
+    #[error("{}", absent(key))]
+    Missing {
+        /// The dotted key, or the section.
+        key: String,
+    },
+    /// Several of these.
+    #[error("{}", listed(.0))]
+    Several(
+        /// In the order in which they were found.
+        Vec<PlanError>,
+    ),
     /// A value that was refused.
     #[error("{0}")]
     Spec(#[from] SpecError),
@@ -142,8 +155,34 @@ pub enum PlanError {
     },
 }
 
-/// A line for each unknown key; of several, each with what is meant.
+/// A key that is missing, or a section.
+fn absent(key: &str) -> String {
+    match key.contains('.') {
+        true => format!("{key} is missing"),
+        false => format!("the section [{key}] is missing"),
+    }
+}
+
+/// All errors, each from a line of its own on.
+fn listed(all: &[PlanError]) -> String {
+    let texts = all.iter().map(|error| match error {
+        PlanError::UnknownKeys { unknown } => lines(unknown),
+        error => error.to_string(),
+    });
+    let texts: Vec<String> = texts.collect();
+    format!("{} things are wrong\n{}", all.len(), texts.join("\n"))
+}
+
+/// Unknown keys; what is meant by an only one is the remedy.
 fn told(unknown: &[UnknownKey]) -> String {
+    match unknown {
+        [only] if only.meant.is_some() => format!("unknown key `{}`", only.key),
+        all => lines(all),
+    }
+}
+
+/// A line for each unknown key, with what is meant.
+fn lines(unknown: &[UnknownKey]) -> String {
     let line = |unknown: &UnknownKey| match (&unknown.meant, unknown.absent) {
         (Some(meant), _) => format!("unknown key `{}`: did you mean `{meant}`?", unknown.key),
         (None, Some(absent)) => format!(
@@ -152,11 +191,7 @@ fn told(unknown: &[UnknownKey]) -> String {
         ),
         (None, None) => format!("unknown key `{}`", unknown.key),
     };
-    match unknown {
-        [only] if only.meant.is_some() => format!("unknown key `{}`", only.key),
-        [only] => line(only),
-        several => several.iter().map(line).collect::<Vec<_>>().join("\n"),
-    }
+    unknown.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 impl Remedied for PlanError {
@@ -172,7 +207,9 @@ impl Remedied for PlanError {
                 ] => Remedy::Meant(name.clone()),
                 _ => Remedy::LookUpKey,
             }),
-            PlanError::Value { .. } => Some(Remedy::LookUpKey),
+            PlanError::Value { .. } | PlanError::Missing { .. } | PlanError::Several(_) => {
+                Some(Remedy::LookUpKey)
+            }
             PlanError::Rows(error) => error.remedy(),
             PlanError::Point { source, .. } | PlanError::Quick(source) => source.remedy(),
             PlanError::Callable { .. } => Some(Remedy::Other(
@@ -234,14 +271,14 @@ impl Plan {
     /// Reads an experiment from the text of its file, with `key=value` overrides.
     ///
     /// # Errors
-    /// [`PlanError`] names the first key that is wrong, its value and the remedy.
+    /// [`PlanError`] names the keys that are wrong, their values and the remedies.
     pub fn read(
         text: &str,
         origin: &str,
         overrides: &[String],
         scale: Scale,
     ) -> Result<Self, PlanError> {
-        Self::of(Document::read(text, origin, overrides, scale)?)
+        Self::made(text, origin, overrides, scale, &Ok)
     }
 
     /// Reads an experiment that comes from elsewhere, such as from a browser: no file that it names is read.
@@ -249,8 +286,9 @@ impl Plan {
     /// # Errors
     /// As of [`Plan::read`], and if it names a file.
     pub fn read_foreign(text: &str, origin: &str) -> Result<Self, PlanError> {
-        let document = Document::read(text, origin, &[], Scale::Full)?;
-        Self::of(document.without_files())
+        Self::made(text, origin, &[], Scale::Full, &|document| {
+            Ok(document.without_files())
+        })
     }
 
     /// [`Plan::read`] with functions in the places of expressions: its runs stay in memory.
@@ -264,7 +302,23 @@ impl Plan {
         scale: Scale,
         callables: Callables,
     ) -> Result<Self, PlanError> {
-        Self::of(Document::read(text, origin, overrides, scale)?.with(callables)?)
+        Self::made(text, origin, overrides, scale, &|document| {
+            document.with(callables.clone())
+        })
+    }
+
+    /// Reads the text and does `more` with the document.
+    fn made(
+        text: &str,
+        origin: &str,
+        overrides: &[String],
+        scale: Scale,
+        more: &dyn Fn(Document) -> Result<Document, PlanError>,
+    ) -> Result<Self, PlanError> {
+        let table = document::table(text, origin, overrides, scale)?;
+        let plan = |table| Self::of(more(Document::of(table)?)?);
+        plan(table.clone())
+            .map_err(|first| several::all_of(first, &table, &|table| plan(table).err()))
     }
 
     fn of(document: Document) -> Result<Self, PlanError> {
@@ -402,13 +456,17 @@ mod tests {
         assert_eq!(batches(&[]), [1000]);
         assert_eq!(batches(&["d=400", "let.alpha=1"]), [400]);
         assert_eq!(batches(&["d=400", "alpha=1"]), [400]);
+        assert_eq!(batches(&["d=4e2", "alpha=1.0"]), [400]);
+        let quick = format!("{FILE}\n[quick]\nalpha = 1\nd = 30");
+        let quick = Plan::read(&quick, "file", &[], Scale::Quick).unwrap();
+        assert_eq!(quick.points[0].checked.setup.experiment.protocol.batch, 30);
         let swept = |axis: &str| batches_of(&format!("{FILE}\n[[sweep]]\n{axis}"), &["d=10"]);
         assert_eq!(swept("key = \"alpha\"\nvalues = [1, 2]"), [10, 100]);
         assert_eq!(
             swept("zip = [{ alpha = 1, p = 4 }, { alpha = 2, p = 8 }]"),
             [10, 100]
         );
-        let sweep = r#"sweep=[{key="let.alpha",values=[1,2]},{key="d",values=[10,20]}]"#;
+        let sweep = r#"sweep=[{key="alpha",values=[1,2]},{key="d",values=[10,20]}]"#;
         assert_eq!(batches(&[sweep]), [10, 20, 100, 400]);
     }
 

@@ -69,11 +69,6 @@ pub(super) fn absent(name: &str) -> Option<&'static str> {
         .map(|(_, what)| *what)
 }
 
-/// The key that a dotted name stands for: itself, or that of a short name.
-pub(super) fn full(name: &str) -> &str {
-    key_of(name).unwrap_or(name)
-}
-
 /// The key that a short name stands for, alone or in its section.
 fn key_of(name: &str) -> Option<&'static str> {
     let known = |(short, full): &&(&str, &'static str)| {
@@ -128,7 +123,7 @@ pub(super) fn expand(table: &mut Table) {
             section.insert(name.to_owned(), value);
         }
     }
-    name_axes(table);
+    name_settings(table);
     let figures = table.get_mut("figure").and_then(Value::as_array_mut);
     for figure in figures
         .into_iter()
@@ -139,30 +134,35 @@ pub(super) fn expand(table: &mut Table) {
     }
 }
 
-/// The named number (`let.alpha`) that a name alone stands for.
-pub(super) fn named(table: &Table, name: &str) -> Option<String> {
-    let known = table.get("let").and_then(Value::as_table)?;
-    known.contains_key(name).then(|| format!("let.{name}"))
+/// The key that a dotted name stands for in a file: that of a named number (`let.alpha`), of a short name, or itself.
+pub(super) fn full(table: &Table, name: &str) -> String {
+    let named = table.get("let").and_then(Value::as_table);
+    match named.is_some_and(|known| known.contains_key(name)) {
+        true => format!("let.{name}"),
+        false => key_of(name).unwrap_or(name).to_owned(),
+    }
 }
 
-/// Axes over named numbers may name them alone.
-fn name_axes(table: &mut Table) {
+/// What axes and `[quick]` set has its whole key.
+fn name_settings(table: &mut Table) {
     let known = table.clone();
+    let renamed = |settings: &mut Table| {
+        let all = std::mem::take(settings).into_iter();
+        *settings = all
+            .map(|(key, value)| (full(&known, &key), value))
+            .collect();
+    };
     let sweeps = table.get_mut("sweep").and_then(Value::as_array_mut);
     for sweep in sweeps.into_iter().flatten().filter_map(Value::as_table_mut) {
-        if let Some(Value::String(key)) = sweep.get_mut("key")
-            && let Some(full) = named(&known, key)
-        {
-            *key = full;
+        if let Some(Value::String(key)) = sweep.get_mut("key") {
+            *key = full(&known, key);
         }
         let points = sweep.get_mut("zip").and_then(Value::as_array_mut);
-        for point in points.into_iter().flatten().filter_map(Value::as_table_mut) {
-            *point = std::mem::take(point)
-                .into_iter()
-                .map(|(key, value)| (named(&known, &key).unwrap_or(key), value))
-                .collect();
-        }
+        let points = points.into_iter().flatten();
+        points.filter_map(Value::as_table_mut).for_each(renamed);
     }
+    let quick = table.get_mut("quick").and_then(Value::as_table_mut);
+    quick.into_iter().for_each(renamed);
 }
 
 /// A figure without its kind has the one whose keys it gives.
@@ -201,7 +201,7 @@ mod tests {
             ("network.d", "network.d"),
             ("protocol.batch", "protocol.batch"),
         ] {
-            assert_eq!(full(short), key);
+            assert_eq!(full(&Table::new(), short), key);
         }
         let mut table: Table = "d = 10\n[protocol]\nn = \"2*d\"\nbatch = 5\nlr = 1"
             .parse()

@@ -52,8 +52,8 @@ pub struct Analyze {
     /// How much work it may take, in units of a few seconds: what is not known by then is printed as unknown.
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
     effort: f64,
-    /// Seconds after which it stops even if the machine was too busy for its work.
-    #[arg(long, value_name = "SECONDS", default_value_t = 60.0)]
+    /// Seconds after which it stops, whatever is left of its work.
+    #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
     timeout: f64,
     /// Print one JSON document: a stable interface.
     #[arg(long)]
