@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use giantstep::activation::Activation;
 use giantstep::callable::Callable;
-use giantstep::spec::Callables;
 use giantstep::labels::GivenLabels;
+use giantstep::spec::Callables;
 use giantstep_lab::plan;
 use numpy::{IntoPyArray, PyArray1, PyArrayMethods, PyUntypedArrayMethods};
 use pyo3::prelude::*;

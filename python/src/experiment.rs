@@ -192,7 +192,8 @@ impl Plan {
                     found: done.found,
                     took,
                 };
-                report.write(store, folder).map_err(Problem::results)?;
+                let written = report.write(store, folder, &session);
+                written.map_err(Problem::results)?;
             }
             drop(jobs);
             Ok(Results::product(plan, results, predicted))

@@ -16,6 +16,7 @@ use giantstep_lab::plan::{Plan, Scale};
 use giantstep_lab::report::{comparisons, rows};
 use giantstep_lab::slope::slopes;
 use giantstep_lab::table::encode;
+use giantstep_lab::work::{Asked, Session};
 use giantstep_lab::{plan, results};
 use numpy::IntoPyArray;
 use pyo3::prelude::*;
@@ -166,15 +167,24 @@ impl Results {
     /// The figures that the experiment asks for, or those that anyone would look at first, as SVG by name.
     fn figures(&self, py: Python<'_>) -> PyResult<Vec<(String, String)>> {
         py.detach(|| {
-            let drawn = figures(&self.plan, &self.results.table, &self.predicted).into_iter();
-            let svg = drawn.map(|(name, figure)| {
-                let figure = figure.map_err(|error| Problem::Results(error.to_string()))?;
-                let svg = figure
-                    .to_svg()
-                    .map_err(|error| Problem::Results(error.to_string()))?;
-                Ok((name, svg))
-            });
-            svg.collect::<Result<Vec<_>, Problem>>()
+            let asked = Asked::default();
+            let session = Session::alone(1, &asked);
+            let (table, mut all) = (&self.results.table, Vec::new());
+            figures(
+                &self.plan,
+                table,
+                &self.predicted,
+                &session,
+                &mut |name, figure| {
+                    let svg = figure.map_err(|error| Problem::Results(error.to_string()));
+                    let svg = svg.and_then(|figure| {
+                        let svg = figure.to_svg();
+                        svg.map_err(|error| Problem::Results(error.to_string()))
+                    });
+                    all.push(svg.map(|svg| (name.to_owned(), svg)));
+                },
+            );
+            all.into_iter().collect::<Result<Vec<_>, Problem>>()
         })
         .map_err(PyErr::from)
     }

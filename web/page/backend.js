@@ -51,6 +51,7 @@ export const server = {
   table: (run, ending) => `api/runs/${run}/results.${ending}`,
   folders: () => ask('api/folders'),
   folder: (hash) => ask(`api/folders/${hash}`),
+  folderResults: (hash) => ask(`api/folders/${hash}/results`),
   folderFigures: (hash) => ask(`api/folders/${hash}/figures`),
   /** Listens to a run; returns what ends it. `hear` has a function for each name of an event. */
   listen(run, hear) {

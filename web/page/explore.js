@@ -34,7 +34,15 @@ export function explore(lab) {
   }
   $('map-begin').addEventListener('click', begin);
   $('map-stop').addEventListener('click', stop);
-  lab.on('experiment', stop);
+  lab.on('experiment', (now, before) => {
+    stop();
+    // Cells of another target would be taken for those of this one.
+    if (['link', 'activation', 'inputs'].every((key) => now[key] === before[key])) return;
+    cells = [];
+    map = null;
+    $('map-told').textContent = '';
+    paint();
+  });
   lab.on('analysis', ({ sizes: wanted }) => {
     // Up to a little more than what the target asks for.
     $('map-to').value = Math.min(3.5, wanted.batch_exponent + 0.5);

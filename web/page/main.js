@@ -35,6 +35,7 @@ const lab = {
     const before = this.experiment;
     this.experiment = { ...before, ...patch };
     if (Object.keys(patch).every((key) => before[key] === patch[key])) return;
+    told('');
     this.tell('experiment', this.experiment, before, by);
     remember();
   },
@@ -62,9 +63,16 @@ async function remember() {
   history.replaceState(null, '', address);
 }
 
+/** What is wrong with the address; nothing any more once something else is chosen. */
+function told(words) {
+  $('address-error').textContent = words;
+  $('address-error').hidden = !words;
+}
+
 /** What the address says: a tab, and an experiment. */
 async function recall() {
   if (location.hash === own) return;
+  told('');
   const [tab, letters] = location.hash.slice(1).split('=');
   if (letters) {
     try {
@@ -72,7 +80,7 @@ async function recall() {
       lab.follows = false;
       lab.change(understood(config, sizes[0]), 'address');
     } catch (error) {
-      $('remark').textContent = `The experiment in the address cannot be read: ${error.message ?? error}`;
+      told(`The experiment in the address cannot be read, so that another one is shown. ${error.message ?? error}`);
     }
   }
   lab.open(TABS.includes(tab) ? tab : lab.tab);

@@ -1,8 +1,10 @@
 // Watch: results folders, also of runs that go on elsewhere.
 
-import { $, el, seconds } from './dom.js';
+import { $, el, number, seconds } from './dom.js';
 
 const AGAIN = 1500;
+/** Rows of a table that are shown. */
+const ROWS = 2000;
 
 export function watch(lab) {
   const { server } = lab;
@@ -44,6 +46,19 @@ export function watch(lab) {
     if (!folders.length) $('folders').replaceChildren(el('li', { class: 'remark' }, 'There are none yet.'));
   }
 
+  /** The means over the seeds, as the command line prints them. */
+  function means({ points, rows }) {
+    const head = ['point', 'step', 'metric', 'direction', 'a', 'ridge', 'seeds', 'mean', 'error'];
+    const many = points.length > 1;
+    const lines = rows.filter((row) => row.neuron === undefined && !row.rank).slice(0, ROWS).map((row) => [
+      many ? row.point : '', row.step, row.metric, row.direction ?? '', row.group ?? '', row.ridge === undefined || row.ridge === null ? '' : number(row.ridge),
+      row.draws ?? '', number(row.mean), row.stderr ? number(row.stderr) : '',
+    ]);
+    return el('details', {}, el('summary', {}, `The numbers${rows.length > ROWS ? `, the first ${ROWS}` : ''}`), el('div', { class: 'scroll' }, el('table', { class: 'numbers' },
+      el('thead', {}, el('tr', {}, head.map((name) => el('th', { scope: 'col', title: lab.catalogue.metrics[name] ?? '' }, name)))),
+      el('tbody', {}, lines.map((cells) => el('tr', { title: lab.catalogue.metrics[cells[2]] }, cells.map((cell) => el('td', {}, String(cell)))))))));
+  }
+
   async function show(folder) {
     const { name, title, link, points, standing } = await server.folder(folder);
     if (folder !== chosen) return;
@@ -66,10 +81,10 @@ export function watch(lab) {
     $('folder').replaceChildren(...head, pictures);
     const state = `${folder} ${ended}`;
     if (state === drawn) return;
-    const figures = await server.folderFigures(folder);
+    const [figures, results] = await Promise.all([server.folderFigures(folder), server.folderResults(folder)]);
     if (folder !== chosen) return;
     drawn = state;
-    pictures.replaceChildren(...figures.map(({ name, svg, reason }) => el('figure', {}, el('figcaption', {}, name), svg
+    pictures.replaceChildren(means(results), ...figures.map(({ name, svg, reason }) => el('figure', {}, el('figcaption', {}, name), svg
       ? el('img', { alt: `figure ${name}`, src: `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svg)}` })
       : el('p', { class: 'remark' }, reason))));
   }

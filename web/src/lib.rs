@@ -22,7 +22,7 @@ mod page;
 mod problem;
 mod runs;
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -161,6 +161,14 @@ impl Lab {
     /// The address that lets a browser in.
     pub fn address(&self) -> String {
         self.state.access.address()
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// The system does not tell.
+    pub fn listens_on(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
     }
 
     /// The answers, without a socket.

@@ -283,7 +283,7 @@ fn compute<'a>(
     let mut added = Ok(());
     let run = simulate(job, watch, &mut |measured| {
         if added.is_ok() {
-            added = draft.add(records(job, measured).collect());
+            added = draft.add(&mut records(job, measured));
             if added.is_err() {
                 // Ends the run on all ranks.
                 watch.stop.store(true, Ordering::Relaxed);

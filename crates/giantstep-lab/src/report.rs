@@ -20,6 +20,7 @@ use crate::remedy::{Remedied, Remedy};
 use crate::results::Results;
 use crate::slope::slopes;
 use crate::table::{Record, Row, SIZES, Table, TableError, Writer, aggregate};
+use crate::work::Session;
 
 /// Why results could not be written; results in memory are still printed.
 #[derive(Debug, thiserror::Error)]
@@ -194,7 +195,12 @@ impl Report<'_> {
     ///
     /// # Errors
     /// [`ReportError`] names the file; files written before it stay.
-    pub fn write(&self, store: &Store, folder: &Path) -> Result<Written, ReportError> {
+    pub fn write(
+        &self,
+        store: &Store,
+        folder: &Path,
+        session: &Session<'_>,
+    ) -> Result<Written, ReportError> {
         let Self {
             jobs,
             results,
@@ -211,20 +217,35 @@ impl Report<'_> {
             }
         }
         let mut notes = Vec::new();
-        let drawn = fenced(|| figures(jobs.plan, &results.table, predicted));
-        let drawn = drawn.unwrap_or_else(|reason| {
-            notes.push(format!("no figure is drawn: {reason}"));
-            Vec::new()
+        let mut unsaved = None;
+        let drawn = fenced(|| {
+            figures(
+                jobs.plan,
+                &results.table,
+                predicted,
+                session,
+                &mut |name, figure| {
+                    let saved = match figure {
+                        Ok(figure) => fenced(|| save_figure(&figure, folder, name)),
+                        Err(error) => Err(error.to_string()),
+                    };
+                    match saved {
+                        Ok(Ok(saved)) => paths.extend(saved),
+                        Ok(Err(error)) => {
+                            unsaved.get_or_insert(error);
+                        }
+                        Err(reason) => {
+                            notes.push(format!("the figure {name} is not drawn: {reason}"))
+                        }
+                    }
+                },
+            );
         });
-        for (name, figure) in drawn {
-            let saved = match figure {
-                Ok(figure) => fenced(|| save_figure(&figure, folder, &name)),
-                Err(error) => Err(error.to_string()),
-            };
-            match saved {
-                Ok(saved) => paths.extend(saved?),
-                Err(reason) => notes.push(format!("the figure {name} is not drawn: {reason}")),
-            }
+        if let Err(reason) = drawn {
+            notes.push(format!("not all figures are drawn: {reason}"));
+        }
+        if let Some(error) = unsaved {
+            return Err(error.into());
         }
         Ok(Written {
             files: paths,

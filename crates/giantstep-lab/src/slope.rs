@@ -76,7 +76,7 @@ pub struct Line {
 /// than three distinct abscissas.
 pub fn least_squares(points: &[(f64, f64)]) -> Option<Line> {
     let mut places: Vec<f64> = points.iter().map(|p| p.0).collect();
-    places.sort_by(f64::total_cmp);
+    places.sort_unstable_by(f64::total_cmp);
     places.dedup();
     let n = points.len() as f64;
     let (Some(first), Some(last), true) = (places.first(), places.last(), places.len() >= 3) else {

@@ -1,6 +1,7 @@
 //! What the spectra of weights and features tell: spikes above the edge of the bulk, effective ranks, the alignment of the
 //! features' kernel with the labels.
 
+use faer::linalg::solvers::SelfAdjointEigen;
 use faer::{Mat, Side};
 
 use crate::batch::Engine;
@@ -18,28 +19,59 @@ const ROOM: f64 = 4.0;
 /// None if the weights are not finite. `O(p^2 q + p^3)`.
 pub(crate) fn spikes(rows: &Directions, dimension: f64) -> Option<Directions> {
     let p = rows.rows();
-    let gram = rows.gram(rows);
-    let eigen = gram.self_adjoint_eigen(Side::Lower).ok()?;
-    let mut lengths: Vec<f64> = (0..p).map(|i| gram[(i, i)]).collect();
+    let singular = Singular::of(rows)?;
+    let mut lengths = rows.row_products(rows);
     let most = MOST.min(p).min(dimension as usize - 1);
     let room = 1.0 + ROOM * dimension.powf(-2.0 / 3.0);
     let mut count = 0;
     while count < most {
-        let j = p - 1 - count;
-        let value = eigen.S()[j];
+        let value = singular.square(count);
         if value <= room * edge(&lengths, dimension - count as f64) {
             break;
         }
         for (i, length) in lengths.iter_mut().enumerate() {
-            *length = (*length - value * eigen.U()[(i, j)].powi(2)).max(0.0);
+            *length = (*length - value * singular.left(count, i).powi(2)).max(0.0);
         }
         count += 1;
     }
-    let combine = Mat::from_fn(count, p, |k, i| {
-        let j = p - 1 - k;
-        eigen.U()[(i, j)] / eigen.S()[j].sqrt()
-    });
-    Some(Directions::new(combine * rows.coordinates()))
+    Some(singular.leading(count))
+}
+
+/// The singular values and directions of rows W, from the eigenvectors of `W W^T`, largest first.
+pub(crate) struct Singular<'a> {
+    rows: &'a Directions,
+    eigen: SelfAdjointEigen<f64>,
+}
+
+impl<'a> Singular<'a> {
+    /// None if the rows are not finite. `O(p^2 q + p^3)`.
+    pub(crate) fn of(rows: &'a Directions) -> Option<Self> {
+        let eigen = rows.gram(rows).self_adjoint_eigen(Side::Lower).ok()?;
+        Some(Self { rows, eigen })
+    }
+
+    /// The square of singular value k.
+    fn square(&self, k: usize) -> f64 {
+        self.eigen.S()[self.rows.rows() - 1 - k]
+    }
+
+    /// The entry of left singular vector k at row i.
+    fn left(&self, k: usize, i: usize) -> f64 {
+        self.eigen.U()[(i, self.rows.rows() - 1 - k)]
+    }
+
+    /// How many singular values are larger than 1e-7 of the first; squares tell no smaller ones.
+    pub(crate) fn rank(&self) -> usize {
+        let told = |k: &usize| self.square(*k) > 1e-14 * self.square(0);
+        (0..self.rows.rows()).take_while(told).count()
+    }
+
+    /// The first right singular directions, orthonormal.
+    pub(crate) fn leading(&self, count: usize) -> Directions {
+        let coefficient = |k: usize, i: usize| self.left(k, i) / self.square(k).sqrt();
+        let coefficients = Mat::from_fn(count, self.rows.rows(), coefficient);
+        self.rows.combined(&coefficients)
+    }
 }
 
 /// The upper edge of the squared singular values of independent rows of these squared lengths in R^d: the least value of

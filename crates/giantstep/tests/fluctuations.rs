@@ -60,6 +60,34 @@ fn fluctuations_have_the_numbers_of_an_independent_program() {
 }
 
 #[test]
+fn one_neuron_spreads_like_the_mean_over_it() {
+    let link = Link::parse("z1 + z1*z2", None).unwrap();
+    let activation = Activation::parse("relu(x)").unwrap();
+    let found = Dynamics {
+        link: &link,
+        noise: 0.1,
+        removed_mean: 0.0,
+        activation: &activation,
+        rate: 0.7,
+        samples: 4.0,
+        dimension: 300.0,
+        loss: Loss::Squared,
+        geometry: Geometry::Plain,
+        update: Update::PLAIN,
+        stop: &NEVER,
+    }
+    .run(&Population::of_weights(&[1.2], Pairing::Independent), 3)
+    .unwrap();
+    for step in &found.steps[1..] {
+        let deviations = step.deviations.as_ref().unwrap();
+        for (i, j) in [(0, 0), (0, 1), (1, 1)] {
+            let (single, mean) = (deviations.single[0][(i, j)], deviations.groups[(i, j)]);
+            assert!((single - mean).abs() < 1e-9 * deviations.single[0][(0, 0)]);
+        }
+    }
+}
+
+#[test]
 fn means_over_a_sign_spread_as_predicted() {
     const SEEDS: u64 = 240;
     let checked = experiment(json!({

@@ -12,7 +12,7 @@ use giantstep::metric::Metric;
 use giantstep_lab::document;
 use giantstep_lab::experiments::EXPERIMENTS;
 use giantstep_lab::outlook::{Ask, Predicted};
-use giantstep_lab::plan::{Jobs, Machine, Plan, Scale, Wanted};
+use giantstep_lab::plan::{Jobs, Plan, Scale, Wanted};
 use giantstep_lab::starter::Sizes;
 use giantstep_lab::verdicts;
 use giantstep_lab::work::{Asked, Session};
@@ -20,7 +20,7 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use web_time::Instant;
 
-use crate::load::{Bounds, Load, Speed};
+use crate::load::{Load, Setting};
 use crate::mathml::{mathml, of_activation, of_link};
 use crate::problem::{Problem, asked};
 use crate::run::experiment;
@@ -28,19 +28,10 @@ use crate::run::experiment;
 /// The seconds of an analysis or of predictions, unless more are asked for, and the most.
 const USUAL: f64 = 2.0;
 const MOST: f64 = 60.0;
+/// For what is answered at once.
+const AT_ONCE: f64 = 0.25;
 /// How often it is looked whether anybody waits.
 const LOOK: Duration = Duration::from_millis(20);
-
-/// Where questions are answered.
-#[derive(Debug, Clone, Copy)]
-pub struct Setting {
-    /// What there is to work with.
-    pub machine: Machine,
-    /// What one run may take of it.
-    pub bounds: Bounds,
-    /// How fast it is.
-    pub speed: Speed,
-}
 
 /// A question that is answered at once, in JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,7 +150,11 @@ fn analyze(body: &[u8], gone: &AtomicBool) -> Result<Json, Problem> {
         of,
         seconds,
     } = asked(body)?;
-    let seconds = seconds.unwrap_or(USUAL).clamp(0.0, MOST);
+    let usual = match of {
+        Which::GaussianAtOnce => AT_ONCE,
+        Which::Gaussian | Which::Hypercube => USUAL,
+    };
+    let seconds = seconds.unwrap_or(usual).clamp(0.0, MOST);
     let (link, activation) = (link(&text)?, activation(&sigma)?);
     let options = AnalysisOptions {
         sampled: match of {

@@ -15,7 +15,7 @@ mod mathml;
 mod problem;
 mod run;
 
-pub use asks::{Question, Setting};
-pub use load::{Bounds, Load, Speed};
+pub use asks::Question;
+pub use load::{Bounds, Load, Setting, Speed};
 pub use problem::{At, Kind, Problem, asked};
 pub use run::{Begun, Product, Progress, begun, csv, run, svg, told};

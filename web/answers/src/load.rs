@@ -4,9 +4,20 @@ use std::sync::OnceLock;
 
 use giantstep::real::Precision;
 use giantstep_lab::load::speed;
-use giantstep_lab::plan::Jobs;
+use giantstep_lab::plan::{Jobs, Machine};
 use giantstep_lab::words;
 use giantstep_lab::work::peak_memory;
+
+/// Where questions are answered.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    /// What there is to work with.
+    pub machine: Machine,
+    /// What one run may take of it.
+    pub bounds: Bounds,
+    /// How fast it is.
+    pub speed: Speed,
+}
 
 /// The most that one run with all its points and seeds may take.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -19,8 +19,7 @@ use giantstep_lab::work::{Asked, Event, Observer, Session};
 use serde_json::{Value as Json, json};
 use web_time::Instant;
 
-use crate::asks::Setting;
-use crate::load::Load;
+use crate::load::{Load, Setting};
 use crate::problem::{Kind, Problem};
 
 /// The time that predictions may take where a file asks for all of them.
@@ -222,17 +221,24 @@ pub fn run(
 /// The program failed.
 pub fn svg(plan: &Plan, table: &table::Table, predicted: &Predicted) -> Result<Json, Problem> {
     let made = fenced(|| {
-        let figures = figures(plan, table, predicted).into_iter();
-        let all = figures.map(|(name, figure)| {
-            let svg = figure
-                .map_err(|error| error.to_string())
-                .and_then(|figure| figure.to_svg().map_err(|error| error.to_string()));
-            match svg {
-                Ok(svg) => json!({ "name": name, "svg": svg }),
-                Err(reason) => json!({ "name": name, "reason": reason }),
-            }
-        });
-        all.collect::<Json>()
+        let asked = Asked::default();
+        let mut all = Vec::new();
+        figures(
+            plan,
+            table,
+            predicted,
+            &Session::alone(1, &asked),
+            &mut |name, figure| {
+                let svg = figure
+                    .map_err(|error| error.to_string())
+                    .and_then(|figure| figure.to_svg().map_err(|error| error.to_string()));
+                all.push(match svg {
+                    Ok(svg) => json!({ "name": name, "svg": svg }),
+                    Err(reason) => json!({ "name": name, "reason": reason }),
+                });
+            },
+        );
+        Json::from(all)
     });
     made.map_err(Problem::failed)
 }

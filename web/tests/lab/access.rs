@@ -1,10 +1,13 @@
 //! Who is let in. Seen to fail: each with its line of `access.rs` taken out.
 
+use std::path::Path;
+
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
+use giantstep_web::Limits;
 use serde_json::json;
 
-use crate::{Browser, block};
+use crate::{Browser, block, opened};
 
 const PATHS: [&str; 5] = [
     "/",
@@ -13,6 +16,12 @@ const PATHS: [&str; 5] = [
     "/api/folders",
     "/nothing",
 ];
+
+#[test]
+fn it_listens_to_this_machine_alone() {
+    let lab = opened(Path::new("/nonexistent"), Limits::default());
+    assert!(lab.listens_on().unwrap().ip().is_loopback());
+}
 
 #[test]
 fn names_that_only_resolve_to_this_machine_are_refused() {

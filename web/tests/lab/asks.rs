@@ -45,6 +45,17 @@ fn an_analysis_is_the_document_of_the_command_line() {
 }
 
 #[test]
+fn an_analysis_ends_at_its_time_with_what_it_knows() {
+    // What rests on samples takes seconds here: a threshold that is there has not been stopped.
+    let link = "z1*z2*z3*z4*z5*z6*z7*z8";
+    let asked = json!({ "link": link, "activation": "relu(x)", "seconds": 0.05 });
+    let answer = block(async { Browser::new().post("/api/analyze", &asked).await }).json();
+    assert_eq!(answer["stopped"], true);
+    assert!(answer["analysis"]["weak_recovery"].is_null());
+    assert_eq!(answer["analysis"]["leap"]["one_step"], 8);
+}
+
+#[test]
 fn an_analysis_of_signs_is_that_of_the_command_line_too() {
     block(async {
         let browser = Browser::new();

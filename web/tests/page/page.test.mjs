@@ -236,6 +236,8 @@ test('an address brings back what it was taken from', async () => {
   for (const broken of ['#train=%%%', '#train=AAAA', '#nothing', '#train=']) {
     const third = await visit({ fragment: broken });
     assert.ok(await third.inputValue('#link'));
+    const told = await third.isVisible('#address-error');
+    assert.equal(told, /=[^=]+$/.test(broken), broken);
     third.complaints.length = 0;
   }
 });
@@ -302,6 +304,9 @@ values = ["d", "20*d", "400*d"]
   await page.waitForFunction(() => document.querySelector('#folder progress')?.value === 36, null, { timeout: 20000 });
   assert.match(await page.textContent('#folder'), /more data, more alignment/);
   await page.waitForSelector('#folder .drawn img');
+  await page.click('#folder summary');
+  const means = await page.locator('#folder table tbody tr').allTextContents();
+  assert.ok(means.some((row) => /weight_cosine/.test(row)), means[0]);
   console.log(`runs seen: ${[...seen].join(', ')}`);
 });
 

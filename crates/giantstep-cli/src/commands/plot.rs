@@ -88,8 +88,8 @@ pub struct Plot {
     #[arg(long, value_parser = one_of::<Spread>(&["stderr", "sd", "quartiles", "none"]))]
     spread: Option<Spread>,
     /// The smallest and largest y shown, such as 0,1.
-    #[arg(long, value_delimiter = ',', num_args = 2, value_names = ["LOW", "HIGH"], allow_negative_numbers = true)]
-    y_range: Option<Vec<f64>>,
+    #[arg(long, value_parser = range, value_name = "LOW,HIGH", allow_hyphen_values = true)]
+    y_range: Option<(f64, f64)>,
     /// Draw the error of the best polynomial of this degree; may be repeated.
     #[arg(long, value_name = "DEGREE", conflicts_with = "value")]
     kernel_degree: Vec<usize>,
@@ -127,6 +127,15 @@ fn one_of<T: DeserializeOwned + Clone + Send + Sync + 'static>(
         let name: StringDeserializer<Error> = name.into_deserializer();
         T::deserialize(name)
     })
+}
+
+/// Two numbers with a comma between them.
+fn range(text: &str) -> Result<(f64, f64), String> {
+    let numbers = text.split_once(',').and_then(|(low, high)| {
+        let (low, high) = (low.trim().parse(), high.trim().parse());
+        Some((low.ok()?, high.ok()?))
+    });
+    numbers.ok_or_else(|| "expected two numbers with a comma between them, such as 0,1".to_owned())
 }
 
 impl Plot {
@@ -216,7 +225,7 @@ impl Plot {
                 spread: self.spread,
                 x_scale: self.x_scale,
                 y_scale: self.y_scale,
-                y_range: self.y_range.as_deref().map(|range| (range[0], range[1])),
+                y_range: self.y_range,
                 kernel_degrees: self.kernel_degree.clone(),
                 predictions: self.predictions,
                 ..Curves::new(&name, &x, metric(&y, table)?)

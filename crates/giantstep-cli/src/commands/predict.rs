@@ -92,18 +92,19 @@ impl Predict {
         let session = launch::session(&asked, &progress, &Alone);
         let predicted = fenced(|| Predicted::of(&plan, ask, &session)).map_err(Failed::work)?;
         let mut files = Vec::new();
-        let drawn =
-            fenced(|| figures(&plan, &Table::of(&plan), &predicted)).map_err(Failed::work)?;
-        for (name, figure) in drawn {
-            match figure {
-                Ok(figure) => {
-                    files.extend(save_figure(&figure, &folder, &name).map_err(Failed::work)?);
-                }
-                Err(error) => note(format_args!(
-                    "note: the figure {name} is not drawn: {error}"
-                )),
-            }
-        }
+        let (table, mut unsaved) = (Table::of(&plan), Ok(()));
+        let mut taken = |name: &str, figure| match figure {
+            Ok(figure) => match save_figure(&figure, &folder, name) {
+                Ok(saved) => files.extend(saved),
+                Err(error) => unsaved = Err(Failed::work(error)),
+            },
+            Err(error) => note(format_args!(
+                "note: the figure {name} is not drawn: {error}"
+            )),
+        };
+        fenced(|| figures(&plan, &table, &predicted, &session, &mut taken))
+            .map_err(Failed::work)?;
+        unsaved?;
         match self.json {
             true => {
                 let document = predictions(&plan, &predicted, &files).map_err(Failed::work)?;

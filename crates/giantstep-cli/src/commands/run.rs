@@ -336,7 +336,7 @@ pub(super) fn tell(
         found,
         took,
     };
-    let written = table.and_then(|()| report.write(store, folder));
+    let written = table.and_then(|()| report.write(store, folder, session));
     let (files, notes) = written.as_ref().map_or((&[][..], &[][..]), |written| {
         (&written.files, &written.notes)
     });

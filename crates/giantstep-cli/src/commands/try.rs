@@ -13,6 +13,7 @@ use giantstep_lab::plan::{Plan, Scale, Wanted};
 use giantstep_lab::report::rows;
 use giantstep_lab::starter::{Sizes, Starter, quantity};
 use giantstep_lab::table::Table;
+use giantstep_lab::work::Session;
 
 use super::init::look;
 use super::print;
@@ -92,9 +93,16 @@ impl Try {
         let results =
             collect(&jobs, &keep, done.dropped, &mut |rows| rows).map_err(Failed::work)?;
         let predicted = Predicted::of(&plan, Ask::new(Wanted::Quick), &session);
-        drop(progress);
         let rows = rows(&results.table);
-        let files = leave(&self.out, &file, &plan, &results.table, &predicted)?;
+        let files = leave(
+            &self.out,
+            &file,
+            &plan,
+            &results.table,
+            &predicted,
+            &session,
+        )?;
+        drop(progress);
         let engine = jobs.list.first().map(|job| job.cost.engine.name());
         let trial = Trial {
             answer: report.answer(),
@@ -126,14 +134,19 @@ fn leave(
     plan: &Plan,
     table: &Table,
     predicted: &Predicted,
+    session: &Session<'_>,
 ) -> Result<Vec<PathBuf>, Failed> {
     let mut files = Vec::new();
-    for (name, figure) in figures(plan, table, predicted) {
+    let mut unsaved = Ok(());
+    figures(plan, table, predicted, session, &mut |name, figure| {
         if let Ok(figure) = figure {
-            let [_, png] = save_figure(&figure, folder, &name).map_err(Failed::work)?;
-            files.push(png);
+            match save_figure(&figure, folder, name) {
+                Ok([_, png]) => files.push(png),
+                Err(error) => unsaved = Err(Failed::work(error)),
+            }
         }
-    }
+    });
+    unsaved?;
     let path = folder.join("try.toml");
     write_atomically(&path, file.as_bytes()).map_err(Failed::work)?;
     files.push(path);

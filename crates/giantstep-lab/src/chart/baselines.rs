@@ -3,7 +3,7 @@
 use giantstep::metric::Metric;
 use giantstep_figure::{Colour, Mark, Shape};
 
-use super::select::Selection;
+use super::select::{LastSteps, Selection};
 use super::{Column, Summary, distinct, script, typeset};
 use crate::plan::{Curves, Rows};
 use crate::table::{Record, Table};
@@ -45,8 +45,10 @@ pub(super) fn beside(
                 pool: &spec.pool,
                 ..Rows::default()
             };
-            let points = Selection::read(metric, &rows)
-                .and_then(|selection| selection.points(table, &table.records, &columns));
+            let points = Selection::read(metric, &rows).and_then(|selection| {
+                let last = LastSteps::default();
+                selection.points(table, &table.records, &columns, &last)
+            });
             let Ok(points) = points else {
                 continue;
             };

@@ -90,7 +90,12 @@ fn figure(plan: &Plan, spec: &FigureSpec) -> Result<(), ChartError> {
         return Err(unmeasured(plan, metric));
     }
     let nothing = Predicted::default();
-    draw(spec, &Data::new(&table, &nothing, None), "").map(drop)
+    let mut spec = spec.clone();
+    if let FigureSpec::Curves(curves) = &mut spec {
+        // What will be measured is not known yet.
+        curves.y_range = None;
+    }
+    draw(&spec, &Data::new(&table, &nothing, None), "").map(drop)
 }
 
 /// The steps that a selection speaks of.

@@ -81,7 +81,8 @@ impl Curves {
             .collect();
         let spread = self.statistic.spread(self.spread)?;
         let selection = Selection::read(self.y, &self.rows())?;
-        let found = selection.points(table, &table.records, &columns)?;
+        let last = selection.last_steps(data);
+        let found = selection.points(table, &table.records, &columns, &last)?;
         let place = |point: &Point| {
             let mut at = point.at.iter().copied();
             let panel = panels.as_ref().and_then(|_| at.next());
@@ -101,10 +102,15 @@ impl Curves {
         let dots: Vec<Dot> = found.points.iter().map(dot).collect();
         let mut theory: BTreeMap<(Key, Key), Vec<Place<'_>>> = BTreeMap::new();
         let foretold = match (self.predictions, self.pool.is_empty()) {
-            (Overlay::Shown, true) => selection.points(table, &data.foretold, &columns).ok(),
-            _ if data.alone => selection.points(table, &data.foretold, &columns).ok(),
-            _ => None,
-        };
+            (Overlay::Shown, true) => true,
+            _ => data.alone,
+        }
+        .then(|| {
+            selection
+                .points(table, &data.foretold, &columns, &last)
+                .ok()
+        })
+        .flatten();
         for point in foretold.iter().flat_map(|found| &found.points) {
             let (panel, by, x) = place(point);
             let foretold = &data.predicted.foretold[point.rows[0]];
@@ -112,12 +118,13 @@ impl Curves {
             places.push(Place { x, foretold });
         }
         let mut xs: Vec<f64> = dots.iter().map(|dot| dot.x).collect();
-        xs.sort_by(f64::total_cmp);
+        xs.sort_unstable_by(f64::total_cmp);
         xs.dedup();
         let (x_scale, y_scale) = (self.x_scale.settle(&xs), self.y_scale.of_values());
         let centres: Vec<f64> = dots.iter().map(|dot| dot.summary.centre).collect();
         refuse_on_log(x_scale, &x.name, &xs)?;
         refuse_on_log(y_scale, self.y.name(), &centres)?;
+        self.refuse_empty(&centres)?;
         let looks = looks(by.as_ref(), &dots);
         let baselines = baselines::beside(self, table, (panels.as_ref(), &x));
         let parts = Parts {
@@ -135,6 +142,22 @@ impl Curves {
             y_scale,
         };
         parts.drawing(found.left_out, title)
+    }
+
+    /// Refuses a range of y beside all that there is to be shown.
+    fn refuse_empty(&self, centres: &[f64]) -> Result<(), ChartError> {
+        let Some((low, high)) = self.y_range else {
+            return Ok(());
+        };
+        match centres.iter().any(|y| (low..=high).contains(y)) {
+            true => Ok(()),
+            false => Err(ChartError::Beside {
+                low,
+                high,
+                least: centres.iter().copied().fold(f64::INFINITY, f64::min),
+                most: centres.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+            }),
+        }
     }
 
     /// Refuses a range of y without an inside.

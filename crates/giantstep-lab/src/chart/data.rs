@@ -45,7 +45,7 @@ pub struct Data<'a> {
     pub(super) predicted: &'a Predicted,
     /// The predictions as rows.
     pub(super) foretold: Vec<Record>,
-    plan: Option<&'a Plan>,
+    pub(super) plan: Option<&'a Plan>,
     /// Whether nothing was measured.
     pub(super) alone: bool,
 }

@@ -70,6 +70,21 @@ pub enum ChartError {
         /// The upper end asked for.
         high: f64,
     },
+    /// An end was asked for.
+    #[error("an end was asked for before it was drawn")]
+    Stopped,
+    /// A range that shows nothing.
+    #[error("y_range from {low} to {high} shows nothing: there are values from {least} to {most}")]
+    Beside {
+        /// The lower end asked for.
+        low: f64,
+        /// The upper end asked for.
+        high: f64,
+        /// The smallest value.
+        least: f64,
+        /// The largest value.
+        most: f64,
+    },
     /// A metric, a column or a place that is not there.
     #[error("no {kind} `{name}`")]
     Unknown {
@@ -195,6 +210,8 @@ impl Remedied for ChartError {
             Self::Output(error) => return error.remedy(),
             Self::Formula { .. } | Self::Name { .. } => return None,
             Self::Twice { .. } => "give each figure a name of its own".to_owned(),
+            Self::Stopped => "`collect` draws it".to_owned(),
+            Self::Beside { .. } => "leave it out, or give one around them".to_owned(),
             Self::Range { .. } => "give two finite numbers, the smaller one first, positive on a logarithmic scale".to_owned(),
             Self::Unknown { name, known, .. } => {
                 let meant = nearest(name, known);

@@ -34,7 +34,8 @@ impl Heat {
         let spread = self.statistic.spread(self.spread)?;
         let columns: Vec<&Column> = panels.iter().chain(&axes).collect();
         let selection = Selection::read(self.value, &self.rows())?;
-        let found = selection.points(table, &table.records, &columns)?;
+        let last = selection.last_steps(data);
+        let found = selection.points(table, &table.records, &columns, &last)?;
         let summary = |point: &Point| Summary::of(&point.draws, self.statistic, spread);
         let grid = Grid {
             axes: &axes,

@@ -34,7 +34,8 @@ use giantstep_figure::{Axis, Figure, MOST_PANELS, Scale};
 use crate::files::{save_figure, write_atomically};
 use crate::outlook::Predicted;
 use crate::plan::{FigureSpec, Plan, ScaleChoice};
-use crate::table::Table;
+use crate::table::{Table, quoted};
+use crate::work::{Event, Session, Task};
 
 /// Draws a figure. `title` is what does so again, for the head of the script.
 ///
@@ -48,26 +49,33 @@ pub fn draw(spec: &FigureSpec, data: &Data<'_>, title: &str) -> Result<Drawing, 
     }
 }
 
-/// The figures of a plan by name: those it asks for, or what anyone would look at first, with what was predicted beside
-/// it. Without rows, the figures of theory alone.
+/// Hands on the figures of a plan by name: those it asks for, or what anyone would look at first, with what was predicted
+/// beside it. Without rows, the figures of theory alone. One counts as done when it was taken; none follows once an end is asked
+/// for meanwhile.
 pub fn figures(
     plan: &Plan,
     table: &Table,
     predicted: &Predicted,
-) -> Vec<(String, Result<Figure, ChartError>)> {
+    session: &Session<'_>,
+    taken: &mut dyn FnMut(&str, Result<Figure, ChartError>),
+) {
     let data = Data::new(table, predicted, Some(plan));
     let specs = match plan.document.figures() {
         [] => usual::usual(plan, &data),
         asked => asked.to_vec(),
     };
-    let drawn = specs.iter().map(|spec| {
-        let drawing = draw(spec, &data, spec.name());
-        (
-            spec.name().to_owned(),
-            drawing.map(|drawing| drawing.figure),
-        )
-    });
-    drawn.collect()
+    let (task, units) = (Task::Figures, specs.len() as u64);
+    session.observer.event(Event::Begins { task, units });
+    // What was measured until an end was asked for is drawn.
+    let ended = session.asked.to_end();
+    for spec in &specs {
+        let figure = match session.asked.to_end() && !ended {
+            true => Err(ChartError::Stopped),
+            false => draw(spec, &data, spec.name()).map(|drawing| drawing.figure),
+        };
+        taken(spec.name(), figure);
+        session.observer.event(Event::Done { task, units: 1 });
+    }
 }
 
 impl ScaleChoice {
@@ -193,15 +201,6 @@ impl Drawing {
             paths.push(path);
         }
         Ok(paths)
-    }
-}
-
-/// A field of a CSV file.
-pub(crate) fn quoted(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text.to_owned()
     }
 }
 

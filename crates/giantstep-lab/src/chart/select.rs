@@ -5,9 +5,13 @@ use std::fmt;
 
 use giantstep::metric::Metric;
 
-use super::{ChartError, Column};
+use super::{ChartError, Column, Data};
 use crate::plan::{Rows, Step};
 use crate::table::{Record, Table};
+
+/// The last step of each point.
+#[derive(Debug, Default)]
+pub(super) struct LastSteps(HashMap<u32, u32>);
 
 /// A condition on a column, as typed: `step=1`, `n>=1000`, `target.link=z1*z2`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -181,18 +185,14 @@ impl Selection {
         table: &Table,
         records: &[Record],
         columns: &[&Column],
+        last: &LastSteps,
     ) -> Result<Points, ChartError> {
         let mut rows = self.rows(table, records, columns)?;
         for filter in &self.filters {
             rows = filter.keep(table, self.metric, rows)?;
         }
         if self.last_step {
-            let mut last: HashMap<u32, u32> = HashMap::new();
-            for (_, record) in &rows {
-                let step = last.entry(record.point).or_default();
-                *step = record.step.max(*step);
-            }
-            rows.retain(|(_, record)| last.get(&record.point) == Some(&record.step));
+            rows.retain(|(_, record)| last.0.get(&record.point) == Some(&record.step));
         }
         for column in columns {
             if rows
@@ -235,6 +235,24 @@ impl Selection {
             orders.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then)
         });
         Ok(Points { points, left_out })
+    }
+
+    /// The last steps of the data: those that were measured, or of theory alone those that the points take.
+    pub(super) fn last_steps(&self, data: &Data<'_>) -> LastSteps {
+        let mut last = HashMap::new();
+        if let (true, Some(plan)) = (data.alone, data.plan) {
+            let steps = plan.points.iter().map(|point| {
+                let experiment = &point.checked.setup.experiment;
+                experiment.protocol.steps
+            });
+            last.extend((1..).zip(steps));
+        } else if let Ok(chosen) = self.chosen(&data.table, &data.table.records) {
+            for record in chosen {
+                let step = last.entry(record.point).or_default();
+                *step = record.step.max(*step);
+            }
+        }
+        LastSteps(last)
     }
 
     /// The rows of the metric.

@@ -36,7 +36,7 @@ impl Summary {
         let count = draws.len() as f64;
         let mean = draws.iter().sum::<f64>() / count;
         let mut sorted = draws.to_vec();
-        sorted.sort_by(f64::total_cmp);
+        sorted.sort_unstable_by(f64::total_cmp);
         let centre = match statistic {
             Statistic::Mean => mean,
             Statistic::Median => quantile(&sorted, 0.5),

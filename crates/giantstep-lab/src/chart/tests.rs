@@ -1,7 +1,7 @@
 //! Figures of small tables: what is refused, what is told apart, and what is drawn by default.
 
 use giantstep::metric::Metric;
-use giantstep_figure::{Colour, Geometry, Mark, Panel, Scale, Style};
+use giantstep_figure::{Colour, Figure, Geometry, Mark, Panel, Scale, Style};
 
 use super::check::expected;
 use super::{ChartError, Data, check, check_name, draw, figures};
@@ -68,6 +68,21 @@ fn rows(plan: &Plan, metrics: &[Metric]) -> Table {
         .iter()
         .flat_map(|metric| expected(plan, *metric, &[]).records);
     Table::of(plan).with(records.collect())
+}
+
+/// The figures of a plan by name.
+fn drawn(
+    plan: &Plan,
+    table: &Table,
+    predicted: &Predicted,
+) -> Vec<(String, Result<Figure, ChartError>)> {
+    let asked = crate::work::Asked::default();
+    let session = crate::work::Session::alone(1, &asked);
+    let mut all = Vec::new();
+    figures(plan, table, predicted, &session, &mut |name, figure| {
+        all.push((name.to_owned(), figure));
+    });
+    all
 }
 
 #[test]
@@ -284,7 +299,7 @@ fn the_figures_nobody_asked_for_tell_apart_what_differs() {
         (&one_axis, &["random features", "1 step", "2 steps"]),
     ] {
         let plan = Plan::read(file, "test", &[], crate::plan::Scale::Full).unwrap();
-        let drawn = figures(&plan, &rows(&plan, &metrics), &Predicted::default());
+        let drawn = drawn(&plan, &rows(&plan, &metrics), &Predicted::default());
         let names: Vec<&str> = drawn.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["test-error", "weight-alignment", "gradients"]);
         for (name, figure) in &drawn[..2] {
@@ -297,7 +312,7 @@ fn the_figures_nobody_asked_for_tell_apart_what_differs() {
     // Without a sweep the step is all there is, and ticks stand at whole steps.
     let file = FILE.split("sweep = [").next().unwrap();
     let plan = Plan::read(file, "test", &[], crate::plan::Scale::Full).unwrap();
-    let drawn = figures(&plan, &rows(&plan, &metrics), &Predicted::default());
+    let drawn = drawn(&plan, &rows(&plan, &metrics), &Predicted::default());
     let panel = &drawn[0].1.as_ref().unwrap().panels[0];
     assert!(panel.x.whole && panel.x.scale == Scale::Linear);
 }
@@ -308,7 +323,7 @@ fn two_numbers_that_are_swept_over_many_values_make_a_heat_map() {
                 { key = \"protocol.batch\", log = { from = 10, to = 1000, count = 10 } }]";
     let file = format!("{}{axes}", FILE.split("sweep = [").next().unwrap());
     let plan = Plan::read(&file, "test", &[], crate::plan::Scale::Full).unwrap();
-    let drawn = figures(
+    let drawn = drawn(
         &plan,
         &rows(&plan, &[Metric::WeightAlignment]),
         &Predicted::default(),
@@ -374,7 +389,7 @@ kernel_degrees = [1, 2]
     let session = crate::work::Session::alone(1, &asked);
     let predicted = Predicted::of(&plan, Ask::new(crate::plan::Wanted::Quick), &session);
     let table = rows(&plan, &[Metric::WeightAlignment, Metric::TestError]);
-    let drawn = figures(&plan, &table, &predicted);
+    let drawn = drawn(&plan, &table, &predicted);
     let panel = |index: usize| &drawn[index].1.as_ref().unwrap().panels[0];
     let lines = marks(panel(0), is_line);
     let dashed = |mark: &&Mark| {
@@ -398,6 +413,63 @@ kernel_degrees = [1, 2]
         })
         .collect();
     assert_eq!(styles, [Style::Dashed, Style::Dotted]);
+}
+
+#[test]
+fn theory_of_an_earlier_step_does_not_stand_beside_the_last() {
+    let file = r#"
+link = "z1 + z1*z2"
+p = 8
+[protocol]
+d = 100
+steps = 2
+n = "4*d"
+eta = "p"
+[[sweep]]
+key = "d"
+values = [100, 200]
+[[figure]]
+name = "f"
+x = "d"
+y = "weight_alignment"
+step = "last"
+"#;
+    let plan = Plan::read(file, "test", &[], crate::plan::Scale::Full).unwrap();
+    let asked = crate::work::Asked::default();
+    let session = crate::work::Session::alone(1, &asked);
+    let mut predicted = Predicted::of(&plan, Ask::new(crate::plan::Wanted::Quick), &session);
+    let table = rows(&plan, &[Metric::WeightAlignment]);
+    let lines = |table: &Table, predicted: &Predicted| {
+        let drawn = drawn(&plan, table, predicted);
+        let figure = drawn[0].1.as_ref().map_err(ToString::to_string)?;
+        Ok::<usize, String>(marks(&figure.panels[0], is_line).len())
+    };
+    assert_eq!(lines(&table, &predicted).unwrap(), 1);
+    let alone = table.with(Vec::new());
+    assert!(lines(&alone, &predicted).is_ok());
+    // Time was up before the last step.
+    predicted
+        .foretold
+        .retain(|foretold| foretold.record.step < 2);
+    let measured = &drawn(&plan, &table, &predicted)[0].1;
+    let labels = &measured.as_ref().unwrap().panels[0].marks;
+    let theory = labels
+        .iter()
+        .filter(|mark| mark.label.as_deref() == Some("theory"));
+    assert_eq!(theory.count(), 0);
+    assert!(lines(&alone, &predicted).is_err());
+}
+
+#[test]
+fn a_range_that_shows_nothing_is_refused() {
+    let plan = curves("y_range = [100, 200]\nby = \"target.link\"\nstep = 1");
+    let table = rows(&plan, &[Metric::WeightAlignment]);
+    let drawn = drawn(&plan, &table, &Predicted::default());
+    let error = drawn[0].1.as_ref().unwrap_err();
+    assert!(
+        error.to_string().contains("from 100 to 200 shows nothing"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -11,14 +11,21 @@ use rayon::prelude::*;
 
 use crate::plan::{Job, Jobs};
 use crate::results::{FailureKind, Results, placed, records};
+use crate::work::{Event, Session, Task};
 
 /// The last step of every point and seed, on explicit inputs; the readout batch has the size of the training batch.
 ///
 /// `test_error` is that of the network's features, `gaussian_error` that of their Gaussian equivalent, and after T > 0
 /// steps `conditional_error` that given the T leading spikes, `unrelated_error` given T random directions and
 /// `covariance_error` that of one Gaussian vector with the right covariance. THEORY.md (34) to (36).
-pub(super) fn equivalence(jobs: &Jobs<'_>, stop: &AtomicBool) -> Results {
-    let one = |job: &Job<'_>| errors(&job.point.checked.setup, job.seed, stop);
+pub(super) fn equivalence(jobs: &Jobs<'_>, session: &Session<'_>) -> Results {
+    let (task, units) = (Task::Runs, jobs.list.len() as u64);
+    session.observer.event(Event::Begins { task, units });
+    let one = |job: &Job<'_>| {
+        let found = errors(&job.point.checked.setup, job.seed, &session.asked.stop);
+        session.observer.event(Event::Done { task, units: 1 });
+        found
+    };
     let measured: Vec<_> = jobs.list.par_iter().map(one).collect();
     let mut results = Results::of(jobs.plan, jobs.list.len());
     for (number, (job, found)) in jobs.list.iter().zip(measured).enumerate() {

@@ -2,10 +2,11 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 
 use giantstep::analysis::{AnalysisOptions, Report, analyze};
 use giantstep::expr::Formula;
-use giantstep::theory::{Predictions, predict};
+use giantstep::theory::{Effort, Predictions, predict_within};
 
 use super::pick::{Pick, titled};
 use super::spec::{Expected, Number, Source};
@@ -16,14 +17,17 @@ use crate::plan::{Plan, Point};
 #[derive(Debug)]
 pub(super) struct Theory<'a> {
     plan: &'a Plan,
+    stop: &'a AtomicBool,
     predictions: RefCell<HashMap<usize, Predictions>>,
     reports: RefCell<HashMap<String, Report>>,
 }
 
 impl<'a> Theory<'a> {
-    pub(super) fn of(plan: &'a Plan) -> Self {
+    /// What is not worked out when `stop` is set is not known.
+    pub(super) fn of(plan: &'a Plan, stop: &'a AtomicBool) -> Self {
         Self {
             plan,
+            stop,
             predictions: RefCell::default(),
             reports: RefCell::default(),
         }
@@ -111,7 +115,9 @@ impl<'a> Theory<'a> {
         let index = self.point(of)?;
         let experiment = &self.plan.points[index].checked.setup.experiment;
         let mut known = self.predictions.borrow_mut();
-        let all = known.entry(index).or_insert_with(|| predict(experiment));
+        let all = known
+            .entry(index)
+            .or_insert_with(|| predict_within(experiment, Effort::Sampled, self.stop));
         let step = of.step.unwrap_or(experiment.protocol.steps);
         let here = |direction: Option<u32>| {
             let found = all.present.iter().find(|prediction| {

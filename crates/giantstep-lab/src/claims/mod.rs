@@ -149,7 +149,7 @@ pub fn measure(claim: &Claim, session: &Session<'_>) -> Result<Entry, ClaimError
             collect(&jobs, &keep, done.dropped, &mut |rows| rows)
                 .map_err(|error| failed(error.to_string()))?
         }
-        Measurement::Equivalence => equivalence::equivalence(&jobs, &session.asked.stop),
+        Measurement::Equivalence => equivalence::equivalence(&jobs, session),
     };
     if results.interrupted {
         return Err(failed("interrupted".to_owned()));
@@ -163,7 +163,7 @@ pub fn measure(claim: &Claim, session: &Session<'_>) -> Result<Entry, ClaimError
         } = first;
         return Err(failed(format!("seed {seed} {point}: {reason}")));
     }
-    let theory = Theory::of(&claim.plan);
+    let theory = Theory::of(&claim.plan, &session.asked.stop);
     let decide = |check: &Check| {
         decide(check, claim, &results, &theory).map_err(|message| ClaimError::Check {
             name: claim.name.clone(),
@@ -179,10 +179,11 @@ pub fn measure(claim: &Claim, session: &Session<'_>) -> Result<Entry, ClaimError
         .collect::<Result<Vec<_>, _>>()?;
     let worst = checks.iter().map(|check| check.verdict).max();
     let shown = results.table.with(shown(claim, &results.table.records));
-    let drawn = figures(&claim.plan, &shown, &Predicted::default());
-    let drawn = drawn.into_iter().map(|(_, figure)| {
-        let figure = figure.map_err(|error| error.to_string())?;
-        figure.to_svg().map_err(|error| error.to_string())
+    let mut drawn = Vec::new();
+    let nothing = Predicted::default();
+    figures(&claim.plan, &shown, &nothing, session, &mut |_, figure| {
+        let svg = figure.map_err(|error| error.to_string());
+        drawn.push(svg.and_then(|figure| figure.to_svg().map_err(|error| error.to_string())));
     });
     Ok(Entry {
         name: claim.name.clone(),
@@ -195,7 +196,10 @@ pub fn measure(claim: &Claim, session: &Session<'_>) -> Result<Entry, ClaimError
         labels: report::settings_in_words(&claim.plan),
         runs: results.completed,
         seconds: start.elapsed().as_secs_f64(),
-        figures: drawn.collect::<Result<_, _>>().map_err(failed)?,
+        figures: drawn
+            .into_iter()
+            .collect::<Result<_, _>>()
+            .map_err(failed)?,
     })
 }
 

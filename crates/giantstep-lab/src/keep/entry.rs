@@ -79,7 +79,7 @@ impl Unfinished {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub(super) fn add(&mut self, rows: Vec<Record>) -> Result<(), TableError> {
+    pub(super) fn add(&mut self, rows: &mut dyn Iterator<Item = Record>) -> Result<(), TableError> {
         self.0.add(rows)
     }
 
@@ -244,7 +244,7 @@ mod tests {
         let mut draft = Unfinished::new(path.parent().unwrap(), &entry().id).unwrap();
         // Step by step, as they are measured.
         for row in &rows {
-            draft.add(vec![*row]).unwrap();
+            draft.add(&mut [*row].into_iter()).unwrap();
         }
         draft.publish(&entry(), path).unwrap();
         rows
@@ -271,7 +271,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut draft = Unfinished::new(folder.path(), &entry().id).unwrap();
         let row = Record::new(Metric::Norm, 0.3);
-        draft.add(vec![row; 3]).unwrap();
+        draft.add(&mut [row; 3].into_iter()).unwrap();
         let mut found = Vec::new();
         draft.read(&mut |rows| found.extend(rows)).unwrap();
         assert_eq!(found, [row; 3]);

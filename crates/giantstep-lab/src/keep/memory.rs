@@ -58,7 +58,7 @@ struct Listed<'a> {
 }
 
 impl Draft for Listed<'_> {
-    fn add(&mut self, rows: Vec<Record>) -> Result<(), TableError> {
+    fn add(&mut self, rows: &mut dyn Iterator<Item = Record>) -> Result<(), TableError> {
         self.records.extend(rows);
         Ok(())
     }

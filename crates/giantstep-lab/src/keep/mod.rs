@@ -61,7 +61,7 @@ pub trait Draft: Debug + Send {
     ///
     /// # Errors
     /// They cannot be written.
-    fn add(&mut self, rows: Vec<Record>) -> Result<(), TableError>;
+    fn add(&mut self, rows: &mut dyn Iterator<Item = Record>) -> Result<(), TableError>;
 
     /// Hands on the numbers of a run that does not end, piece by piece.
     ///

@@ -6,11 +6,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::identity::RunId;
 use crate::files::{self, write_atomically};
-use crate::outlook::Outlook;
 
 /// The predictions that a folder keeps.
 #[derive(Debug, Clone)]
@@ -18,10 +18,10 @@ pub struct Shelf(PathBuf);
 
 /// Predictions as they are kept.
 #[derive(Debug, Serialize, Deserialize)]
-struct Kept {
+struct Kept<P> {
     /// The seconds in which not all of them could be made.
     within: Option<f64>,
-    outlook: Outlook,
+    outlook: P,
 }
 
 impl Shelf {
@@ -35,8 +35,12 @@ impl Shelf {
     }
 
     /// The predictions of this name, unless they ended for want of time and more than that is granted now.
-    pub(crate) fn take(&self, key: &RunId, granted: Option<Duration>) -> Option<Outlook> {
-        let kept: Kept = serde_json::from_slice(&files::read(&self.path(key)).ok()?).ok()?;
+    pub(crate) fn take<P: DeserializeOwned>(
+        &self,
+        key: &RunId,
+        granted: Option<Duration>,
+    ) -> Option<P> {
+        let kept: Kept<P> = serde_json::from_slice(&files::read(&self.path(key)).ok()?).ok()?;
         let more = kept
             .within
             .is_some_and(|within| granted.is_none_or(|granted| granted.as_secs_f64() > within));
@@ -44,10 +48,10 @@ impl Shelf {
     }
 
     /// Puts predictions there, which ended for want of time if that is given. What cannot be kept is made again.
-    pub(crate) fn put(&self, key: &RunId, outlook: &Outlook, within: Option<Duration>) {
+    pub(crate) fn put(&self, key: &RunId, outlook: &impl Serialize, within: Option<Duration>) {
         let kept = Kept {
             within: within.map(|time| time.as_secs_f64()),
-            outlook: outlook.clone(),
+            outlook,
         };
         if let Ok(bytes) = serde_json::to_vec(&kept)
             && std::fs::create_dir_all(&self.0).is_ok()

@@ -505,7 +505,7 @@ struct Filed<'a> {
 }
 
 impl Draft for Filed<'_> {
-    fn add(&mut self, rows: Vec<Record>) -> Result<(), TableError> {
+    fn add(&mut self, rows: &mut dyn Iterator<Item = Record>) -> Result<(), TableError> {
         self.file.add(rows)
     }
 

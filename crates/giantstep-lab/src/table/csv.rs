@@ -6,7 +6,6 @@ use arrow_array::{Array, ArrayRef};
 use arrow_schema::{ArrowError, DataType};
 
 use super::Table;
-use crate::chart::quoted;
 
 /// The table as CSV with a header; what does not apply is empty.
 ///
@@ -42,5 +41,14 @@ fn cells(column: &ArrayRef) -> Box<dyn Iterator<Item = String> + '_> {
             let texts = column.as_string::<i32>().iter();
             Box::new(texts.map(|text| text.map_or_else(String::new, quoted)))
         }
+    }
+}
+
+/// A field of a CSV file.
+pub(crate) fn quoted(text: &str) -> String {
+    if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
     }
 }

@@ -27,6 +27,7 @@ use crate::remedy::Remedied;
 pub use aggregate::{Row, aggregate};
 pub use columns::{MADE, NAMED, SIZES};
 pub use csv::csv;
+pub(crate) use csv::quoted;
 pub use decode::{decode, visit};
 pub use encode::{Writer, encode};
 

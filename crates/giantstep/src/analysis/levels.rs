@@ -44,7 +44,7 @@ pub fn finite_values(expr: &Expr) -> Option<Vec<f64>> {
 
 fn distinct(mut values: Vec<f64>) -> Vec<f64> {
     let largest = values.iter().fold(0.0f64, |a, v| a.max(v.abs()));
-    values.sort_by(f64::total_cmp);
+    values.sort_unstable_by(f64::total_cmp);
     values.dedup_by(|a, b| *a - *b <= 1e-12 * largest);
     values
 }
@@ -166,7 +166,7 @@ pub fn second_order_energy(expr: &Expr, direction: &[f64]) -> Option<Approximate
     ends.extend(zeros.blurred.iter().flat_map(|(low, high)| [*low, *high]));
     ends.extend([-EDGE, EDGE]);
     ends.retain(|x| x.abs() <= EDGE);
-    ends.sort_by(f64::total_cmp);
+    ends.sort_unstable_by(f64::total_cmp);
     ends.dedup_by(|a, b| *a - *b < 1e-13);
     if blurred > 1e-6 || ends.len() > 200 {
         return None;
@@ -244,7 +244,7 @@ pub fn second_order_energy(expr: &Expr, direction: &[f64]) -> Option<Approximate
             (1..parts as usize)
                 .map(|i| piece.ends.0 + i as f64 / parts * (piece.ends.1 - piece.ends.0)),
         );
-        edges.sort_by(f64::total_cmp);
+        edges.sort_unstable_by(f64::total_cmp);
         edges.dedup_by(|a, b| *a - *b < 1e-8);
         let rules = Rules {
             size: 1.0,

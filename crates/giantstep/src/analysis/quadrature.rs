@@ -105,7 +105,7 @@ impl<'a> Integrand<'a> {
             }
         }
         edges.retain(|x| x.abs() <= edge);
-        edges.sort_by(f64::total_cmp);
+        edges.sort_unstable_by(f64::total_cmp);
         edges.dedup_by(|a, b| (*a - *b).abs() < 1e-14 * (1.0 + b.abs()));
         edges
     }

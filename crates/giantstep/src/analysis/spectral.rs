@@ -2,6 +2,7 @@
 
 use faer::{Mat, Side};
 
+use super::budget::Work;
 use super::levels::finite_values;
 use super::report::Spectral;
 use super::symmetry::Symmetry;
@@ -15,8 +16,13 @@ use crate::gauss::{Enclosure, Interval, Jet};
 /// With `L(tau) = |E[rho (z z^T - 1)/(tau - rho)]|`, its largest eigenvalue, and `V(tau) = E[rho^2/(tau - rho)^2]`, an
 /// outlier sits where `L = 1/alpha` if `V < 1/alpha` there; at the threshold both are equal (Mondelli and Montanari
 /// 1708.05932, Lu and Li 1702.06435; THEORY.md (59)). Means over six times 2^14 points, averaged over the
-/// symmetries of the link; the error is that of their spread.
-pub fn spectral(link: &Link, effective: &[Vec<f64>], symmetries: &[Symmetry]) -> Option<Spectral> {
+/// symmetries of the link; the error is that of their spread. None where `work` was stopped.
+pub fn spectral(
+    link: &Link,
+    effective: &[Vec<f64>],
+    symmetries: &[Symmetry],
+    work: Work<'_>,
+) -> Option<Spectral> {
     const REPETITIONS: u64 = 6;
     if finite_values(link.expr()).is_none() && !bounded(link) {
         return None;
@@ -32,10 +38,13 @@ pub fn spectral(link: &Link, effective: &[Vec<f64>], symmetries: &[Symmetry]) ->
                     .iter()
                     .map(|(label, t)| (sign * (label - mean), t.as_slice()))
                     .collect();
-                threshold(&law, &turns)
+                threshold(&law, &turns, work)
             })
         })
         .collect();
+    if work.stopped() {
+        return None;
+    }
     let best = (0..2).filter_map(|sign| {
         let inverse: Vec<f64> = thresholds.iter().map(|both| both[sign]).collect();
         let count = inverse.len() as f64;
@@ -52,14 +61,15 @@ pub fn spectral(link: &Link, effective: &[Vec<f64>], symmetries: &[Symmetry]) ->
 }
 
 /// `1 / alpha_s` of points (rho, t); zero without an outlier at any alpha.
-fn threshold(law: &[(f64, &[f64])], turns: &[Vec<f64>]) -> f64 {
+fn threshold(law: &[(f64, &[f64])], turns: &[Vec<f64>], work: Work<'_>) -> f64 {
     let top = law.iter().fold(0.0f64, |top, (rho, _)| top.max(*rho));
     let count = law.len() as f64;
     let energy = |tau: f64| -> f64 {
         let terms = law.iter().map(|(rho, _)| (rho / (tau - rho)).powi(2));
         terms.sum::<f64>() / count
     };
-    let seen = |tau: f64| largest(law, turns, tau) >= energy(tau);
+    // What is stopped is looked at no longer; its result is thrown away.
+    let seen = |tau: f64| work.stopped() || largest(law, turns, tau) >= energy(tau);
     // L grows like 1/tau and V like 1/tau^2 outwards: the first place from inside at which L is larger.
     let at = |step: u32| top * (1.0 + 1e-3 * 1.5f64.powi(step as i32));
     let Some(first) = (0..40).find(|step| seen(at(*step))) else {

@@ -1,5 +1,6 @@
 //! The weak-recovery threshold alpha_c of approximate message passing.
 
+use super::budget::Work;
 use super::estimate::Approximate;
 use super::levels::{finite_values, second_order_energy};
 use super::sampled::normals;
@@ -39,6 +40,7 @@ pub fn weak_recovery(
     effective: &[Vec<f64>],
     symmetries: &[Symmetry],
     second_order: SecondOrder,
+    work: Work<'_>,
 ) -> Option<Threshold> {
     let never = Threshold {
         value: f64::INFINITY,
@@ -51,33 +53,45 @@ pub fn weak_recovery(
         [direction] => second_order_energy(link.expr(), direction),
         _ => None,
     };
-    let Approximate { value, error } = line.unwrap_or_else(|| binned(link, effective, symmetries));
+    let found = line.or_else(|| binned(link, effective, symmetries, work));
+    let Approximate { value, error } = found?;
     (value > 2.0 * error.max(1e-12)).then(|| Threshold {
         value: 1.0 / value,
         error: error / (value * value),
     })
 }
 
-/// `1 / alpha_c` from points in bins.
-fn binned(link: &Link, effective: &[Vec<f64>], symmetries: &[Symmetry]) -> Approximate {
+/// `1 / alpha_c` from points in bins; none where `work` was stopped.
+fn binned(
+    link: &Link,
+    effective: &[Vec<f64>],
+    symmetries: &[Symmetry],
+    work: Work<'_>,
+) -> Option<Approximate> {
     const REPETITIONS: usize = 6;
     let turns: Vec<Vec<f64>> = symmetries.iter().map(|s| within(s, effective)).collect();
     let both: Vec<[f64; 2]> = (0..REPETITIONS)
-        .map(|k| repetition(link, effective, &turns, (QUARTERS * k) as u64 + 23))
-        .collect();
+        .map(|k| repetition(link, effective, &turns, (QUARTERS * k) as u64 + 23, work))
+        .collect::<Option<_>>()?;
     let count = REPETITIONS as f64;
     let mean = |side: usize| both.iter().map(|b| b[side]).sum::<f64>() / count;
     let (value, wide) = (mean(0), mean(1));
     let squares: f64 = both.iter().map(|b| (b[0] - value).powi(2)).sum();
     let spread = (squares / (count - 1.0) / count).sqrt();
-    Approximate {
+    Some(Approximate {
         value,
         error: 2.0 * (value - wide).abs() + 4.0 * spread,
-    }
+    })
 }
 
-/// `1 / alpha_c` from bins of one width and of twice that.
-fn repetition(link: &Link, effective: &[Vec<f64>], turns: &[Vec<f64>], seed: u64) -> [f64; 2] {
+/// `1 / alpha_c` from bins of one width and of twice that; none where `work` was stopped.
+fn repetition(
+    link: &Link,
+    effective: &[Vec<f64>],
+    turns: &[Vec<f64>],
+    seed: u64,
+    work: Work<'_>,
+) -> Option<[f64; 2]> {
     let m = effective.len();
     let quarter = 1usize << 14;
     let points = QUARTERS * quarter;
@@ -88,9 +102,11 @@ fn repetition(link: &Link, effective: &[Vec<f64>], turns: &[Vec<f64>], seed: u64
     let mut order: Vec<usize> = (0..points).collect();
     order.sort_by(|&a, &b| samples[a].0.total_cmp(&samples[b].0));
     let labels: Vec<f64> = order.iter().map(|&i| samples[i].0).collect();
-    [points / 512, points / 256].map(|size| {
-        let bins: Vec<Bin> = atoms_and_quantiles(&labels, size, finite)
-            .into_iter()
+    let mut found = [0.0; 2];
+    for (found, size) in found.iter_mut().zip([points / 512, points / 256]) {
+        let all = atoms_and_quantiles(&labels, size, finite).into_iter();
+        let bins: Vec<Bin> = all
+            .take_while(|_| !work.stopped())
             .map(|bin| Bin {
                 mass: bin.len() as f64 / points as f64,
                 means: std::array::from_fn(|side| {
@@ -100,8 +116,12 @@ fn repetition(link: &Link, effective: &[Vec<f64>], turns: &[Vec<f64>], seed: u64
                 }),
             })
             .collect();
-        top(&bins, m, &[(0, 1), (2, 3), (0, 2), (1, 3), (0, 3), (1, 2)])
-    })
+        if work.stopped() {
+            return None;
+        }
+        *found = top(&bins, m, &[(0, 1), (2, 3), (0, 2), (1, 3), (0, 3), (1, 2)]);
+    }
+    Some(found)
 }
 
 /// Labels `g(z)` at `count` Gaussian points, each with the coordinates t of z in the basis `effective`.

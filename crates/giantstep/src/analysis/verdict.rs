@@ -44,7 +44,7 @@ pub fn report(
     let known = !link.is_random() || second_order == SecondOrder::Vanishes;
     let wanted = no_trivial_direction && options.sampled && known && !work.stopped();
     let weak_recovery = wanted
-        .then(|| weak_recovery(link, &core.effective, &facts.symmetries, second_order))
+        .then(|| weak_recovery(link, &core.effective, &facts.symmetries, second_order, work))
         .flatten()
         .map(|threshold| WeakRecovery {
             alpha_c: threshold.value.is_finite().then_some(threshold.value),
@@ -52,7 +52,7 @@ pub fn report(
             spectral: threshold
                 .value
                 .is_finite()
-                .then(|| spectral(link, &core.effective, &facts.symmetries))
+                .then(|| spectral(link, &core.effective, &facts.symmetries, work))
                 .flatten(),
         });
     let verdicts = verdicts(visible, &staircase, &facts);

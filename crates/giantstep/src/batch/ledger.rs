@@ -89,18 +89,14 @@ impl<T: Real> Ledger<T> {
         let (seed, role, index) = (self.seed, Role::Ledger(self.id.purpose), self.id.index);
         let (draw, first) = (self.draws << 32, self.first);
         self.draws += 1;
-        self.blocks
-            .par_iter()
-            .enumerate()
-            .map(|(b, block)| {
-                let mut stream = Stream::new(seed, role, index, draw | (first + b) as u64);
-                let mut normals = Mat::zeros(block.coordinates.nrows(), columns);
-                for j in 0..columns {
-                    stream.fill_normal(normals.col_as_slice_mut(j));
-                }
-                normals
-            })
-            .collect()
+        of_each(self.blocks.len(), &|b| {
+            let mut stream = Stream::new(seed, role, index, draw | (first + b) as u64);
+            let mut normals = Mat::zeros(self.blocks[b].coordinates.nrows(), columns);
+            for j in 0..columns {
+                stream.fill_normal(normals.col_as_slice_mut(j));
+            }
+            normals
+        })
     }
 
     /// `E^T values` in f64, summed in the fixed tree.
@@ -125,20 +121,16 @@ impl<T: Real> Ledger<T> {
             return;
         }
         let along = cast::<T>(self.along_contracted(values, columns, ranks).as_ref());
-        values
-            .par_iter_mut()
-            .zip(&self.blocks)
-            .for_each(|(value, block)| {
-                let minus = T::from_f64(-1.0);
-                matmul(
-                    value.as_mut(),
-                    Accum::Add,
-                    block.contracted.as_ref(),
-                    along.as_ref(),
-                    minus,
-                    Par::Seq,
-                );
-            });
+        to_each(values, &|b, value| {
+            matmul(
+                value.as_mut(),
+                Accum::Add,
+                self.blocks[b].contracted.as_ref(),
+                along.as_ref(),
+                T::from_f64(-1.0),
+                Par::Seq,
+            );
+        });
     }
 
     /// Coordinates along frame vectors that this batch has not been contracted against: `(I - E E^T) G`.
@@ -149,17 +141,14 @@ impl<T: Real> Ledger<T> {
         }
         let mut normals = self.fresh(new);
         self.project_out(&mut normals, new, ranks);
-        self.append(normals, new);
+        self.append(&normals, new);
     }
 
-    fn append(&mut self, normals: Vec<Mat<T>>, columns: usize) {
+    fn append(&mut self, normals: &[Mat<T>], columns: usize) {
         self.columns += columns;
-        self.blocks
-            .par_iter_mut()
-            .zip(normals)
-            .for_each(|(block, new)| {
-                block.coordinates = joined(&block.coordinates, &new);
-            });
+        to_each(&mut self.blocks, &|b, block| {
+            block.coordinates = joined(&block.coordinates, &normals[b]);
+        });
     }
 
     /// The pass of [`crate::batch::Engine::sweep`] on a held batch; `2 n q (m + k) + 2 n k (E + k)` flops, of which a part
@@ -253,29 +242,23 @@ impl<T: Real> Ledger<T> {
         let new = drawn.ncols();
         let backward = beside(&known, untouched.frame(), &(triangle.transpose() * &drawn));
         let mut normals = self.fresh(new);
-        self.blocks
-            .par_iter_mut()
-            .zip(&basis)
-            .for_each(|(block, basis)| {
-                block.contracted = joined(&block.contracted, basis);
-            });
+        to_each(&mut self.blocks, &|b, block| {
+            block.contracted = joined(&block.contracted, &basis[b]);
+        });
         self.contracted += triangle.nrows();
         self.project_out(&mut normals, new, ranks);
         let drawn = cast::<T>(drawn.as_ref());
-        normals
-            .par_iter_mut()
-            .zip(&basis)
-            .for_each(|(normals, basis)| {
-                matmul(
-                    normals.as_mut(),
-                    Accum::Add,
-                    basis.as_ref(),
-                    drawn.as_ref(),
-                    T::from_f64(1.0),
-                    Par::Seq,
-                );
-            });
-        self.append(normals, new);
+        to_each(&mut normals, &|b, normals| {
+            matmul(
+                normals.as_mut(),
+                Accum::Add,
+                basis[b].as_ref(),
+                drawn.as_ref(),
+                T::from_f64(1.0),
+                Par::Seq,
+            );
+        });
+        self.append(&normals, new);
         backward
     }
 
@@ -303,13 +286,10 @@ impl<T: Real> Ledger<T> {
         ranks: &dyn Ranks,
     ) -> (Vec<Mat<T>>, Mat<f64>) {
         let k = lengths.len();
-        let factors: Vec<(Mat<T>, Mat<T>)> = blocks
-            .par_iter()
-            .map(|block| {
-                let qr = block.qr();
-                (qr.compute_thin_Q(), qr.thin_R().to_owned())
-            })
-            .collect();
+        let factors: Vec<(Mat<T>, Mat<T>)> = of_each(blocks.len(), &|b| {
+            let qr = blocks[b].qr();
+            (qr.compute_thin_Q(), qr.thin_R().to_owned())
+        });
         // All blocks but the last have BLOCK rows, so every rank knows where the triangles of the others begin.
         let last = self.rows - (self.all() - 1) * BLOCK;
         let start = |b: usize| match b < self.all() {
@@ -345,15 +325,12 @@ impl<T: Real> Ledger<T> {
         let (_, inverse) = qr.P().arrays();
         let restored = Mat::from_fn(rank, k, |i, j| triangle[(i, inverse[j])] * lengths[j]);
         let thin = qr.compute_thin_Q();
-        let basis = factors
-            .par_iter()
-            .enumerate()
-            .map(|(b, (q, _))| {
-                let first = start(self.first + b);
-                let part = cast::<T>(thin.submatrix(first, 0, q.ncols(), rank));
-                product(q.as_ref(), part.as_ref())
-            })
-            .collect();
+        let basis = of_each(factors.len(), &|b| {
+            let (q, _) = &factors[b];
+            let first = start(self.first + b);
+            let part = cast::<T>(thin.submatrix(first, 0, q.ncols(), rank));
+            product(q.as_ref(), part.as_ref())
+        });
         (basis, restored)
     }
 
@@ -361,6 +338,17 @@ impl<T: Real> Ledger<T> {
     pub fn rows(&self) -> usize {
         self.rows
     }
+}
+
+/// What is made of each block, on all threads.
+fn of_each<R: Send>(blocks: usize, made: &(dyn Fn(usize) -> R + Sync)) -> Vec<R> {
+    (0..blocks).into_par_iter().map(made).collect()
+}
+
+/// What is done to each block, on all threads.
+fn to_each<B: Send>(blocks: &mut [B], done: &(dyn Fn(usize, &mut B) + Sync)) {
+    let numbered = blocks.par_iter_mut().enumerate();
+    numbered.for_each(|(b, block)| done(b, block));
 }
 
 /// Which rows of a block a pass visits.

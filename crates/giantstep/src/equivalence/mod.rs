@@ -23,6 +23,7 @@ use crate::network::{Bias, Network};
 use crate::readout::{Features, Fitted, Readout, Ridge, RidgeError, Samples, fit};
 use crate::real::{Precision, Real};
 use crate::run::{Outcome, run_on};
+use crate::spectrum::Singular;
 use crate::theory::ConditionalError;
 use crate::theory::conditional::Conditional;
 use crate::watch::{Interrupted, Watch};
@@ -293,16 +294,10 @@ impl Equivalence<'_> {
                 let initial = self.experiment.network.draw(engine, target, seed).first;
                 let mut change = network.first.clone();
                 change.add_scaled(|_| -1.0, &initial);
-                let parts = change
-                    .coordinates()
-                    .thin_svd()
-                    .map_err(|_| EquivalenceError::Singular { width, dimension })?;
-                let (values, right) = (parts.S(), parts.V());
-                let rank = (0..right.ncols())
-                    .take_while(|k| values[*k] > T::EPSILON * values[0])
-                    .count();
-                enough(count, rank)?;
-                Ok(right.get(.., ..count).transpose().to_owned().into())
+                let failed = || EquivalenceError::Singular { width, dimension };
+                let right = Singular::of(&change).ok_or_else(failed)?;
+                enough(count, right.rank())?;
+                Ok(right.leading(count))
             }
         }
     }

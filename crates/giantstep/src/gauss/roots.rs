@@ -92,7 +92,7 @@ pub(crate) fn zeros_on_line(
             _ => zeros.blurred.push((low, high)),
         }
     }
-    zeros.places.sort_by(f64::total_cmp);
+    zeros.places.sort_unstable_by(f64::total_cmp);
     zeros
         .places
         .dedup_by(|a, b| (*a - *b).abs() < 1e-13 * (1.0 + b.abs()));
@@ -162,7 +162,7 @@ pub fn kink_points(expr: &Expr) -> Vec<f64> {
     let mut places = zeros.places;
     places.extend(zeros.blurred.iter().flat_map(|(low, high)| [*low, *high]));
     places.retain(|x| x.abs() <= EDGE);
-    places.sort_by(f64::total_cmp);
+    places.sort_unstable_by(f64::total_cmp);
     places.dedup_by(|a, b| (*a - *b).abs() < 1e-13);
     places
 }

@@ -201,7 +201,7 @@ pub(crate) fn sturm_roots(polynomial: &[BigRational], edge: f64) -> Vec<f64> {
         cells.push((&low << 1, middle.clone(), shift + 1));
         cells.push((middle, &high << 1, shift + 1));
     }
-    roots.sort_by(f64::total_cmp);
+    roots.sort_unstable_by(f64::total_cmp);
     roots
 }
 

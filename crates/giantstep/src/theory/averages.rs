@@ -366,8 +366,8 @@ mod tests {
     use crate::network::Pairing;
     use crate::train::{Geometry, Update};
 
-    /// Entries of all averages of a state after two steps, by quadrature and by samples.
-    fn both(text: &str, student: &str, weights: &[f64], loss: Loss) -> (Vec<f64>, Vec<f64>) {
+    /// Entries of all averages of a state after two steps, by quadrature and by samples of some seeds.
+    fn both(text: &str, student: &str, weights: &[f64], loss: Loss) -> (Vec<f64>, Vec<Vec<f64>>) {
         let (link, activation) = (
             Link::parse(text, None).unwrap(),
             Activation::parse(student).unwrap(),
@@ -390,12 +390,13 @@ mod tests {
         assert!(found.standard_errors.is_none());
         let state = (&found.steps[2].overlap, &found.steps[2].covariance);
         let fields = Fields::of(&population, state, 2).unwrap();
-        let task = Task {
+        let (sigma, shape) = (Sigma::new(&activation), Shape::of(&link));
+        let task = |seed| Task {
             dynamics: &dynamics,
             population: &population,
             fields: &fields,
-            sigma: &Sigma::new(&activation),
-            shape: &Shape::of(&link),
+            sigma: &sigma,
+            shape: &shape,
             residual: if loss == Loss::Squared {
                 Residual::Error
             } else {
@@ -403,7 +404,7 @@ mod tests {
             },
             effort: Effort::Sampled,
             fineness: Fineness::Finest,
-            seed: 7,
+            seed,
         };
         let numbers = |averages: Averages| {
             let mut numbers = vec![averages.error, averages.label_power];
@@ -422,10 +423,8 @@ mod tests {
             }
             numbers
         };
-        (
-            numbers(task.conditional().unwrap()),
-            numbers(task.sampled().unwrap()),
-        )
+        let sampled = (7..15).map(|seed| numbers(task(seed).sampled().unwrap()));
+        (numbers(task(7).conditional().unwrap()), sampled.collect())
     }
 
     #[test]
@@ -464,11 +463,16 @@ mod tests {
             ),
         ] {
             let (exact, sampled) = both(text, student, weights, loss);
-            let scale = exact.iter().fold(0.0f64, |m, x| m.max(x.abs()));
-            for (x, y) in exact.iter().zip(&sampled) {
+            for (place, exact) in exact.iter().enumerate() {
+                let draws: Vec<f64> = sampled.iter().map(|entries| entries[place]).collect();
+                let count = draws.len() as f64;
+                let mean = draws.iter().sum::<f64>() / count;
+                let squares = draws.iter().map(|x| (x - mean).powi(2)).sum::<f64>();
+                let error = (squares / (count - 1.0) / count).sqrt();
+                // Eight draws tell the error itself to a third.
                 assert!(
-                    (x - y).abs() < 0.01 * scale,
-                    "{text}: {exact:?} {sampled:?}"
+                    (exact - mean).abs() <= 6.0 * error + 1e-12,
+                    "{text}, {weights:?}, entry {place}: {exact}, sampled {mean} +- {error}"
                 );
             }
         }

@@ -3,10 +3,7 @@
 //! What is predicted is a function F of the counts of neurons of each weight. Its mean over drawn networks differs from F at
 //! the expected counts by O(1/p), which no d cures.
 
-use std::num::NonZeroUsize;
-
-use super::population::Population;
-use crate::gauss::{EDGE, density, gauss_of, mean_over};
+use super::population::{Population, sizes};
 use crate::network::{NetworkLaw, Pairing, SecondLayer};
 
 /// Networks with weights that sum to 1, by which their predictions are averaged: the mean over the second layers of a law.
@@ -55,17 +52,9 @@ fn continuous(law: &NetworkLaw) -> Vec<(f64, Population)> {
     }
 }
 
-/// So many weights of either sign that stand for a continuous law, with their probabilities: the Gauss rule of either half,
-/// for means over neurons of one sign have a kink at zero.
+/// So many weights of either sign that stand for a continuous law, with their probabilities.
 fn rule(law: &NetworkLaw, nodes: usize) -> Vec<(f64, f64)> {
-    const FINE: NonZeroUsize = NonZeroUsize::MIN.saturating_add(63);
-    let (most, weigh): (f64, fn(f64) -> f64) = match law.second_layer {
-        SecondLayer::Uniform => (1.0, |_| 1.0),
-        _ => (EDGE, density),
-    };
-    let mut fine = mean_over([0.0, most], FINE);
-    fine.iter_mut().for_each(|(a, weight)| *weight *= weigh(*a));
-    let half = gauss_of(&fine, nodes);
+    let half = sizes(law.second_layer, nodes);
     let signed = |sign: f64| half.iter().map(move |(a, weight)| (sign * a, 0.5 * weight));
     signed(1.0).chain(signed(-1.0)).collect()
 }
@@ -118,4 +107,69 @@ fn second_order(law: &NetworkLaw, drawn: f64) -> Vec<(f64, Population)> {
         all.push((scale * q, moved(kind, 2.0 * h)));
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::activation::Activation;
+    use crate::network::{Bias, FirstLayer, Initial, Output};
+
+    fn law(width: usize, second_layer: SecondLayer, pairing: Pairing) -> NetworkLaw {
+        NetworkLaw {
+            width,
+            activation: Activation::parse("relu(x)").unwrap(),
+            first_layer: FirstLayer::Sphere,
+            second_layer,
+            pairing,
+            bias: Bias::Zero,
+            start: Initial::Drawn,
+            gain: 1.0,
+            output: Output::Plain,
+        }
+    }
+
+    #[test]
+    fn compositions_have_the_width_and_the_moments_of_their_law() {
+        let powers = [
+            (SecondLayer::Rademacher, 1.0),
+            (SecondLayer::Gaussian, 1.0),
+            (SecondLayer::Uniform, 1.0 / 3.0),
+        ];
+        for (second_layer, power) in powers {
+            for (width, pairing) in [1, 2, 3, 4, 8, 40]
+                .map(|p| (p, Pairing::Independent))
+                .into_iter()
+                .chain([2, 6, 40].map(|p| (p, Pairing::Symmetric)))
+            {
+                let p = width as f64;
+                let all = compositions(&law(width, second_layer, pairing));
+                let of = |f: &dyn Fn(f64) -> f64, population: &Population| -> f64 {
+                    let classes = population.classes.iter();
+                    classes.map(|class| class.count * f(class.second)).sum()
+                };
+                let mean = |f: &dyn Fn(&Population) -> f64| -> f64 {
+                    all.iter().map(|(weight, p)| weight * f(p)).sum()
+                };
+                let shown = format!("{second_layer:?} {width} {pairing:?}");
+                let close = |found: f64, exact: f64| {
+                    assert!(
+                        (found - exact).abs() < 1e-6 * p,
+                        "{shown}: {found}, not {exact}"
+                    );
+                };
+                for (_, population) in &all {
+                    close(population.width(), p);
+                }
+                close(mean(&|_| 1.0), 1.0);
+                close(mean(&|p| of(&|a| a * a, p)), p * power);
+                close(mean(&|p| of(&|a| a, p)), 0.0);
+                let spread = match pairing {
+                    Pairing::Independent => p * power,
+                    Pairing::Symmetric => 0.0,
+                };
+                close(mean(&|p| of(&|a| a, p).powi(2)), spread);
+            }
+        }
+    }
 }

@@ -237,7 +237,7 @@ impl Shape {
             }
         }
         for places in &mut places {
-            places.sort_by(f64::total_cmp);
+            places.sort_unstable_by(f64::total_cmp);
             places.dedup();
         }
         Shape::AxisKinks(places)

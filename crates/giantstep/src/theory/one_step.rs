@@ -446,7 +446,7 @@ impl Law {
     fn of(neurons: &[Neuron]) -> Self {
         let size = neurons.len() as f64;
         let mut alignments: Vec<f64> = neurons.iter().map(Neuron::alignment).collect();
-        alignments.sort_by(f64::total_cmp);
+        alignments.sort_unstable_by(f64::total_cmp);
         let r = neurons.first().map_or(0, |neuron| neuron.overlap.len());
         let mut second = faer::Mat::<f64>::zeros(r, r);
         for neuron in neurons {

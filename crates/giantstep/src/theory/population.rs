@@ -8,7 +8,7 @@ use std::num::NonZeroUsize;
 
 use faer::{Mat, Side};
 
-use crate::gauss::{Rule, gauss_hermite, mean_over};
+use crate::gauss::{EDGE, Rule, density, gauss_hermite, gauss_of, mean_over};
 use crate::network::{Bias, Initial, NetworkLaw, Pairing, SecondLayer};
 
 /// The state of a network before its first step.
@@ -79,11 +79,23 @@ impl Population {
                 let positive = drawn.div_ceil(2) as f64;
                 vec![(1.0, positive), (-1.0, size - positive)]
             }
-            (SecondLayer::Gaussian, pairing) => {
-                let density = |a: f64| (-a * a / 2.0).exp();
-                nodes(size, pairing, (7, 4.5), density)
+            (continuous, pairing) => {
+                let count = match continuous {
+                    SecondLayer::Uniform => 5,
+                    _ => 7,
+                };
+                let signs: &[f64] = match pairing {
+                    Pairing::Independent => &[1.0, -1.0],
+                    Pairing::Symmetric => &[1.0],
+                };
+                let share = size / signs.len() as f64;
+                let half = sizes(continuous, count);
+                let signed = signs.iter().flat_map(|sign| {
+                    let half = half.iter();
+                    half.map(move |(a, weight)| (sign * a, share * weight))
+                });
+                signed.collect()
             }
-            (SecondLayer::Uniform, pairing) => nodes(size, pairing, (5, 1.0), |_| 1.0),
         };
         Self::of_counts(law, &kinds)
     }
@@ -251,31 +263,17 @@ impl Population {
     }
 }
 
-/// Classes at the Gauss-Legendre nodes of either half of a symmetric law: `count` nodes up to `most`, each standing
-/// for the number of neurons that the density gives it.
-fn nodes(
-    size: f64,
-    pairing: Pairing,
-    (count, most): (usize, f64),
-    density: impl Fn(f64) -> f64,
-) -> Vec<(f64, f64)> {
-    let order = NonZeroUsize::MIN.saturating_add(count - 1);
-    let mut half = mean_over([0.0, most], order);
-    half.iter_mut()
-        .for_each(|(a, weight)| *weight *= density(*a));
-    let mass: f64 = half.iter().map(|(_, weight)| weight).sum();
-    let signs: &[f64] = match pairing {
-        Pairing::Independent => &[1.0, -1.0],
-        Pairing::Symmetric => &[1.0],
+/// The Gauss rule of the sizes `|a|` of the weights of a continuous law, its weights summing to 1: exact for polynomials of degree
+/// below `2 count`. A rule of its own for either sign: means over neurons of one sign have a kink at zero.
+pub(super) fn sizes(law: SecondLayer, count: usize) -> Vec<(f64, f64)> {
+    const FINE: NonZeroUsize = NonZeroUsize::MIN.saturating_add(63);
+    let (most, weigh): (f64, fn(f64) -> f64) = match law {
+        SecondLayer::Uniform => (1.0, |_| 1.0),
+        _ => (EDGE, density),
     };
-    let share = size / mass / signs.len() as f64;
-    signs
-        .iter()
-        .flat_map(|sign| {
-            half.iter()
-                .map(move |(a, weight)| (sign * a, share * weight))
-        })
-        .collect()
+    let mut fine = mean_over([0.0, most], FINE);
+    fine.iter_mut().for_each(|(a, weight)| *weight *= weigh(*a));
+    gauss_of(&fine, count)
 }
 
 /// A `p x p` matrix that respects classes: entry (i, j) is `cross` of their classes, plus `own` if j is i or its twin.

@@ -28,7 +28,7 @@ impl Separated {
         split(link.expr(), 1.0, &mut constant, &mut terms)?;
         let part = |terms: Vec<(f64, Expr)>| {
             let mut kinks: Vec<f64> = terms.iter().flat_map(|(_, e)| kink_points(e)).collect();
-            kinks.sort_by(f64::total_cmp);
+            kinks.sort_unstable_by(f64::total_cmp);
             kinks.dedup();
             let rule = panels(&kinks, 0.5);
             let mut values = vec![0.0; rule.nodes.len()];

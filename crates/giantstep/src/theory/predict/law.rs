@@ -108,7 +108,7 @@ impl Task<'_> {
         let mean = values.iter().sum::<f64>() / size;
         let spread: f64 = values.iter().map(|x| (x - mean).powi(2)).sum();
         if let Some(made) = self.push(1, metric, mean, LAW) {
-            values.sort_by(f64::total_cmp);
+            values.sort_unstable_by(f64::total_cmp);
             let at = |level: f64| values[(level * (size - 1.0)).round() as usize];
             made.standard_error = Some(spread.sqrt() / size);
             made.spread = Some(Spread::Quantiles(
