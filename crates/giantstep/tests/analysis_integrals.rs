@@ -85,6 +85,69 @@ fn pairs_of_zeros_are_seen_however_close() {
 }
 
 #[test]
+fn narrow_bumps_are_seen_however_smooth() {
+    // Of a bump of width 1/s at c the density at c stands for that along it, to 1/s^2.
+    let density = |c: f64| (-0.5 * c * c).exp() / (2.0 * std::f64::consts::PI).sqrt();
+    let pi = std::f64::consts::PI;
+    let (s, c) = (1e5, 0.7123);
+    let found = report("He2(z1) + 1000*exp(-(1e5*(z1-0.7123))^2)");
+    let mean = 1000.0 * pi.sqrt() / s * density(c);
+    let square = 1e6 * (pi / 2.0).sqrt() / s * density(c);
+    let variance = 2.0 + 2.0 * mean * (c * c - 1.0) + square - mean * mean;
+    assert!((found.mean - mean).abs() < 1e-10, "{}", found.mean);
+    assert!(
+        (found.variance - variance).abs() < 1e-8,
+        "{}",
+        found.variance
+    );
+    assert_eq!(found.leap.one_step, Answer::At(1));
+    assert_eq!(found.status, Status::Certified);
+    // In two directions, of no direction alone.
+    let found = report("exp(-1e6*((z1-0.7123)^2+(z2-0.4117)^2))");
+    let mean = pi / 1e6 * density(0.7123) * density(0.4117);
+    assert!((found.mean / mean - 1.0).abs() < 1e-5, "{}", found.mean);
+    // A rise, and a dip.
+    let found = report("tanh(1e5*(z1-0.3)) + z2");
+    assert!((found.mean - (probability(0.3, 40.0) - probability(-40.0, 0.3))).abs() < 1e-8);
+    let found = report("1/(1e-8+(z1-0.3)^2)");
+    // Half the mass of 1/(a^2 + x^2) is pi/a; what the density's bend adds is of order 1.
+    assert!(
+        (found.mean / (1e4 * pi * density(0.3)) - 1.0).abs() < 1e-3,
+        "{}",
+        found.mean
+    );
+}
+
+#[test]
+fn a_kink_far_out_is_no_heavy_tail() {
+    for text in ["z1*z2 + relu(z1/30-1)", "z1*z2 + relu(z1-z2-30)"] {
+        let found = report(text);
+        assert!((found.variance - 1.0).abs() < 1e-9, "{text}");
+    }
+}
+
+#[test]
+fn what_is_stopped_is_unknown_and_not_zero() {
+    let link = Link::parse("tanh(relu(z1)+relu(z2)+relu(z3)+relu(z4)+relu(z5))", None).unwrap();
+    let activation = Activation::parse("relu(x)").unwrap();
+    // Stopped after ever more work; the variance is 0.0707.
+    for asked in [0u64, 100, 10_000, 100_000, 1_000_000] {
+        let left = Cell::new(asked);
+        let stop = || left.replace(left.get().saturating_sub(1)) == 0;
+        let found = analyze_until(&link, &activation, AnalysisOptions::default(), &stop).unwrap();
+        let known = (found.variance - 0.0707).abs() < 1e-3;
+        assert!(
+            known || found.variance.is_nan(),
+            "{asked}: {}",
+            found.variance
+        );
+        for floor in &found.floors.bounded_width {
+            assert!(floor.is_nan() || *floor < 0.072, "{asked}: {floor}");
+        }
+    }
+}
+
+#[test]
 fn what_cannot_be_isolated_is_not_certified_too_closely() {
     // Infinitely many jumps: E sign(sin(1/z)) = 0, by oddness, but the variance cannot be told to 1e-9.
     let wild = report("sign(sin(1/z1)) + z1");

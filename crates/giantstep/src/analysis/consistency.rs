@@ -22,16 +22,31 @@ enum Facts {
 
 /// Rounding of sums of energies, relative to the variance.
 const ROUNDING: f64 = 1e-9;
+/// What floors that are known to less than this part of the variance say is not worth showing.
+const LOOSE: f64 = 0.05;
 
 /// Withdraws the facts that contradict each other: their answers become unknown, and a note says so.
 pub fn checked(mut report: Report) -> Report {
     for (facts, conflict) in conflicts(&report) {
-        report.notes.push(format!("{conflict}: both are withdrawn"));
+        let what = if facts.len() > 1 {
+            "both are"
+        } else {
+            "that is"
+        };
+        report.notes.push(format!("{conflict}: {what} withdrawn"));
         for facts in facts {
             withdraw(&mut report, *facts);
         }
     }
     report
+}
+
+/// Withdraws the variance, which is not known, and what is measured by it.
+pub fn forget_variance(report: &mut Report) {
+    (report.mean, report.variance) = (f64::NAN, f64::NAN);
+    report.energies.iter_mut().for_each(|e| *e = f64::NAN);
+    withdraw(report, Facts::Floors);
+    withdraw(report, Facts::Kernels);
 }
 
 /// What contradicts what, and how.
@@ -111,6 +126,9 @@ fn conflicts(report: &Report) -> Vec<(&'static [Facts], String)> {
 /// The checks of energies and floors.
 fn floors(report: &Report, check: &mut dyn FnMut(bool, &'static [Facts], &dyn Fn() -> String)) {
     let variance = report.variance;
+    if variance.is_nan() {
+        return;
+    }
     let room = ROUNDING * variance;
     let energies = report.energies.iter().skip(1);
     let sum: f64 = energies.clone().sum();
@@ -123,19 +141,37 @@ fn floors(report: &Report, check: &mut dyn FnMut(bool, &'static [Facts], &dyn Fn
     check(falls(kernels, room), &[Facts::Kernels], &|| {
         "a kernel floor rises with the degree".to_owned()
     });
-    let room = room + 2.0 * report.floors.error;
+    let most = LOOSE * variance;
+    check(report.floors.error <= most, &[Facts::Floors], &|| {
+        format!("the floors are known to {:.1e} only", report.floors.error)
+    });
+    let room = room + 2.0 * report.floors.error.min(most);
     let bounded = &report.floors.bounded_width;
     check(
         falls(bounded, room) && bounded.iter().all(|f| *f <= variance + room),
         &[Facts::Floors],
         &|| format!("the floors of bounded width rise: {bounded:?}"),
     );
+    for pair in report.floors.wide.windows(2) {
+        let mut both = std::iter::zip(&pair[0].floor, &pair[1].floor);
+        check(
+            both.all(|(less, more)| *more <= less + room),
+            &[Facts::Floors],
+            &|| {
+                format!(
+                    "floors at n ~ d^{} lie above those of smaller batches",
+                    pair[1].kappa
+                )
+            },
+        );
+    }
     for wide in &report.floors.wide {
         let floor = &wide.floor;
         let below = wide.kappa != 1 || std::iter::zip(floor, bounded).all(|(w, b)| *w <= b + room);
         let alike = std::iter::zip(floor, &wide.shared_response).all(|(w, s)| *w <= s + room);
+        let bounded = floor.iter().all(|f| *f <= variance + room);
         check(
-            falls(floor, room) && below && alike,
+            falls(floor, room) && below && alike && bounded,
             &[Facts::Floors],
             &|| format!("the floors at n ~ d^{} do not fall: {floor:?}", wide.kappa),
         );

@@ -68,6 +68,8 @@ pub struct Core {
     pub mean: f64,
     /// `Var g`
     pub variance: f64,
+    /// Its error.
+    pub variance_error: f64,
     /// `E[g_k^2]` for k = 0, 1, ..., up to the degree (of the truncation).
     pub energies: Vec<f64>,
     /// An orthonormal basis of the directions on which the link depends.
@@ -104,6 +106,7 @@ impl Core {
         let square = divisor * divisor;
         self.mean /= divisor;
         self.variance /= square;
+        self.variance_error /= square;
         let chains = self.fresh.iter_mut().chain(&mut self.seen);
         let chains = chains.chain([&mut self.isotropic]);
         let floors = chains.flat_map(|c| c.floors.iter_mut().chain(&mut c.shared_floors));
@@ -251,6 +254,7 @@ pub fn core<C: Span>(
     Core {
         mean: heat.coefficient(Monomial::ONE).to_float(),
         variance,
+        variance_error: moments.variance.map_or(0.0, |variance| variance.error),
         one_step: isotropic.orders.first().copied(),
         coordinate: match coordinate {
             [found, clear] if found == clear => Answer::found(found, true),

@@ -99,12 +99,17 @@ fn numeric_facts(
     let mean = heat.coefficient(Monomial::ONE);
     let coarse = error > 1e-6 * second.value.abs().sqrt();
     let mean_error = if coarse { numeric.mean().error } else { error };
-    let variance = Approximate {
+    let error_of_square = 2.0 * mean.abs() * mean_error + mean_error * mean_error;
+    let mut variance = Approximate {
         value: second.value - mean * mean,
-        error: second.error + 2.0 * mean.abs() * mean_error,
+        error: second.error + error_of_square,
     };
     if !(variance.value + variance.error).is_finite() {
-        return Err(AnalysisError::NotFinite);
+        // What was stopped may be finite.
+        if !work.stopped() {
+            return Err(AnalysisError::NotFinite);
+        }
+        variance = Approximate::UNKNOWN;
     }
     if variance.value <= 10.0 * variance.error && variance.error <= 1e-12 * size {
         return Ok(constant_facts(link, numeric.constant + mean, visible));

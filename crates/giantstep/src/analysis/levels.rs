@@ -6,7 +6,7 @@ use num_rational::BigRational;
 
 use super::adaptive::{ORDER, Rules, adaptive};
 use crate::expr::{Expr, Function, Operator, Program};
-use crate::gauss::{Zeros, density, legendre, zeros_of_one};
+use crate::gauss::{Zeros, density, legendre, steep, zeros_of_one};
 use std::num::NonZeroUsize;
 
 /// Half the part of the line that is looked at; the mass beyond is 2e-19.
@@ -153,7 +153,7 @@ pub fn second_order_energy(expr: &Expr, direction: &[f64]) -> Option<Approximate
     let on_line = on_line(expr, direction)?.simplified();
     let slope = on_line.derivative(0).simplified();
     let mut zeros = Zeros::default();
-    for kink in on_line.kinks() {
+    for kink in on_line.kinks().into_iter().chain(steep(&on_line)) {
         zeros.extend(zeros_of_one(&kink, 0, EDGE));
     }
     if slope.variables() > 0 {

@@ -165,6 +165,9 @@ pub fn analyze(
     analyze_until(link, activation, options, &|| false)
 }
 
+/// A variance that is known to less than this part of it is not known.
+const LOOSE: f64 = 0.1;
+
 /// As [`analyze`], until its budget is spent or `stop` says so: what is not known by then is unknown.
 ///
 /// `stop` is asked often, every few microseconds. An analysis that is not stopped has the same report however long it
@@ -199,6 +202,7 @@ pub fn analyze_until(
         let note = "the square of the mean is beyond the largest number, which stands for the energy of degree 0";
         facts.notes.push(note.to_owned());
     }
+    let known = facts.core.variance_error <= LOOSE * facts.core.variance;
     let mut report = verdict::report(link, activation, &visible, &options, facts, work);
     // What was not even sampled has no bound: as if every signal were below the whole.
     if !(report.tolerance < 1.0) {
@@ -211,6 +215,9 @@ pub fn analyze_until(
     } else if work.spent() {
         let note = "all the work that it may take is done: more might decide what is open";
         report.notes.push(note.to_owned());
+    }
+    if !known {
+        consistency::forget_variance(&mut report);
     }
     Ok(consistency::checked(report))
 }

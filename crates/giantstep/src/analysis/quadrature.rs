@@ -387,8 +387,12 @@ impl<'a> Integrand<'a> {
         let mut hermite = vec![0.0; degree as usize + 1];
         normalised_hermite(edge, &mut hermite);
         let largest = hermite.iter().fold(1.0f64, |a, h| a.max(h.abs()));
+        // What begins so far out is a kink there, not what grows: little more lies beyond.
+        let begins = inner == 0.0 && outer < 1e-30;
         let tail = if outer == 0.0 {
             0.0
+        } else if begins {
+            2.0 * outer * largest
         } else if outer < 0.7 * inner {
             outer * outer / (inner - outer) * largest
         } else {

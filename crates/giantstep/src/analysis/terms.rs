@@ -11,6 +11,7 @@ use super::convert::{Constants, polynomial};
 use super::polynomial::{MOST_VARIABLES, Monomial, Polynomial};
 use super::span::{dot, residual, squared_norm};
 use crate::expr::{Expr, Function, Operator, Program};
+use crate::gauss::steep;
 
 /// The most products a link is split into; a larger sum is kept whole.
 const MOST_PRODUCTS: usize = 128;
@@ -265,10 +266,11 @@ pub fn affine(expr: &Expr, r: usize) -> Option<(f64, Vec<f64>)> {
     ))
 }
 
-/// The expressions on whose zero set a factor may have a kink or a jump, without those that have no zero.
+/// The expressions on whose zero set a factor may have a kink or a jump, without those that have no zero, and those of [`steep`].
 pub fn kinks(factor: &Expr) -> Vec<Expr> {
     let mut kinks = factor.kinks();
     kinks.retain(|kink| !polynomial::<f64>(kink).is_some_and(|p| is_positive(&p)));
+    kinks.extend(steep(factor));
     kinks
 }
 

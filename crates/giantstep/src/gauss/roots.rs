@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use super::EDGE;
 use super::interval::{Enclosure, Interval};
+use super::steep::steep;
 use super::sturm::{sturm_roots, univariate};
 use crate::expr::Expr;
 
@@ -151,12 +152,12 @@ pub(crate) fn zeros_of_one(expr: &Expr, variable: usize, edge: f64) -> Zeros {
     zeros_on_line(&Enclosure::new(expr), &origin, &direction, edge, MOST_CELLS)
 }
 
-/// Where a function of one variable may have kinks or jumps: the zeros of its kink expressions.
+/// Where a function of one variable may have kinks or jumps, or is steep: the zeros of its kink expressions and [`steep`] ones.
 ///
 /// None is missed; cells that could not be told count by their ends.
 pub fn kink_points(expr: &Expr) -> Vec<f64> {
     let mut zeros = Zeros::default();
-    for kink in expr.kinks() {
+    for kink in expr.kinks().into_iter().chain(steep(expr)) {
         zeros.extend(zeros_of_one(&kink, 0, EDGE));
     }
     let mut places = zeros.places;

@@ -2,7 +2,9 @@
 
 use crate::batch::{Role, Stream};
 use crate::expr::{Expr, Function, Link};
-use crate::gauss::{Rule, composite, gauss_hermite, golden_ratios, kink_points, normal_quantile};
+use crate::gauss::{
+    Rule, composite, gauss_hermite, golden_ratios, kink_points, normal_quantile, steep,
+};
 use crate::reduce::tree_sum;
 use crate::theory::table::Table;
 
@@ -213,7 +215,8 @@ impl Shape {
         if let Some(degree) = expr.polynomial_degree() {
             return Shape::Polynomial(degree as usize);
         }
-        let kinks = expr.kinks();
+        let mut kinks = expr.kinks();
+        kinks.extend(steep(expr));
         if kinks.is_empty() {
             return Shape::Smooth;
         }

@@ -125,11 +125,14 @@ fn summary(report: &Report) -> Vec<(&'static str, String)> {
         ("decided", decided(report)),
         (
             "mean, variance",
-            format!(
-                "{}, {}",
-                number(mean.unwrap_or(0.0)),
-                number(report.variance)
-            ),
+            match report.variance.is_nan() {
+                true => "unknown".to_owned(),
+                false => format!(
+                    "{}, {}",
+                    number(mean.unwrap_or(0.0)),
+                    number(report.variance)
+                ),
+            },
         ),
     ];
     if let Some(series) = &report.series {
