@@ -13,7 +13,8 @@ export GIANTSTEP
 
 # Every experiment that comes along, small: it runs, and its results are read back and agree with what was published.
 rm -rf target/shipped/results
-"$GIANTSTEP" reproduce --list | sed 1d | while read -r name _; do
+"$GIANTSTEP" reproduce --list >target/shipped/list.txt
+sed 1d target/shipped/list.txt | while read -r name _; do
     "$GIANTSTEP" reproduce "$name" --quick --out "target/shipped/results/$name" >"target/shipped/$name.txt" || {
         cat "target/shipped/$name.txt"
         exit 1

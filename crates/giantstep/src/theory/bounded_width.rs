@@ -316,3 +316,41 @@ impl Kernels {
             + (weights.transpose() * system * &weights)[(0, 0)]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kernels_are_means_over_a_plane() {
+        let (q_u, q_v, q_uv) = (0.8, 1.3, 0.6);
+        let lean: f64 = q_uv / q_u;
+        let rest = f64::sqrt(q_v - lean * q_uv);
+        for text in [
+            "relu(x)",
+            "erf(x)",
+            "relu(x - 1/2)",
+            "erf(2*x + 1)",
+            "tanh(x)",
+        ] {
+            let activation = Activation::parse(text).unwrap();
+            // The trapezoidal rule: what is smooth is exact, a kink costs a square of the step.
+            let (step, edge) = (0.01, 8.0);
+            let places: Vec<f64> = (0..=(2.0 * edge / step) as usize)
+                .map(|i| i as f64 * step - edge)
+                .collect();
+            let weigh = |x: f64| step * crate::gauss::density(x);
+            let mut sum = 0.0;
+            for s in &places {
+                let u = q_u.sqrt() * s;
+                let outer = weigh(*s) * activation.value(u);
+                let inner = places
+                    .iter()
+                    .map(|t| weigh(*t) * activation.value(lean * u + rest * t));
+                sum += outer * inner.sum::<f64>();
+            }
+            let found = kernel(&activation, q_u, q_v, q_uv);
+            assert!((found - sum).abs() < 1e-4, "{text}: {found}, not {sum}");
+        }
+    }
+}

@@ -208,3 +208,36 @@ pub struct Trajectory {
     /// Their standard errors, entry by entry, where expectations were sampled.
     pub standard_errors: Option<Vec<Step>>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::Pointwise;
+    use crate::watch::NEVER;
+
+    #[test]
+    fn the_labels_of_a_first_step_are_known_without_noise_alone() {
+        let activation = Activation::parse("tanh(x)").unwrap();
+        for (text, noise, known) in [
+            ("He3(z1)", 0.0, true),
+            ("He3(z1)", 0.1, false),
+            ("z1 + e1", 0.0, false),
+        ] {
+            let link = Link::parse(text, None).unwrap();
+            let dynamics = Dynamics {
+                link: &link,
+                noise,
+                removed_mean: 0.0,
+                activation: &activation,
+                rate: 1.0,
+                samples: 4.0,
+                dimension: 100.0,
+                loss: Loss::Pointwise(Pointwise::parse("absolute").unwrap()),
+                geometry: Geometry::Plain,
+                update: Update::PLAIN,
+                stop: &NEVER,
+            };
+            assert_eq!(dynamics.first_labels().is_some(), known, "{text}, {noise}");
+        }
+    }
+}
