@@ -59,7 +59,7 @@ pub fn rows(report: &Report) -> Vec<[String; COLUMNS.len()]> {
                 (Some(first), Some(last)) if first == last => power(first),
                 (Some(first), Some(last)) => format!("{} to {}", power(first), power(last)),
                 (Some(first), None) => format!("from {}", power(first)),
-                _ => "-".to_owned(),
+                _ => "unknown".to_owned(),
             },
         ]
     });

@@ -119,6 +119,27 @@ fn narrow_bumps_are_seen_however_smooth() {
 }
 
 #[test]
+fn a_constant_made_of_steps_is_one() {
+    let found = report("step(0.0452-abs(step(0.0798-abs(z1-0.276))-0.724))");
+    assert_eq!((found.variance, found.status), (0.0, Status::Certified));
+    assert_eq!(found.effective.dimension, 0);
+}
+
+#[test]
+fn error_bars_of_thresholds_hold_what_finer_bins_find() {
+    // As another program estimates them from samples in bins.
+    for (text, value) in [("cos(z1+z2*z3)", 1.879), ("sin(z1+z2)*sin(z1-z2)", 3.10)] {
+        let found = sampled(text).weak_recovery.unwrap();
+        let alpha = found.alpha_c.unwrap();
+        assert!(
+            (alpha - value).abs() <= found.error,
+            "{text}: {alpha} +- {}",
+            found.error
+        );
+    }
+}
+
+#[test]
 fn a_kink_far_out_is_no_heavy_tail() {
     for text in ["z1*z2 + relu(z1/30-1)", "z1*z2 + relu(z1-z2-30)"] {
         let found = report(text);

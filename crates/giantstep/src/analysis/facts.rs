@@ -92,6 +92,9 @@ fn numeric_facts(
     work: Work<'_>,
 ) -> Result<Facts, AnalysisError> {
     let r = link.r();
+    if let Some([value]) = finite_values(link.expr()).as_deref() {
+        return Ok(constant_facts(link, *value, visible));
+    }
     let numeric = Numeric::new(link.expr(), r, work);
     let (second, size) = numeric.second_moment();
     let degree = numeric.known(numeric::degree(r));
@@ -101,7 +104,7 @@ fn numeric_facts(
     let mean_error = if coarse { numeric.mean().error } else { error };
     let error_of_square = 2.0 * mean.abs() * mean_error + mean_error * mean_error;
     let mut variance = Approximate {
-        value: second.value - mean * mean,
+        value: (second.value - mean * mean).max(0.0),
         error: second.error + error_of_square,
     };
     if !(variance.value + variance.error).is_finite() {

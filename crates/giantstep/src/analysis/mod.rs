@@ -167,6 +167,8 @@ pub fn analyze(
 
 /// A variance that is known to less than this part of it is not known.
 const LOOSE: f64 = 0.1;
+/// Unless it is known to be less than this part of the mean square.
+const NEARLY_CONSTANT: f64 = 1e-6;
 
 /// As [`analyze`], until its budget is spent or `stop` says so: what is not known by then is unknown.
 ///
@@ -202,7 +204,9 @@ pub fn analyze_until(
         let note = "the square of the mean is beyond the largest number, which stands for the energy of degree 0";
         facts.notes.push(note.to_owned());
     }
-    let known = facts.core.variance_error <= LOOSE * facts.core.variance;
+    let (variance, power) = (facts.core.variance, facts.core.mean.powi(2));
+    let room = LOOSE * variance + NEARLY_CONSTANT * (variance + power);
+    let known = facts.core.variance_error <= room;
     let mut report = verdict::report(link, activation, &visible, &options, facts, work);
     // What was not even sampled has no bound: as if every signal were below the whole.
     if !(report.tolerance < 1.0) {

@@ -485,7 +485,8 @@ fn verdicts(visible: &Visible, staircases: &Staircases, facts: &Facts) -> Vec<Ve
                     None => Answer::Never,
                 },
                 reused_step: reused.map_or(Answer::Never, |(_, step)| step),
-                kernel_first: first,
+                // Where it is open whether lower degrees are there, the lowest that is found is none.
+                kernel_first: first.filter(|_| facts.status != Status::Undecided),
                 kernel_last: last.filter(|_| facts.polynomial),
                 direction: direction(&v),
             }

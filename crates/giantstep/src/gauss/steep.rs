@@ -11,6 +11,8 @@ const STEEP: f64 = 100.0;
 /// Boxes that are looked at for one feature, and the width below which they are not split.
 const MOST_BOXES: usize = 4000;
 const SMALL: f64 = 1.0 / 64.0;
+/// Beyond this radius nothing is looked for: a Gaussian has 1e-10 there.
+const FAR: f64 = 6.5;
 /// Of functions of more variables nothing is told.
 const MOST_VARIABLES: usize = 4;
 
@@ -111,6 +113,10 @@ fn somewhere(u: &Expr, look: &dyn Fn(&Jet<MOST_VARIABLES>) -> Option<(f64, f64)>
         seen += 1;
         if seen > MOST_BOXES {
             return None;
+        }
+        // Further out there is no mass.
+        if cell.iter().map(|x| x.least().powi(2)).sum::<f64>() > FAR * FAR {
+            continue;
         }
         let jet = on(&cell);
         let Some((steepness, beside)) = look(&jet) else {
