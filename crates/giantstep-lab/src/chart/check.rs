@@ -13,50 +13,71 @@ use crate::outlook::Predicted;
 use crate::plan::{At, FigureSpec, Plan, Step};
 use crate::table::{Record, Table};
 
+/// The most errors that are told at once.
+const MOST: usize = 10;
+
 /// Refuses figures, references and slopes that the rows of a plan cannot answer.
 ///
 /// # Errors
-/// [`ChartError::In`] names the entry of the file, what is not there, and what is.
+/// [`ChartError::In`] names the entry of the file, what is not there, and what is; [`ChartError::Several`] if it is not the only one.
 pub fn check(plan: &Plan) -> Result<(), ChartError> {
-    let inside = |key: String| {
-        move |source| ChartError::In {
-            key,
-            source: Box::new(source),
-        }
-    };
+    let document = &plan.document;
+    let figures = (0..document.figures().len()).map(|index| figure_at(plan, index));
+    let references = (0..document.references().len()).map(|index| reference_at(plan, index));
+    let slopes = (0..document.slopes().len()).map(|index| slope_at(plan, index));
+    let all = figures.chain(references).chain(slopes);
+    let mut wrong: Vec<ChartError> = all.filter_map(Result::err).take(MOST).collect();
+    match wrong.len() {
+        0 => Ok(()),
+        1 => Err(wrong.remove(0)),
+        _ => Err(ChartError::Several(wrong)),
+    }
+}
+
+fn inside(key: String) -> impl FnOnce(ChartError) -> ChartError {
+    move |source| ChartError::In {
+        key,
+        source: Box::new(source),
+    }
+}
+
+fn figure_at(plan: &Plan, index: usize) -> Result<(), ChartError> {
     let figures = plan.document.figures();
-    for (index, spec) in figures.iter().enumerate() {
-        // Capitals do not tell files apart everywhere.
-        let twice = figures[..index]
-            .iter()
-            .any(|earlier| earlier.name().to_lowercase() == spec.name().to_lowercase());
-        let name = spec.name().to_owned();
-        let named = check_name(&name).and(match twice {
-            true => Err(ChartError::Twice { name }),
-            false => Ok(()),
-        });
-        named
-            .and_then(|()| figure(plan, spec))
-            .map_err(inside(format!("figure[{index}]")))?;
-    }
-    for (index, reference) in plan.document.references().iter().enumerate() {
-        let key = format!("reference[{index}]");
-        let found = expected(plan, reference.metric, &[reference.step]);
-        let there = |record: &Record| {
-            (record.direction, record.group) == (reference.direction, reference.group)
-                && record.neuron.is_none()
-        };
-        check_at(plan, &reference.at).map_err(inside(format!("{key}.at")))?;
-        check_rows(plan, &found, reference.metric, reference.step, there).map_err(inside(key))?;
-    }
-    for (index, slope) in plan.document.slopes().iter().enumerate() {
-        let found = expected(plan, slope.metric, &[slope.step]);
-        let key = format!("slope[{index}]");
-        check_at(plan, &slope.at).map_err(inside(format!("{key}.at")))?;
-        let there = |record: &Record| record.neuron.is_none();
-        check_rows(plan, &found, slope.metric, slope.step, there).map_err(inside(key.clone()))?;
-        Column::on_axis(&slope.x, &found).map_err(inside(format!("{key}.x")))?;
-    }
+    let spec = &figures[index];
+    // Capitals do not tell files apart everywhere.
+    let twice = figures[..index]
+        .iter()
+        .any(|earlier| earlier.name().to_lowercase() == spec.name().to_lowercase());
+    let name = spec.name().to_owned();
+    let named = check_name(&name).and(match twice {
+        true => Err(ChartError::Twice { name }),
+        false => Ok(()),
+    });
+    named
+        .and_then(|()| figure(plan, spec))
+        .map_err(inside(format!("figure[{index}]")))
+}
+
+fn reference_at(plan: &Plan, index: usize) -> Result<(), ChartError> {
+    let reference = &plan.document.references()[index];
+    let key = format!("reference[{index}]");
+    let found = expected(plan, reference.metric, &[reference.step]);
+    let there = |record: &Record| {
+        (record.direction, record.group) == (reference.direction, reference.group)
+            && record.neuron.is_none()
+    };
+    check_at(plan, &reference.at).map_err(inside(format!("{key}.at")))?;
+    check_rows(plan, &found, reference.metric, reference.step, there).map_err(inside(key))
+}
+
+fn slope_at(plan: &Plan, index: usize) -> Result<(), ChartError> {
+    let slope = &plan.document.slopes()[index];
+    let found = expected(plan, slope.metric, &[slope.step]);
+    let key = format!("slope[{index}]");
+    check_at(plan, &slope.at).map_err(inside(format!("{key}.at")))?;
+    let there = |record: &Record| record.neuron.is_none();
+    check_rows(plan, &found, slope.metric, slope.step, there).map_err(inside(key.clone()))?;
+    Column::on_axis(&slope.x, &found).map_err(inside(format!("{key}.x")))?;
     Ok(())
 }
 

@@ -46,6 +46,12 @@ pub enum ChartError {
         /// What is wrong.
         source: Box<ChartError>,
     },
+    /// Several entries are wrong.
+    #[error("{}", listed(.0))]
+    Several(
+        /// In the order of the file.
+        Vec<ChartError>,
+    ),
     /// A name that no file may have.
     #[error(
         "`{name}` is no name of a figure: it has letters, digits, `-`, `_` and `.`, at most 100, and does not begin with a `.`"
@@ -198,6 +204,19 @@ pub enum ChartError {
     Output(#[from] OutputError),
 }
 
+/// All errors with what to do, each from a line of its own on.
+fn listed(all: &[ChartError]) -> String {
+    let texts = all.iter().map(|error| match error.remedy() {
+        Some(Remedy::Other(remedy)) => format!("\n{error}\n  help: {remedy}"),
+        _ => format!("\n{error}"),
+    });
+    format!(
+        "{} things are wrong{}",
+        all.len(),
+        texts.collect::<String>()
+    )
+}
+
 impl Remedied for ChartError {
     fn remedy(&self) -> Option<Remedy> {
         let other = match self {
@@ -208,7 +227,7 @@ impl Remedied for ChartError {
             Self::In { source, .. } => return source.remedy(),
             Self::Figure(error) => return error.remedy(),
             Self::Output(error) => return error.remedy(),
-            Self::Formula { .. } | Self::Name { .. } => return None,
+            Self::Formula { .. } | Self::Name { .. } | Self::Several(_) => return None,
             Self::Twice { .. } => "give each figure a name of its own".to_owned(),
             Self::Stopped => "`collect` draws it".to_owned(),
             Self::Beside { .. } => "leave it out, or give one around them".to_owned(),

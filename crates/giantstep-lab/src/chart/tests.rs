@@ -461,6 +461,24 @@ step = "last"
 }
 
 #[test]
+fn all_wrong_figures_come_together() {
+    let plan = plan(
+        "[[figure]]\nname = \"a\"\nx = \"dd\"\ny = \"norm\"\n[[figure]]\nname = \"a/b\"\nx = \"d\"\ny = \"norm\"\n\
+         [[figure]]\nname = \"A\"\nx = \"d\"\ny = \"norm\"",
+    );
+    let said = refused(&plan);
+    assert!(said.starts_with("3 things are wrong"), "{said}");
+    for part in [
+        "figure[0]: no column `dd`",
+        "help: did you mean `d`?",
+        "figure[1]: `a/b`",
+        "figure[2]",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+}
+
+#[test]
 fn a_range_that_shows_nothing_is_refused() {
     let plan = curves("y_range = [100, 200]\nby = \"target.link\"\nstep = 1");
     let table = rows(&plan, &[Metric::WeightAlignment]);

@@ -114,7 +114,10 @@ fn numeric_facts(
         }
         variance = Approximate::UNKNOWN;
     }
-    if variance.value <= 10.0 * variance.error && variance.error <= 1e-12 * size {
+    // Zero within rounding, of what it is made of or of labels of order one.
+    let none = variance.value == 0.0 && variance.error <= 1e-12;
+    let tiny = variance.value <= 10.0 * variance.error && variance.error <= 1e-12 * size;
+    if none || tiny {
         return Ok(constant_facts(link, numeric.constant + mean, visible));
     }
     let scale = variance.value.max(1e-300).sqrt();
