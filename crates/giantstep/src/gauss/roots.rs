@@ -152,7 +152,7 @@ pub(crate) fn zeros_of_one(expr: &Expr, variable: usize, edge: f64) -> Zeros {
     zeros_on_line(&Enclosure::new(expr), &origin, &direction, edge, MOST_CELLS)
 }
 
-/// Where a function of one variable may have kinks or jumps, or is steep: the zeros of its kink expressions and [`steep`] ones.
+/// Where a function of one variable may have kinks or jumps, or where its steep features begin and end.
 ///
 /// None is missed; cells that could not be told count by their ends.
 pub fn kink_points(expr: &Expr) -> Vec<f64> {
