@@ -9,6 +9,14 @@ use giantstep::spec::SpecError;
 use giantstep::watch::Interrupted;
 use giantstep_figure::FigureError;
 
+/// The most errors that are told at once.
+pub(crate) const MOST_AT_ONCE: usize = 10;
+
+/// Several errors, each from a line of its own on.
+pub(crate) fn at_once(errors: &[String]) -> String {
+    format!("{} things are wrong\n{}", errors.len(), errors.join("\n"))
+}
+
 /// What to do about an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Remedy {

@@ -11,10 +11,8 @@ use giantstep::readout::Ridge;
 use super::{ChartError, Column, Data, draw};
 use crate::outlook::Predicted;
 use crate::plan::{At, FigureSpec, Plan, Step};
+use crate::remedy::MOST_AT_ONCE;
 use crate::table::{Record, Table};
-
-/// The most errors that are told at once.
-const MOST: usize = 10;
 
 /// Refuses figures, references and slopes that the rows of a plan cannot answer.
 ///
@@ -26,7 +24,7 @@ pub fn check(plan: &Plan) -> Result<(), ChartError> {
     let references = (0..document.references().len()).map(|index| reference_at(plan, index));
     let slopes = (0..document.slopes().len()).map(|index| slope_at(plan, index));
     let all = figures.chain(references).chain(slopes);
-    let mut wrong: Vec<ChartError> = all.filter_map(Result::err).take(MOST).collect();
+    let mut wrong: Vec<ChartError> = all.filter_map(Result::err).take(MOST_AT_ONCE).collect();
     match wrong.len() {
         0 => Ok(()),
         1 => Err(wrong.remove(0)),

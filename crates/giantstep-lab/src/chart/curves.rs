@@ -101,16 +101,13 @@ impl Curves {
         };
         let dots: Vec<Dot> = found.points.iter().map(dot).collect();
         let mut theory: BTreeMap<(Key, Key), Vec<Place<'_>>> = BTreeMap::new();
-        let foretold = match (self.predictions, self.pool.is_empty()) {
-            (Overlay::Shown, true) => true,
-            _ => data.alone,
-        }
-        .then(|| {
-            selection
+        let shown = self.predictions == Overlay::Shown && self.pool.is_empty();
+        let foretold = match shown || data.alone {
+            true => selection
                 .points(table, &data.foretold, &columns, &last)
-                .ok()
-        })
-        .flatten();
+                .ok(),
+            false => None,
+        };
         for point in foretold.iter().flat_map(|found| &found.points) {
             let (panel, by, x) = place(point);
             let foretold = &data.predicted.foretold[point.rows[0]];

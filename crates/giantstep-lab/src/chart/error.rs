@@ -6,7 +6,7 @@ use giantstep::metric::Metric;
 use giantstep_figure::MOST_PANELS;
 
 use crate::files::{OutputError, SaveError};
-use crate::remedy::{Remedied, Remedy};
+use crate::remedy::{Remedied, Remedy, at_once};
 use crate::table::TableError;
 
 /// Why a figure could not be made of a table.
@@ -207,14 +207,10 @@ pub enum ChartError {
 /// All errors with what to do, each from a line of its own on.
 fn listed(all: &[ChartError]) -> String {
     let texts = all.iter().map(|error| match error.remedy() {
-        Some(Remedy::Other(remedy)) => format!("\n{error}\n  help: {remedy}"),
-        _ => format!("\n{error}"),
+        Some(Remedy::Other(remedy)) => format!("{error}\n  help: {remedy}"),
+        _ => error.to_string(),
     });
-    format!(
-        "{} things are wrong{}",
-        all.len(),
-        texts.collect::<String>()
-    )
+    at_once(&texts.collect::<Vec<_>>())
 }
 
 impl Remedied for ChartError {

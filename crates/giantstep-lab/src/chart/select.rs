@@ -237,9 +237,12 @@ impl Selection {
         Ok(Points { points, left_out })
     }
 
-    /// The last steps of the data: those that were measured, or of theory alone those that the points take.
+    /// The last steps of the data, if they are asked for: those that were measured, or of theory alone those that the points take.
     pub(super) fn last_steps(&self, data: &Data<'_>) -> LastSteps {
         let mut last = HashMap::new();
+        if !self.last_step {
+            return LastSteps(last);
+        }
         if let (true, Some(plan)) = (data.alone, data.plan) {
             let steps = plan.points.iter().map(|point| {
                 let experiment = &point.checked.setup.experiment;

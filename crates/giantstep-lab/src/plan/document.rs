@@ -360,8 +360,7 @@ fn parse_override(text: &str) -> Result<(String, Value), PlanError> {
             message: "a change is one key and one value on one line".to_owned(),
         });
     }
-    let typed = value;
-    let value = format!("value = {value}")
+    let read = format!("value = {value}")
         .parse::<Table>()
         .ok()
         .and_then(|mut table| table.remove("value"))
@@ -370,14 +369,14 @@ fn parse_override(text: &str) -> Result<(String, Value), PlanError> {
             let number = value.trim().parse().ok();
             number.filter(|x: &f64| x.is_finite()).map(Value::Float)
         })
-        .map(|value| match value {
-            Value::Float(x) if typed.contains('e') && x.fract() == 0.0 && x.abs() < MOST_WHOLE => {
+        .map(|read| match read {
+            Value::Float(x) if value.contains('e') && x.fract() == 0.0 && x.abs() < MOST_WHOLE => {
                 (x as i64).into()
             }
-            value => value,
+            read => read,
         })
         .unwrap_or_else(|| Value::String(value.to_owned()));
-    Ok((key.trim().to_owned(), value))
+    Ok((key.trim().to_owned(), read))
 }
 
 /// Sets a dotted key, making tables on the way.

@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use giantstep::spec::Callables;
 use giantstep::spec::{Checked, MOST_RUNS, Spec, SpecError};
 
-use crate::remedy::{Remedied, Remedy};
+use crate::remedy::{Remedied, Remedy, at_once};
 use crate::rows::RowsError;
 
 pub use axis::{Axis, AxisSpec, Setting};
@@ -169,8 +169,7 @@ fn listed(all: &[PlanError]) -> String {
         PlanError::UnknownKeys { unknown } => lines(unknown),
         error => error.to_string(),
     });
-    let texts: Vec<String> = texts.collect();
-    format!("{} things are wrong\n{}", all.len(), texts.join("\n"))
+    at_once(&texts.collect::<Vec<_>>())
 }
 
 /// Unknown keys; what is meant by an only one is the remedy.

@@ -3,33 +3,20 @@
 use toml::{Table, Value};
 
 use super::PlanError;
+use crate::remedy::MOST_AT_ONCE;
 
-/// The most errors that are told at once.
-const MOST: usize = 10;
-
-/// Two values for each key that a file must have: an error beside both is not due to them.
-fn stand_ins(key: &str) -> Option<[Value; 2]> {
-    let numbers = |one: i64, other: i64| Some([one.into(), other.into()]);
-    match key {
-        "target.link" => Some(["z1".into(), "z1*z2 + z3".into()]),
-        "network.width" => numbers(64, 100),
-        "protocol.dimension" => numbers(1000, 3000),
-        "protocol.steps" => numbers(2, 3),
-        "protocol.batch" => numbers(4000, 9000),
-        "protocol.step_size" => numbers(1, 2),
-        _ => None,
-    }
+/// The keys that a file must have, each with two values: an error beside both is not due to them.
+fn needed() -> [(&'static str, [Value; 2]); 6] {
+    let numbers = |one: i64, other: i64| [one.into(), other.into()];
+    [
+        ("target.link", ["z1".into(), "z1*z2 + z3".into()]),
+        ("network.width", numbers(64, 100)),
+        ("protocol.dimension", numbers(1000, 3000)),
+        ("protocol.steps", numbers(2, 3)),
+        ("protocol.batch", numbers(4000, 9000)),
+        ("protocol.step_size", numbers(1, 2)),
+    ]
 }
-
-/// The keys that a file must have.
-const NEEDED: [&str; 6] = [
-    "target.link",
-    "network.width",
-    "protocol.dimension",
-    "protocol.steps",
-    "protocol.batch",
-    "protocol.step_size",
-];
 
 /// `first` and what else is wrong with `table`, by what `read` says of it once that is put right.
 pub(super) fn all_of(
@@ -41,7 +28,7 @@ pub(super) fn all_of(
     let mut mended = Vec::new();
     let mut wrong = keys(&first);
     let mut found = vec![first];
-    while !wrong.is_empty() && found.len() < MOST {
+    while !wrong.is_empty() && found.len() < MOST_AT_ONCE {
         for (which, table) in left.iter_mut().enumerate() {
             for key in &wrong {
                 mend(table, key, which);
@@ -71,7 +58,7 @@ fn keys(error: &PlanError) -> Vec<String> {
     match error {
         PlanError::UnknownKeys { unknown } => {
             let meant = unknown.iter().filter_map(|unknown| unknown.meant.clone());
-            let meant = meant.filter(|key| stand_ins(key).is_some());
+            let meant = meant.filter(|key| needed().iter().any(|(needed, _)| needed == key));
             unknown
                 .iter()
                 .map(|unknown| unknown.key.clone())
@@ -107,12 +94,14 @@ const SWEEP: &str = "sweep";
 fn mend(table: &mut Table, key: &str, which: usize) {
     let key = key.split('[').next().unwrap_or(key);
     remove(table, key);
-    let lost = |needed: &&&str| key == SWEEP || related(needed, key);
-    for needed in NEEDED.iter().filter(lost) {
+    for (needed, stand_ins) in needed() {
+        if key != SWEEP && !related(needed, key) {
+            continue;
+        }
         let (section, name) = needed.split_once('.').unwrap_or(("", needed));
         let here = table.entry(section).or_insert_with(|| Table::new().into());
-        if let (Value::Table(here), Some(values)) = (here, stand_ins(needed)) {
-            here.entry(name).or_insert_with(|| values[which].clone());
+        if let Value::Table(here) = here {
+            here.entry(name).or_insert_with(|| stand_ins[which].clone());
         }
     }
 }
