@@ -3,20 +3,18 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use giantstep::ranks::Alone;
 use giantstep_lab::chart::check;
 use giantstep_lab::claims::{CLAIMS, Claim, measure};
-use giantstep_lab::drive::{Manner, collect, drive};
 use giantstep_lab::experiments::EXPERIMENTS;
-use giantstep_lab::fence::fenced;
-use giantstep_lab::keep::{Earlier, Keep, Memory, Shelf, Store};
-use giantstep_lab::outlook::{Ask, Predicted};
-use giantstep_lab::plan::{Document, Job, Jobs, Scale, Wanted, listing};
-use giantstep_lab::report::TableFile;
-use giantstep_lab::work::Session;
-use giantstep_lab::{plan, report};
+use giantstep_lab::keep::{Earlier, Shelf};
+use giantstep_lab::plan::{self, Job, listing};
+use giantstep_lab::table::{Sift, TableFile};
+use giantstep_lab::{
+    Ask, Jobs, Manner, Memory, Predicted, Report, Scale, Session, Store, Wanted, perform,
+};
 use pyo3::prelude::*;
 use serde_json::json;
 
@@ -150,51 +148,38 @@ impl Plan {
         let caller = Arc::<Caller>::default();
         let plan = self.bound(&caller);
         let wanted = wanted(effort);
-        // What is wrong with a folder is known before anything runs.
-        self.jobs(threads)?;
-        let store = folder
-            .as_deref()
-            .map(|folder| Store::open(folder, &plan, Earlier::Refused));
-        let store = store.transpose().map_err(Problem::results)?;
         Work::begin(threads, steps, move |shared| {
             caller.is(shared);
             let jobs = plan.jobs(machine(threads)).map_err(Problem::experiment)?;
-            let start = Instant::now();
             let session = session(shared, threads);
-            let memory = Memory::default();
-            let keep: &dyn Keep = store.as_ref().map_or(&memory, |store| store);
-            let done = drive(&jobs, keep, Manner::default(), &session).map_err(Problem::results)?;
-            let mut table = folder
-                .as_deref()
-                .map(|folder| TableFile::new(folder, jobs.plan));
-            let results = collect(&jobs, keep, done.dropped, &mut |rows| {
-                if let Some(table) = &mut table {
-                    table.add(&rows);
+            let manner = Manner::default();
+            let report = match folder {
+                None => {
+                    let all = &mut |rows| rows;
+                    let report = perform(&jobs, &Memory::default(), all, manner, &session);
+                    let mut report = report.map_err(Problem::results)?;
+                    // Runs that theory fails on come without it.
+                    let _ = report.predict(Ask::new(wanted), &session);
+                    report
                 }
-                rows
-            });
-            let results = results.map_err(Problem::results)?;
-            if let Some(table) = table {
-                table.finish().map_err(Problem::results)?;
-            }
-            let took = start.elapsed();
-            let shelf = folder.as_deref().map(Shelf::of);
-            let ask = Ask {
-                shelf: shelf.as_ref(),
-                ..Ask::new(wanted).beside(took)
+                Some(folder) => {
+                    let store = Store::open(&folder, &plan, Earlier::Refused);
+                    let store = store.map_err(Problem::results)?;
+                    let mut table = TableFile::new(&folder, &plan, Sift::ALL);
+                    let sift = &mut |rows| table.take(rows);
+                    let report = perform(&jobs, &store, sift, manner, &session);
+                    let mut report = report.map_err(Problem::results)?;
+                    table.finish().map_err(Problem::results)?;
+                    let shelf = Shelf::of(&folder);
+                    let _ = report.predict(Ask::new(wanted).kept(&shelf), &session);
+                    let written = report.write(&store, &folder, &session);
+                    written.map_err(Problem::results)?;
+                    report
+                }
             };
-            let predicted = fenced(|| Predicted::of(&plan, ask, &session)).unwrap_or_default();
-            if let (Some(folder), Some(store)) = (&folder, &store) {
-                let report = report::Report {
-                    jobs: &jobs,
-                    results: &results,
-                    predicted: &predicted,
-                    found: done.found,
-                    took,
-                };
-                let written = report.write(store, folder, &session);
-                written.map_err(Problem::results)?;
-            }
+            let Report {
+                results, predicted, ..
+            } = report;
             drop(jobs);
             Ok(Results::product(plan, results, predicted))
         })
@@ -282,7 +267,7 @@ pub fn keys() -> String {
 /// The JSON Schema of experiment files.
 #[pyfunction]
 pub fn schema() -> String {
-    json!(Document::schema()).to_string()
+    json!(plan::Plan::schema()).to_string()
 }
 
 /// Begins the measurement of claims, all of the ledger without names; the product is JSON.

@@ -9,15 +9,12 @@ use arrow_array::types::{Float64Type, Int64Type, UInt32Type, UInt64Type};
 use arrow_array::{Array, ArrowPrimitiveType, RecordBatch, RecordBatchIterator};
 use giantstep_lab::chart::figures;
 use giantstep_lab::compare::compare;
-use giantstep_lab::drive::collect;
-use giantstep_lab::keep::{Store, read_plan};
-use giantstep_lab::outlook::Predicted;
-use giantstep_lab::plan::{Plan, Scale};
+
+use giantstep_lab::keep::read_plan;
 use giantstep_lab::report::{comparisons, rows};
 use giantstep_lab::slope::slopes;
 use giantstep_lab::table::encode;
-use giantstep_lab::work::{Asked, Session};
-use giantstep_lab::{plan, results};
+use giantstep_lab::{Asked, Plan, Predicted, Scale, Session, Store, plan, recall, results};
 use numpy::IntoPyArray;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCapsule, PyDict};
@@ -200,8 +197,8 @@ pub fn opened(py: Python<'_>, folder: PathBuf, threads: usize) -> PyResult<Resul
             plan::Plan::read(&file, &origin, &[], Scale::Full).map_err(Problem::experiment)?;
         let store = Store::look(&folder).map_err(Problem::results)?;
         let jobs = plan.jobs(machine(threads)).map_err(Problem::experiment)?;
-        let results =
-            collect(&jobs, &store, Vec::new(), &mut |rows| rows).map_err(Problem::results)?;
+        let report = recall(&jobs, &store, &mut |rows| rows).map_err(Problem::results)?;
+        let results = report.results;
         drop(jobs);
         Ok::<_, Problem>((Arc::new(plan), results))
     };

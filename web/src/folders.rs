@@ -5,21 +5,18 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Instant, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use axum::extract::{Path as Named, State as Of};
 use axum::http::StatusCode;
 use axum::response::Response;
 use giantstep_answers::{Problem, svg};
-use giantstep_lab::drive::collect;
 use giantstep_lab::fence::fenced;
-use giantstep_lab::keep::{Store, read_plan};
+use giantstep_lab::keep::read_plan;
 use giantstep_lab::load::rate;
-use giantstep_lab::outlook::Predicted;
-use giantstep_lab::plan::{Jobs, Plan, Scale};
-use giantstep_lab::report::{Report, told};
-use giantstep_lab::results::Results;
 use giantstep_lab::standing::Standing;
+use giantstep_lab::table::Sift;
+use giantstep_lab::{Jobs, Plan, Report, Scale, Store, recall};
 use serde_json::{Value as Json, json};
 
 use crate::State;
@@ -156,14 +153,10 @@ pub async fn standing(
     .await
 }
 
-/// The rows that are told of a folder, as far as its runs have ended.
-fn gathered(jobs: &Jobs<'_>, store: &Store) -> Result<Results, Problem> {
-    let told = told(jobs.plan);
-    collect(jobs, store, Vec::new(), &mut |mut rows| {
-        rows.retain(&told);
-        rows
-    })
-    .map_err(Problem::input)
+/// What is told of a folder, as far as its runs have ended.
+fn gathered<'a>(jobs: &'a Jobs<'a>, store: &Store) -> Result<Report<'a>, Problem> {
+    let told = Sift::told(jobs.plan);
+    recall(jobs, store, &mut |rows| told.take(rows)).map_err(Problem::input)
 }
 
 /// The results of a folder: the document of `giantstep run --json`, without predictions.
@@ -173,15 +166,7 @@ pub async fn results(
 ) -> Result<Response, Refusal> {
     worked(move || {
         opened(&state, &hash, |_, jobs, store| {
-            let start = Instant::now();
-            let results = gathered(jobs, store)?;
-            let report = Report {
-                jobs,
-                results: &results,
-                predicted: &Predicted::default(),
-                found: results.completed + results.failures.len(),
-                took: start.elapsed(),
-            };
+            let report = gathered(jobs, store)?;
             report.json(&[]).map_err(Problem::input)
         })
     })
@@ -195,8 +180,8 @@ pub async fn figures(
 ) -> Result<Response, Refusal> {
     worked(move || {
         opened(&state, &hash, |_, jobs, store| {
-            let results = gathered(jobs, store)?;
-            svg(jobs.plan, &results.table, &Predicted::default())
+            let report = gathered(jobs, store)?;
+            svg(jobs.plan, &report.results.table, &report.predicted)
         })
     })
     .await

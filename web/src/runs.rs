@@ -12,7 +12,6 @@ use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use giantstep_answers::{self as answers, Begun, Kind, Problem, Product, Progress, asked, begun};
 use giantstep_lab::fence::fenced;
-use giantstep_lab::plan::{Machine, Plan};
 use giantstep_lab::work::{Asked, Event, Observer};
 use serde::Deserialize;
 use serde_json::json;
@@ -47,7 +46,7 @@ pub struct Run {
     progress: Progress,
     stage: Mutex<Stage>,
     ended: Condvar,
-    plan: Plan,
+    begun: Begun,
 }
 
 impl Observer for Run {
@@ -60,14 +59,14 @@ impl Observer for Run {
 }
 
 impl Run {
-    fn new(plan: Plan) -> Self {
+    fn new(begun: Begun) -> Self {
         Self {
             asked: Asked::default(),
             log: Log::default(),
             progress: Progress::default(),
             stage: Mutex::new(Stage::Running),
             ended: Condvar::new(),
-            plan,
+            begun,
         }
     }
 
@@ -104,7 +103,7 @@ impl Run {
     }
 
     /// Works, and tells of it; whatever happens, its end is told.
-    fn work(&self, machine: Machine, instead_of: Option<Arc<Run>>) {
+    fn work(&self, instead_of: Option<Arc<Run>>) {
         if let Some(earlier) = instead_of {
             earlier.wait(GRACE);
         }
@@ -112,8 +111,7 @@ impl Run {
             self.enter(Stage::Measured(document));
             self.log.tell("measured", "{}".to_owned());
         };
-        let stage = match fenced(|| answers::run(&self.plan, machine, &self.asked, self, &measured))
-        {
+        let stage = match fenced(|| answers::run(&self.begun, &self.asked, self, &measured)) {
             _ if self.asked.to_end() => Stage::Stopped,
             Ok(Ok(product)) => Stage::Done(Arc::new(product)),
             Ok(Err(reason)) | Err(reason) => Stage::Failed(reason),
@@ -149,9 +147,8 @@ impl Runs {
     /// Begins a run in the place of an earlier one, which is told to end.
     fn begin(
         &self,
-        plan: Plan,
+        begun: Begun,
         instead_of: Option<u64>,
-        machine: Machine,
         limits: &Limits,
     ) -> Result<u64, Problem> {
         let mut all = self.all();
@@ -174,10 +171,10 @@ impl Runs {
             all.remove(number);
         }
         let number = self.last.fetch_add(1, Ordering::Relaxed) + 1;
-        let run = Arc::new(Run::new(plan));
+        let run = Arc::new(Run::new(begun));
         let work = {
             let run = run.clone();
-            move || run.work(machine, earlier)
+            move || run.work(earlier)
         };
         std::thread::Builder::new()
             .name("giantstep".to_owned())
@@ -212,13 +209,9 @@ struct Begin {
 pub async fn begin(Of(state): Of<Arc<State>>, body: Bytes) -> Result<Response, Refusal> {
     let Begin { file, instead_of } = asked(&body)?;
     let begun = tokio::task::spawn_blocking(move || {
-        let Begun {
-            plan,
-            runs,
-            seconds,
-        } = begun(&file, &state.setting)?;
-        let (machine, limits) = (state.setting.machine, state.limits);
-        let number = state.runs.begin(plan, instead_of, machine, &limits)?;
+        let begun = begun(&file, &state.setting)?;
+        let (runs, seconds) = (begun.runs, begun.seconds);
+        let number = state.runs.begin(begun, instead_of, &state.limits)?;
         Ok(json!({ "run": number, "runs": runs, "seconds": seconds }))
     });
     let begun = begun
@@ -264,7 +257,7 @@ fn product(state: &State, number: u64) -> Result<(Arc<Run>, Arc<Product>), Probl
 /// The figures of a run as SVG, by name.
 pub async fn figures(Of(state): Of<Arc<State>>, Path(run): Path<u64>) -> Result<Response, Refusal> {
     let (run, product) = product(&state, run)?;
-    let made = tokio::task::spawn_blocking(move || product.figures(&run.plan));
+    let made = tokio::task::spawn_blocking(move || product.figures(&run.begun.plan));
     let made = made.await.map_err(Problem::failed)??;
     Ok(answer(StatusCode::OK, made.to_string()))
 }

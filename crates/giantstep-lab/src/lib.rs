@@ -5,7 +5,8 @@
 //!
 //! - [`plan`]: text -> [`plan::Plan`], its points and [`plan::Jobs`], made once.
 //! - [`rows`]: own data: the rows of a file, known by their content.
-//! - [`work`], [`drive`]: jobs -> ended runs; the one loop, accompanied by a [`work::Session`].
+//! - [`mod@perform`]: jobs -> a [`Report`]: runs, their table, and what theory says of them, in one call each.
+//! - [`work`], [`mod@drive`]: jobs -> ended runs; the one loop, accompanied by a [`work::Session`].
 //! - [`keep`]: where ended runs are kept: [`keep::Memory`], or the [`keep::Store`] of a results folder.
 //! - [`results`], [`table`]: every number measured, as one tidy table.
 //! - [`outlook`], [`compare`], [`slope`], [`cite`], [`report`]: theory beside measurements.
@@ -34,6 +35,7 @@ pub mod load;
 #[cfg(feature = "mpi")]
 pub mod mpi;
 pub mod outlook;
+pub mod perform;
 pub mod plan;
 mod process;
 pub mod remedy;
@@ -47,3 +49,13 @@ pub mod table;
 pub mod verdicts;
 pub mod words;
 pub mod work;
+
+pub use drive::{Manner, drive};
+pub use keep::{Keep, Memory, Store};
+pub use outlook::{Ask, Outlook, Predicted};
+pub use perform::{perform, recall};
+pub use plan::{Jobs, Machine, Plan, Scale, Wanted};
+pub use report::Report;
+pub use results::Results;
+pub use table::Table;
+pub use work::{Asked, Event, Observer, Session};

@@ -3,23 +3,21 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use giantstep::metric::Metric;
 use giantstep::spec::SaveWeights;
 use serde_json::{Value as Json, json};
-use tempfile::NamedTempFile;
 
 use crate::chart::figures;
 use crate::compare::compare;
-use crate::drive::{DriveError, Dropped, collect, id};
+use crate::drive::id;
 use crate::fence::fenced;
-use crate::files::{OutputError, SaveError, copy_atomically, publish, save_figure, temporary};
-use crate::keep::{Keep, Store};
-use crate::outlook::Predicted;
-use crate::plan::{FigureSpec, Jobs, Plan, PlanError, Reference};
+use crate::files::{OutputError, SaveError, copy_atomically, save_figure};
+use crate::keep::Store;
+use crate::outlook::{Ask, Predicted};
+use crate::plan::{Jobs, Plan, PlanError, Reference};
 use crate::remedy::{Remedied, Remedy};
 use crate::results::Results;
 use crate::slope::slopes;
-use crate::table::{Record, Row, SIZES, Table, TableError, Writer, aggregate};
+use crate::table::{Row, SIZES, TABLE, Table, TableError, aggregate};
 use crate::work::Session;
 
 /// Why results could not be written; results in memory are still printed.
@@ -100,89 +98,15 @@ pub struct Written {
     pub notes: Vec<String>,
 }
 
-/// The name of the table of a folder.
-const TABLE: &str = "results.parquet";
-
-/// The table of a folder while it is collected: before all that is made of it, which may fail. An error waits for the
-/// end, because what was measured can be told all the same.
-#[derive(Debug)]
-pub struct TableFile {
-    path: PathBuf,
-    writer: Result<Writer<NamedTempFile>, TableError>,
-}
-
-impl TableFile {
-    /// Begins the table of `plan` in `folder`.
-    pub fn new(folder: &Path, plan: &Plan) -> Self {
-        let path = folder.join(TABLE);
-        let file = temporary(folder).map_err(|source| not_written(&path, source));
-        let writer = file.and_then(|file| Writer::new(&Table::of(plan), file));
-        Self { path, writer }
-    }
-
-    /// Adds rows.
-    pub fn add(&mut self, rows: &[Record]) {
-        if let Ok(writer) = &mut self.writer
-            && let Err(error) = writer.add(rows.iter().copied())
-        {
-            self.writer = Err(error);
-        }
-    }
-
-    /// Puts the file in its place.
-    ///
-    /// # Errors
-    /// [`ReportError`] if it cannot be written.
-    pub fn finish(self) -> Result<(), ReportError> {
-        let file = self.writer?.finish()?;
-        Ok(publish(file, &self.path).map_err(|source| not_written(&self.path, source))?)
-    }
-}
-
-fn not_written(path: &Path, source: std::io::Error) -> TableError {
-    let path = path.to_path_buf();
-    OutputError::Write { path, source }.into()
-}
-
-/// Collects the results of a plan, and all rows into the table of `folder`; in memory stay those that are [`told`].
-///
-/// # Errors
-/// What was kept was damaged.
-pub fn gather(
-    jobs: &Jobs<'_>,
-    keep: &dyn Keep,
-    dropped: Vec<Dropped<'_>>,
-    folder: &Path,
-) -> Result<(Results, TableFile), DriveError> {
-    let mut table = TableFile::new(folder, jobs.plan);
-    let told = told(jobs.plan);
-    let results = collect(jobs, keep, dropped, &mut |mut rows| {
-        table.add(&rows);
-        rows.retain(&told);
-        rows
-    })?;
-    Ok((results, table))
-}
-
-/// Which rows of `plan` are told of: means over neurons, and single neurons where a figure may show them.
-pub fn told(plan: &Plan) -> impl Fn(&Record) -> bool {
-    let figures = plan.document.figures();
-    let mut shown: Vec<Metric> = figures.iter().map(FigureSpec::metric).collect();
-    if figures.is_empty() {
-        shown.push(Metric::GradientCosine);
-    }
-    move |row| row.neuron.is_none() || shown.contains(&row.metric)
-}
-
-/// All that is told of a plan that was worked off.
+/// All that is told of a plan that was worked off; made by [`perform`](crate::perform::perform).
 #[derive(Debug)]
 pub struct Report<'a> {
     /// What was asked for.
     pub jobs: &'a Jobs<'a>,
-    /// What was measured; of single neurons what is [`told`].
-    pub results: &'a Results,
-    /// What theory says of it.
-    pub predicted: &'a Predicted,
+    /// What was measured.
+    pub results: Results,
+    /// What theory says of it; nothing before it is asked.
+    pub predicted: Predicted,
     /// How many runs were there before.
     pub found: usize,
     /// How long the work took.
@@ -190,8 +114,18 @@ pub struct Report<'a> {
 }
 
 impl Report<'_> {
-    /// Writes weights and figures into `folder`, beside the plan and the table ([`TableFile`]) that are there, of the runs
-    /// that its store holds.
+    /// Asks theory, for which quick predictions take no longer than the work did.
+    ///
+    /// # Errors
+    /// The program failed; all else stands.
+    pub fn predict(&mut self, ask: Ask<'_>, session: &Session<'_>) -> Result<(), String> {
+        let ask = ask.beside(self.took);
+        self.predicted = fenced(|| Predicted::of(self.jobs.plan, ask, session))?;
+        Ok(())
+    }
+
+    /// Writes weights and figures into `folder`, beside the plan and the table ([`TableFile`](crate::table::TableFile)) that
+    /// are there, of the runs that its store holds.
     ///
     /// # Errors
     /// [`ReportError`] names the file; files written before it stay.

@@ -70,12 +70,10 @@ impl Results {
 }
 
 impl Results {
-    /// Runs that failed, and would fail again.
-    pub fn failed(&self) -> usize {
+    /// How many runs did not complete in this way.
+    pub fn count(&self, kind: FailureKind) -> usize {
         let failures = self.failures.iter();
-        failures
-            .filter(|failure| failure.kind == FailureKind::Failed)
-            .count()
+        failures.filter(|failure| failure.kind == kind).count()
     }
 }
 

@@ -7,17 +7,14 @@ use std::time::Duration;
 use giantstep::ranks::Alone;
 use giantstep_lab::chart::{check, figures};
 use giantstep_lab::document;
-use giantstep_lab::drive::{Manner, collect, drive};
 use giantstep_lab::fence::fenced;
-use giantstep_lab::keep::Memory;
-use giantstep_lab::outlook::{Ask, Predicted};
-use giantstep_lab::plan::{Machine, Plan, Wanted};
-use giantstep_lab::report::Report;
-use giantstep_lab::results::Results;
+use giantstep_lab::plan::Costs;
 use giantstep_lab::table;
-use giantstep_lab::work::{Asked, Event, Observer, Session};
+use giantstep_lab::{
+    Ask, Asked, Event, Manner, Memory, Observer, Plan, Predicted, Report, Results, Session, Wanted,
+    perform,
+};
 use serde_json::{Value as Json, json};
-use web_time::Instant;
 
 use crate::load::{Load, Setting};
 use crate::problem::{Kind, Problem};
@@ -40,6 +37,7 @@ pub fn experiment(file: &str) -> Result<Plan, Problem> {
 pub struct Begun {
     /// What is run.
     pub plan: Plan,
+    costs: Costs,
     /// How many runs, and about how many seconds of work, as the page is told.
     pub runs: usize,
     /// By the cost model.
@@ -52,7 +50,8 @@ pub struct Begun {
 /// It cannot be understood, or takes more than its bounds.
 pub fn begun(file: &str, at: &Setting) -> Result<Begun, Problem> {
     let plan = experiment(file)?;
-    let jobs = plan.jobs(at.machine).map_err(Problem::input)?;
+    let costs = plan.costs(at.machine).map_err(Problem::input)?;
+    let jobs = costs.jobs(&plan);
     let load = Load::of(&jobs, at.speed);
     if let Some(reason) = load.refused(&at.bounds) {
         return Err(Problem::new(Kind::Input, reason));
@@ -61,6 +60,7 @@ pub fn begun(file: &str, at: &Setting) -> Result<Begun, Problem> {
     drop(jobs);
     Ok(Begun {
         plan,
+        costs,
         runs,
         seconds,
     })
@@ -160,58 +160,42 @@ pub fn csv(results: &Results) -> Result<String, Problem> {
 /// # Errors
 /// The reason why it could not be done.
 pub fn run(
-    plan: &Plan,
-    machine: Machine,
+    begun: &Begun,
     asked: &Asked,
     observer: &dyn Observer,
     measured: &dyn Fn(Arc<str>, &Results),
 ) -> Result<Product, String> {
     let text = |error: &dyn std::fmt::Display| error.to_string();
-    let jobs = plan.jobs(machine).map_err(|error| text(&error))?;
+    let jobs = begun.costs.jobs(&begun.plan);
     let session = Session {
-        machine,
+        machine: jobs.machine,
         asked,
         observer,
         ranks: &Alone,
     };
-    let start = Instant::now();
-    let results = {
-        let keep = Memory::default();
-        let done = drive(&jobs, &keep, Manner::default(), &session);
-        let done = done.map_err(|error| text(&error))?;
-        let results = collect(&jobs, &keep, done.dropped, &mut |rows| rows);
-        results.map_err(|error| text(&error))?
-    };
+    let all = &mut |rows| rows;
+    let report = perform(&jobs, &Memory::default(), all, Manner::default(), &session);
+    let mut report = report.map_err(|error| text(&error))?;
     if asked.to_end() {
         return Err("stopped".to_owned());
     }
-    let took = start.elapsed();
-    let document = |predicted: &Predicted| {
-        let report = Report {
-            jobs: &jobs,
-            results: &results,
-            predicted,
-            found: 0,
-            took,
-        };
+    let document = |report: &Report<'_>| {
         let json = report.json(&[]).map_err(|error| text(&error))?;
         Ok::<Arc<str>, String>(json.to_string().into())
     };
-    let predicted = match plan.document.predictions() {
-        Wanted::None => Predicted::default(),
-        wanted => {
-            measured(document(&Predicted::default())?, &results);
-            let ask = match wanted {
-                Wanted::None | Wanted::Quick => Ask::new(Wanted::Quick).beside(took),
-                Wanted::Patient | Wanted::All => Ask::new(Wanted::Patient).within(PATIENCE),
-            };
-            fenced(|| Predicted::of(plan, ask, &session)).unwrap_or_default()
-        }
+    let ask = match jobs.plan.document.predictions() {
+        wanted @ (Wanted::None | Wanted::Quick) => Ask::new(wanted),
+        Wanted::Patient | Wanted::All => Ask::new(Wanted::Patient).within(PATIENCE),
     };
+    if ask.wanted != Wanted::None {
+        measured(document(&report)?, &report.results);
+        // A run that theory fails on is shown without it.
+        let _ = report.predict(ask, &session);
+    }
     Ok(Product {
-        document: document(&predicted)?,
-        results,
-        predicted,
+        document: document(&report)?,
+        results: report.results,
+        predicted: report.predicted,
     })
 }
 

@@ -5,13 +5,9 @@ use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::http::{Method, StatusCode};
-use giantstep_lab::drive::{Manner, collect, drive};
-use giantstep_lab::keep::Memory;
-use giantstep_lab::outlook::Predicted;
-use giantstep_lab::plan::{Plan, Scale};
-use giantstep_lab::report::Report;
-use giantstep_lab::work::{Asked, Event, Observer, Session};
-use giantstep_lab::{document, table};
+use giantstep_lab::{
+    Asked, Event, Manner, Memory, Observer, Plan, Scale, Session, document, perform, table,
+};
 use giantstep_web::Limits;
 use serde_json::{Value as Json, json};
 
@@ -103,21 +99,13 @@ fn a_run_has_the_numbers_of_the_command_line() {
 
         let plan = Plan::read(&file, "toy", &[], Scale::Full).unwrap();
         let jobs = plan.jobs(MACHINE).unwrap();
-        let (asked, heard, keep) = (Asked::default(), Heard::default(), Memory::default());
+        let (asked, heard) = (Asked::default(), Heard::default());
         let session = Session {
             observer: &heard,
             ..Session::alone(MACHINE.cores, &asked)
         };
-        drive(&jobs, &keep, Manner::default(), &session).unwrap();
-        let results = collect(&jobs, &keep, Vec::new(), &mut |rows| rows).unwrap();
-        let predicted = Predicted::default();
-        let report = Report {
-            jobs: &jobs,
-            results: &results,
-            predicted: &predicted,
-            found: 0,
-            took: Duration::ZERO,
-        };
+        let (keep, all) = (Memory::default(), &mut |rows| rows);
+        let report = perform(&jobs, &keep, all, Manner::default(), &session).unwrap();
         assert_eq!(
             timeless(told["document"].clone()),
             timeless(report.json(&[]).unwrap())
@@ -139,9 +127,12 @@ fn a_run_has_the_numbers_of_the_command_line() {
         let parquet = browser
             .get(&format!("/api/runs/{run}/results.parquet"))
             .await;
-        assert_eq!(parquet.body, table::encode(&results.table).unwrap());
+        assert_eq!(parquet.body, table::encode(&report.results.table).unwrap());
         let csv = browser.get(&format!("/api/runs/{run}/results.csv")).await;
-        assert_eq!(csv.text().lines().count(), 1 + results.table.records.len());
+        assert_eq!(
+            csv.text().lines().count(),
+            1 + report.results.table.records.len()
+        );
         assert!(
             csv.headers["content-disposition"]
                 .to_str()

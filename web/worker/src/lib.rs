@@ -84,8 +84,8 @@ impl Runs {
             say("measured", &document);
         };
         let plan = &self.begun.plan;
-        let (machine, asked) = (SETTING.machine, Asked::default());
-        match run(plan, machine, &asked, &Telling::default(), &measured) {
+        let asked = Asked::default();
+        match run(&self.begun, &asked, &Telling::default(), &measured) {
             Ok(product) => {
                 // With predictions the table was told before they were made.
                 if matches!(plan.document.predictions(), Wanted::None) {

@@ -1,7 +1,6 @@
 //! `giantstep status`, `retry`, `collect`: what a results folder holds, what failed, one table of all of it.
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use clap::Args;
 use giantstep::ranks::Alone;
@@ -15,8 +14,9 @@ use crate::signals::{Kept, listen};
 use giantstep_lab::drive::id;
 use giantstep_lab::load::rate;
 use giantstep_lab::plan::{Plan, Scale};
-use giantstep_lab::report::gather;
+use giantstep_lab::recall;
 use giantstep_lab::standing::Standing;
+use giantstep_lab::table::{Sift, TableFile};
 
 use crate::launch;
 use crate::render::{aligned, bytes, seconds};
@@ -176,7 +176,6 @@ impl Retry {
 
 impl Collect {
     pub(super) fn execute(self) -> Result<(), Failed> {
-        let start = Instant::now();
         let plan = plan_of(&self.folder)?;
         let jobs = plan.jobs(launch::machine(&Alone)).map_err(Failed::input)?;
         let store = Store::look(&self.folder).map_err(Failed::work)?;
@@ -184,22 +183,14 @@ impl Collect {
         let asked = listen(Kept::Runs)?;
         let progress = Progress::visible();
         let session = launch::session(&asked, &progress, &Alone);
-        let (results, table) =
-            gather(&jobs, &store, Vec::new(), &self.folder).map_err(Failed::work)?;
-        let found = results.completed + results.failures.len();
         let place = Place {
             jobs,
             folder: self.folder,
             store,
         };
-        let wanted = plan.document.predictions();
-        tell(
-            &place,
-            (&results, table),
-            (wanted, &session),
-            found,
-            start,
-            self.shape,
-        )
+        let mut table = TableFile::new(&place.folder, &plan, Sift::told(&plan));
+        let report = recall(&place.jobs, &place.store, &mut |rows| table.take(rows));
+        let report = report.map_err(Failed::work)?;
+        tell(&place, report, table, &session, self.shape).map(drop)
     }
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 use giantstep_lab::experiments::EXPERIMENTS;
 
 use super::print;
-use super::run::{Options, perform, scale};
+use super::run::{Options, run, scale};
 use crate::failed::Failed;
 use crate::render::aligned;
 
@@ -58,7 +58,7 @@ impl Reproduce {
                 .overrides
                 .push(format!("protocol.dimension={dimension}"));
         }
-        perform(
+        run(
             text,
             &format!("{name}.toml"),
             scale(self.quick),

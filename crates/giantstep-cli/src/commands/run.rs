@@ -2,7 +2,6 @@
 
 use std::io::{IsTerminal, stderr};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use clap::Args;
 use giantstep::ranks::Ranks;
@@ -11,15 +10,15 @@ use super::{explain, print};
 use crate::failed::Failed;
 use giantstep_lab::chart::check;
 use giantstep_lab::document::costs;
-use giantstep_lab::drive::{Done, Manner, OnFailure, attend, dismiss, drive};
+use giantstep_lab::drive::{OnFailure, attend, dismiss};
 use giantstep_lab::fence::fenced;
-use giantstep_lab::keep::{Earlier, Keep, Shelf, Store};
+use giantstep_lab::keep::{Earlier, Shelf};
 use giantstep_lab::load::{rate, remaining};
-use giantstep_lab::outlook::{Ask, Predicted};
-use giantstep_lab::plan::{Jobs, Plan, PlanError, Scale, Wanted};
-use giantstep_lab::report::{Report, TableFile, gather};
-use giantstep_lab::results::{FailureKind, Results};
-use giantstep_lab::work::Session;
+use giantstep_lab::plan::PlanError;
+use giantstep_lab::report::ReportError;
+use giantstep_lab::results::FailureKind;
+use giantstep_lab::table::{Sift, TableFile};
+use giantstep_lab::{Ask, Jobs, Keep, Manner, Plan, Report, Scale, Session, Store, perform};
 
 use crate::launch::{self, together};
 use crate::note::note;
@@ -127,17 +126,12 @@ impl FailureArgs {
 impl RunArgs {
     pub(super) fn execute(self) -> Result<(), Failed> {
         let (text, origin, scale) = self.file.read()?;
-        perform(&text, &origin, scale, &self.options)
+        run(&text, &origin, scale, &self.options)
     }
 }
 
 /// Plans, runs and reports an experiment.
-pub(super) fn perform(
-    text: &str,
-    origin: &str,
-    scale: Scale,
-    options: &Options,
-) -> Result<(), Failed> {
+pub(super) fn run(text: &str, origin: &str, scale: Scale, options: &Options) -> Result<(), Failed> {
     let ranks = launch::join()?;
     let plan = options.place.plan(text, origin, scale);
     let plan = together(ranks, plan)?;
@@ -237,31 +231,29 @@ pub(super) fn finish(
         folder,
         store,
     } = place;
-    let start = Instant::now();
     let asked = listen(Kept::RunsAndTable).inspect_err(|_| dismiss(ranks))?;
     let progress = Progress::visible();
     let session = launch::session(&asked, &progress, ranks);
-    let done = work_off(place, on_failure, &session);
-    dismiss(ranks);
-    let done = done?;
-    let dropped = done.dropped.len();
-    let (results, table) = gather(jobs, store, done.dropped, folder).map_err(Failed::work)?;
-    tell(
-        place,
-        (&results, table),
-        (jobs.plan.document.predictions(), &session),
-        done.found,
-        start,
-        shape,
-    )?;
-    let dropped = match dropped {
+    set_strays_aside(store)
+        .and_then(|()| announce(jobs, store, ranks))
+        .inspect_err(|_| dismiss(ranks))?;
+    let manner = Manner {
+        on_failure,
+        ..Manner::default()
+    };
+    let mut table = TableFile::new(folder, jobs.plan, Sift::told(jobs.plan));
+    let sift = &mut |rows| table.take(rows);
+    let report = perform(jobs, store, sift, manner, &session).map_err(Failed::work)?;
+    let report = tell(place, report, table, &session, shape)?;
+    let results = &report.results;
+    let dropped = match results.count(FailureKind::Dropped) {
         0 => String::new(),
         dropped => format!("; of {dropped} dropped ones the table holds the finished steps"),
     };
     let unfinished = format!(
         "{} of {} runs ended and are kept in {}{dropped}\n  help: the same command goes on from there, and begins a dropped \
          run anew",
-        results.completed + results.failed(),
+        results.completed + results.count(FailureKind::Failed),
         results.planned,
         folder.display()
     );
@@ -290,53 +282,29 @@ pub(super) fn finish(
     }
 }
 
-/// Works off what is left of a plan.
-fn work_off<'a>(
-    place: &'a Place<'_>,
-    on_failure: OnFailure,
-    session: &Session<'_>,
-) -> Result<Done<'a>, Failed> {
-    let Place { jobs, store, .. } = place;
-    set_strays_aside(store)?;
-    announce(jobs, store, session.ranks)?;
-    let manner = Manner {
-        on_failure,
-        ..Manner::default()
-    };
-    drive(jobs, store, manner, session).map_err(Failed::work)
-}
-
 /// Writes the table, then predicts, draws and prints; what was measured is printed even where it cannot be written.
-pub(super) fn tell(
-    place: &Place<'_>,
-    (results, table): (&Results, TableFile),
-    (wanted, session): (Wanted, &Session<'_>),
-    found: usize,
-    start: Instant,
+pub(super) fn tell<'a>(
+    place: &'a Place<'_>,
+    mut report: Report<'a>,
+    table: TableFile,
+    session: &Session<'_>,
     shape: Shape,
-) -> Result<(), Failed> {
+) -> Result<Report<'a>, Failed> {
     let Place {
         jobs,
         folder,
         store,
     } = place;
-    let took = start.elapsed();
     // Before anything that may fail.
     let table = table.finish();
     let shelf = Shelf::of(folder);
-    let ask = Ask::new(wanted).kept(&shelf).beside(took);
-    let predicted = fenced(|| Predicted::of(jobs.plan, ask, session)).unwrap_or_else(|reason| {
+    let ask = Ask::new(jobs.plan.document.predictions()).kept(&shelf);
+    if let Err(reason) = report.predict(ask, session) {
         note(format_args!("note: there are no predictions: {reason}"));
-        Predicted::default()
-    });
-    let report = Report {
-        jobs,
-        results,
-        predicted: &predicted,
-        found,
-        took,
-    };
-    let written = table.and_then(|()| report.write(store, folder, session));
+    }
+    let written = table
+        .map_err(ReportError::from)
+        .and_then(|()| report.write(store, folder, session));
     let (files, notes) = written.as_ref().map_or((&[][..], &[][..]), |written| {
         (&written.files, &written.notes)
     });
@@ -349,7 +317,7 @@ pub(super) fn tell(
         _ => Ok(render::summary::text(&report, files)),
     });
     print(&text.map_err(Failed::work)?.map_err(Failed::work)?)?;
-    written.map(drop).map_err(Failed::work)
+    written.map(|_| report).map_err(Failed::work)
 }
 
 /// Moves files that are not what their names promise out of the way, and names them.

@@ -4,8 +4,8 @@ use clap::{Args, ValueEnum};
 
 use super::print;
 use crate::failed::Failed;
+use giantstep_lab::Plan;
 use giantstep_lab::claims::Claim;
-use giantstep_lab::plan::Document;
 
 /// `giantstep schema [experiment|claim]`
 #[derive(Debug, Args)]
@@ -26,7 +26,7 @@ enum Kind {
 impl SchemaArgs {
     pub(super) fn execute(self) -> Result<(), Failed> {
         let schema = match self.of {
-            Kind::Experiment => Document::schema().clone(),
+            Kind::Experiment => Plan::schema().clone(),
             Kind::Claim => Claim::schema(),
         };
         let schema = serde_json::to_string_pretty(&schema).map_err(Failed::work)?;

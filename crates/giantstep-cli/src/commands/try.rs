@@ -1,19 +1,15 @@
 //! `giantstep try LINK`: a network trained on a link without a file, beside what theory says.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 use giantstep::ranks::Alone;
 use giantstep_lab::chart::figures;
-use giantstep_lab::drive::{Manner, collect, drive};
 use giantstep_lab::files::{prepare_folder, save_figure, write_atomically};
-use giantstep_lab::keep::Memory;
-use giantstep_lab::outlook::{Ask, Predicted};
-use giantstep_lab::plan::{Plan, Scale, Wanted};
 use giantstep_lab::report::rows;
 use giantstep_lab::starter::{Sizes, Starter, quantity};
-use giantstep_lab::table::Table;
-use giantstep_lab::work::Session;
+use giantstep_lab::{Ask, Manner, Memory, Plan, Report, Scale, Session, Wanted, perform};
 
 use super::init::look;
 use super::print;
@@ -64,6 +60,9 @@ pub struct Try {
     out: PathBuf,
 }
 
+/// The time that predictions may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 impl Try {
     pub(super) fn execute(self) -> Result<(), Failed> {
         let report = look(&self.link, &self.activation)?;
@@ -89,19 +88,12 @@ impl Try {
         let progress = Progress::visible();
         let session = launch::session(&asked, &progress, &Alone);
         let keep = Memory::default();
-        let done = drive(&jobs, &keep, Manner::default(), &session).map_err(Failed::work)?;
-        let results =
-            collect(&jobs, &keep, done.dropped, &mut |rows| rows).map_err(Failed::work)?;
-        let predicted = Predicted::of(&plan, Ask::new(Wanted::Quick), &session);
-        let rows = rows(&results.table);
-        let files = leave(
-            &self.out,
-            &file,
-            &plan,
-            &results.table,
-            &predicted,
-            &session,
-        )?;
+        let run = perform(&jobs, &keep, &mut |rows| rows, Manner::default(), &session);
+        let mut run = run.map_err(Failed::work)?;
+        run.predict(Ask::new(Wanted::Quick).within(PATIENCE), &session)
+            .map_err(Failed::Work)?;
+        let rows = rows(&run.results.table);
+        let files = leave(&self.out, &file, &run, &session)?;
         drop(progress);
         let engine = jobs.list.first().map(|job| job.cost.engine.name());
         let trial = Trial {
@@ -109,19 +101,19 @@ impl Try {
             plan: &plan,
             engine: engine.unwrap_or_default(),
             rows: &rows,
-            predicted: &predicted,
+            predicted: &run.predicted,
             files: &files,
         };
         print(&text(&trial))?;
-        match results.failures.first() {
+        match run.results.failures.first() {
             Some(failure) => Err(Failed::Work(format!(
                 "{} of {} runs did not complete; the first: seed {}: {}",
-                results.failures.len(),
-                results.planned,
+                run.results.failures.len(),
+                run.results.planned,
                 failure.seed,
                 failure.reason
             ))),
-            None if results.interrupted => Err(Failed::Work("interrupted".to_owned())),
+            None if run.results.interrupted => Err(Failed::Work("interrupted".to_owned())),
             None => Ok(()),
         }
     }
@@ -131,14 +123,13 @@ impl Try {
 fn leave(
     folder: &Path,
     file: &str,
-    plan: &Plan,
-    table: &Table,
-    predicted: &Predicted,
+    run: &Report<'_>,
     session: &Session<'_>,
 ) -> Result<Vec<PathBuf>, Failed> {
     let mut files = Vec::new();
     let mut unsaved = Ok(());
-    figures(plan, table, predicted, session, &mut |name, figure| {
+    let (plan, table) = (run.jobs.plan, &run.results.table);
+    figures(plan, table, &run.predicted, session, &mut |name, figure| {
         if let Ok(figure) = figure {
             match save_figure(&figure, folder, name) {
                 Ok([_, png]) => files.push(png),

@@ -33,7 +33,7 @@ pub fn text(report: &Report<'_>, files: &[PathBuf]) -> String {
     }
     parts.push((!published.is_empty()).then(|| against_published(plan, &published)));
     parts.push((!exponents.is_empty()).then(|| fitted(plan, &exponents)));
-    parts.push(theory(plan, &compare(report.predicted, &rows)));
+    parts.push(theory(plan, &compare(&report.predicted, &rows)));
     parts.push(failed(&report.results.failures));
     parts.push(Some(closing(report, files)));
     let parts: Vec<String> = parts

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use crate::common::{TOY, Toy, experiments, giantstep, json, text};
 use giantstep_lab::cite::citations;
 use giantstep_lab::compare::{Agreement, compare};
-use giantstep_lab::drive::{Manner, collect, drive};
+use giantstep_lab::drive::Manner;
 use giantstep_lab::keep::Memory;
 use giantstep_lab::outlook::{Ask, Predicted};
+use giantstep_lab::perform;
 use giantstep_lab::plan::{Machine, Plan, Scale, Wanted};
 use giantstep_lab::report::rows;
 use giantstep_lab::work::{Asked, Session};
@@ -127,9 +128,9 @@ fn a_wrong_prediction_is_seen() {
     let jobs = plan.jobs(MACHINE).expect("jobs");
     let (keep, asked) = (Memory::default(), Asked::default());
     let session = Session::alone(MACHINE.cores, &asked);
-    drive(&jobs, &keep, Manner::default(), &session).expect("runs");
-    let results = collect(&jobs, &keep, Vec::new(), &mut |rows| rows).expect("results");
-    let rows = rows(&results.table);
+    let all = &mut |rows| rows;
+    let report = perform(&jobs, &keep, all, Manner::default(), &session).expect("runs");
+    let rows = rows(&report.results.table);
     let mut predicted = Predicted::of(&plan, Ask::new(Wanted::Quick), &session);
     let apart = |predicted: &Predicted| -> Vec<String> {
         compare(predicted, &rows)

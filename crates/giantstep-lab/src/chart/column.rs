@@ -17,6 +17,8 @@ pub struct Column {
     /// As set in a figure.
     pub label: String,
     source: Source,
+    /// What stands before a value that is text: `η = ` before a quantity, nothing before a link.
+    before: String,
 }
 
 #[derive(Debug, Clone)]
@@ -58,10 +60,15 @@ impl Column {
             Source::Formula(..) => typeset::formula(text),
             _ => typeset::name(text),
         };
+        let before = match (&source, table.number_of(text)) {
+            (Source::Texts(_), Some(_)) => format!("{label} = "),
+            _ => String::new(),
+        };
         Ok(Self {
             name: text.to_owned(),
             label,
             source,
+            before,
         })
     }
 
@@ -121,17 +128,9 @@ impl Column {
             .take(3)
             .map(|(_, text)| text.as_str())
             .collect();
-        let number = match column.name.as_str() {
-            "protocol.step_size" => Some("step_size"),
-            "protocol.lookahead.radius" => Some("radius"),
-            "protocol.batch" => Some("n"),
-            "protocol.dimension" => Some("d"),
-            "network.width" => Some("p"),
-            _ => None,
-        };
         Err(ChartError::Text {
             values: shown.join(", "),
-            number,
+            number: table.number_of(&column.name),
             column: column.name,
         })
     }
@@ -174,7 +173,7 @@ impl Column {
                 2 => "𝑎ᵢ < 0".to_owned(),
                 _ => self.plain(value),
             },
-            (Source::Texts(_), _) => typeset::value(&self.plain(value)),
+            (Source::Texts(_), _) => self.before.clone() + &typeset::value(&self.plain(value)),
             (_, "step") if value == 0.0 => "random features".to_owned(),
             (_, "step") if value == 1.0 => "1 step".to_owned(),
             (_, "step") => format!("{value} steps"),

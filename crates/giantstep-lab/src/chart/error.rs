@@ -115,7 +115,7 @@ pub enum ChartError {
         /// Its first values.
         values: String,
         /// A numeric column of the same meaning, if there is one.
-        number: Option<&'static str>,
+        number: Option<String>,
     },
     /// A filter without an operator.
     #[error("the filter `{text}` has no `=`, `<=` or `>=`")]
@@ -237,7 +237,7 @@ impl Remedied for ChartError {
                 }
             }
             Self::Text { number, .. } => {
-                let number = number.map(|number| format!("; `{number}` is its number"));
+                let number = number.as_ref().map(|number| format!("; `{number}` is its number"));
                 format!("use it in `by` or `panels`{}", number.unwrap_or_default())
             }
             Self::Filter { .. } => "write COLUMN=VALUE, for instance step=1".to_owned(),

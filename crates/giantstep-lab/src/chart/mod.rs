@@ -60,9 +60,14 @@ pub fn figures(
     taken: &mut dyn FnMut(&str, Result<Figure, ChartError>),
 ) {
     let data = Data::new(table, predicted, Some(plan));
-    let specs = match plan.document.figures() {
+    let asked = plan.document.figures();
+    let specs = match asked {
         [] => usual::usual(plan, &data),
         asked => asked.to_vec(),
+    };
+    let heading = |spec: &FigureSpec| match asked {
+        [] => usual::shown_alone(spec, &data),
+        _ => String::new(),
     };
     let (task, units) = (Task::Figures, specs.len() as u64);
     session.observer.event(Event::Begins { task, units });
@@ -71,7 +76,9 @@ pub fn figures(
     for spec in &specs {
         let figure = match session.asked.to_end() && !ended {
             true => Err(ChartError::Stopped),
-            false => draw(spec, &data, spec.name()).map(|drawing| drawing.figure),
+            false => {
+                draw(spec, &data, spec.name()).map(|drawing| drawing.figure.titled(heading(spec)))
+            }
         };
         taken(spec.name(), figure);
         session.observer.event(Event::Done { task, units: 1 });

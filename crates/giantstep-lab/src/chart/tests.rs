@@ -318,6 +318,28 @@ fn the_figures_nobody_asked_for_tell_apart_what_differs() {
 }
 
 #[test]
+fn of_more_axes_than_a_figure_can_tell_apart_it_says_which_value_is_shown() {
+    let axes = "sweep = [{ key = \"d\", values = [20, 30, 40, 50] }, { key = \"p\", values = [4, 8] }, \
+                { key = \"target.noise\", values = [0, 0.5] }, \
+                { key = \"network.scale\", values = [\"1/p\", \"2/p\", \"3/p\"] }]";
+    let file = format!("{}{axes}", FILE.split("sweep = [").next().unwrap());
+    let plan = Plan::read(&file, "test", &[], crate::plan::Scale::Full).unwrap();
+    let table = rows(&plan, &[Metric::WeightAlignment]);
+    let drawn = drawn(&plan, &table, &Predicted::default());
+    let figure = drawn[0].1.as_ref().unwrap();
+    // Four values of the abscissa; the next two axes are curves and panels.
+    assert_eq!(figure.panels[0].x.label, "𝑑");
+    let titles: Vec<&str> = figure.panels.iter().map(|panel| &*panel.title).collect();
+    assert_eq!(
+        (titles, &*figure.title),
+        (
+            vec!["noise = 0", "noise = 0.5"],
+            "scale = 1/𝑝 (of 3 values)"
+        )
+    );
+}
+
+#[test]
 fn two_numbers_that_are_swept_over_many_values_make_a_heat_map() {
     let axes = "sweep = [{ key = \"protocol.dimension\", linear = { from = 20, to = 40, count = 11 } }, \
                 { key = \"protocol.batch\", log = { from = 10, to = 1000, count = 10 } }]";

@@ -31,15 +31,25 @@ pub(super) fn usual(plan: &Plan, data: &Data<'_>) -> Vec<FigureSpec> {
     curves.chain(plane(plan, data)).collect()
 }
 
+/// What was left out of a figure that nobody asked for in these words: the columns of which one value is shown.
+pub(super) fn shown_alone(spec: &FigureSpec, data: &Data<'_>) -> String {
+    let table = &*data.table;
+    let of_filter = |filter: &String| {
+        let (name, value) = filter.split_once('=')?;
+        let column = Column::read(name, table).ok()?;
+        let value = column.entry(column.number(value)?);
+        let count = column.values(table, table.records.iter()).len();
+        Some(format!("{value} (of {count} values)"))
+    };
+    let shown: Vec<String> = spec.filters().iter().filter_map(of_filter).collect();
+    shown.join(", ")
+}
+
 /// The column of numbers with the most values among those that are swept, or the step.
 fn abscissa(table: &Table) -> String {
-    let number = |key: &str| match key {
-        "protocol.batch" => Some("n".to_owned()),
-        "protocol.dimension" => Some("d".to_owned()),
-        "network.width" => Some("p".to_owned()),
-        "protocol.step_size" => Some("step_size".to_owned()),
-        "protocol.lookahead.radius" => Some("radius".to_owned()),
-        key => table.texts(key).is_none().then(|| key.to_owned()),
+    let number = |key: &str| {
+        let number = table.number_of(key);
+        number.or_else(|| table.texts(key).is_none().then(|| key.to_owned()))
     };
     let values = |column: &str| {
         Column::read(column, table).map_or(0, |c| c.values(table, table.records.iter()).len())

@@ -17,9 +17,10 @@ use serde::Serialize;
 
 use self::expected::Theory;
 use crate::chart::figures;
-use crate::drive::{Manner, collect, drive};
+use crate::drive::Manner;
 use crate::keep::Memory;
 use crate::outlook::Predicted;
+use crate::perform::perform;
 use crate::plan::Point;
 use crate::report;
 use crate::results::{Failure, Results};
@@ -143,11 +144,14 @@ pub fn measure(claim: &Claim, session: &Session<'_>) -> Result<Entry, ClaimError
     let jobs = jobs.map_err(|error| failed(error.to_string()))?;
     let results = match claim.section.measurement {
         Measurement::Training => {
-            let keep = Memory::default();
-            let done = drive(&jobs, &keep, Manner::default(), session)
-                .map_err(|error| failed(error.to_string()))?;
-            collect(&jobs, &keep, done.dropped, &mut |rows| rows)
-                .map_err(|error| failed(error.to_string()))?
+            let report = perform(
+                &jobs,
+                &Memory::default(),
+                &mut |rows| rows,
+                Manner::default(),
+                session,
+            );
+            report.map_err(|error| failed(error.to_string()))?.results
         }
         Measurement::Equivalence => equivalence::equivalence(&jobs, session),
     };

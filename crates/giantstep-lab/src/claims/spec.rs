@@ -10,7 +10,7 @@ use super::pick::Pick;
 use super::rule::Rule;
 use super::statistic::Statistic;
 use crate::chart::check;
-use crate::plan::{Document, Plan, PlanError, Scale, check_keys, plain};
+use crate::plan::{Plan, PlanError, Scale, check_keys, plain};
 use crate::remedy::{Remedied, Remedy};
 
 /// What must hold, and the checks that decide.
@@ -210,7 +210,7 @@ struct Extras {
 impl Claim {
     /// The JSON Schema of claim files: that of experiment files, and the section `[claim]`.
     pub fn schema() -> Schema {
-        let mut schema = Document::schema().clone();
+        let mut schema = Plan::schema().clone();
         let extras = schema_for!(Extras);
         for section in ["properties", "$defs"] {
             let more = extras.get(section).and_then(Json::as_object).cloned();

@@ -134,8 +134,8 @@ impl Document {
         }
     }
 
-    /// The JSON Schema of experiment files, made once.
-    pub fn schema() -> &'static Schema {
+    /// That of [`Plan::schema`](super::Plan::schema).
+    pub(super) fn schema() -> &'static Schema {
         static SCHEMA: LazyLock<Schema> = LazyLock::new(Document::made_schema);
         &SCHEMA
     }

@@ -35,6 +35,15 @@ impl FigureSpec {
             Self::Heat(heat) => heat.value,
         }
     }
+
+    /// Conditions on its rows.
+    pub fn filters(&self) -> &[String] {
+        match self {
+            Self::Curves(curves) => &curves.filters,
+            Self::Plane(plane) => &plane.filters,
+            Self::Heat(heat) => &heat.filters,
+        }
+    }
 }
 
 /// Which rows of a table a figure shows, by name: all of these hold.

@@ -101,27 +101,53 @@ pub struct Jobs<'a> {
     pub list: Vec<Job<'a>>,
 }
 
+/// What the runs of a plan will take on a machine, by point: [`Jobs`] without the plan.
+#[derive(Debug, Clone)]
+pub struct Costs {
+    machine: Machine,
+    of_point: Vec<RunCost>,
+}
+
+impl Costs {
+    /// All runs of the plan that they are of, by point and seed.
+    pub fn jobs<'a>(&self, plan: &'a Plan) -> Jobs<'a> {
+        let points = plan.points.iter().zip(&self.of_point).enumerate();
+        let list = points.flat_map(|(index, (point, cost))| {
+            let seeds = point.checked.seeds.clone();
+            seeds.map(move |seed| Job {
+                point,
+                index,
+                seed,
+                cost: *cost,
+            })
+        });
+        Jobs {
+            plan,
+            machine: self.machine,
+            list: list.collect(),
+        }
+    }
+}
+
 impl Plan {
+    /// What the runs of each point will take.
+    ///
+    /// # Errors
+    /// [`MemoryError`] if one does not fit into its limit.
+    pub fn costs(&self, machine: Machine) -> Result<Costs, MemoryError> {
+        let of_point = self.points.iter().map(|point| point.cost(machine));
+        Ok(Costs {
+            machine,
+            of_point: of_point.collect::<Result<_, _>>()?,
+        })
+    }
+
     /// All runs of the plan, by point and seed, with what each will take.
     ///
     /// # Errors
     /// [`MemoryError`] if one does not fit into its limit.
     pub fn jobs(&self, machine: Machine) -> Result<Jobs<'_>, MemoryError> {
-        let mut list = Vec::new();
-        for (index, point) in self.points.iter().enumerate() {
-            let cost = point.cost(machine)?;
-            list.extend(point.checked.seeds.clone().map(|seed| Job {
-                point,
-                index,
-                seed,
-                cost,
-            }));
-        }
-        Ok(Jobs {
-            plan: self,
-            machine,
-            list,
-        })
+        Ok(self.costs(machine)?.jobs(self))
     }
 }
 

@@ -27,7 +27,7 @@ pub use document::Document;
 pub use figure::{
     Curves, FigureSpec, Heat, Last, Overlay, Plane, Rows, ScaleChoice, Spread, Statistic, Step,
 };
-pub use jobs::{Job, Jobs, Machine, MemoryError};
+pub use jobs::{Costs, Job, Jobs, Machine, MemoryError};
 pub use keys::UnknownKey;
 pub(crate) use keys::check_keys;
 pub use listing::{Key, listing};
@@ -267,6 +267,11 @@ pub struct Plan {
 const MOST_POINTS: usize = 10_000;
 
 impl Plan {
+    /// The JSON Schema of experiment files, made once.
+    pub fn schema() -> &'static schemars::Schema {
+        Document::schema()
+    }
+
     /// Reads an experiment from the text of its file, with `key=value` overrides.
     ///
     /// # Errors

@@ -25,6 +25,9 @@ pub struct Row {
     /// The step size as the number it came to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub step_size: Option<f64>,
+    /// The numbers that formulas of other swept keys came to, each under the name of its column.
+    #[serde(flatten, serialize_with = "as_numbers")]
+    pub numbers: Arc<[(String, f64)]>,
     /// Swept keys with their values as typed, each under its own name.
     #[serde(flatten, serialize_with = "as_map")]
     pub settings: Arc<[Setting]>,
@@ -57,6 +60,13 @@ pub struct Row {
     pub stderr: Option<f64>,
     /// Number of draws.
     pub draws: u64,
+}
+
+fn as_numbers<S: Serializer>(
+    numbers: &Arc<[(String, f64)]>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(numbers.iter().map(|(column, number)| (column, number)))
 }
 
 fn as_map<S: Serializer>(settings: &Arc<[Setting]>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -118,6 +128,7 @@ fn row(table: &Table, first: &Record, values: &[f64]) -> Row {
         d: first.d,
         p: first.p,
         step_size: common.map(|common| common.step_size),
+        numbers: common.map_or_else(|| Arc::from([]), |common| common.numbers.clone()),
         settings: common.map_or_else(|| Arc::from([]), |common| common.settings.clone()),
         step: first.step,
         metric: first.metric,
@@ -145,7 +156,7 @@ mod tests {
         };
         let common = Common {
             step_size: 0.5,
-            radius: None,
+            numbers: [].into(),
             settings: [eta].into(),
         };
         Table {

@@ -1,5 +1,6 @@
 //! Tables as Arrow record batches.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow_array::{
@@ -25,7 +26,7 @@ enum Holds {
     /// Names.
     Name(fn(&Record) -> Option<&'static str>),
     /// Numbers of the point.
-    Common(fn(&Common) -> Option<f64>),
+    Common(fn(&Common) -> f64),
 }
 
 impl Holds {
@@ -55,11 +56,8 @@ const SIZES: [Fixed; 4] = [
     Fixed("p", Holds::Count(|r| r.p), false),
 ];
 
-/// Numbers that formulas came to, of tables of a plan alone.
-const NUMBERS: [Fixed; 2] = [
-    Fixed("step_size", Holds::Common(|c| Some(c.step_size)), false),
-    Fixed("radius", Holds::Common(|c| c.radius), true),
-];
+/// The number that a formula came to, of tables of a plan alone.
+const NUMBER: [Fixed; 1] = [Fixed("step_size", Holds::Common(|c| c.step_size), false)];
 
 const MEASURED: [Fixed; 8] = [
     Fixed("step", Holds::Small(|r| Some(r.step)), false),
@@ -76,6 +74,8 @@ const MEASURED: [Fixed; 8] = [
 pub(super) struct Columns<'a> {
     table: &'a Table,
     fixed: Vec<Fixed>,
+    /// Numbers that formulas of swept keys came to.
+    numbers: BTreeSet<&'a str>,
     /// Swept keys with the type of their values as typed.
     swept: Vec<(&'a str, DataType)>,
 }
@@ -83,19 +83,16 @@ pub(super) struct Columns<'a> {
 impl<'a> Columns<'a> {
     pub(super) fn of(table: &'a Table) -> Self {
         let planned = !table.points.is_empty();
-        let radius = table.points.values().any(|common| common.radius.is_some());
-        let numbers = NUMBERS
-            .into_iter()
-            .filter(|Fixed(name, ..)| radius || *name != "radius");
         let mut fixed: Vec<Fixed> = Vec::new();
         fixed.extend(OF_A_PLAN.into_iter().filter(|_| planned));
         fixed.extend(SIZES);
-        fixed.extend(numbers.filter(|_| planned));
+        fixed.extend(NUMBER.into_iter().filter(|_| planned));
         fixed.extend(MEASURED);
         let swept = table.keys().into_iter().map(|key| (key, kind(table, key)));
         Self {
             table,
             fixed,
+            numbers: table.numbers(),
             swept: swept.collect(),
         }
     }
@@ -104,9 +101,12 @@ impl<'a> Columns<'a> {
         let fixed = self.fixed.iter();
         let fixed =
             fixed.map(|Fixed(name, holds, empty)| Field::new(*name, holds.data_type(), *empty));
+        let numbers = self.numbers.iter();
+        let numbers = numbers.map(|name| Field::new(*name, DataType::Float64, true));
         let swept = self.swept.iter();
         let swept = swept.map(|(key, kind)| Field::new(*key, kind.clone(), true));
-        Arc::new(Schema::new(fixed.chain(swept).collect::<Vec<_>>()))
+        let fields: Vec<Field> = fixed.chain(numbers).chain(swept).collect();
+        Arc::new(Schema::new(fields))
     }
 
     pub(super) fn batch(
@@ -123,10 +123,18 @@ impl<'a> Columns<'a> {
                 Holds::Real(of) => Arc::new(rows().map(of).collect::<Float64Array>()),
                 Holds::Name(of) => Arc::new(rows().map(of).collect::<StringArray>()),
                 Holds::Common(of) => {
-                    let values = rows().map(|record| common(record).and_then(of));
+                    let values = rows().map(|record| common(record).map(of));
                     Arc::new(values.collect::<Float64Array>())
                 }
             }
+        });
+        let numbers = self.numbers.iter().map(|name| -> ArrayRef {
+            let values = rows().map(|record| {
+                let mut numbers = common(record)?.numbers.iter();
+                let found = numbers.find(|(column, _)| column == name);
+                found.map(|(_, number)| *number)
+            });
+            Arc::new(values.collect::<Float64Array>())
         });
         let swept = self.swept.iter().map(|(key, kind)| -> ArrayRef {
             let values = rows().map(|record| {
@@ -147,7 +155,7 @@ impl<'a> Columns<'a> {
                 _ => Arc::new(values.map(|value| value?.as_str()).collect::<StringArray>()),
             }
         });
-        RecordBatch::try_new(schema.clone(), fixed.chain(swept).collect())
+        RecordBatch::try_new(schema.clone(), fixed.chain(numbers).chain(swept).collect())
     }
 }
 
@@ -193,7 +201,7 @@ impl Table {
 
 /// Whether a column is one that every table has.
 pub(super) fn is_fixed(column: &str) -> bool {
-    let parts = [&OF_A_PLAN[..], &SIZES, &NUMBERS, &MEASURED];
+    let parts = [&OF_A_PLAN[..], &SIZES, &NUMBER, &MEASURED];
     let mut fixed = parts.into_iter().flatten();
     fixed.any(|Fixed(name, ..)| *name == column)
 }

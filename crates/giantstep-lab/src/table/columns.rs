@@ -6,12 +6,11 @@ use giantstep::metric::Metric;
 use super::{Record, Table};
 
 /// Columns that every table has, besides swept keys, metric and value; some are empty where they do not apply.
-pub const NAMED: [&str; 15] = [
+pub const NAMED: [&str; 14] = [
     "n",
     "d",
     "p",
     "step_size",
-    "radius",
     "exponent",
     "step",
     "direction",
@@ -28,7 +27,7 @@ pub const NAMED: [&str; 15] = [
 pub const SIZES: [&str; 3] = ["protocol.batch", "protocol.dimension", "network.width"];
 
 /// Columns that say nothing that the others do not: they tell no quantities apart.
-pub const MADE: [&str; 6] = ["seed", "run", "point", "exponent", "step_size", "radius"];
+pub const MADE: [&str; 5] = ["seed", "run", "point", "exponent", "step_size"];
 
 impl Table {
     /// The swept keys, in the order of the file.
@@ -51,7 +50,6 @@ impl Table {
             "d" => Some(record.d),
             "p" => Some(record.p as f64),
             "step_size" => common().map(|common| common.step_size),
-            "radius" => common()?.radius,
             "exponent" => Some(record.n.ln() / record.d.ln()),
             "step" => Some(f64::from(record.step)),
             "direction" => record.direction.map(f64::from),
@@ -62,10 +60,14 @@ impl Table {
             "seed" => Some(record.seed as f64),
             "point" => Some(f64::from(record.point)),
             "run" => Some(f64::from(record.run)),
-            key => {
+            name => {
                 let mut settings = common()?.settings.iter();
-                let setting = settings.find(|setting| setting.key == key)?;
-                Some(setting.number())
+                let mut numbers = common()?.numbers.iter();
+                if let Some(setting) = settings.find(|setting| setting.key == name) {
+                    return Some(setting.number());
+                }
+                let number = numbers.find(|(column, _)| column == name);
+                number.map(|(_, number)| *number)
             }
         }
     }
@@ -105,7 +107,8 @@ impl Table {
 
     /// The columns that have a value in some row.
     pub fn columns(&self) -> Vec<&str> {
-        let mut columns: Vec<&str> = NAMED.into_iter().chain(self.keys()).collect();
+        let named = NAMED.into_iter().chain(self.numbers());
+        let mut columns: Vec<&str> = named.chain(self.keys()).collect();
         columns.retain(|name| {
             self.records
                 .iter()

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use arrow_array::{
-    Array, ArrowPrimitiveType, Float64Array, Int64Array, PrimitiveArray, RecordBatch, StringArray,
-    types,
+    Array, ArrayRef, ArrowPrimitiveType, Float64Array, Int64Array, PrimitiveArray, RecordBatch,
+    StringArray, types,
 };
+use arrow_schema::DataType;
 use bytes::Bytes;
 use giantstep::measurement::Signs;
 use giantstep::metric::Metric;
@@ -121,10 +122,6 @@ impl Rows<'_> {
             true => Some(self.column::<types::Float64Type>("step_size", real)?),
             false => None,
         };
-        let radius = match self.batch.column_by_name("radius") {
-            Some(_) => Some(self.column::<types::Float64Type>("radius", real)?),
-            None => None,
-        };
         for row in 0..self.batch.num_rows() {
             let record = Record {
                 point: point.map_or(0, |column| column.value(row)),
@@ -150,7 +147,7 @@ impl Rows<'_> {
             {
                 let common = Common {
                     step_size: step_size.value(row),
-                    radius: radius.and_then(|column| at(column, row)),
+                    numbers: self.numbers(row).into(),
                     settings: self.settings(row)?.into(),
                 };
                 table.points.insert(record.point, common);
@@ -181,17 +178,34 @@ impl Rows<'_> {
         })
     }
 
-    /// Swept keys are all columns that no table has by itself.
+    /// Columns that no table has by itself, of the numbers that formulas came to, or of swept keys: those have a dot, or
+    /// are no numbers.
+    fn others(&self, numbers: bool) -> impl Iterator<Item = (&str, &ArrayRef)> {
+        let columns = self.batch.columns().iter();
+        let fields = self.batch.schema_ref().fields().iter();
+        let others = fields
+            .zip(columns)
+            .filter(|(field, _)| !is_fixed(field.name()));
+        others.filter_map(move |(field, column)| {
+            let is_number = *field.data_type() == DataType::Float64 && !field.name().contains('.');
+            (is_number == numbers).then_some((field.name().as_str(), column))
+        })
+    }
+
+    fn numbers(&self, row: usize) -> Vec<(String, f64)> {
+        let of_row = |(name, column): (&str, &ArrayRef)| {
+            let column = column.as_any().downcast_ref::<Float64Array>()?;
+            Some((name.to_owned(), at(column, row)?))
+        };
+        self.others(true).filter_map(of_row).collect()
+    }
+
     fn settings(&self, row: usize) -> Result<Vec<Setting>, Foreign> {
-        let schema = self.batch.schema();
-        let keys = schema.fields().iter().map(|field| field.name());
-        let keys = keys.filter(|name| !is_fixed(name));
         let mut settings = Vec::new();
-        for key in keys {
-            let column = self.batch.column_by_name(key);
-            let Some(column) = column.filter(|column| column.is_valid(row)) else {
-                continue;
-            };
+        for (key, column) in self
+            .others(false)
+            .filter(|(_, column)| column.is_valid(row))
+        {
             let column = column.as_any();
             let whole = column.downcast_ref::<Int64Array>();
             let real = column.downcast_ref::<Float64Array>();
@@ -201,7 +215,7 @@ impl Rows<'_> {
                 .or_else(|| real.map(|column| Value::Float(column.value(row))))
                 .or_else(|| text.map(|column| Value::String(column.value(row).to_owned())));
             let value = value.ok_or_else(|| Foreign {
-                column: key.clone(),
+                column: key.to_owned(),
                 expected: "numbers or strings",
             })?;
             settings.push(Setting::new(key, value));

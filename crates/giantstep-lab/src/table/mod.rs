@@ -10,10 +10,11 @@ mod columns;
 mod csv;
 mod decode;
 mod encode;
+mod file;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ use giantstep::measurement::Signs;
 use giantstep::metric::Metric;
 
 use crate::files::{OutputError, write_atomically};
-use crate::plan::{Plan, Setting};
+use crate::plan::{Plan, Point, Setting};
 use crate::remedy::Remedied;
 
 pub use aggregate::{Row, aggregate};
@@ -30,6 +31,7 @@ pub use csv::csv;
 pub(crate) use csv::quoted;
 pub use decode::{decode, visit};
 pub use encode::{Writer, encode};
+pub use file::{Sift, TABLE, TableFile};
 
 /// One number measured in one run.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -91,8 +93,8 @@ impl Record {
 pub struct Common {
     /// The step size as the number it came to.
     pub step_size: f64,
-    /// The radius of a lookahead as the number it came to.
-    pub radius: Option<f64>,
+    /// The numbers that formulas of other swept keys came to, by the name of their column.
+    pub numbers: Arc<[(String, f64)]>,
     /// Swept keys with their values as typed. The values of a key are all numbers, or all text.
     pub settings: Arc<[Setting]>,
 }
@@ -122,6 +124,7 @@ impl Table {
             },
             false => setting.clone(),
         };
+        let keys = texts.iter().copied().collect::<BTreeSet<_>>();
         let points = plan.points.iter().map(|point| {
             let protocol = &point.checked.setup.experiment.protocol;
             let mut settings: Vec<Setting> = Vec::new();
@@ -132,7 +135,7 @@ impl Table {
             }
             Common {
                 step_size: protocol.step_size.at(1),
-                radius: protocol.lookahead.map(|lookahead| lookahead.radius),
+                numbers: numbers(point, &keys).into(),
                 settings: settings.into(),
             }
         });
@@ -142,12 +145,74 @@ impl Table {
         }
     }
 
+    /// The column with the numbers that the formulas of a swept key came to; none for a key without formulas.
+    pub fn number_of(&self, key: &str) -> Option<String> {
+        let columns = ["n", "d", "p", "step_size", "ridge"];
+        let mut known = HAVE_COLUMNS.into_iter().zip(columns);
+        if let Some((_, column)) = known.find(|(known, _)| *known == key) {
+            let is_of_key = column != "ridge" || self.texts(key).is_some();
+            return is_of_key.then(|| column.to_owned());
+        }
+        let column = number_column(key, self.keys().into_iter());
+        self.numbers().contains(&&*column).then_some(column)
+    }
+
+    /// The columns of numbers that formulas of swept keys came to, besides those that every table has.
+    pub fn numbers(&self) -> BTreeSet<&str> {
+        let numbers = self
+            .points
+            .values()
+            .flat_map(|common| common.numbers.iter());
+        numbers.map(|(column, _)| column.as_str()).collect()
+    }
+
     /// The same points with other rows.
     pub fn with(&self, records: Vec<Record>) -> Self {
         Self {
             points: self.points.clone(),
             records,
         }
+    }
+}
+
+/// Keys whose numbers every table has.
+const HAVE_COLUMNS: [&str; 5] = [
+    SIZES[0],
+    SIZES[1],
+    SIZES[2],
+    "protocol.step_size",
+    "readout.ridge",
+];
+
+/// What the formulas of these keys came to at a point: those of keys that every table has a column for are left out.
+fn numbers(point: &Point, keys: &BTreeSet<&str>) -> Vec<(String, f64)> {
+    let asked = keys.iter().filter(|key| !HAVE_COLUMNS.contains(key));
+    let mut asked = asked.peekable();
+    if asked.peek().is_none() {
+        return Vec::new();
+    }
+    let spec = serde_json::json!(point.evaluated());
+    let came_to = |key: &str| {
+        let parts = key.split('.');
+        let found = parts
+            .into_iter()
+            .try_fold(&spec, |spec, part| spec.get(part));
+        found?.as_f64()
+    };
+    asked
+        .filter_map(|key| Some((number_column(key, keys.iter().copied()), came_to(key)?)))
+        .collect()
+}
+
+/// The column with the numbers of a key: named by its last part, `radius` for `protocol.lookahead.radius`; by all of
+/// them, `protocol_biases_step_size`, where that is the name of another column.
+fn number_column<'a>(key: &str, keys: impl Iterator<Item = &'a str>) -> String {
+    let last = |key: &'a str| key.rsplit('.').next().unwrap_or_default();
+    let name = key.rsplit('.').next().unwrap_or_default();
+    let shared = keys.filter(|other| last(other) == name).count() > 1;
+    match shared || arrow::is_fixed(name) {
+        true => key.replace('.', "_"),
+        false => name.to_owned(),
     }
 }
 

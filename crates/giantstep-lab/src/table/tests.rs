@@ -22,7 +22,7 @@ fn common(step_size: f64, settings: &[(&str, Value, usize)]) -> Common {
     });
     Common {
         step_size,
-        radius: None,
+        numbers: [].into(),
         settings: settings.collect(),
     }
 }
@@ -202,4 +202,60 @@ fn a_number_beside_text_is_not_taken_for_a_position() {
     };
     assert_eq!(numbers("[2, \"p\", 0.5]"), [1.0, 2.0, 3.0]);
     assert_eq!(numbers("[2, 0.5]"), [2.0, 0.5]);
+}
+
+#[test]
+fn every_formula_of_a_swept_key_is_a_number_as_well() {
+    let spike = "inputs = { spike = { along = 'target', strength = 1 } }";
+    let trained = "second_layer = { step_size = 1 }\nbiases = { step_size = 1 }";
+    for (more, key, column, formula, number) in [
+        ("", "network.scale", "scale", "2/p", 0.5),
+        ("", "readout.samples", "samples", "3*d", 27.0),
+        ("", "readout.ridge", "ridge", "n/10", f64::NAN),
+        (
+            "",
+            "protocol.weight_decay",
+            "weight_decay",
+            "1/d",
+            1.0 / 9.0,
+        ),
+        ("", "protocol.training_set", "training_set", "10*d", 90.0),
+        ("", "protocol.clip.rows", "rows", "p/8", 0.5),
+        (spike, "inputs.spike.strength", "strength", "d^0.5", 3.0),
+        (
+            trained,
+            "protocol.biases.step_size",
+            "protocol_biases_step_size",
+            "p",
+            4.0,
+        ),
+        ("", "target.link", "link", "z1*2", f64::NAN),
+    ] {
+        let (inputs, trained) = match more == spike {
+            true => (more, ""),
+            false => ("", more),
+        };
+        let file = format!(
+            "{inputs}\n[target]\nlink = \"z1\"\n[network]\nwidth = 4\nactivation = \"relu(x)\"\n\
+             bias = {{ gaussian = 0 }}\n[protocol]\ndimension = 9\nbatch = 20\nsteps = 1\nstep_size = 1\n{trained}\n\
+             [[sweep]]\nkey = \"{key}\"\nvalues = [\"{formula}\", \"2*({formula})\"]"
+        );
+        let plan = Plan::read(&file, "file", &[], Scale::Full).unwrap();
+        let mut table = Table::of(&plan);
+        let found: Vec<(String, f64)> = table.points[&1].numbers.to_vec();
+        match number.is_nan() {
+            true => assert_eq!(found, [], "{key}"),
+            false => assert_eq!(found, [(column.to_owned(), number)], "{key}"),
+        }
+        let named = (key != "target.link").then(|| column.to_owned());
+        assert_eq!(table.number_of(key), named, "{key}");
+        table.records = [1, 2]
+            .map(|point| Record {
+                point,
+                run: point,
+                ..Record::new(Metric::TestError, 1.0)
+            })
+            .to_vec();
+        assert_eq!(back(&table), table, "{key}");
+    }
 }

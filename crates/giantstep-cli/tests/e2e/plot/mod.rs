@@ -214,7 +214,7 @@ fn places_that_differ_by_the_rounding_of_n_alone_share_a_column() {
             let point = table.points.len() as u32 + 1;
             let common = Common {
                 step_size: 1.0,
-                radius: None,
+                numbers: [].into(),
                 settings: [].into(),
             };
             table.points.insert(point, common);
