@@ -80,6 +80,7 @@ fn told(error: &impl Remedied) -> String {
         Remedy::WriteChange => "write experiment.set({\"protocol.dimension\": 512})".to_owned(),
         Remedy::LookUpKey => "gs.keys() describes every key".to_owned(),
         Remedy::LookUpClaimKey => "docs/claims.md lists the keys of a claim".to_owned(),
+        Remedy::RunByHand => "run the file itself, or choose a law".to_owned(),
         Remedy::OtherFolder | Remedy::MoveAway => "choose another folder with out=".to_owned(),
         Remedy::EndOthers => "end it first, or choose another folder with out=".to_owned(),
         Remedy::AllowThreads => {

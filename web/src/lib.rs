@@ -9,9 +9,6 @@
 //! - `folders`: results folders of this and of other processes. `door`: the way into the browser.
 //! - `problem`: what went wrong, as a response.
 
-// Printing and ending the process belong to the command line.
-#![deny(clippy::print_stdout, clippy::print_stderr, clippy::exit)]
-
 mod access;
 mod asks;
 mod door;

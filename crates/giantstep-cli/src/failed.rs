@@ -65,6 +65,7 @@ pub(crate) fn words(remedy: Remedy) -> String {
         Remedy::WriteChange => "write --set key=value, for instance --set protocol.dimension=512",
         Remedy::LookUpKey => "`giantstep schema` describes every key",
         Remedy::LookUpClaimKey => "docs/claims.md lists the keys of [claim]",
+        Remedy::RunByHand => "run the file by `giantstep run`, or choose a law",
         Remedy::OtherFolder => "choose another folder with --out, one that you may write to",
         Remedy::MoveAway => "move the file away, or choose another folder with --out",
         Remedy::EndOthers => "end it first, or choose another folder with --out",

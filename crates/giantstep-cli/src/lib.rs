@@ -1,5 +1,8 @@
 //! The command line of the giant-step laboratory, as one function: the program and `python -m giantstep` are the same.
 
+// Here, and nowhere else, is printed and ended.
+#![allow(clippy::print_stdout, clippy::print_stderr, clippy::exit)]
+
 mod commands;
 mod failed;
 mod launch;

@@ -1,7 +1,7 @@
 //! What the runs that are left of a plan will take on this machine.
 
-use giantstep::peak::peak;
 use giantstep::real::Precision;
+use web_time::Instant;
 
 use crate::drive::id;
 use crate::keep::RunId;
@@ -39,6 +39,12 @@ pub fn rate(plan: &Plan, machine: Machine) -> f64 {
     let first = plan.points.first();
     let precision = first.map_or(Precision::F32, |point| point.checked.setup.precision);
     speed(precision, machine)
+}
+
+/// GFLOP/s that `threads` cores reach at most, measured; tens of milliseconds.
+pub fn peak(precision: Precision, threads: usize) -> f64 {
+    let start = Instant::now();
+    giantstep::peak::peak(precision, threads, &|| start.elapsed())
 }
 
 /// Flops a second that products reach here: about two thirds of the peak, which is measured.

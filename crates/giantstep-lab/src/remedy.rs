@@ -32,6 +32,8 @@ pub enum Remedy {
     LookUpClaimKey,
     /// Another name is meant.
     Meant(String),
+    /// Run the file where files may be read, or choose a law of the inputs.
+    RunByHand,
     /// Choose another folder.
     OtherFolder,
     /// Move the file away, or choose another folder.

@@ -2,6 +2,9 @@
 //!
 //! `cargo run --release -p giantstep --example one_step`
 
+// An example prints what it finds.
+#![allow(clippy::print_stdout)]
+
 use giantstep::{Measurement, Metric, Spec, Watch, run};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

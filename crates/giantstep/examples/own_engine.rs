@@ -3,6 +3,9 @@
 //!
 //! `cargo run --release -p giantstep --example own_engine`
 
+// An example prints what it finds.
+#![allow(clippy::print_stdout)]
+
 use giantstep::batch::{Access, BatchId, Engine, Numbers, Panel, Role, Stream, Sweep, Swept};
 use giantstep::directions::Directions;
 use giantstep::faer::Mat;

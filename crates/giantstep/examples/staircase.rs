@@ -2,6 +2,9 @@
 //!
 //! `cargo run --release -p giantstep --example staircase`
 
+// An example prints what it finds.
+#![allow(clippy::print_stdout)]
+
 use giantstep::{Spec, Trainer, Watch, analyze};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

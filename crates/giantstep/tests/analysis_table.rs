@@ -305,7 +305,8 @@ fn every_catalogue_entry_knows_its_answers() {
                 found.error + 6e-6,
                 what,
             );
-            assert!(found.error < 0.04 * alpha_c, "{what}: {}", found.error);
+            // Four standard errors of six repetitions, which themselves vary by a third.
+            assert!(found.error < 0.06 * alpha_c, "{what}: {}", found.error);
         }
         assert_ne!(report.status, Status::Undecided, "{what}");
     }

@@ -1,5 +1,8 @@
 //! The library by its public entries, as one program: a file a subject.
 
+// What was compared is told where a test fails.
+#![allow(clippy::print_stdout)]
+
 mod acceptance;
 mod analysis;
 mod analysis_activation;

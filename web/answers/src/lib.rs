@@ -6,9 +6,6 @@
 //! - [`Load`]: what an experiment would take, and whether it is begun.
 //! - [`Problem`]: what went wrong.
 
-// Printing and ending the process belong to the command line.
-#![deny(clippy::print_stdout, clippy::print_stderr, clippy::exit)]
-
 mod asks;
 mod load;
 mod mathml;

@@ -123,6 +123,7 @@ fn words(remedy: Remedy) -> String {
         Remedy::OtherFolder | Remedy::MoveAway | Remedy::SeparateRuns => {
             "choose another folder".to_owned()
         }
+        Remedy::RunByHand => "run it with `giantstep run`, or choose a law".to_owned(),
         Remedy::EndOthers => "end it first".to_owned(),
         Remedy::Repeat => "ask again when this is mended".to_owned(),
         Remedy::Collect(folder) => format!("`giantstep collect {}` makes it", folder.display()),

@@ -8,7 +8,6 @@ use giantstep::activation::Activation;
 use giantstep::batch::EngineKind;
 use giantstep::expr::ExprError;
 use giantstep::kernels::{Kernel, normals};
-use giantstep::peak::peak;
 use giantstep::ranks::Alone;
 use giantstep::real::Precision;
 
@@ -18,6 +17,7 @@ use crate::launch::machine;
 use crate::render::{self, aligned};
 use giantstep_lab::drive::{Manner, drive};
 use giantstep_lab::keep::Memory;
+use giantstep_lab::load::peak;
 use giantstep_lab::plan::{Plan, Scale};
 use giantstep_lab::work::{Asked, Session};
 

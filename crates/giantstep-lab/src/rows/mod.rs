@@ -95,7 +95,7 @@ pub enum RowsError {
 impl Remedied for RowsError {
     fn remedy(&self) -> Option<Remedy> {
         let words = match self {
-            RowsError::OutOfReach { .. } => "run it with `giantstep run`, or choose a law",
+            RowsError::OutOfReach { .. } => return Some(Remedy::RunByHand),
             RowsError::Read { .. } => {
                 "give the path of a file, relative to the folder in which the program runs"
             }

@@ -14,7 +14,7 @@ use super::levels::finite_values;
 use super::numeric::{self, Numeric};
 use super::polynomial::{Monomial, Polynomial};
 use super::report::{Series, Status, Tensor};
-use super::sampled::SplitMix;
+use super::sampled::Probe;
 use super::scalar::Scalar;
 use super::span::{Span, axes};
 use super::symmetry::{self, Kind, Symmetry};
@@ -264,7 +264,7 @@ fn constant_facts(link: &Link, mean: f64, visible: &Visible) -> Facts {
 /// and far.
 fn unseen(link: &Link, written: &[Vec<f64>], subspace: &[Vec<f64>], scale: f64) -> Vec<Vec<f64>> {
     const POINTS: usize = 64;
-    let mut stream = SplitMix(0x51ed_270b);
+    let mut stream = Probe::Dependence.stream();
     let mut depends = |direction: &[f64]| {
         (0..POINTS).any(|point| {
             let spread = [1.0, 1.0, 4.0, 16.0][point % 4];

@@ -1,10 +1,11 @@
 //! The labels of a link: whether a chain of their transformations can miss anything.
 
 use super::core::FloatChain;
-use super::sampled::SplitMix;
+use super::sampled::Probe;
 use super::span::{dot, residual};
 use super::symmetry::{Symmetry, fixed_dimension};
 use super::terms::extend_basis;
+use crate::batch::Stream;
 use crate::expr::Drawn;
 
 /// How a chain of label transformations was confirmed.
@@ -106,7 +107,7 @@ impl Labels<'_> {
         let mut beyond: Vec<Vec<f64>> = Vec::new();
         extend_basis(&mut beyond, &rests);
         let found = after[before.len()..].to_vec();
-        let mut generator = SplitMix(11);
+        let mut generator = Probe::Bins.stream();
         let mut rows: Vec<(u64, f64, Vec<f64>)> = (0..SAMPLES)
             .map(|_| {
                 let z: Vec<f64> = (0..self.r).map(|_| generator.normal()).collect();
@@ -141,7 +142,7 @@ impl Labels<'_> {
 }
 
 /// Random numbers of a link for one sample.
-pub fn draws(drawn: Drawn, generator: &mut SplitMix) -> Vec<f64> {
+pub fn draws(drawn: Drawn, generator: &mut Stream) -> Vec<f64> {
     let mut draws: Vec<f64> = (0..drawn.normals).map(|_| generator.normal()).collect();
     draws.extend((0..drawn.uniforms).map(|_| generator.uniform()));
     draws

@@ -6,7 +6,7 @@ use num_rational::BigRational;
 
 use super::adaptive::{ORDER, Rules, adaptive};
 use crate::expr::{Expr, Function, Operator, Program};
-use crate::gauss::{Zeros, density, legendre, steep, zeros_of_one};
+use crate::gauss::{Zeros, crossing, density, legendre, steep, zeros_of_one};
 use std::num::NonZeroUsize;
 
 /// Half the part of the line that is looked at; the mass beyond is 2e-19.
@@ -273,33 +273,7 @@ pub fn second_order_energy(expr: &Expr, direction: &[f64]) -> Option<Approximate
 /// Where the link takes a value on a piece, if inside.
 fn inverse(piece: &Piece, y: f64, value: &impl Fn(f64) -> f64) -> Option<f64> {
     let (low, high) = piece.values;
-    if !((low < y && y < high) || (high < y && y < low)) {
-        return None;
-    }
-    let rising = low < high;
-    let (mut a, mut b) = piece.ends;
-    let (mut fa, mut fb) = (low - y, high - y);
-    for step in 0..100 {
-        // The Illinois rule, and a halving now and then.
-        let secant = (a * fb - b * fa) / (fb - fa);
-        let x = if step % 3 == 2 || !(a < secant && secant < b) {
-            0.5 * (a + b)
-        } else {
-            secant
-        };
-        let f = value(x) - y;
-        if f == 0.0 || b - a <= 1e-14 * (1.0 + x.abs()) {
-            return Some(x);
-        }
-        if (f < 0.0) == rising {
-            (a, fa) = (x, f);
-            fb *= 0.5;
-        } else {
-            (b, fb) = (x, f);
-            fa *= 0.5;
-        }
-    }
-    Some(0.5 * (a + b))
+    crossing(piece.ends, (low - y, high - y), |x| value(x) - y)
 }
 
 #[cfg(test)]

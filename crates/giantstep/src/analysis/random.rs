@@ -14,7 +14,7 @@ use super::labels::{Confirmed, Labels, draws};
 use super::levels::finite_values;
 use super::numeric::{Numeric, degree};
 use super::polynomial::Monomial;
-use super::sampled::SplitMix;
+use super::sampled::Probe;
 use super::span::{Span, axes};
 use super::symmetry::{self, Kind, Symmetry};
 use super::visible::Visible;
@@ -144,7 +144,7 @@ fn symmetries(
     centred: bool,
 ) -> (Vec<Symmetry>, Vec<Symmetry>) {
     const DRAWS: usize = 6;
-    let mut generator = SplitMix(0x2c1b_3c6d);
+    let mut generator = Probe::Inside.stream();
     let drawn: Vec<(f64, Vec<f64>)> = (0..DRAWS)
         .map(|_| {
             (
@@ -169,7 +169,7 @@ fn symmetries(
 /// The directions on which the label depends although its mean does not.
 fn beyond(value: &dyn Fn(&[f64]) -> f64, link: &Link, core: &Core) -> Vec<Vec<f64>> {
     const POINTS: usize = 64;
-    let mut generator = SplitMix(0x51ed_270b);
+    let mut generator = Probe::Dependence.stream();
     let mut depends = |direction: &[f64]| {
         (0..POINTS).any(|_| {
             let z: Vec<f64> = direction.iter().map(|_| generator.normal()).collect();

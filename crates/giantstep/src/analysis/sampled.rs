@@ -3,6 +3,7 @@
 use super::budget::Work;
 use super::estimate::Approximate;
 
+use crate::batch::{Role, Stream};
 use crate::gauss::{golden_ratios, normal_quantile};
 
 /// The number of independent randomisations, from whose spread the error is estimated.
@@ -64,7 +65,7 @@ pub fn means(
 
 /// Points of standard normals in columns, one for each dimension: the same lattice, shifted by `shift` draws.
 pub fn normals(dimensions: usize, points: usize, shift: u64) -> Vec<Vec<f64>> {
-    let mut shifts = SplitMix(shift);
+    let mut shifts = Probe::Shift(shift).stream();
     golden_ratios(dimensions)
         .into_iter()
         .map(|step| {
@@ -79,27 +80,35 @@ pub fn normals(dimensions: usize, points: usize, shift: u64) -> Vec<Vec<f64>> {
         .collect()
 }
 
-/// A small fixed generator for shifts and permutations.
-pub struct SplitMix(pub u64);
+/// What the analyzer draws numbers for: names of streams.
+#[derive(Debug, Clone, Copy)]
+pub enum Probe {
+    /// Shifts of a lattice, the so many-th.
+    Shift(u64),
+    /// Weights of the values of Boolean labels.
+    Levels,
+    /// Points at which a link is compared with itself along a direction.
+    Dependence,
+    /// Points at which it is compared with its mirror images.
+    Symmetry,
+    /// Samples whose labels are sorted into bins.
+    Bins,
+    /// Numbers inside a link that stay the same for all of its inputs.
+    Inside,
+}
 
-impl SplitMix {
-    /// The next word.
-    pub fn word(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut x = self.0;
-        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        x ^ (x >> 31)
-    }
-
-    /// A number in (0, 1).
-    pub fn uniform(&mut self) -> f64 {
-        ((self.word() >> 11) as f64 + 0.5) / (1u64 << 53) as f64
-    }
-
-    /// A standard normal.
-    pub fn normal(&mut self) -> f64 {
-        normal_quantile(self.uniform())
+impl Probe {
+    /// Its numbers: always the same.
+    pub fn stream(self) -> Stream {
+        let (kind, number) = match self {
+            Self::Shift(number) => (0, number),
+            Self::Levels => (1, 0),
+            Self::Dependence => (2, 0),
+            Self::Symmetry => (3, 0),
+            Self::Bins => (4, 0),
+            Self::Inside => (5, 0),
+        };
+        Stream::new(number, Role::Analysis, kind, 0)
     }
 }
 

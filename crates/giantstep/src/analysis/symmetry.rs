@@ -5,7 +5,7 @@
 use num_rational::BigRational;
 
 use super::polynomial::{Monomial, Polynomial};
-use super::sampled::SplitMix;
+use super::sampled::Probe;
 use super::scalar::Scalar;
 use super::span::{Span, axes, dot, singular_directions};
 
@@ -38,7 +38,7 @@ pub fn symmetries(
     basis: &[Vec<f64>],
     kind: Kind,
 ) -> Vec<Symmetry> {
-    let mut generator = SplitMix(17);
+    let mut generator = Probe::Symmetry.stream();
     let points: Vec<Vec<f64>> = (0..32)
         .map(|point| {
             let spread = if point % 2 == 0 { 1.0 } else { 3.0 };

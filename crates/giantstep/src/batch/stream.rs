@@ -9,6 +9,7 @@ use rand::{Rng, SeedableRng, TryRng};
 use rand_distr::{ChiSquared, Distribution};
 
 use crate::batch::Purpose;
+use crate::gauss::normal_quantile;
 use crate::normal::Normal;
 
 /// What a stream is drawn for.
@@ -42,6 +43,8 @@ pub enum Role {
     Split,
     /// The rows of the batches that are taken from a fixed set.
     Order,
+    /// Points at which a link is looked at.
+    Analysis,
 }
 
 impl Role {
@@ -56,6 +59,7 @@ impl Role {
             Role::Bias => 7,
             Role::Split => 8,
             Role::Order => 9,
+            Role::Analysis => 10,
             Role::Batch(purpose) => 16 + purpose.tag(),
             Role::Noise(purpose) => 32 + purpose.tag(),
             Role::Ledger(purpose) => 48 + purpose.tag(),
@@ -155,6 +159,17 @@ impl Stream {
             T::fill(words, &mut pairs[..even]);
             rest.copy_from_slice(&pairs[..rest.len()]);
         }
+    }
+
+    /// 64 equally likely bits.
+    pub fn word(&mut self) -> u64 {
+        self.rng.next_u64()
+    }
+
+    /// N(0, 1), by the quantile of a uniform number; [`Stream::fill_normal`] makes many.
+    pub fn normal(&mut self) -> f64 {
+        // In the middle of its cell: neither 0 nor 1.
+        normal_quantile(self.uniform() + 2f64.powi(-54))
     }
 
     /// Uniform in [0, 1) with 53 bits.

@@ -4,6 +4,7 @@ use num_traits::ToPrimitive;
 use pulp::Arch;
 
 use super::ast::{Expr, Function, Operator};
+use crate::hermite::hermite;
 use crate::real::Real;
 
 /// An expression with its constants folded, evaluated column by column.
@@ -80,7 +81,7 @@ impl Node {
             Node::Binary(operator, a, b) => binary(*operator, a.eval(variable), b.eval(variable)),
             Node::Power(exponent, e) => e.eval(variable).powi(*exponent),
             Node::Apply(function, e) => apply(*function, e.eval(variable)),
-            Node::Hermite(k, e) => hermite(*k, e.eval(variable)),
+            Node::Hermite(k, e) => hermite(usize::from(*k), e.eval(variable)),
         }
     }
 
@@ -109,7 +110,7 @@ impl Node {
             }
             Node::Hermite(k, e) => {
                 e.fill(columns, out, spare);
-                map(out, |x| hermite(*k, x));
+                map(out, |x| hermite(usize::from(*k), x));
             }
             Node::Binary(operator, a, b) => {
                 a.fill(columns, out, spare);
@@ -234,14 +235,4 @@ fn apply<T: Real>(function: Function, x: T) -> T {
         Function::Sin => x.sin(),
         Function::Cos => x.cos(),
     }
-}
-
-/// `He_k(x)` by its recurrence `He_{k+1} = x He_k - k He_{k-1}`.
-#[inline(always)]
-fn hermite<T: Real>(k: u8, x: T) -> T {
-    let (mut low, mut high) = (T::from_f64(0.0), T::from_f64(1.0));
-    for j in 0..k {
-        (low, high) = (high, x * high - T::from_f64(f64::from(j)) * low);
-    }
-    high
 }

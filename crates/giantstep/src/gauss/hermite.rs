@@ -7,19 +7,8 @@ use std::sync::LazyLock;
 use super::roots::kink_points;
 use super::rule::composite;
 use crate::expr::{Expr, Program};
-
-/// `He_k(x)`; `He_0 = 1`, `He_{k+1} = x He_k - k He_{k-1}`.
-///
-/// ```
-/// assert_eq!(giantstep::gauss::hermite(3, 2.0), 2.0); // x^3 - 3x
-/// ```
-pub fn hermite(k: usize, x: f64) -> f64 {
-    let (mut low, mut high) = (0.0, 1.0);
-    for j in 0..k {
-        (low, high) = (high, x * high - j as f64 * low);
-    }
-    high
-}
+pub use crate::hermite::hermite;
+use crate::hermite::next_hermite;
 
 /// `He_0(x), ..., He_{count-1}(x)`; O(count).
 pub fn hermite_all(count: usize, x: f64) -> Vec<f64> {
@@ -27,7 +16,7 @@ pub fn hermite_all(count: usize, x: f64) -> Vec<f64> {
     let (mut low, mut high) = (0.0, 1.0);
     for j in 0..count {
         values.push(high);
-        (low, high) = (high, x * high - j as f64 * low);
+        (low, high) = (high, next_hermite(j, x, low, high));
     }
     values
 }

@@ -15,7 +15,7 @@ pub(crate) use interval::{Enclosure, Interval, Jet};
 pub(crate) use lattice::golden_ratios;
 pub(crate) use quantile::normal_quantile;
 pub use roots::kink_points;
-pub(crate) use roots::{Zeros, zeros_of_one, zeros_on_line};
+pub(crate) use roots::{Zeros, crossing, zeros_of_one, zeros_on_line};
 pub use rule::{Rule, composite, gauss_hermite};
 pub(crate) use rule::{density, gauss_of, legendre, mean_over};
 pub(crate) use steep::steep;

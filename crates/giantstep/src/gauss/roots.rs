@@ -31,6 +31,40 @@ impl Zeros {
     }
 }
 
+/// Where a monotone function vanishes between two places at which it has these values; none unless their signs differ.
+/// About ten evaluations for smooth functions, at most a hundred.
+pub(crate) fn crossing(
+    (mut a, mut b): (f64, f64),
+    (mut fa, mut fb): (f64, f64),
+    f: impl Fn(f64) -> f64,
+) -> Option<f64> {
+    if !(fa < 0.0 && 0.0 < fb || fb < 0.0 && 0.0 < fa) {
+        return None;
+    }
+    let rising = fa < 0.0;
+    for step in 0..100 {
+        // The Illinois rule, and a halving now and then.
+        let secant = (a * fb - b * fa) / (fb - fa);
+        let x = if step % 3 == 2 || !(a < secant && secant < b) {
+            0.5 * (a + b)
+        } else {
+            secant
+        };
+        let value = f(x);
+        if value == 0.0 || b - a <= 1e-14 * (1.0 + x.abs()) {
+            return Some(x);
+        }
+        if (value < 0.0) == rising {
+            (a, fa) = (x, value);
+            fb *= 0.5;
+        } else {
+            (b, fb) = (x, value);
+            fa *= 0.5;
+        }
+    }
+    Some(0.5 * (a + b))
+}
+
 /// The zeros of an expression on the line `origin + x direction`, `|x| <= edge`, by interval arithmetic.
 ///
 /// Cells on which the function cannot vanish are dropped; where it is monotone Newton's method closes in; others

@@ -4,6 +4,7 @@
 pub mod against;
 pub mod explicit;
 pub mod losses;
+pub mod protocols;
 
 use giantstep::batch::{Coloured, Direct, DirectionsLaw, Engine, InLaw};
 use giantstep::experiment::{Experiment, Origin};

@@ -14,7 +14,7 @@ use serde::Serialize;
 use self::chain::chain;
 use self::table::{Key, exact, members, points, transform};
 use super::report::{Answer, Status};
-use super::sampled::SplitMix;
+use super::sampled::Probe;
 use super::span::Span;
 use super::visible::Visible;
 use crate::activation::Activation;
@@ -282,7 +282,7 @@ fn leap(support: &[usize], relevant: usize) -> Option<u32> {
 /// One transform for all level sets at once: each has a random weight of 62 bits, whose sums vanish by chance with
 /// probability below `2^-60`.
 fn seen_by_labels<C: Span + Key>(values: &[C], tolerance: f64) -> Vec<usize> {
-    let mut generator = SplitMix(0x0b00_1ea4);
+    let mut generator = Probe::Levels.stream();
     let mut levels: BTreeMap<C::Sorted, i128> = BTreeMap::new();
     let mut table: Vec<i128> = values
         .iter()
