@@ -2,7 +2,7 @@
 
 import { Refused } from './backend.js';
 
-/** Ended runs that are kept, each in its worker. */
+/** Ended runs that are kept. */
 const KEPT = 4;
 /** The time in milliseconds that theory may take after a run; what is measured is shown before. */
 const PATIENCE = 10000;
@@ -77,10 +77,15 @@ function known(number) {
 function tidy() {
   const ended = [...runs].filter(([, run]) => run.ended);
   for (const [number, run] of ended.slice(0, Math.max(0, ended.length - KEPT))) {
-    run.worked.end();
     URL.revokeObjectURL(run.table);
     runs.delete(number);
+    dismiss(run.worked);
   }
+}
+
+/** Ends a worker that has no run any more. */
+function dismiss(worked) {
+  if (!worked.busy && ![...runs.values()].some((run) => run.worked === worked)) worked.end();
 }
 
 function stop(number) {
@@ -123,6 +128,7 @@ class Run {
     if (name !== 'progress') this.log.push([name, said]);
     if (['done', 'stopped', 'broken'].includes(name)) {
       this.ended = true;
+      this.worked.busy = false;
       clearTimeout(this.late);
       tidy();
     }
@@ -142,15 +148,18 @@ export const local = {
   predict: (file, signal) => theory.ask('predict', { file }, signal),
   async begin(file, insteadOf) {
     stop(insteadOf);
-    const worked = new Worked();
-    const run = new Run(worked);
+    // The worker of a run that has ended holds its trainers: a longer one goes on from there.
+    const earlier = runs.get(insteadOf)?.worked;
+    const worked = earlier && !earlier.ended && !earlier.busy ? earlier : new Worked();
+    worked.busy = true;
     try {
       const begun = await worked.ask('begin', { file });
       last += 1;
-      runs.set(last, run);
+      runs.set(last, new Run(worked));
       return { run: last, ...begun };
     } catch (error) {
-      worked.end();
+      worked.busy = false;
+      dismiss(worked);
       throw error;
     }
   },

@@ -8,7 +8,9 @@ let runs;
 const answers = {
   answer: ({ question, body }) => answer(question, body),
   begin: ({ file }) => {
-    runs = new Runs(file);
+    const begun = new Runs(file);
+    runs?.free();
+    runs = begun;
     return runs.begun();
   },
   figures: () => runs.figures(),

@@ -1,4 +1,4 @@
-//! What is answered at once, on a thread of its own.
+//! Questions and their answers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,9 +8,9 @@ use axum::extract::State as Of;
 use axum::http::StatusCode;
 use axum::response::Response;
 use giantstep_answers::{Problem, Question};
-use giantstep_lab::fence::fenced;
 
 use crate::State;
+use crate::lane::Lane;
 use crate::problem::{Refusal, answer};
 
 /// Set when the request is dropped.
@@ -30,12 +30,15 @@ pub async fn ask(
 ) -> Result<Response, Refusal> {
     let gone = Gone(Arc::new(AtomicBool::new(false)));
     let stop = gone.0.clone();
+    let lane = match question {
+        Question::Catalogue | Question::Read | Question::Check => Lane::Short,
+        Question::Analyze | Question::Predict => Lane::Long,
+    };
+    let setting = state.setting;
     let work = move || match stop.load(Ordering::Relaxed) {
         true => Err(Problem::failed("nobody waits for this any more")),
-        false => fenced(|| question.answer(&body, &state.setting, &stop))
-            .unwrap_or_else(|reason| Err(Problem::failed(reason))),
+        false => question.answer(&body, &setting, &stop),
     };
-    let done = tokio::task::spawn_blocking(work).await;
-    let json = done.unwrap_or_else(|error| Err(Problem::failed(error)))?;
+    let json = lane.work(&state, work).await?;
     Ok(answer(StatusCode::OK, json.to_string()))
 }

@@ -11,7 +11,6 @@ use axum::extract::{Path as Named, State as Of};
 use axum::http::StatusCode;
 use axum::response::Response;
 use giantstep_answers::{Problem, svg};
-use giantstep_lab::fence::fenced;
 use giantstep_lab::keep::read_plan;
 use giantstep_lab::load::rate;
 use giantstep_lab::standing::Standing;
@@ -20,6 +19,7 @@ use giantstep_lab::{Jobs, Plan, Report, Scale, Store, recall};
 use serde_json::{Value as Json, json};
 
 use crate::State;
+use crate::lane::Lane;
 use crate::problem::{Refusal, answer};
 
 /// How deeply folders are looked for, and how many are looked into.
@@ -105,11 +105,12 @@ fn look(root: &Path, here: &Path, depth: usize, left: &mut usize, found: &mut Ve
 }
 
 async fn worked(
-    what: impl FnOnce() -> Result<Json, Problem> + Send + 'static,
+    lane: Lane,
+    state: Arc<State>,
+    what: impl FnOnce(&State) -> Result<Json, Problem> + Send + 'static,
 ) -> Result<Response, Refusal> {
-    let work = || fenced(what).unwrap_or_else(|reason| Err(Problem::failed(reason)));
-    let json = tokio::task::spawn_blocking(work).await;
-    let json = json.unwrap_or_else(|error| Err(Problem::failed(error)))?;
+    let of = state.clone();
+    let json = lane.work(&of, move || what(&state)).await?;
     Ok(answer(StatusCode::OK, json.to_string()))
 }
 
@@ -129,7 +130,10 @@ fn opened<T>(
 
 /// Every results folder.
 pub async fn list(Of(state): Of<Arc<State>>) -> Result<Response, Refusal> {
-    worked(move || Ok(state.folders.list().iter().map(Folder::json).collect())).await
+    worked(Lane::Short, state, |state| {
+        Ok(state.folders.list().iter().map(Folder::json).collect())
+    })
+    .await
 }
 
 /// How far a folder is: the document of `giantstep status --json`, and what it is about.
@@ -137,8 +141,8 @@ pub async fn standing(
     Of(state): Of<Arc<State>>,
     Named(hash): Named<String>,
 ) -> Result<Response, Refusal> {
-    worked(move || {
-        opened(&state, &hash, |folder, jobs, store| {
+    worked(Lane::Long, state, move |state| {
+        opened(state, &hash, |folder, jobs, store| {
             let rate = rate(jobs.plan, jobs.machine);
             let standing = Standing::of(jobs, store, rate).map_err(Problem::input)?;
             Ok(json!({
@@ -164,8 +168,8 @@ pub async fn results(
     Of(state): Of<Arc<State>>,
     Named(hash): Named<String>,
 ) -> Result<Response, Refusal> {
-    worked(move || {
-        opened(&state, &hash, |_, jobs, store| {
+    worked(Lane::Long, state, move |state| {
+        opened(state, &hash, |_, jobs, store| {
             let report = gathered(jobs, store)?;
             report.json(&[]).map_err(Problem::input)
         })
@@ -178,8 +182,8 @@ pub async fn figures(
     Of(state): Of<Arc<State>>,
     Named(hash): Named<String>,
 ) -> Result<Response, Refusal> {
-    worked(move || {
-        opened(&state, &hash, |_, jobs, store| {
+    worked(Lane::Long, state, move |state| {
+        opened(state, &hash, |_, jobs, store| {
             let report = gathered(jobs, store)?;
             svg(jobs.plan, &report.results.table, &report.predicted)
         })

@@ -4,16 +4,17 @@
 //! hands on the JSON of `--json`. No number is made here.
 //!
 //! - `access`: who may ask. `page`: the files of the page.
-//! - `asks`: what is answered at once.
+//! - `asks`: questions and their answers.
 //! - `runs`: what takes its time, on a thread of its own, told step by step (`events`).
 //! - `folders`: results folders of this and of other processes. `door`: the way into the browser.
-//! - `problem`: what went wrong, as a response.
+//! - `lane`: long work and short work, which do not wait for each other. `problem`: what went wrong, as a response.
 
 mod access;
 mod asks;
 mod door;
 mod events;
 mod folders;
+mod lane;
 mod log;
 mod page;
 mod problem;
@@ -33,6 +34,7 @@ use axum::routing::{get, post};
 use giantstep_answers::{Bounds, Question, Setting, Speed};
 use giantstep_lab::plan::Machine;
 use giantstep_lab::work::Asked;
+use tokio::sync::Semaphore;
 
 use access::Access;
 pub use door::Door;
@@ -43,6 +45,8 @@ use runs::Runs;
 const LARGEST_BODY: usize = 64 * 1024;
 /// The stack of a thread that analyses: as large as that of the main thread.
 pub(crate) const STACK: usize = 8 << 20;
+/// Threads for what is answered at once, besides those of long work.
+const SHORT: usize = 2;
 /// How often the wish to end is looked at.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -114,6 +118,8 @@ pub(crate) struct State {
     pub(crate) limits: Limits,
     pub(crate) runs: Runs,
     pub(crate) folders: Folders,
+    /// One for each core: long work waits here, and what is answered at once does not.
+    pub(crate) long: Arc<Semaphore>,
 }
 
 /// A laboratory that listens on this machine alone.
@@ -149,8 +155,9 @@ impl Lab {
                 speed: Speed::Measured,
             },
             limits: options.limits,
-            runs: Runs::default(),
+            runs: Runs::new(&options.limits),
             folders: Folders::below(options.folder),
+            long: Arc::new(Semaphore::new(options.machine.cores.max(1))),
         });
         Ok(Self { state, listener })
     }
@@ -182,7 +189,7 @@ impl Lab {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
             .enable_time()
-            .max_blocking_threads(state.setting.machine.cores.max(2))
+            .max_blocking_threads(state.setting.machine.cores.max(1) + SHORT)
             .thread_stack_size(STACK)
             .build()?;
         listener.set_nonblocking(true)?;

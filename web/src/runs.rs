@@ -12,10 +12,12 @@ use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use giantstep_answers::{self as answers, Begun, Kind, Problem, Product, Progress, asked, begun};
 use giantstep_lab::fence::fenced;
+use giantstep_lab::keep::Trainers;
 use giantstep_lab::work::{Asked, Event, Observer};
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::lane::Lane;
 use crate::log::Log;
 use crate::problem::{Refusal, answer};
 use crate::{Limits, STACK, State};
@@ -103,7 +105,7 @@ impl Run {
     }
 
     /// Works, and tells of it; whatever happens, its end is told.
-    fn work(&self, instead_of: Option<Arc<Run>>) {
+    fn work(&self, trainers: &Arc<Trainers>, instead_of: Option<Arc<Run>>) {
         if let Some(earlier) = instead_of {
             earlier.wait(GRACE);
         }
@@ -111,7 +113,8 @@ impl Run {
             self.enter(Stage::Measured(document));
             self.log.tell("measured", "{}".to_owned());
         };
-        let stage = match fenced(|| answers::run(&self.begun, &self.asked, self, &measured)) {
+        let run = || answers::run(&self.begun, trainers, &self.asked, self, &measured);
+        let stage = match fenced(run) {
             _ if self.asked.to_end() => Stage::Stopped,
             Ok(Ok(product)) => Stage::Done(Arc::new(product)),
             Ok(Err(reason)) | Err(reason) => Stage::Failed(reason),
@@ -128,13 +131,23 @@ impl Run {
 }
 
 /// All runs, by number.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Runs {
     all: Mutex<BTreeMap<u64, Arc<Run>>>,
     last: AtomicU64,
+    trainers: Arc<Trainers>,
 }
 
 impl Runs {
+    /// None yet; those that can go on hold together no more memory than one may take.
+    pub fn new(limits: &Limits) -> Self {
+        Self {
+            all: Mutex::default(),
+            last: AtomicU64::new(0),
+            trainers: Arc::new(Trainers::up_to(limits.memory)),
+        }
+    }
+
     fn all(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Run>>> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -173,8 +186,8 @@ impl Runs {
         let number = self.last.fetch_add(1, Ordering::Relaxed) + 1;
         let run = Arc::new(Run::new(begun));
         let work = {
-            let run = run.clone();
-            move || run.work(earlier)
+            let (run, trainers) = (run.clone(), self.trainers.clone());
+            move || run.work(&trainers, earlier)
         };
         std::thread::Builder::new()
             .name("giantstep".to_owned())
@@ -208,15 +221,14 @@ struct Begin {
 /// Begins the runs of an experiment file.
 pub async fn begin(Of(state): Of<Arc<State>>, body: Bytes) -> Result<Response, Refusal> {
     let Begin { file, instead_of } = asked(&body)?;
-    let begun = tokio::task::spawn_blocking(move || {
+    let of = state.clone();
+    let begin = move || {
         let begun = begun(&file, &state.setting)?;
         let (runs, seconds) = (begun.runs, begun.seconds);
         let number = state.runs.begin(begun, instead_of, &state.limits)?;
         Ok(json!({ "run": number, "runs": runs, "seconds": seconds }))
-    });
-    let begun = begun
-        .await
-        .unwrap_or_else(|error| Err(Problem::failed(error)))?;
+    };
+    let begun = Lane::Short.work(&of, begin).await?;
     Ok(answer(StatusCode::CREATED, begun.to_string()))
 }
 
@@ -257,16 +269,16 @@ fn product(state: &State, number: u64) -> Result<(Arc<Run>, Arc<Product>), Probl
 /// The figures of a run as SVG, by name.
 pub async fn figures(Of(state): Of<Arc<State>>, Path(run): Path<u64>) -> Result<Response, Refusal> {
     let (run, product) = product(&state, run)?;
-    let made = tokio::task::spawn_blocking(move || product.figures(&run.begun.plan));
-    let made = made.await.map_err(Problem::failed)??;
+    let made = Lane::Long.work(&state, move || product.figures(&run.begun.plan));
+    let made = made.await?;
     Ok(answer(StatusCode::OK, made.to_string()))
 }
 
 /// The table of a run as a Parquet file.
 pub async fn parquet(Of(state): Of<Arc<State>>, Path(run): Path<u64>) -> Result<Response, Refusal> {
     let (_, product) = product(&state, run)?;
-    let made = tokio::task::spawn_blocking(move || product.parquet());
-    let bytes = made.await.map_err(Problem::failed)??;
+    let made = Lane::Long.work(&state, move || product.parquet());
+    let bytes = made.await?;
     Ok(file(
         "application/vnd.apache.parquet",
         "results.parquet",
@@ -277,8 +289,8 @@ pub async fn parquet(Of(state): Of<Arc<State>>, Path(run): Path<u64>) -> Result<
 /// The table of a run as CSV.
 pub async fn csv(Of(state): Of<Arc<State>>, Path(run): Path<u64>) -> Result<Response, Refusal> {
     let (_, product) = product(&state, run)?;
-    let made = tokio::task::spawn_blocking(move || answers::csv(product.results()));
-    let text = made.await.map_err(Problem::failed)??;
+    let made = Lane::Long.work(&state, move || answers::csv(product.results()));
+    let text = made.await?;
     Ok(file(
         "text/csv; charset=utf-8",
         "results.csv",

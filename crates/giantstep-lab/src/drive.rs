@@ -237,7 +237,7 @@ pub fn attend(jobs: &Jobs<'_>, session: &Session<'_>) -> Result<(), WorkError> {
         };
         // What it returns is the same on all ranks, and rank 0 keeps it.
         let take_part = |_: usize, job: &Job<'_>, watch: Watch<'_>| {
-            drop(simulate(job, watch, &mut |_| {}));
+            drop(simulate(job, None, watch, &mut |_| {}));
         };
         work(&[job], session, &|| true, &take_part)?;
     }
@@ -281,7 +281,7 @@ fn compute<'a>(
     let mut draft = keep.begin(id)?;
     watch.ranks.announce(&mut job.as_numbers());
     let mut added = Ok(());
-    let run = simulate(job, watch, &mut |measured| {
+    let run = simulate(job, keep.trainers(), watch, &mut |measured| {
         if added.is_ok() {
             added = draft.add(&mut records(job, measured));
             if added.is_err() {

@@ -224,6 +224,30 @@ impl<'e> Trainer<'e> {
         Ok(())
     }
 
+    /// Lets the run go on to `steps` steps with the numbers of a run of so many; whether it can. It cannot if it has ended
+    /// early or gone further, or if of a step that it has taken something else would have been recorded.
+    pub fn prolong(&mut self, steps: u32) -> bool {
+        let State {
+            experiment,
+            taken,
+            ended,
+            ..
+        } = &mut self.state;
+        let mut longer = experiment.clone();
+        longer.protocol.steps = steps;
+        let asks = |of: &Experiment, step| {
+            let readout = of.fits_readout(step);
+            (of.records(step), readout, of.fits_baselines(step))
+        };
+        let fits = ended.is_none()
+            && steps >= *taken
+            && (0..=*taken).all(|step| asks(experiment, step) == asks(&longer, step));
+        if fits {
+            *experiment = longer;
+        }
+        fits
+    }
+
     /// The number of giant steps taken.
     pub fn taken(&self) -> u32 {
         self.state.taken
@@ -270,16 +294,35 @@ impl<'e> Trainer<'e> {
         batches.test(state, state.taken, Readouts::Fitted, *watch)
     }
 
-    /// What happened, without the measurements that were taken. A run with steps left is interrupted in the next.
+    /// How the run has ended. One with steps left is interrupted in the next.
+    pub fn outcome(&self) -> Outcome {
+        let State {
+            taken,
+            ended,
+            experiment,
+            ..
+        } = &self.state;
+        match ended {
+            Some(outcome) => outcome.clone(),
+            None if *taken == experiment.protocol.steps => Outcome::Completed,
+            None => Outcome::Interrupted { step: taken + 1 },
+        }
+    }
+
+    /// What has happened so far, without measurements; weights are copied.
+    pub fn so_far(&self) -> Run {
+        Run {
+            measurements: Vec::new(),
+            outcome: self.outcome(),
+            network: self.state.measured().clone(),
+            target: self.state.target.clone(),
+        }
+    }
+
+    /// What happened, without the measurements that were taken.
     pub fn finish(self) -> Run {
+        let outcome = self.outcome();
         let state = self.state;
-        let outcome = match state.ended {
-            Some(outcome) => outcome,
-            None if state.taken == state.experiment.protocol.steps => Outcome::Completed,
-            None => Outcome::Interrupted {
-                step: state.taken + 1,
-            },
-        };
         Run {
             measurements: state.measurements,
             outcome,

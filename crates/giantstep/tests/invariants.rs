@@ -746,6 +746,60 @@ fn a_look_between_two_steps_changes_no_bit() {
 }
 
 #[test]
+fn a_prolonged_run_has_the_numbers_of_the_longer_one() {
+    let watch = Watch::default();
+    for engine in ["direct", "in_law"] {
+        for changes in [
+            json!({}),
+            json!({"protocol": {"reuse": 9}}),
+            json!({"protocol": {"reuse": 2}}),
+            json!({"protocol": {"training_set": 500}}),
+            json!({"protocol": {"momentum": {"heavy_ball": 0.5}, "average_from": 2}}),
+            json!({"protocol": {"lookahead": {"kind": "extragradient", "radius": 1.0}}}),
+            json!({"readout": {"batch": "same"}}),
+        ] {
+            let setup = |steps: u32| {
+                let mut spec = json!({"run": {"engine": engine}});
+                merge(&mut spec, changes.clone());
+                merge(&mut spec, json!({"protocol": {"steps": steps}}));
+                experiment(spec).setup
+            };
+            let mut trainer = Trainer::new(&setup(2), 4, &watch);
+            for steps in [2, 3, 5] {
+                assert!(trainer.prolong(steps), "{engine}, {changes}");
+                while trainer.step(&watch).is_some() {}
+                assert_eq!(trainer.outcome(), Outcome::Completed);
+            }
+            let straight = bits(&run(&setup(5), 4, &watch));
+            assert_eq!(bits(&trainer.finish()), straight, "{engine}, {changes}");
+        }
+    }
+}
+
+#[test]
+fn a_run_that_would_have_been_another_is_not_prolonged() {
+    let watch = Watch::default();
+    let baseline = json!([{"kind": "linear", "ridge": 1.0}]);
+    for (changes, fits) in [
+        (json!({}), true),
+        (json!({"evaluation": {"record": "last"}}), false),
+        (json!({"evaluation": {"record": {"every": 2}}}), true),
+        (json!({"evaluation": {"record": {"every": 3}}}), false),
+        (json!({"readout": {"after": "last"}}), false),
+        (json!({"readout": {"after": "never"}}), true),
+        (json!({ "baseline": baseline }), false),
+    ] {
+        let mut spec = json!({"protocol": {"steps": 2}});
+        merge(&mut spec, changes.clone());
+        let mut trainer = Trainer::new(&experiment(spec).setup, 4, &watch);
+        while trainer.step(&watch).is_some() {}
+        assert!(!trainer.prolong(1), "{changes}: it has gone further");
+        assert_eq!(trainer.prolong(3), fits, "{changes}");
+        assert_eq!(trainer.step(&watch).is_some(), fits, "{changes}");
+    }
+}
+
+#[test]
 fn a_run_that_is_finished_early_is_interrupted_in_its_next_step() {
     let setup = experiment(json!({"protocol": {"steps": 3}})).setup;
     let watch = Watch::default();

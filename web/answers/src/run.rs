@@ -8,6 +8,7 @@ use giantstep::ranks::Alone;
 use giantstep_lab::chart::{check, figures};
 use giantstep_lab::document;
 use giantstep_lab::fence::fenced;
+use giantstep_lab::keep::Trainers;
 use giantstep_lab::plan::Costs;
 use giantstep_lab::table;
 use giantstep_lab::{
@@ -155,12 +156,13 @@ pub fn csv(results: &Results) -> Result<String, Problem> {
     table::csv(&results.table).map_err(Problem::failed)
 }
 
-/// Runs, then asks theory; `measured` is told between the two.
+/// Runs, then asks theory; `measured` is told between the two. The runs of a file without a sweep go on from `trainers`.
 ///
 /// # Errors
 /// The reason why it could not be done.
 pub fn run(
     begun: &Begun,
+    trainers: &Arc<Trainers>,
     asked: &Asked,
     observer: &dyn Observer,
     measured: &dyn Fn(Arc<str>, &Results),
@@ -173,8 +175,12 @@ pub fn run(
         observer,
         ranks: &Alone,
     };
+    let keep = match begun.plan.points.len() {
+        1 => Memory::with(trainers.clone()),
+        _ => Memory::default(),
+    };
     let all = &mut |rows| rows;
-    let report = perform(&jobs, &Memory::default(), all, Manner::default(), &session);
+    let report = perform(&jobs, &keep, all, Manner::default(), &session);
     let mut report = report.map_err(|error| text(&error))?;
     if asked.to_end() {
         return Err("stopped".to_owned());

@@ -1,14 +1,15 @@
 //! Many at once, over a real socket.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use giantstep_lab::work::Asked;
 use giantstep_web::Limits;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use crate::opened;
 
@@ -20,38 +21,66 @@ fn memory() -> f64 {
     1024.0 * number.unwrap_or(0.0)
 }
 
-#[test]
-fn of_two_hundred_requests_at_once_none_is_lost() {
-    let lab = opened(Path::new("/nonexistent"), Limits::default());
-    let address = lab.address();
-    let (host, token) = address
-        .strip_prefix("http://")
-        .and_then(|rest| rest.split_once("/?token="))
-        .unwrap();
-    let (host, token) = (host.to_owned(), token.to_owned());
-    let asked = Arc::new(Asked::default());
-    let server = std::thread::spawn({
-        let asked = asked.clone();
-        move || lab.serve(&asked).unwrap()
-    });
-    let before = memory();
-    let port = host.rsplit(':').next().unwrap();
-    let body = json!({ "link": "z1 + z1*z2", "activation": "relu(x)" }).to_string();
-    let request = format!(
-        "POST /api/analyze HTTP/1.1\r\nHost: {host}\r\nCookie: giantstep-{port}={token}\r\nOrigin: http://{host}\r\n\
-         Content-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-        body.len()
-    );
-    let one = || {
-        let mut stream = TcpStream::connect(&host).unwrap();
+/// A laboratory that answers over a socket.
+struct Served {
+    host: String,
+    token: String,
+    asked: Arc<Asked>,
+    server: JoinHandle<()>,
+}
+
+impl Served {
+    fn new() -> Self {
+        let lab = opened(Path::new("/nonexistent"), Limits::default());
+        let address = lab.address();
+        let (host, token) = address
+            .strip_prefix("http://")
+            .and_then(|rest| rest.split_once("/?token="))
+            .unwrap();
+        let asked = Arc::new(Asked::default());
+        Self {
+            host: host.to_owned(),
+            token: token.to_owned(),
+            asked: asked.clone(),
+            server: std::thread::spawn(move || lab.serve(&asked).unwrap()),
+        }
+    }
+
+    /// Asks as the page does, and leaves the answer to be read.
+    fn ask(&self, path: &str, body: &Json) -> TcpStream {
+        let Self { host, token, .. } = self;
+        let (port, body) = (host.rsplit(':').next().unwrap(), body.to_string());
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nHost: {host}\r\nCookie: giantstep-{port}={token}\r\nOrigin: http://{host}\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        );
+        let mut stream = TcpStream::connect(host).unwrap();
         stream
             .set_read_timeout(Some(Duration::from_secs(60)))
             .unwrap();
         stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
-    };
+        stream
+    }
+
+    fn end(self) {
+        self.asked.ask_to_stop();
+        self.server.join().unwrap();
+    }
+}
+
+fn read(mut stream: TcpStream) -> String {
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn of_two_hundred_requests_at_once_none_is_lost() {
+    let served = Served::new();
+    let before = memory();
+    let body = json!({ "link": "z1 + z1*z2", "activation": "relu(x)" });
+    let one = || read(served.ask("/api/analyze", &body));
     let answers: Vec<String> = std::thread::scope(|scope| {
         let all: Vec<_> = (0..200).map(|_| scope.spawn(one)).collect();
         all.into_iter()
@@ -68,6 +97,26 @@ fn of_two_hundred_requests_at_once_none_is_lost() {
     }
     let grown = memory() - before;
     assert!(grown < 200e6, "{grown} bytes");
-    asked.ask_to_stop();
-    server.join().unwrap();
+    served.end();
+}
+
+#[test]
+fn what_is_typed_is_read_while_long_work_waits_for_a_core() {
+    let served = Served::new();
+    // What rests on samples takes seconds here; there are more of them than threads.
+    let body = json!({ "link": "z1*z2*z3*z4*z5*z6*z7*z8", "activation": "relu(x)", "seconds": 60 });
+    let long: Vec<TcpStream> = (0..8).map(|_| served.ask("/api/analyze", &body)).collect();
+    // The first of them is under way once a later question was answered.
+    for _ in 0..2 {
+        let answer = read(served.ask("/api/read", &json!({ "link": "z1 + thanh(z2)" })));
+        assert!(answer.contains("did you mean `tanh`?"), "{answer}");
+    }
+    for stream in &long {
+        stream.set_nonblocking(true).unwrap();
+        let found = stream.peek(&mut [0]);
+        let waits = found.is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
+        assert!(waits, "a long answer came before a short one");
+    }
+    drop(long);
+    served.end();
 }

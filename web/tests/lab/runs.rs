@@ -1,10 +1,11 @@
 //! Runs: the numbers of the command line, told step by step, bounded, and stopped when that is asked for.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::http::{Method, StatusCode};
+use giantstep_lab::keep::Trainers;
 use giantstep_lab::{
     Asked, Event, Manner, Memory, Observer, Plan, Scale, Session, document, perform, table,
 };
@@ -151,6 +152,113 @@ fn a_run_has_the_numbers_of_the_command_line() {
                 .all(|one| one["svg"].as_str().is_some_and(|svg| svg.contains("<svg")))
         );
         assert!(!figures.as_array().unwrap().is_empty());
+    });
+}
+
+/// What a run tells: steps by their numbers, and rows in between.
+#[derive(Debug, PartialEq)]
+enum Told {
+    Step(u32),
+    Rows,
+}
+
+#[derive(Default)]
+struct Order(Mutex<Vec<Told>>);
+
+impl Observer for Order {
+    fn event(&self, event: Event<'_>) {
+        let told = match event {
+            Event::Step { step, .. } => Told::Step(step),
+            Event::Done { .. } => Told::Rows,
+            _ => return,
+        };
+        self.0.lock().unwrap().push(told);
+    }
+}
+
+/// The table of a file, and whether steps were told before any row was touched.
+fn worked_off(file: &str, keep: &Memory) -> (Vec<u8>, bool) {
+    let plan = Plan::read(file, "toy", &[], Scale::Full).unwrap();
+    let jobs = plan.jobs(MACHINE).unwrap();
+    let (asked, order) = (Asked::default(), Order::default());
+    let session = Session {
+        observer: &order,
+        ..Session::alone(MACHINE.cores, &asked)
+    };
+    drive(&jobs, keep, Manner::default(), &session).unwrap();
+    let results = collect(&jobs, keep, Vec::new(), &mut |rows| rows).unwrap();
+    assert_eq!(results.completed, results.planned);
+    let order = order.0.into_inner().unwrap();
+    let place = |told| order.iter().position(|one| *one == told);
+    let known = place(Told::Step(2)).unwrap() < place(Told::Rows).unwrap();
+    (table::encode(&results.table).unwrap(), known)
+}
+
+#[test]
+fn a_longer_run_goes_on_from_a_shorter_one_with_the_numbers_of_its_own() {
+    let of = |steps: u32, more: &str| {
+        let file = TOY.replace("steps = 2", &format!("steps = {steps}"));
+        format!("{more}\n{}", file.replace("seeds = 3", "seeds = 1"))
+    };
+    for (more, goes_on) in [
+        ("", true),
+        ("protocol.reuse = 12", true),
+        ("run.engine = \"in_law\"", true),
+        // What is recorded of the last step alone cannot be had of a step that was not the last.
+        ("readout.after = \"last\"", false),
+        ("evaluation.record = \"last\"", false),
+    ] {
+        let trainers = Arc::new(Trainers::up_to(1e9));
+        let run = |steps| worked_off(&of(steps, more), &Memory::with(trainers.clone()));
+        run(2);
+        for steps in [3, 5] {
+            let (table, known) = run(steps);
+            let (alone, _) = worked_off(&of(steps, more), &Memory::default());
+            assert_eq!(table, alone, "{more}, {steps} steps");
+            let hears_all = !more.contains("record");
+            assert_eq!(known, goes_on && hears_all, "{more}, {steps} steps");
+        }
+        // A run of another kind begins anew.
+        let (_, known) = worked_off(
+            &of(5, more).replace("noise = 0.1", "noise = 0.2"),
+            &Memory::with(trainers.clone()),
+        );
+        assert!(!known, "{more}");
+    }
+    let trainers = Arc::new(Trainers::up_to(1.0));
+    let run = |steps| worked_off(&of(steps, ""), &Memory::with(trainers.clone()));
+    run(2);
+    assert!(!run(3).1, "there was no room to keep it");
+}
+
+#[test]
+fn one_more_giant_step_has_the_numbers_of_the_longer_file() {
+    block(async {
+        let browser = Browser::new();
+        let file = |steps: u32| {
+            let file = TOY.replace("steps = 2", &format!("steps = {steps}"));
+            format!("predictions = \"none\"\n{file}")
+        };
+        let mut run = begun(&browser, &file(2)).await;
+        at(&browser, run, "done").await;
+        for steps in 3..6 {
+            let body = json!({ "file": file(steps), "instead_of": run });
+            let answer = browser.post("/api/runs", &body).await;
+            run = answer.json()["run"].as_u64().unwrap();
+            let told = at(&browser, run, "done").await;
+            let other = Browser::new();
+            let alone = begun(&other, &file(steps)).await;
+            let expected = at(&other, alone, "done").await;
+            let (told, expected) = (told["document"].clone(), expected["document"].clone());
+            assert_eq!(timeless(told), timeless(expected), "{steps} steps");
+            let all = events(&browser, run, &[]).await;
+            let steps_told = all.iter().filter(|(_, name, _)| name == "step");
+            assert_eq!(
+                steps_told.count() as u32,
+                3 * (steps + 1),
+                "every seed, every step"
+            );
+        }
     });
 }
 

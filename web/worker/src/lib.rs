@@ -11,6 +11,7 @@ use std::time::Duration;
 use giantstep_answers::{
     Begun, Bounds, Problem, Product, Progress, Question, Setting, Speed, begun, csv, run, told,
 };
+use giantstep_lab::keep::Trainers;
 use giantstep_lab::plan::{Machine, Wanted};
 use giantstep_lab::results::Results;
 use giantstep_lab::work::{Asked, Event, Observer};
@@ -85,7 +86,9 @@ impl Runs {
         };
         let plan = &self.begun.plan;
         let asked = Asked::default();
-        match run(&self.begun, &asked, &Telling::default(), &measured) {
+        let trainers = TRAINERS.with(Arc::clone);
+        let telling = Telling::default();
+        match run(&self.begun, &trainers, &asked, &telling, &measured) {
             Ok(product) => {
                 // With predictions the table was told before they were made.
                 if matches!(plan.document.predictions(), Wanted::None) {
@@ -111,6 +114,8 @@ impl Runs {
 }
 
 thread_local! {
+    /// What later runs of this worker go on from.
+    static TRAINERS: Arc<Trainers> = Arc::new(Trainers::up_to(SETTING.bounds.memory));
     /// Who hears of the run under way: a function of the browser belongs to its thread, an observer to none.
     static TOLD: RefCell<Option<Function>> = const { RefCell::new(None) };
 }

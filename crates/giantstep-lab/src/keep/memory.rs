@@ -1,20 +1,29 @@
 //! Ended runs in the memory of this process.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use giantstep::run::Run;
 
-use super::{Draft, Entry, EntryError, Keep, Lease, Leased, RunId, StoreError};
+use super::{Draft, Entry, EntryError, Keep, Lease, Leased, RunId, StoreError, Trainers};
 use crate::table::{Record, TableError};
 
 /// Ended runs in memory; weights are not kept.
 #[derive(Debug, Default)]
 pub struct Memory {
     entries: Mutex<HashMap<RunId, (Entry, Vec<Record>)>>,
+    trainers: Option<Arc<Trainers>>,
 }
 
 impl Memory {
+    /// Nothing yet; runs go on from those that these have taken less far, and are left with them.
+    pub fn with(trainers: Arc<Trainers>) -> Self {
+        Self {
+            trainers: Some(trainers),
+            ..Self::default()
+        }
+    }
+
     fn entries(&self) -> MutexGuard<'_, HashMap<RunId, (Entry, Vec<Record>)>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -47,6 +56,10 @@ impl Keep for Memory {
             memory: self,
             records,
         }))
+    }
+
+    fn trainers(&self) -> Option<&Trainers> {
+        self.trainers.as_deref()
     }
 }
 

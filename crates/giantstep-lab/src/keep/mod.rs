@@ -6,6 +6,7 @@ mod lease;
 mod memory;
 mod shelf;
 mod store;
+mod trainers;
 mod weights;
 
 use std::fmt::Debug;
@@ -21,6 +22,8 @@ pub use lease::{Lease, Leased};
 pub use memory::Memory;
 pub use shelf::Shelf;
 pub use store::{Earlier, Store, Stray, Survey, read_plan};
+pub(crate) use trainers::Paused;
+pub use trainers::Trainers;
 
 use crate::files::OutputError;
 use crate::plan::PlanError;
@@ -53,6 +56,11 @@ pub trait Keep: Sync {
     /// # Errors
     /// They cannot be written.
     fn begin(&self, id: &RunId) -> Result<Box<dyn Draft + '_>, StoreError>;
+
+    /// Runs that may be taken further; none where a run is over with its last step.
+    fn trainers(&self) -> Option<&Trainers> {
+        None
+    }
 }
 
 /// The numbers of a run under way, kept as they are measured; gone if it is dropped.

@@ -1,25 +1,32 @@
 //! One run, fenced: what does not fit into memory or fails in its code is told by its reason.
 
 use giantstep::measurement::Measurement;
-use giantstep::run::{Run, Trainer};
+use giantstep::run::{Outcome, Run, Trainer};
 use giantstep::setup::Setup;
 use giantstep::watch::Watch;
 
 use super::memory;
 use crate::fence::caught;
+use crate::keep::{Paused, Trainers};
 use crate::plan::Job;
 use crate::words;
 
-/// One run, whose numbers are handed over step by step. A run that does not fit into what memory is left, or whose code
-/// panics, is told from others by its reason.
+/// One run, whose numbers are handed over step by step; from where `trainers` have it, with what was told of it before. A
+/// run that does not fit into what memory is left, or whose code panics, is told from others by its reason.
 pub fn simulate(
     job: &Job<'_>,
+    trainers: Option<&Trainers>,
     watch: Watch<'_>,
     measured: &mut dyn FnMut(&[Measurement]),
 ) -> Result<Run, String> {
     let cost = job.cost.cost;
     let needed = (cost.memory - cost.given) as u64;
-    let short = memory::available().filter(|available| *available < needed);
+    let begun = trainers.and_then(|trainers| trainers.resume(job));
+    let mut short = memory::available().filter(|available| *available < needed);
+    if let (Some(_), Some(trainers)) = (short, trainers) {
+        trainers.clear();
+        short = memory::available().filter(|available| *available < needed);
+    }
     if watch.ranks.any(short.is_some()) {
         let available = short.unwrap_or_default();
         return Err(format!(
@@ -29,18 +36,59 @@ pub fn simulate(
             words::bytes(available)
         ));
     }
-    let setup = Setup {
-        engine: job.cost.engine.into(),
-        ..job.point.checked.setup.clone()
-    };
     caught(|| {
-        let mut trainer = Trainer::new(&setup, job.seed, &watch);
-        measured(&trainer.take_measurements());
+        let mut told = Vec::new();
+        let mut hear = |step: Vec<Measurement>| {
+            measured(&step);
+            if trainers.is_some() {
+                told.push(step);
+            }
+        };
+        let mut trainer = match begun {
+            Some(Paused {
+                trainer,
+                told,
+                rows,
+            }) => {
+                for (step, numbers) in (0..).zip(told) {
+                    watch.observer.step_done(step, &numbers);
+                    hear(numbers);
+                }
+                watch.observer.rows_done(rows);
+                trainer
+            }
+            None => {
+                let setup = Setup {
+                    engine: job.cost.engine.into(),
+                    ..job.point.checked.setup.clone()
+                };
+                let mut trainer = Trainer::new(&setup, job.seed, &watch);
+                hear(trainer.take_measurements());
+                trainer
+            }
+        };
         while trainer.step(&watch).is_some() {
-            measured(&trainer.take_measurements());
+            hear(trainer.take_measurements());
         }
-        let run = trainer.finish();
-        measured(&run.measurements);
-        run
+        match trainers {
+            Some(trainers) if trainer.outcome() == Outcome::Completed => {
+                let run = trainer.so_far();
+                let rows = cost.rows;
+                trainers.pause(
+                    job,
+                    Paused {
+                        trainer,
+                        told,
+                        rows,
+                    },
+                );
+                run
+            }
+            _ => {
+                let run = trainer.finish();
+                measured(&run.measurements);
+                run
+            }
+        }
     })
 }
