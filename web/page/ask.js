@@ -1,6 +1,6 @@
 // Ask: a target is typed, and the program says what giant steps can learn of it.
 
-import { $, choice, el, later, math, number, set } from './dom.js';
+import { $, choice, choose, el, later, math, number, set } from './dom.js';
 import { degrees, floors, staircase } from './staircase.js';
 
 /** Batches of which the staircase can be shown: where it stands in the analysis. */
@@ -100,9 +100,9 @@ export function ask(lab) {
     const { link, activation, inputs } = lab.experiment;
     $('answer').classList.add('waiting');
     $('answer').dataset.whole = '';
-    const question = { link, activation, of: inputs };
+    const question = { link, activation, of: inputs === 'hypercube' ? inputs : 'gaussian' };
     try {
-      if (inputs === 'gaussian') {
+      if (inputs !== 'hypercube') {
         // What is exact comes at once, what rests on samples a moment later.
         lab.analysis = await server.analyze({ ...question, of: 'gaussian_at_once' }, signal);
         show();
@@ -126,7 +126,7 @@ export function ask(lab) {
         wrong(kind, null);
       }
     }
-    $('inputs').value = now.inputs;
+    choose($('inputs'), now.inputs);
     if (now.link !== before.link) {
       server.read({ link: now.link }).then(({ mathml }) => {
         $('formula').replaceChildren(...(mathml ? [el('span', {}, math(mathml))] : []));
@@ -139,7 +139,9 @@ export function ask(lab) {
 
   function remark() {
     const parts = [];
-    if (lab.experiment.inputs !== 'gaussian') {
+    const { inputs } = lab.experiment;
+    if (!['gaussian', 'hypercube'].includes(inputs)) parts.push(`The answer is for Gaussian inputs; the experiment has inputs = ${inputs}.`);
+    if (inputs === 'hypercube') {
       parts.push('Inputs are independent signs: the answer is for steps at n ~ d, and Train draws every input, at a cost that grows with d.');
     }
     $('remark').replaceChildren(...parts);
@@ -156,7 +158,7 @@ export function ask(lab) {
     $('answer').dataset.plain = analysis.answer;
     $('answer').classList.remove('waiting');
     remark();
-    const signs = lab.experiment.inputs !== 'gaussian';
+    const signs = lab.experiment.inputs === 'hypercube';
     if (signs) regime = 'fresh0';
     $('by-degree').hidden = signs;
     choice($('regimes'), signs ? REGIMES.slice(0, 1) : REGIMES, regime, (value) => {

@@ -93,6 +93,22 @@ export function choice(container, options, chosen, onchoose) {
   }, label)));
 }
 
+/** Chooses an option of a menu; one that the menu does not offer stands in it as long as it is chosen. */
+export function choose(menu, value, words = value) {
+  menu.querySelector('[data-written]')?.remove();
+  if (![...menu.options].some((option) => option.value === value)) menu.append(el('option', { value, 'data-written': true }, words));
+  menu.value = value;
+}
+
+/** Fills a table: columns with their meanings, rows as `{ meaning, cells }`. */
+export function tabled(table, columns, rows) {
+  table.replaceChildren(
+    el('thead', {}, el('tr', {}, columns.map(([name, meaning]) => el('th', { scope: 'col', title: meaning }, name)))),
+    el('tbody', {}, rows.map(({ meaning, cells }) => el('tr', { title: meaning }, cells.map((cell) => el('td', {}, String(cell ?? '')))))),
+  );
+  return table;
+}
+
 /** Hands a file to whoever looks on. */
 export function download(name, kind, content) {
   const address = URL.createObjectURL(new Blob([content], { type: kind }));

@@ -1,7 +1,6 @@
 // Explore: a phase diagram of how much of the weights lies along the target, coarse first.
 
 import { $, colour, count, el, number, sharp } from './dom.js';
-import { sizes } from './experiment.js';
 
 const MARGIN = { left: 62, right: 14, top: 12, bottom: 44 };
 /** Exponents of the step size, and decimal logarithms of the dimension, from below to above. */
@@ -77,7 +76,8 @@ export function explore(lab) {
     const to = Number($('map-to').value);
     const x = (i) => 0.4 + ((to - 0.4) * (i + 0.5)) / size;
     const y = (j) => low + ((high - low) * (j + 0.5)) / size;
-    map = { size, upward, to, x, y, low, high, d: Number((10 ** Number($('map-d').value)).toPrecision(2)) };
+    const d = Number((10 ** Number($('map-d').value)).toPrecision(2));
+    map = { size, upward, to, x, y, low, high, d, steps: Number($('map-steps').value), of: lab.experiment };
     const found = [];
     for (let block = 4; block >= 1; block /= 2) {
       for (let j = 0; j < size; j += block) {
@@ -97,15 +97,11 @@ export function explore(lab) {
   async function begin() {
     stop();
     cells = plan();
-    const told = { steps: Number($('map-steps').value), metric: $('map-metric').value };
-    const { eta } = sizes(lab.experiment);
+    const told = { steps: map.steps, metric: $('map-metric').value };
     const zip = cells.map(({ keys }) => `  { ${Object.entries(keys).map(([key, value]) => `"${key}" = ${JSON.stringify(value)}`).join(', ')} },`);
     const file = lab.file({
       '': { predictions: '"none"' },
-      protocol: {
-        dimension: map.d, steps: told.steps, batch: '"d"', step_size: JSON.stringify(`${eta}*p`),
-        reuse: lab.experiment.reuse === 'reused' && told.steps,
-      },
+      protocol: { dimension: map.d, steps: map.steps, batch: '"d"' },
       readout: { samples: false, after: '"never"' },
       evaluation: { test_samples: 100, metrics: '["weight_cosine"]', record: '"last"' },
       run: { seeds: 1 },
@@ -289,14 +285,15 @@ export function explore(lab) {
     paint();
   });
 
-  /** Opens a cell in Train. */
+  /** Opens a cell in Train: its experiment, to the last digit. */
   function enter({ i, j }) {
-    if (!cells.length) return;
-    const a = Number(map.x(i).toFixed(2));
-    const d = map.upward === 'd' ? map.y(j) : Math.log10(map.d);
-    const eta = map.upward === 'd' ? lab.experiment.eta : map.y(j) * d;
+    const cell = cells.find((one) => one.i === i && one.j === j);
+    if (!cell) return;
+    const { 'protocol.batch': batch, 'protocol.dimension': dimension = map.d, 'protocol.step_size': rate } = cell.keys;
+    const d = Math.log10(dimension);
+    const exact = { ...map.of.exact, a: JSON.stringify(batch), d: String(dimension), ...(rate && { eta: JSON.stringify(rate) }) };
     lab.follows = false;
-    lab.change({ a, d, eta, steps: Number($('map-steps').value) }, 'map');
+    lab.change({ ...map.of, a: map.x(i), d, eta: rate ? map.y(j) * d : map.of.eta, steps: map.steps, seeds: 1, exact }, 'map');
     lab.open('train');
   }
 }

@@ -33,8 +33,10 @@ const lab = {
   },
   change(patch, by) {
     const before = this.experiment;
-    this.experiment = { ...before, ...patch };
-    if (Object.keys(patch).every((key) => before[key] === patch[key])) return;
+    const kept = Object.entries(before.exact).filter(([control]) => !(control in patch));
+    const now = { ...before, ...patch, exact: { ...Object.fromEntries(kept), ...patch.exact } };
+    if (JSON.stringify(now) === JSON.stringify(before)) return;
+    this.experiment = now;
     told('');
     this.tell('experiment', this.experiment, before, by);
     remember();
@@ -69,6 +71,15 @@ function told(words) {
   $('address-error').hidden = !words;
 }
 
+/** The experiment of a file, which says on this page what it says there. */
+async function opened(file) {
+  const [{ config, sizes }, usual] = await Promise.all([server.check(file), server.check(toml(INITIAL))]);
+  const found = understood(config, sizes, usual.config);
+  const again = await server.check(toml(found));
+  if (JSON.stringify(again.config) !== JSON.stringify(config)) throw new Error('The page cannot hold all of it: run it by `giantstep run`.');
+  return found;
+}
+
 /** What the address says: a tab, and an experiment. */
 async function recall() {
   if (location.hash === own) return;
@@ -76,11 +87,11 @@ async function recall() {
   const [tab, letters] = location.hash.slice(1).split('=');
   if (letters) {
     try {
-      const { config, sizes } = await server.check(await unpacked(letters));
+      const found = await opened(await unpacked(letters));
       lab.follows = false;
-      lab.change(understood(config, sizes[0]), 'address');
+      lab.change(found, 'address');
     } catch (error) {
-      told(`The experiment in the address cannot be read, so that another one is shown. ${error.message ?? error}`);
+      told(`The experiment in the address cannot be shown here, and another one is. ${error.message ?? error}`);
     }
   }
   lab.open(TABS.includes(tab) ? tab : lab.tab);

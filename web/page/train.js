@@ -1,7 +1,8 @@
 // Train: sliders, a run at every change of them, and three pictures of it that share a step.
 
-import { $, DIRECTIONS, colour, count, el, later, number, seconds, set } from './dom.js';
-import { sizes } from './experiment.js';
+import { $, DIRECTIONS, choose, colour, count, el, later, number, seconds, set, tabled } from './dom.js';
+import { MOST_STEPS, sizes } from './experiment.js';
+import { COLUMNS, cells } from './rows.js';
 import { Curves } from './curves.js';
 import { Plane } from './plane.js';
 
@@ -15,6 +16,17 @@ const SHOWN = {
   noise: (e) => number(e.noise),
   seeds: (e) => String(e.seeds),
 };
+
+/** What a file says in words of its own. */
+const asWritten = (toml) => (Number(toml) ? count(Number(toml)) : toml.replace(/^"(.*)"$/, '$1'));
+const LETTERS = { d: 'd', a: 'n', eta: 'η', p: 'p' };
+const words = (name, now) => (now.exact[name] ? `${LETTERS[name] ?? name} = ${asWritten(now.exact[name])}` : SHOWN[name](now));
+
+/** How long a batch serves. */
+function batches({ reuse, exact, steps }) {
+  const many = Number(exact.reuse ?? MOST_STEPS);
+  return reuse === 'reused' && many < steps ? `each for ${many} steps` : reuse;
+}
 
 /** The sizes at which a target is worth training, by the k of n ~ d^k that it asks for. */
 const WORTH = {
@@ -56,21 +68,24 @@ export function train(lab) {
   $('more').addEventListener('click', () => {
     lab.follows = false;
     follows = true;
-    lab.change({ steps: Math.min(12, lab.experiment.steps + 1) }, 'more');
+    lab.change({ steps: lab.experiment.steps + 1 }, 'more');
   });
+  $('also-less').addEventListener('click', () => lab.change({ also: {} }, 'also'));
   $('stop').addEventListener('click', () => run && server.stop(run).catch(() => {}));
   $('shown').addEventListener('input', () => show(Number($('shown').value)));
   $('play').addEventListener('click', () => (playing ? pause() : play()));
   for (const name of ['metric', 'axis-x', 'axis-y']) $(name).addEventListener('change', draw);
 
   lab.on('experiment', (now, before) => {
-    for (const [name, words] of Object.entries(SHOWN)) {
+    for (const name of Object.keys(SHOWN)) {
       $(name).value = now[name];
-      $(name).parentElement.querySelector('output').textContent = words(now);
-      $(name).setAttribute('aria-valuetext', words(now));
+      $(name).parentElement.querySelector('output').textContent = words(name, now);
+      $(name).setAttribute('aria-valuetext', words(name, now));
     }
-    for (const name of ['reuse', 'loss']) $(name).value = now[name];
-    $('more').disabled = now.steps >= 12;
+    choose($('reuse'), batches(now));
+    choose($('loss'), now.loss);
+    also(now);
+    $('more').disabled = now.steps >= MOST_STEPS;
     if (now.link !== before.link && before.link) file = null;
     waiting = lab.tab === 'train' && lab.file() !== file;
     busy();
@@ -84,6 +99,17 @@ export function train(lab) {
   });
   lab.on('colours', draw);
 
+  /** Keys of a file that no control stands for. */
+  function also(now) {
+    const of = (section) => Object.entries(now.also[section]).map(([key, value]) => {
+      const name = section ? `${section}.${key}` : key;
+      return value === false ? `${name} by default` : `${name} = ${value}`;
+    });
+    const all = Object.keys(now.also).flatMap(of);
+    $('also').hidden = !all.length;
+    $('also-keys').replaceChildren(...all.map((one) => el('code', {}, one)));
+  }
+
   /** Takes the sizes that the target asks for. */
   function follow() {
     const wanted = lab.analysis?.sizes;
@@ -91,7 +117,7 @@ export function train(lab) {
     const worth = WORTH[wanted.batch_exponent] ?? WORTH[3];
     const whole = Math.round(10 * (worth.d - server.less / worth.a)) / 10;
     const d = lab.experiment.inputs === 'gaussian' ? whole : Math.min(whole, 3);
-    lab.change({ ...worth, d, steps: Math.min(12, Math.max(2, wanted.steps)) }, 'sizes');
+    lab.change({ ...worth, d, steps: Math.min(MOST_STEPS, Math.max(2, wanted.steps)) }, 'sizes');
   }
 
   /** Runs what the controls say, in the place of what runs; the same file is not run again. */
@@ -206,16 +232,13 @@ export function train(lab) {
 
   function lines(document) {
     const beside = new Map(document.compared.map((one) => [place(one), one]));
-    const head = ['step', 'metric', 'direction', 'a', 'measured', 'error', 'theory', ''];
+    const columns = [...COLUMNS, ['theory', 'what theory predicts of it'], ['agreement', 'how the two compare, beside the spread over seeds']];
     const rows = document.rows.filter((row) => !row.rank).map((row) => {
       const known = beside.get(place(row));
-      return [row.step, row.metric, row.direction ?? '', row.group ?? '', number(row.mean), row.stderr ? number(row.stderr) : '',
-        known ? number(known.prediction.value) : '', known ? known.agreement.replace('_', ' ') : ''];
+      const theory = known ? [number(known.prediction.value), known.agreement.replace('_', ' ')] : ['', ''];
+      return { meaning: lab.catalogue.metrics[row.metric], cells: [...cells(row), ...theory] };
     });
-    $('numbers').replaceChildren(
-      el('thead', {}, el('tr', {}, head.map((name) => el('th', { scope: 'col', title: lab.catalogue.metrics[name] }, name)))),
-      el('tbody', {}, rows.map((cells) => el('tr', { title: lab.catalogue.metrics[cells[1]] }, cells.map((cell) => el('td', {}, String(cell)))))),
-    );
+    tabled($('numbers'), columns, rows);
   }
 
   const place = (row) => [row.step, row.metric, row.direction, row.group, row.ridge].join(' ');

@@ -1,6 +1,7 @@
 // Watch: results folders, also of runs that go on elsewhere.
 
-import { $, el, number, seconds } from './dom.js';
+import { $, el, seconds, tabled } from './dom.js';
+import { COLUMNS, cells } from './rows.js';
 
 const AGAIN = 1500;
 /** Rows of a table that are shown. */
@@ -48,15 +49,13 @@ export function watch(lab) {
 
   /** The means over the seeds, as the command line prints them. */
   function means({ points, rows }) {
-    const head = ['point', 'step', 'metric', 'direction', 'a', 'ridge', 'seeds', 'mean', 'error'];
     const many = points.length > 1;
-    const lines = rows.filter((row) => row.neuron === undefined && !row.rank).slice(0, ROWS).map((row) => [
-      many ? row.point : '', row.step, row.metric, row.direction ?? '', row.group ?? '', row.ridge === undefined || row.ridge === null ? '' : number(row.ridge),
-      row.draws ?? '', number(row.mean), row.stderr ? number(row.stderr) : '',
-    ]);
-    return el('details', {}, el('summary', {}, `The numbers${rows.length > ROWS ? `, the first ${ROWS}` : ''}`), el('div', { class: 'scroll' }, el('table', { class: 'numbers' },
-      el('thead', {}, el('tr', {}, head.map((name) => el('th', { scope: 'col', title: lab.catalogue.metrics[name] ?? '' }, name)))),
-      el('tbody', {}, lines.map((cells) => el('tr', { title: lab.catalogue.metrics[cells[2]] }, cells.map((cell) => el('td', {}, String(cell)))))))));
+    const columns = [...(many ? [['point', 'of the sweep, from 1']] : []), ...COLUMNS, ['seeds', 'of which the mean is taken']];
+    const shown = rows.filter((row) => row.neuron === undefined && !row.rank).slice(0, ROWS).map((row) => ({
+      meaning: lab.catalogue.metrics[row.metric], cells: [...(many ? [row.point] : []), ...cells(row), row.draws],
+    }));
+    return el('details', {}, el('summary', {}, `The numbers${rows.length > ROWS ? `, the first ${ROWS}` : ''}`),
+      el('div', { class: 'scroll' }, tabled(el('table', { class: 'numbers' }), columns, shown)));
   }
 
   async function show(folder) {

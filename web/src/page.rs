@@ -32,6 +32,7 @@ const FILES: &[(&str, &[u8])] = files![
     "curves.js",
     "plane.js",
     "explore.js",
+    "rows.js",
     "watch.js",
     "take.js",
     "vendor/uPlot.esm.js",

@@ -6,6 +6,7 @@ import fs from 'node:fs';
 import http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
+import zlib from 'node:zlib';
 
 /** The program, which must have been built with the feature `lab`. */
 export const PROGRAM = process.env.GIANTSTEP_LAB;
@@ -90,6 +91,21 @@ export async function hurried(page, steps) {
   await page.fill('#steps', '2');
   await trained(page);
 }
+
+/** What the table of numbers shows. */
+export const numbers = (page) => page.$$eval('#numbers tbody tr', (rows) => rows.map((row) => [...row.cells].map((cell) => cell.textContent)));
+
+/** The experiment file that the page hands out. */
+export async function taken(page) {
+  await page.click('#take-open');
+  await page.click('[data-kind=file]');
+  const file = await page.textContent('#take-text');
+  await page.keyboard.press('Escape');
+  return file;
+}
+
+/** The end of an address with an experiment in it. */
+export const fragment = (file) => `#train=${zlib.deflateRawSync(file).toString('base64url')}`;
 
 /** A request with any headers, which no browser would send; its status. */
 export function bare(address, headers, method = 'GET', body = '') {

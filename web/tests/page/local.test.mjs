@@ -7,7 +7,7 @@ import http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
 import zlib from 'node:zlib';
-import { answered, browser, giantstep, hurried, trained, visited } from './lab.mjs';
+import { answered, browser, giantstep, hurried, taken, trained, visited } from './lab.mjs';
 
 const FOLDER = path.resolve(import.meta.dirname, '../../../target/page');
 const skip = fs.existsSync(path.join(FOLDER, 'program.wasm')) ? false : 'target/page is not there: scripts/wasm.sh makes it';
@@ -69,8 +69,7 @@ test('without a server a run has the numbers of the command line to 1e-6', { ski
   await page.fill('#d', '3');
   await page.fill('#seeds', '2');
   await trained(page);
-  await page.click('#take-open');
-  const file = await page.textContent('#take-text');
+  const file = await taken(page);
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'giantstep-page-'));
   fs.writeFileSync(path.join(folder, 'taken.toml'), file);
   const native = JSON.parse(giantstep('run', path.join(folder, 'taken.toml'), '--out', path.join(folder, 'results'), '--json'));
@@ -90,8 +89,41 @@ test('without a server a run has the numbers of the command line to 1e-6', { ski
   });
   console.log(`means differ by up to ${most.toExponential(1)}`);
   assert.ok(most < 1e-6, String(most));
+  await page.click('#take-open');
   const [csv] = await Promise.all([page.waitForEvent('download'), page.click('#take-downloads a[download="results.csv"]')]);
   assert.match(fs.readFileSync(await csv.path(), 'utf8'), /^point,run,seed,n,d,p,step_size,step,metric,/);
+});
+
+test('without a server one more giant step goes on from the last one', { skip }, async () => {
+  const page = await visit();
+  const { events, longer, alone } = await page.evaluate(async () => {
+    const { local } = await import('./local.js');
+    const file = (steps) => `link = "z1 + z1*z2"
+p = 16
+predictions = "none"
+[protocol]
+d = 100000
+steps = ${steps}
+n = "d"
+eta = "p"
+[run]
+seeds = 2
+`;
+    const done = async (run, hear = {}) => {
+      await new Promise((resolve) => local.listen(run, { ...hear, done: resolve, broken: resolve }));
+      return (await local.told(run)).document.rows;
+    };
+    const { run: short } = await local.begin(file(2));
+    await done(short);
+    const { run } = await local.begin(file(3), short);
+    const events = [];
+    const longer = await done(run, { step: ({ seed, step }) => events.push(`${seed} ${step}`), progress: () => events.push('progress') });
+    const { run: other } = await local.begin(file(3));
+    return { events, longer, alone: await done(other) };
+  });
+  assert.deepEqual(longer, alone);
+  // The first two steps are told before any row is touched.
+  assert.ok(events.indexOf('0 2') < events.indexOf('progress') && events.includes('1 3'), events.join(', '));
 });
 
 test('without a server a change ends what runs', { skip }, async () => {

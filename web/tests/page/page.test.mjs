@@ -5,7 +5,9 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { PROGRAM, answered, bare, browser, giantstep, hurried, opened, trained, visited } from './lab.mjs';
+import {
+  PROGRAM, answered, bare, browser, fragment, giantstep, hurried, numbers, opened, taken, trained, visited,
+} from './lab.mjs';
 
 let lab;
 let chromium;
@@ -27,6 +29,23 @@ after(async () => {
   await chromium?.close();
   await lab?.end();
 });
+
+/** The numbers that the page shows are those of `giantstep run` for a file. */
+async function agrees(page, file, name) {
+  const experiment = path.join(lab.folder, `${name}.toml`);
+  fs.writeFileSync(experiment, file);
+  const command = JSON.parse(giantstep('run', experiment, '--json', '--out', path.join(lab.folder, 'results', name)));
+  const shown = await numbers(page);
+  const rows = command.rows.filter((row) => !row.rank);
+  assert.equal(shown.length, rows.length);
+  rows.forEach((row, k) => {
+    const [step, metric, direction, group, ridge, mean] = shown[k];
+    assert.deepEqual([Number(step), metric, direction, group, ridge], [row.step, row.metric, String(row.direction ?? ''), row.group ?? '', String(row.ridge ?? '')]);
+    const rounded = Number(row.mean.toPrecision(4));
+    assert.ok(Math.abs(Number(mean) - rounded) <= 1e-9 + 1e-6 * Math.abs(row.mean), `${metric}: ${mean} and ${row.mean}`);
+  });
+  return command;
+}
 
 const plain = (page, selector) => page.$$eval(selector, (all) => all.map((one) => one.dataset.plain));
 
@@ -107,19 +126,10 @@ test('a run has the numbers of the command line for the same file', async () => 
   await page.fill('#d', '3');
   await page.fill('#seeds', '2');
   await trained(page);
-  const shown = await page.$$eval('#numbers tbody tr', (rows) => rows.map((row) => [...row.cells].map((cell) => cell.textContent)));
-  await page.click('#take-open');
-  const file = await page.textContent('#take-text');
+  const file = await taken(page);
   assert.match(file, /dimension = 1000\n/);
-  fs.writeFileSync(path.join(lab.folder, 'taken.toml'), file);
-  const command = JSON.parse(giantstep('run', path.join(lab.folder, 'taken.toml'), '--json', '--out', path.join(lab.folder, 'results/taken')));
-  const number = (value) => Number(value.toPrecision(4));
-  assert.equal(shown.length, command.rows.length);
-  command.rows.forEach((row, k) => {
-    const [step, metric, direction, group, mean] = shown[k];
-    assert.deepEqual([Number(step), metric, direction, group], [row.step, row.metric, String(row.direction ?? ''), row.group ?? '']);
-    assert.ok(Math.abs(Number(mean) - number(row.mean)) <= 1e-9 + 1e-6 * Math.abs(row.mean), `${metric}: ${mean} and ${row.mean}`);
-  });
+  const command = await agrees(page, file, 'taken');
+  await page.click('#take-open');
   // What is taken away does the same in other words.
   await page.click('[data-kind=command]');
   assert.match(await page.textContent('#take-text'), /^giantstep run \/dev\/stdin <<'END'\n/);
@@ -131,20 +141,24 @@ test('a run has the numbers of the command line for the same file', async () => 
   assert.ok(lines.length > command.rows.length);
 });
 
-test('one more giant step leaves the earlier ones as they are', async () => {
+test('one more giant step has the numbers of the longer file, and leaves the earlier ones as they are', async () => {
   const page = await visit();
   await page.click('#tab-train');
   await page.fill('#d', '3');
+  await page.fill('#seeds', '2');
   await trained(page);
-  const rows = () => page.$$eval('#numbers tbody tr', (all) => all.map((row) => [...row.cells].slice(0, 5).map((cell) => cell.textContent)));
-  const earlier = await rows();
-  const steps = Number(await page.inputValue('#steps'));
-  await page.click('#more');
-  await trained(page);
-  await page.waitForFunction((steps) => document.getElementById('shown').max === String(steps + 1), steps);
-  const later = await rows();
-  assert.deepEqual(later.slice(0, earlier.length), earlier);
-  assert.equal(await page.inputValue('#shown'), String(steps + 1), 'the new step is shown');
+  // Agreement with theory is that of all steps together.
+  const rows = async () => (await numbers(page)).map((cells) => cells.slice(0, 7));
+  for (let more = 0; more < 2; more += 1) {
+    const earlier = await rows();
+    const steps = Number(await page.inputValue('#steps'));
+    await page.click('#more');
+    await page.waitForFunction((steps) => document.getElementById('shown').max === String(steps + 1), steps);
+    await trained(page);
+    assert.deepEqual((await rows()).slice(0, earlier.length), earlier);
+    assert.equal(await page.inputValue('#shown'), String(steps + 1), 'the new step is shown');
+    await agrees(page, await taken(page), `longer-${more}`);
+  }
 });
 
 test('a change ends what runs and is no longer asked for', async () => {
@@ -166,16 +180,164 @@ test('a change ends what runs and is no longer asked for', async () => {
   page.complaints.length = 0; // runs that are forgotten answer 404
 });
 
-test('what is too dear is refused before it runs, and theory is shown', async () => {
+test('what takes too long or too much memory is refused before it runs, with the reason, a remedy and theory', async () => {
   const page = await visit();
   await page.click('#tab-train');
+  const refused = async (reason) => {
+    await page.waitForFunction((reason) => {
+      const error = document.getElementById('train-error');
+      return !error.hidden && new RegExp(reason).test(error.textContent);
+    }, reason.source);
+    await page.waitForFunction(() => /Theory alone/.test(document.getElementById('told').textContent));
+    assert.equal(await page.getAttribute('#train', 'aria-busy'), 'false');
+  };
   await page.fill('#a', '2.5');
-  await page.waitForSelector('#train-error:not([hidden])');
-  assert.match(await page.textContent('#train-error'), /at a time/);
-  await page.waitForFunction(() => /Theory alone/.test(document.getElementById('told').textContent));
+  await refused(/^about .* of work, and the page takes up to 2 min 00 s at a time: choose smaller n, d, p, steps or seeds$/);
+  await page.selectOption('#reuse', 'reused');
+  await page.fill('#a', '1.12');
+  await refused(/^about .* GB of memory, and the page takes up to 2\.0 GB: choose smaller n, d or p$/);
+  const runs = page.asked.filter((address) => /api\/runs\/\d+\/events/.test(address));
+  assert.ok(runs.length <= 1, 'at most the first of all had begun');
+  await page.selectOption('#reuse', 'fresh');
   await page.click('#sizes');
   await trained(page);
   assert.ok(await page.isHidden('#train-error'));
+});
+
+test('what is typed later takes the place of what is asked', async () => {
+  const page = await visit();
+  const given = [];
+  page.on('requestfailed', (request) => given.push(request.postDataJSON()));
+  // What rests on samples takes seconds.
+  const long = 'z1*z2*z3*z4*z5*z6*z7*z8';
+  const asked = page.waitForRequest((request) => request.url().endsWith('/api/analyze') && request.postDataJSON().link === long
+    && request.postDataJSON().of === 'gaussian');
+  await page.fill('#link', long);
+  await asked;
+  const answer = await answered(page, 'abs(z1)');
+  assert.equal(answer, JSON.parse(giantstep('analyze', 'abs(z1)', '--json')).answer);
+  assert.ok(given.some(({ link, of }) => link === long && of === 'gaussian'), 'nobody waits for the older one');
+  await page.waitForTimeout(500);
+  assert.equal(await page.getAttribute('#answer', 'data-plain'), answer);
+});
+
+test('a target of the literature is a click away', async () => {
+  const page = await visit();
+  const targets = await page.$$eval('#gallery button', (all) => all.map((one) => one.dataset.target));
+  assert.ok(targets.length > 5 && targets.includes('staircase-3'));
+  await page.click('[data-target=staircase-3]');
+  const report = JSON.parse(giantstep('analyze', 'staircase-3', '--json'));
+  await page.waitForFunction((answer) => document.getElementById('answer').dataset.plain === answer, report.answer);
+  assert.ok(await page.$('#formula math'), 'it is set as a formula');
+  const unset = await page.$$eval('#gallery button', (all) => all.filter((one) => !one.querySelector('math')).length);
+  assert.equal(unset, 0);
+});
+
+test('an experiment from elsewhere is run as it is written', async () => {
+  const written = `link = "z1 + z1*z2"
+p = 12
+[network]
+activation = "tanh(x)"
+[protocol]
+d = 1234
+steps = 3
+n = "3*d + 7"
+eta = "2.34*p"
+reuse = 2
+momentum = { heavy_ball = 0.5 }
+[readout]
+ridge = 0.5
+[evaluation]
+test_samples = 3000
+metrics = ["test_error", "weight_cosine", "overlap"]
+[run]
+seeds = 2
+first_seed = 5
+`;
+  const page = await visit({ fragment: fragment(written) });
+  await trained(page);
+  assert.ok(await page.isHidden('#address-error'));
+  await agrees(page, written, 'elsewhere');
+  const also = await page.textContent('#also');
+  for (const words of ['protocol.momentum = { heavy_ball = 0.5 }', 'readout.ridge = 0.5', 'run.first_seed = 5', 'readout.samples by default']) {
+    assert.ok(also.includes(words), `${words} in ${also}`);
+  }
+  const beside = (name) => page.$eval(`output[for=${name}]`, (output) => output.textContent);
+  assert.deepEqual([await beside('d'), await beside('a'), await beside('p')], ['d = 1\u202f234', 'n = 3*d + 7', '12']);
+  assert.equal(await page.$eval('#reuse', (menu) => menu.selectedOptions[0].textContent), 'each for 2 steps');
+  // A slider that is moved changes its own key alone.
+  await page.fill('#eta', '0.5');
+  await trained(page);
+  const moved = await taken(page);
+  for (const line of ['dimension = 1234', 'batch = "3*d + 7"', 'step_size = "3.2*p"', 'reuse = 2', 'momentum = { heavy_ball = 0.5 }', 'width = 12']) {
+    assert.ok(moved.split('\n').includes(line), `${line} in ${moved}`);
+  }
+  await agrees(page, moved, 'moved');
+  await page.click('#also-less');
+  assert.ok(await page.isHidden('#also'));
+  assert.doesNotMatch(await taken(page), /momentum|ridge|first_seed/);
+});
+
+test('inputs, a loss and sizes that no control has are kept', async () => {
+  const written = `link = "z1"
+p = 8
+inputs = "sphere"
+[protocol]
+d = 60
+steps = 14
+n = 240
+eta = 5.5
+loss = "logistic"
+[run]
+seeds = 1
+`;
+  const page = await visit({ fragment: fragment(written) });
+  assert.ok(await page.isHidden('#address-error'), await page.textContent('#address-error'));
+  await trained(page);
+  await agrees(page, written, 'kept');
+  assert.equal(await page.inputValue('#inputs'), 'sphere');
+  assert.equal(await page.inputValue('#loss'), 'logistic');
+  assert.match(await page.textContent('#remark'), /inputs = sphere/);
+});
+
+test('a sweep is not cut down to one of its points', async () => {
+  const page = await visit({ fragment: fragment(`link = "z1"
+p = 8
+[protocol]
+d = 60
+steps = 1
+n = "d"
+eta = "p"
+[[sweep]]
+key = "n"
+values = ["d", "2*d", "4*d"]
+`) });
+  assert.match(await page.textContent('#address-error'), /3 points, and Train shows one: run it by `giantstep run`/);
+});
+
+test('a cell of the phase diagram is opened to the last digit, also beyond the sliders', async () => {
+  const page = await visit();
+  await answered(page, 'z1');
+  await page.click('#tab-explore');
+  await page.fill('#map-size', '8');
+  await page.focus('#map-begin');
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => Number(document.getElementById('map').dataset.filled) === 64, null, { timeout: 60000 });
+  await page.focus('#map');
+  for (let k = 0; k < 9; k += 1) await page.keyboard.press('ArrowUp');
+  for (let k = 0; k < 5; k += 1) await page.keyboard.press('ArrowRight');
+  const told = await page.textContent('#map-told');
+  const [, batch, rate, value] = told.match(/n = (\S+), step size = (\S+): (\S+)/);
+  await page.keyboard.press('Enter');
+  assert.equal(await page.getAttribute('#tab-train', 'aria-selected'), 'true');
+  await trained(page);
+  const file = await taken(page);
+  for (const line of [`batch = "${batch}"`, `step_size = "${rate}"`, 'dimension = 320']) assert.ok(file.split('\n').includes(line), `${line} in ${file}`);
+  const largest = Number(await page.getAttribute('#eta', 'max'));
+  assert.ok(Number(rate.split('^')[1]) * Math.log10(320) > largest, 'it lies beyond the slider');
+  const found = (await numbers(page)).find(([step, metric]) => step === '1' && metric === 'weight_alignment');
+  assert.equal(found[5], value);
+  await agrees(page, file, 'cell');
 });
 
 test('a phase diagram fills while one looks, stops, and opens a cell', async () => {
