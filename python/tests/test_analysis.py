@@ -1,21 +1,9 @@
 """Links, activations, analysis."""
 
-import json
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
 import giantstep as gs
-
-
-def test_the_analysis_is_that_of_the_command_line():
-    words = [sys.executable, "-m", "giantstep", "analyze", "z1 + z1*z2", "--json"]
-    printed = json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
-    ours = gs.analyze("z1 + z1*z2").to_dict()
-    assert ours == printed
-    assert printed["answer"].startswith("Two fresh steps at n ~ d")
 
 
 def test_links_are_functions_of_arrays():
