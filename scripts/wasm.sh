@@ -20,11 +20,11 @@ has_target() {
 has_target || rustup target add $target >/dev/null 2>&1 || true
 has_target || left_out "the target $target is not installed and cannot be added from here (rustup target add $target)"
 
-# The tool that writes the JavaScript has the version of the library.
+# The tool that writes the JavaScript has the version of the library; where a registry lacks what it was locked to, with what there is.
 version=$(sed -n '/^name = "wasm-bindgen"$/{n;s/version = "\(.*\)"/\1/p;}' web/worker/Cargo.lock)
 bindgen="$tools/bin/wasm-bindgen"
-[ -x "$bindgen" ] && [ "$("$bindgen" --version)" = "wasm-bindgen $version" ] ||
-    cargo install --quiet --locked --root "$tools" --version "$version" wasm-bindgen-cli ||
+install() { cargo install --quiet --root "$tools" --version "$version" "$@" wasm-bindgen-cli; }
+[ -x "$bindgen" ] && [ "$("$bindgen" --version)" = "wasm-bindgen $version" ] || install --locked || install ||
     left_out "wasm-bindgen-cli $version cannot be installed from here"
 
 # With relaxed SIMD products are fused; other browsers take the other build. Both are called in the same way.

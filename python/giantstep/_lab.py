@@ -51,8 +51,8 @@ def lab(
 ) -> Lab:
     """Opens the laboratory as a page in the browser, with an experiment if one is given.
 
-    Results folders below ``folder`` can be watched. The page is answered by this process, on a thread of its own; it holds
-    what its controls can say of the experiment, of a sweep the first point.
+    Results folders below ``folder`` can be watched. The page is answered by this process, on a thread of its own; it runs the
+    experiment as it is written. One with a sweep is not opened: run it, and watch its folder.
 
     >>> with lab(browser=False) as opened:
     ...     opened.address.startswith("http://127.0.0.1:")

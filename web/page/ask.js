@@ -190,6 +190,6 @@ export function ask(lab) {
         window.scrollTo({ top: 0, behavior: 'smooth' });
       },
     }, el('b', {}, target.name), el('span', { class: 'set' }, target.mathml ? math(target.mathml) : target.link),
-    el('small', {}, target.shows))));
+    el('small', {}, set(target.shows)))));
   }
 }

@@ -6,7 +6,7 @@ const MOVE = 380;
 
 export class Plane {
   constructor(canvas) {
-    Object.assign(this, { canvas, dots: [], from: [], paths: [], names: ['', ''], moved: 1 });
+    Object.assign(this, { canvas, dots: [], from: [], paths: [], names: ['', ''], said: '', moved: 1 });
     new ResizeObserver(() => this.paint()).observe(canvas);
   }
 
@@ -14,7 +14,7 @@ export class Plane {
   show({ dots, paths, step, names, said }) {
     const still = matchMedia('(prefers-reduced-motion: reduce)').matches || dots.length !== this.dots.length;
     this.from = still ? dots : this.place();
-    Object.assign(this, { dots, paths, step, names });
+    Object.assign(this, { dots, paths, step, names, said });
     this.canvas.setAttribute('aria-label', said);
     this.began = performance.now();
     this.moved = still ? 1 : 0;
@@ -70,6 +70,10 @@ export class Plane {
     c.fillText('1', x(1) + 3, middle.y + 14);
 
     const dots = this.place();
+    if (!dots.length && this.said) {
+      c.textAlign = 'center';
+      c.fillText(this.said, middle.x, y(-1.06) - 8);
+    }
     c.globalAlpha = dots.length > 200 ? 0.45 : 0.75;
     for (const { x: a, y: b, plus } of dots) {
       const [at, up] = [x(a), y(b)];

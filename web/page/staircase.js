@@ -150,7 +150,7 @@ export function degrees(analysis) {
   }
   parts.push(svg('line', { class: 'grid', x1: 6, x2: whole - 6, y1: foot, y2: foot }));
   const said = energies.map((value, k) => `degree ${k}: ${number(value)}`).join('; ');
-  const key = el('div', { class: 'key' }, el('span', {}, '■ energy of the link'), el('span', {}, '■ c_k of the activation'));
+  const key = el('div', { class: 'key' }, el('span', {}, '■ energy of the link'), el('span', {}, '■ c', el('sub', {}, 'k'), ' of the activation'));
   key.children[0].style.color = 'var(--one)';
   key.children[1].style.color = 'var(--five)';
   const picture = svg('svg', { viewBox: `0 0 ${whole} ${height}`, role: 'img', 'aria-label': `Energies. ${said}.` }, parts);

@@ -2,7 +2,7 @@
 
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import {
@@ -444,7 +444,7 @@ eta = "p"
 [evaluation]
 metrics = ["weight_cosine"]
 [run]
-seeds = 12
+seeds = 20
 threads = 1
 [[sweep]]
 key = "n"
@@ -463,13 +463,14 @@ values = ["d", "20*d", "400*d"]
     await page.waitForTimeout(100);
   }
   assert.equal(await ended, 0);
-  await page.waitForFunction(() => document.querySelector('#folder progress')?.value === 36, null, { timeout: 20000 });
+  await page.waitForFunction(() => document.querySelector('#folder progress')?.value === 60, null, { timeout: 20000 });
   assert.match(await page.textContent('#folder'), /more data, more alignment/);
   await page.waitForSelector('#folder .drawn img');
   await page.click('#folder summary');
   const means = await page.locator('#folder table tbody tr').allTextContents();
   assert.ok(means.some((row) => /weight_cosine/.test(row)), means[0]);
   console.log(`runs seen: ${[...seen].join(', ')}`);
+  assert.ok([...seen].some((ended) => ended > 0 && ended < 60), 'it was seen under way');
 });
 
 test('the keyboard does everything', async () => {
@@ -514,13 +515,50 @@ for (const width of [400, 768, 1600]) {
       await answered(page, 'z1 + z1*z2 + z1*z2*z3');
       for (const tab of ['ask', 'train', 'explore', 'watch']) {
         await page.click(`#tab-${tab}`);
-        if (tab === 'train') await trained(page);
+        if (tab === 'train') {
+          await trained(page);
+          await page.click('#train summary');
+        }
         const out = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
         assert.ok(out <= 0, `${tab} sticks out by ${out} px`);
       }
     }
   });
 }
+
+test('failures are told with their reasons where a folder is watched', async () => {
+  const page = await visit();
+  const file = path.join(lab.folder, 'diverges.toml');
+  fs.writeFileSync(file, 'link = "z1^3"\np = 4\n[protocol]\nd = 20\nsteps = 6\nn = 40\neta = 1e30\n[run]\nseeds = 2\n');
+  const ended = spawn(PROGRAM, ['run', file, '--out', path.join(lab.folder, 'results/diverges')], { stdio: 'ignore' });
+  await new Promise((resolve) => ended.on('exit', resolve));
+  await page.click('#tab-watch');
+  await page.click('#folders button:has-text("results/diverges")');
+  await page.waitForSelector('#folder h3');
+  const reasons = await page.$$eval('#folder h3 + ul li', (all) => all.map((one) => one.textContent));
+  assert.equal(reasons.length, 2);
+  for (const reason of reasons) assert.match(reason, /^seed [01] .*(diverged|finite|overflow)/);
+});
+
+test('tables and figures are taken away, and the command runs', async () => {
+  const page = await visit();
+  await page.click('#tab-train');
+  await page.fill('#d', '3');
+  await trained(page);
+  await page.click('#take-open');
+  const of = (selector) => Promise.all([page.waitForEvent('download'), page.click(selector)]);
+  const [table] = await of('#take-downloads a[download="results.parquet"]');
+  assert.equal(fs.readFileSync(await table.path()).subarray(0, 4).toString(), 'PAR1');
+  const [figure] = await of('#take-downloads button');
+  assert.match(figure.suggestedFilename(), /\.svg$/);
+  assert.match(fs.readFileSync(await figure.path(), 'utf8'), /^<svg|^<\?xml/);
+  await page.click('[data-kind=command]');
+  const command = await page.textContent('#take-text');
+  const folder = fs.mkdtempSync(path.join(lab.folder, 'command-'));
+  fs.symlinkSync(PROGRAM, path.join(folder, 'giantstep'));
+  const printed = execFileSync('sh', ['-c', command], { cwd: folder, env: { ...process.env, PATH: `${folder}:${process.env.PATH}` }, encoding: 'utf8' });
+  assert.match(printed, /1 run/);
+});
 
 test('no request leaves the machine, and nothing was complained of', () => {
   assert.ok(pages.length > 0);
