@@ -341,7 +341,7 @@ export function train(lab) {
     const said = dots.length
       ? `Step ${shown}: ${dots.length} neurons. Means of a > 0: ${mean(true, 'x')} with ${names[0]}${alone ? '' : `, ${mean(true, 'y')} with ${names[1]}`}; `
         + `of a < 0: ${mean(false, 'x')}${alone ? '' : `, ${mean(false, 'y')}`}.`
-      : data.rows.length ? 'The experiment records no neurons: evaluation.metrics.' : 'No neurons yet.';
+      : data.rows.length ? 'No neurons are recorded.' : 'No neurons yet.';
     plane.show({ dots, paths, step: shown, names, said });
   }
 

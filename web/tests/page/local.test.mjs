@@ -62,6 +62,17 @@ test('without a server a typed target has the verdict of the command line', { sk
   assert.ok(await page.isHidden('#tab-watch'));
 });
 
+test('browsers with and without relaxed SIMD have builds that answer the same', { skip }, async () => {
+  const page = await visit();
+  const answers = await page.evaluate(async () => Promise.all(['program.wasm', 'program-relaxed.wasm'].map((program) => new Promise((resolve, reject) => {
+    const worker = new Worker(`worker.js?program=${program}`, { type: 'module' });
+    worker.onmessage = ({ data }) => resolve(data.json ? JSON.parse(data.json).analysis : data);
+    worker.onerror = ({ message }) => reject(new Error(message));
+    worker.postMessage({ number: 0, what: 'answer', question: 'analyze', body: '{"link":"z1 + z1*z2","activation":"relu(x)","of":"gaussian_at_once"}' });
+  }))));
+  for (const { answer } of answers) assert.equal(answer, JSON.parse(giantstep('analyze', 'z1 + z1*z2', '--json')).answer);
+});
+
 test('without a server a run has the numbers of the command line to 1e-6', { skip }, async () => {
   const page = await visit();
   await answered(page, 'z1 + z1*z2');
