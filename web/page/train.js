@@ -18,7 +18,11 @@ const SHOWN = {
 };
 
 /** What a file says in words of its own. */
-const asWritten = (toml) => (Number(toml) ? count(Number(toml)) : toml.replace(/^"(.*)"$/, '$1'));
+function asWritten(toml) {
+  const value = Number(toml);
+  if (Number.isInteger(value)) return count(value);
+  return Number.isNaN(value) ? toml.replace(/^"(.*)"$/, '$1') : number(value);
+}
 const LETTERS = { d: 'd', a: 'n', eta: 'η', p: 'p' };
 const words = (name, now) => (now.exact[name] ? `${LETTERS[name] ?? name} = ${asWritten(now.exact[name])}` : SHOWN[name](now));
 

@@ -295,6 +295,7 @@ seeds = 1
   assert.ok(await page.isHidden('#address-error'), await page.textContent('#address-error'));
   await trained(page);
   await agrees(page, written, 'kept');
+  assert.equal(await page.$eval('output[for=eta]', (output) => output.textContent), 'η = 5.5');
   assert.equal(await page.inputValue('#inputs'), 'sphere');
   assert.equal(await page.inputValue('#loss'), 'logistic');
   assert.match(await page.textContent('#remark'), /inputs = sphere/);
