@@ -185,8 +185,9 @@ fn worked_off(file: &str, keep: &Memory) -> (Vec<u8>, bool) {
         observer: &order,
         ..Session::alone(MACHINE.cores, &asked)
     };
-    drive(&jobs, keep, Manner::default(), &session).unwrap();
-    let results = collect(&jobs, keep, Vec::new(), &mut |rows| rows).unwrap();
+    let all = &mut |rows| rows;
+    let report = perform(&jobs, keep, all, Manner::default(), &session).unwrap();
+    let results = report.results;
     assert_eq!(results.completed, results.planned);
     let order = order.0.into_inner().unwrap();
     let place = |told| order.iter().position(|one| *one == told);
