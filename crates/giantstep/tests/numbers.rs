@@ -114,10 +114,6 @@ fn cases() -> Vec<(&'static str, Value)> {
         .collect()
 }
 
-/// Known values. A key with several has one for each type of processor: where neurons are mirrored, rounding in single
-/// precision decides which signs eigenvectors have, and so which of equally likely draws the in-law engine takes.
-type Golden = BTreeMap<String, Vec<f64>>;
-
 fn computed() -> Numbers {
     let mut sums: BTreeMap<String, (f64, f64)> = BTreeMap::new();
     for (name, spec) in cases() {
@@ -138,35 +134,33 @@ fn computed() -> Numbers {
         .collect()
 }
 
-/// Rounding on another type of processor: the precision of the data path, and what a few steps make of it.
+/// Rounding on another type of processor: the precision of the data path, and what a few steps make of it. The same program
+/// under `valgrind --tool=none`, which has no vectors of 512 bits, shows it.
 fn tolerance(key: &str) -> f64 {
     if key.contains(" f32 ") { 1e-3 } else { 1e-9 }
 }
 
-fn read(text: &str) -> (u32, Golden) {
+fn read(text: &str) -> (u32, Numbers) {
     let mut lines = text.lines().filter(|line| !line.starts_with('#'));
     let version = lines
         .next()
         .and_then(|line| line.strip_prefix("version ")?.parse().ok());
-    let mut numbers = Golden::new();
-    for line in lines {
+    let numbers = lines.map(|line| {
         let (key, value) = line.rsplit_once(' ').expect("a key and a value");
-        let values = numbers.entry(key.to_owned()).or_default();
-        values.push(value.parse().expect("a number"));
-    }
-    (version.expect("a version"), numbers)
+        (key.to_owned(), value.parse().expect("a number"))
+    });
+    (version.expect("a version"), numbers.collect())
 }
 
 /// Numbers of both that differ by more than rounding.
-fn moved(computed: &Numbers, golden: &Golden) -> Vec<String> {
+fn moved(computed: &Numbers, golden: &Numbers) -> Vec<String> {
     let both = computed
         .iter()
         .filter_map(|(key, value)| Some((key, value, golden.get(key)?)));
     both.filter(|(key, value, golden)| {
-        let near = |golden: &f64| (*value - golden).abs() <= tolerance(key) * (1.0 + golden.abs());
-        !golden.iter().any(near)
+        !((*value - *golden).abs() <= tolerance(key) * (1.0 + golden.abs()))
     })
-    .map(|(key, value, golden)| format!("{key}: {value}, was {golden:?}"))
+    .map(|(key, value, golden)| format!("{key}: {value}, was {golden}"))
     .collect()
 }
 
@@ -188,10 +182,7 @@ fn numbers_change_with_their_version_alone() {
             giantstep::NUMBERS
         );
         for (key, value) in &computed {
-            let known = golden.get(key).filter(|_| giantstep::NUMBERS == version);
-            for value in known.unwrap_or(&vec![*value]) {
-                writeln!(text, "{key} {value}").expect("text");
-            }
+            writeln!(text, "{key} {value}").expect("text");
         }
         std::fs::write(&file, text).expect("written");
         return;

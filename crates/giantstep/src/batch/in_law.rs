@@ -9,6 +9,7 @@ use faer::{Mat, Side};
 
 use crate::batch::few::{FEW, Few};
 use crate::batch::ledger::Ledger;
+use crate::batch::settled::{Settled, lengths};
 use crate::batch::streamed::{self, Source};
 use crate::batch::untouched::{Untouched, beside};
 use crate::batch::{Access, BatchId, Engine, Inputs, Panel, Purpose, Role, Stream, Sweep, Swept};
@@ -204,22 +205,15 @@ impl<T: Real> Engine for InLaw<T> {
     }
 }
 
-/// `columns` in an orthonormal basis of their span: the R of a rank-revealing QR, and the rank.
+/// `columns` in an orthonormal basis of their span, and the rank.
 fn compressed(columns: faer::MatRef<'_, f64>) -> (Mat<f64>, usize) {
     if columns.nrows() == 0 || columns.ncols() == 0 {
         return (Mat::zeros(0, columns.ncols()), 0);
     }
-    let qr = columns.col_piv_qr();
-    let triangle = qr.thin_R();
-    let scale = triangle[(0, 0)].abs();
-    let most = triangle.nrows();
-    let tolerance = scale * f64::EPSILON * columns.nrows().max(columns.ncols()) as f64;
-    let rank = (0..most)
-        .take_while(|j| triangle[(*j, *j)].abs() > tolerance)
-        .count();
-    let (_, inverse) = qr.P().arrays();
-    let restored = Mat::from_fn(rank, columns.ncols(), |i, j| triangle[(i, inverse[j])]);
-    (restored, rank)
+    let tolerance = f64::EPSILON * columns.nrows().max(columns.ncols()) as f64;
+    let found = Settled::new(columns, &lengths(columns), tolerance).triangle;
+    let rank = found.nrows();
+    (found, rank)
 }
 
 /// A `k x m` matrix L with `L L^T = gram` and m the numerical rank; the Gram matrix was summed from coefficients of
@@ -247,9 +241,12 @@ fn square_root<T: Real>(gram: &Mat<f64>) -> Mat<f64> {
     // The second term is the error of the eigenvalues themselves, which are at most k.
     let cutoff = 8.0 * ((k as f64).sqrt() * T::EPSILON + k as f64 * f64::EPSILON);
     let first = (0..k).take_while(|i| eigen.S()[*i] <= cutoff).count();
-    Mat::from_fn(k, k - first, |i, j| {
-        norms[i] * eigen.U()[(i, first + j)] * eigen.S()[first + j].sqrt()
-    })
+    let root = Mat::from_fn(k - first, k, |i, j| {
+        norms[j] * eigen.U()[(j, first + i)] * eigen.S()[first + i].sqrt()
+    });
+    // Rounding decides on the signs of eigenvectors.
+    let settled = Settled::new(root.as_ref(), &norms, 0.0);
+    settled.triangle.transpose().to_owned()
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatRef, Par};
 use rayon::prelude::*;
 
+use crate::batch::settled::Settled;
 use crate::batch::untouched::{Untouched, beside};
 use crate::batch::{BatchId, Numbers, Panel, Purpose, Role, Stream, Sweep, Swept};
 use crate::columns;
@@ -316,15 +317,16 @@ impl<T: Real> Ledger<T> {
                 &mut triangles[start(own.start) * k..start(own.end) * k],
             );
         }
-        let qr = MatRef::from_row_major_slice(&triangles, height, k).col_piv_qr();
-        let triangle = qr.thin_R();
-        let tolerance = 64.0 * T::EPSILON;
-        let rank = (0..triangle.nrows())
-            .take_while(|j| triangle[(*j, *j)].abs() > tolerance)
-            .count();
-        let (_, inverse) = qr.P().arrays();
-        let restored = Mat::from_fn(rank, k, |i, j| triangle[(i, inverse[j])] * lengths[j]);
-        let thin = qr.compute_thin_Q();
+        // They were divided by the lengths above.
+        let judged: Vec<f64> = lengths
+            .iter()
+            .map(|length| f64::from(*length > 0.0))
+            .collect();
+        let triangles = MatRef::from_row_major_slice(&triangles, height, k);
+        let settled = Settled::new(triangles, &judged, 64.0 * T::EPSILON);
+        let rank = settled.triangle.nrows();
+        let restored = Mat::from_fn(rank, k, |i, j| settled.triangle[(i, j)] * lengths[j]);
+        let thin = settled.basis();
         let basis = of_each(factors.len(), &|b| {
             let (q, _) = &factors[b];
             let first = start(self.first + b);

@@ -16,6 +16,7 @@ mod given;
 mod in_law;
 mod inputs;
 mod ledger;
+mod settled;
 mod split;
 mod stream;
 pub(crate) mod streamed;
