@@ -108,7 +108,7 @@ impl Task<'_> {
             }
         };
         let known = !points.is_sampled();
-        known.then(|| points.expect(1, power)[0] + self.dynamics.noise)
+        known.then(|| points.expect_until(self.dynamics.stop, 1, power)[0] + self.dynamics.noise)
     }
 
     /// Averages with the fluctuations of single neurons integrated out beforehand; none where neurons are
@@ -145,10 +145,8 @@ impl Task<'_> {
         // X, squares | N from shared fields | N of own fields: same, other | I4: same, other | error, power
         let length = 2 * k * r + k * k + k + k * k + k + k * k + 2 + Growth::length(k, r);
         let sizes = Sizes::of(population);
-        let sums = shared.points.expect(length, |columns, weights, sums| {
-            if self.dynamics.stopped() {
-                return;
-            }
+        let (points, stop) = (&shared.points, self.dynamics.stop);
+        let sums = points.expect_until(stop, length, |columns, weights, sums| {
             let rows = weights.len();
             let (targets, fields) = shared.fields(columns);
             let mut labels = vec![0.0; rows];

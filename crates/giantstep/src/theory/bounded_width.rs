@@ -24,10 +24,7 @@ fn label_moments(dynamics: &Dynamics<'_>, seed: u64) -> (f64, f64, bool) {
         return (mean, mean * mean + variance, false);
     }
     let points = Shape::of(link).points(link.r(), 0, 1 << 20, seed);
-    let sums = points.expect(2, |columns, weights, sums| {
-        if dynamics.stopped() {
-            return;
-        }
+    let sums = points.expect_until(dynamics.stop, 2, |columns, weights, sums| {
         let mut labels = vec![0.0; weights.len()];
         link_values(link, columns, &mut labels);
         for (label, weight) in labels.iter().zip(weights) {

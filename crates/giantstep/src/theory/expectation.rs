@@ -7,6 +7,7 @@ use crate::gauss::{
 };
 use crate::reduce::tree_sum;
 use crate::theory::table::Table;
+use crate::watch::NEVER;
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -95,8 +96,22 @@ impl Points {
         length: usize,
         visit: impl Fn(&[Vec<f64>], &[f64], &mut [f64]) + Sync,
     ) -> Vec<f64> {
+        self.expect_until(&NEVER, length, visit)
+    }
+
+    /// [`Points::expect`] of which nothing is worth anything once `stop` is set: blocks that are not begun are left out.
+    pub(super) fn expect_until(
+        &self,
+        stop: &AtomicBool,
+        length: usize,
+        visit: impl Fn(&[Vec<f64>], &[f64], &mut [f64]) + Sync,
+    ) -> Vec<f64> {
         let count = self.count();
         tree_sum(count.div_ceil(BLOCK), length, |block, sums| {
+            // Making the points of a link of several variables takes longer than visiting them.
+            if stop.load(Ordering::Relaxed) {
+                return;
+            }
             let first = block * BLOCK;
             let (columns, weights) = self.listed(first, BLOCK.min(count - first));
             visit(&columns, &weights, sums);
@@ -457,8 +472,27 @@ impl Smoothed {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicUsize;
+
     use super::*;
     use crate::activation::Activation;
+
+    #[test]
+    fn an_expectation_ends_with_the_block_in_which_a_stop_is_asked_for() {
+        let points = Points::Sampled {
+            variables: 2,
+            count: 100 * BLOCK,
+            seed: 1,
+        };
+        let (stop, seen) = (AtomicBool::new(false), AtomicUsize::new(0));
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build();
+        pool.unwrap().install(|| {
+            points.expect_until(&stop, 1, |_, _, _| {
+                stop.store(seen.fetch_add(1, Ordering::Relaxed) == 2, Ordering::Relaxed);
+            })
+        });
+        assert_eq!(seen.into_inner(), 3);
+    }
 
     #[test]
     fn smoothed_relu_has_its_closed_form() {

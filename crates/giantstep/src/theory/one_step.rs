@@ -6,6 +6,7 @@
 //! overlap, plus noise of squared norm `E[sigma'^2] E[y^2] d/n` in directions that carry nothing.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 
 use crate::activation::Activation;
 use crate::batch::{Role, Stream};
@@ -14,6 +15,7 @@ use crate::labels::{Removal, Target};
 use crate::theory::expectation::{Points, Shape, Sigma, link_values};
 use crate::theory::population::Population;
 use crate::theory::separated::Separated;
+use crate::watch::NEVER;
 
 /// Gaussian moments of an activation.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -84,6 +86,11 @@ impl LinkMoments {
 
     /// [`LinkMoments::of`], sampled from this seed where quadrature does not reach.
     pub fn from_seed(target: &Target, seed: u64) -> Self {
+        Self::from_seed_until(target, seed, &NEVER)
+    }
+
+    /// [`LinkMoments::from_seed`], worth nothing if `stop` is set before the end.
+    pub(super) fn from_seed_until(target: &Target, seed: u64, stop: &AtomicBool) -> Self {
         const BUDGET: usize = 1 << 20;
         let (link, r) = (&target.link, target.r);
         if let Some(sum) = Separated::of(link).filter(|_| r > 2) {
@@ -97,7 +104,7 @@ impl LinkMoments {
         let indices: Vec<Vec<Vec<u8>>> = (0..=highest).map(|k| multi_indices(r, k)).collect();
         let all: Vec<&Vec<u8>> = indices.iter().flatten().collect();
         let points = Shape::of(link).points(r, 2 * highest, BUDGET, seed);
-        let sums = points.expect(2 * all.len() + 1, |columns, weights, sums| {
+        let sums = points.expect_until(stop, 2 * all.len() + 1, |columns, weights, sums| {
             let mut labels = vec![0.0; weights.len()];
             link_values(link, columns, &mut labels);
             for (row, (label, weight)) in labels.iter().zip(weights).enumerate() {

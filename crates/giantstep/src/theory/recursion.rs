@@ -291,10 +291,8 @@ impl Dynamics<'_> {
         let shape = Shape::of(self.link);
         let shared = Shared::of(&fields, self.link, &shape, (Fineness::Finest, seed))?;
         let table = sigma.smoothed(own, shared.reach(0) + bias.abs(), self.stop)?;
-        let sums = shared.points.expect(1, |columns, weights, sums| {
-            if self.stopped() {
-                return;
-            }
+        let points = &shared.points;
+        let sums = points.expect_until(self.stop, 1, |columns, weights, sums| {
             let (targets, fields) = shared.fields(columns);
             let mut labels = vec![0.0; weights.len()];
             link_values(self.link, &targets, &mut labels);
@@ -302,7 +300,7 @@ impl Dynamics<'_> {
                 sums[0] += weight * (label - self.removed_mean) * table.at(*s + bias).value;
             }
         });
-        Some((sums[0], shared.points.is_sampled()))
+        Some((sums[0], points.is_sampled()))
     }
 
     /// One step of the recursion.

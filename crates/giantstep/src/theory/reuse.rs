@@ -166,10 +166,8 @@ impl Dynamics<'_> {
                 .map(|e| seen.fields.own[(c, e)])
                 .sum::<f64>()
                 / if class.twin.is_some() { 2.0 } else { 1.0 };
-            let sums = Points::Tensor(rules).expect(r, |columns, weights, sums| {
-                if self.stopped() {
-                    return;
-                }
+            let points = Points::Tensor(rules);
+            let sums = points.expect_until(self.stop, r, |columns, weights, sums| {
                 let mut labels = vec![0.0; weights.len()];
                 link_values(self.link, columns, &mut labels);
                 let fields = &columns[r];

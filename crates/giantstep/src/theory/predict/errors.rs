@@ -111,7 +111,8 @@ impl Task<'_> {
             }
             Some(_) => (1..=REPETITIONS)
                 .map(|seed| {
-                    LinkMoments::from_seed(&experiment.target, seed).without(protocol.removal)
+                    let moments = LinkMoments::from_seed_until(&experiment.target, seed, self.stop);
+                    moments.without(protocol.removal)
                 })
                 .collect(),
         };
