@@ -25,7 +25,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from . import _native
-from ._wait import threads_of
+from ._wait import finished, threads_of
 
 Floats = NDArray[Any]
 
@@ -111,7 +111,7 @@ class _GiantStep(BaseEstimator):
         #: Every step of the search, a dict each.
         self.path_ = []
         for number, seed in enumerate(seeds):
-            found = _native.fit_network(
+            work = _native.fit_network(
                 _readable(X),
                 np.ascontiguousarray(targets, dtype=np.float64),
                 np.ascontiguousarray(weights),
@@ -126,6 +126,7 @@ class _GiantStep(BaseEstimator):
                 self.precision,
                 self._threads(),
             )
+            found = finished(work)
             initial = [] if found["initial_error"] is None else [(None, None, found["initial_error"])]
             self.path_ += [
                 {"network": number, "step": step, "c": c, "second_layer": second, "error": error}
@@ -140,7 +141,7 @@ class _GiantStep(BaseEstimator):
         """The mean output of the networks, (n, k), in the precision of X."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
-        outputs = [net.native().outputs(_readable(X), self.precision, self._threads()) for net in self.networks_]
+        outputs = [finished(net.native().outputs(_readable(X), self.precision, self._threads())) for net in self.networks_]
         mean: Floats = np.mean(outputs, axis=0).astype(X.dtype, copy=False)
         return mean
 
@@ -324,7 +325,7 @@ class GiantStepFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Gian
         """The features of rows X, (n, p), of all networks one after the other, in the precision of X."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
-        features = [net.native().features(_readable(X), self._threads()) for net in self.networks_]
+        features = [finished(net.native().features(_readable(X), self._threads())) for net in self.networks_]
         return features[0] if len(features) == 1 else np.concatenate(features, axis=1)
 
     @property

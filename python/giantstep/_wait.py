@@ -15,8 +15,8 @@ Show = bool | Literal["auto"]
 
 #: Seconds between looks; a signal is answered within about as much.
 WHILE = 0.05
-#: Seconds that stopped runs get to hand over what is finished.
-GRACE = 5.0
+#: Seconds that stopped runs get to hand over the finished steps of those under way; what is finished is handed over anyway.
+GRACE = 0.1
 #: Seconds before a bar appears.
 PATIENCE = 0.5
 
@@ -71,8 +71,8 @@ def finished(
     on_step: Callable[[dict[str, Any]], object] | None = None,
     grace: float = 0.0,
 ) -> Any:
-    """What came of the work; whatever is raised meanwhile ends it, and carries the results that are handed over within so many
-    seconds of ``grace`` as ``.results``."""
+    """What came of the work; whatever is raised meanwhile ends it, and carries the runs that are finished as ``.results``, with the
+    finished steps of the others if they end within so many seconds of ``grace``."""
     bar = _Bar(progress)
 
     def look() -> None:
@@ -88,9 +88,9 @@ def finished(
         return work.result()
     except BaseException as error:
         work.stop()
-        if work.wait(grace):
+        if grace > 0:
             try:
-                half = work.result()
+                half = work.result() if work.wait(grace) else work.finished()
                 if isinstance(half, _native.Results):
                     error.results = half  # type: ignore[attr-defined]
             except (Exception, KeyboardInterrupt):

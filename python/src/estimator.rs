@@ -1,9 +1,6 @@
 //! Networks fitted to arrays, which are read where they are.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::thread;
-use std::time::Duration;
+use std::sync::Arc;
 
 use giantstep::activation::Activation;
 use giantstep::batch::{Data, Order};
@@ -11,66 +8,14 @@ use giantstep::estimator::{self, Features, Options, Ridge, Samples, Second};
 use giantstep::faer::Mat;
 use giantstep::real::Precision;
 use giantstep::watch::Watch;
-use giantstep_lab::fence::fenced;
-use numpy::{
-    IntoPyArray, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2,
-    PyUntypedArrayMethods,
-};
+use numpy::{IntoPyArray, PyArray1, PyArrayMethods, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use rayon::ThreadPoolBuilder;
 
 use crate::analyze::activation;
 use crate::errors::Problem;
 use crate::trainer::array;
-
-/// Between looks at signals.
-const WHILE: Duration = Duration::from_millis(50);
-
-/// Work on arrays of Python, which it may read only until this returns: the thread that asked waits without the interpreter,
-/// and looks for signals.
-fn scoped<R: Send>(
-    py: Python<'_>,
-    threads: usize,
-    what: impl FnOnce(Watch<'_>) -> Result<R, Problem> + Send,
-) -> PyResult<R> {
-    let stop = AtomicBool::new(false);
-    let work = || {
-        let pool = ThreadPoolBuilder::new().num_threads(threads).build();
-        let pool =
-            pool.map_err(|error| Problem::Failed(format!("threads = {threads}: {error}")))?;
-        let watch = Watch {
-            stop: &stop,
-            ..Watch::default()
-        };
-        pool.install(|| what(watch))
-    };
-    py.detach(|| {
-        thread::scope(|scope| {
-            let (ended, end) = channel();
-            let builder = thread::Builder::new().name("giantstep".to_owned());
-            builder.spawn_scoped(scope, move || {
-                let done = fenced(work).unwrap_or_else(|reason| Err(Problem::Failed(reason)));
-                // Whoever asked is waiting.
-                let _ = ended.send(done);
-            })?;
-            loop {
-                match end.recv_timeout(WHILE) {
-                    Ok(done) => return Ok(done?),
-                    Err(RecvTimeoutError::Timeout) => {
-                        if let Err(signal) = Python::attach(|py| py.check_signals()) {
-                            stop.store(true, Ordering::Relaxed);
-                            return Err(signal);
-                        }
-                    }
-                    Err(RecvTimeoutError::Disconnected) => {
-                        return Err(Problem::Failed("the work was lost".to_owned()).into());
-                    }
-                }
-            }
-        })
-    })
-}
+use crate::work::{Product, Shared, Work};
 
 /// An array of either precision, borrowed.
 enum Borrowed<'py> {
@@ -93,18 +38,46 @@ impl<'py> Borrowed<'py> {
         }
     }
 
-    fn data(&self) -> PyResult<Data<'_>> {
+    fn data(&self) -> Result<Data<'_>, Problem> {
         let (shape, by_rows) = match self {
             Self::F32(array) => (array.shape(), array.is_c_contiguous()),
             Self::F64(array) => (array.shape(), array.is_c_contiguous()),
         };
         let order = if by_rows { Order::Rows } else { Order::Columns };
         let data = match self {
-            Self::F32(array) => Data::new(array.as_slice()?, shape[0], shape[1], order),
-            Self::F64(array) => Data::new(array.as_slice()?, shape[0], shape[1], order),
+            Self::F32(array) => Data::new(slice(array.as_slice())?, shape[0], shape[1], order),
+            Self::F64(array) => Data::new(slice(array.as_slice())?, shape[0], shape[1], order),
         };
-        Ok(data.map_err(|error| problem(error.into()))?)
+        data.map_err(|error| problem(error.into()))
     }
+}
+
+/// The numbers of a contiguous array.
+fn slice<'a, T>(found: Result<&'a [T], impl std::error::Error>) -> Result<&'a [T], Problem> {
+    found.map_err(|error| Problem::Failed(error.to_string()))
+}
+
+/// Work on a matrix of Python: the thread that works has a reference of its own and reads the matrix where it lies, without
+/// the interpreter. Whoever waits need not wait for the end.
+fn begin<R: Send + 'static>(
+    threads: usize,
+    inputs: Py<PyAny>,
+    what: impl FnOnce(&Data<'_>, Watch<'_>) -> Result<R, Problem> + Send + 'static,
+    product: impl FnOnce(Python<'_>, R) -> PyResult<Py<PyAny>> + Send + 'static,
+) -> PyResult<Work> {
+    Work::begin(threads, false, move |shared: &Arc<Shared>| {
+        let watch = Watch {
+            stop: &shared.asked.stop,
+            ..Watch::default()
+        };
+        let found = Python::attach(|py| {
+            let inputs = Borrowed::of(inputs.bind(py));
+            let inputs = inputs.map_err(|error| Problem::Failed(error.to_string()))?;
+            let data = inputs.data()?;
+            py.detach(|| what(&data, watch))
+        })?;
+        Ok(Box::new(move |py: Python<'_>| product(py, found)) as Product)
+    })
 }
 
 fn problem(error: estimator::EstimatorError) -> Problem {
@@ -133,14 +106,14 @@ fn precision(name: &str, inputs: &Borrowed<'_>) -> Result<Precision, Problem> {
     }
 }
 
-/// Fits a network to rows (n x d), labels (n x k) and weights (n); the settings are those of `estimator::Options`.
+/// Begins to fit a network to rows (n x d), labels (n x k) and weights (n); the settings are those of `estimator::Options`, the
+/// product is a dict.
 #[pyfunction]
 #[expect(clippy::too_many_arguments)]
-pub fn fit_network<'py>(
-    py: Python<'py>,
-    inputs: &Bound<'py, PyAny>,
-    labels: PyReadonlyArray2<'py, f64>,
-    weights: PyReadonlyArray1<'py, f64>,
+pub fn fit_network(
+    inputs: Bound<'_, PyAny>,
+    labels: PyReadonlyArray2<'_, f64>,
+    weights: Bound<'_, PyArray1<f64>>,
     width: Option<usize>,
     steps: usize,
     step_sizes: Vec<f64>,
@@ -151,8 +124,7 @@ pub fn fit_network<'py>(
     seed: u64,
     precision_name: &str,
     threads: usize,
-) -> PyResult<Bound<'py, PyDict>> {
-    let inputs = Borrowed::of(inputs)?;
+) -> PyResult<Work> {
     let options = Options {
         width,
         steps,
@@ -162,45 +134,48 @@ pub fn fit_network<'py>(
         ridge: ridge.map_or(Ridge::CrossValidated, Ridge::Value),
         validation,
         seed,
-        precision: precision(precision_name, &inputs)?,
+        precision: precision(precision_name, &Borrowed::of(&inputs)?)?,
     };
-    let data = inputs.data()?;
-    let samples = Samples {
-        inputs: &data,
-        outputs: labels.shape()[1],
-        labels: labels.as_slice()?,
-        weights: weights.as_slice()?,
-    };
-    let fitted = scoped(py, threads, |watch| {
+    let (outputs, labels) = (labels.shape()[1], labels.as_slice()?.to_vec());
+    let weights = weights.to_vec()?;
+    let fit = move |data: &Data<'_>, watch: Watch<'_>| {
+        let samples = Samples {
+            inputs: data,
+            outputs,
+            labels: &labels,
+            weights: &weights,
+        };
         estimator::fit(samples, &options, watch).map_err(problem)
-    })?;
-    let name = |second| match second {
-        Second::Frozen => "frozen",
-        Second::Fitted => "fitted",
     };
-    let path = fitted.path.iter();
-    let path: Vec<_> = path
-        .map(|taken| (taken.step_size, name(taken.second), taken.error))
-        .collect();
-    let network = fitted.network;
-    let product = PyDict::new(py);
-    product.set_item("means", network.means.into_pyarray(py))?;
-    product.set_item("deviations", network.deviations.into_pyarray(py))?;
-    product.set_item("first", array(py, &network.first)?)?;
-    product.set_item("bias", network.bias.into_pyarray(py))?;
-    product.set_item("readout", array(py, &network.readout)?)?;
-    product.set_item("intercept", network.intercept.into_pyarray(py))?;
-    product.set_item("initial_error", fitted.initial_error)?;
-    product.set_item("path", path)?;
-    product.set_item("steps", fitted.steps)?;
-    product.set_item("ridge", fitted.ridge)?;
-    product.set_item("signs", array(py, &fitted.signs)?)?;
-    Ok(product)
+    begin(threads, inputs.unbind(), fit, |py, fitted| {
+        let name = |second| match second {
+            Second::Frozen => "frozen",
+            Second::Fitted => "fitted",
+        };
+        let path = fitted.path.iter();
+        let path: Vec<_> = path
+            .map(|taken| (taken.step_size, name(taken.second), taken.error))
+            .collect();
+        let network = fitted.network;
+        let product = PyDict::new(py);
+        product.set_item("means", network.means.into_pyarray(py))?;
+        product.set_item("deviations", network.deviations.into_pyarray(py))?;
+        product.set_item("first", array(py, &network.first)?)?;
+        product.set_item("bias", network.bias.into_pyarray(py))?;
+        product.set_item("readout", array(py, &network.readout)?)?;
+        product.set_item("intercept", network.intercept.into_pyarray(py))?;
+        product.set_item("initial_error", fitted.initial_error)?;
+        product.set_item("path", path)?;
+        product.set_item("steps", fitted.steps)?;
+        product.set_item("ridge", fitted.ridge)?;
+        product.set_item("signs", array(py, &fitted.signs)?)?;
+        Ok(product.into_any().unbind())
+    })
 }
 
 /// A network that was fitted, to be asked about other rows.
 #[pyclass(frozen, module = "giantstep._native")]
-pub struct Network(estimator::Network, Activation);
+pub struct Network(Arc<(estimator::Network, Activation)>);
 
 #[pymethods]
 impl Network {
@@ -223,45 +198,49 @@ impl Network {
             intercept,
         };
         network.check().map_err(problem)?;
-        Ok(Self(network, activation(activation_text)?))
+        Ok(Self(Arc::new((network, activation(activation_text)?))))
     }
 
-    /// Outputs on rows, n x k.
-    fn outputs<'py>(
+    /// Begins to compute outputs on rows; the product is an n x k array.
+    fn outputs(
         &self,
-        py: Python<'py>,
-        inputs: &Bound<'py, PyAny>,
+        inputs: Bound<'_, PyAny>,
         precision_name: &str,
         threads: usize,
-    ) -> PyResult<Bound<'py, PyArray2<f64>>> {
-        let inputs = Borrowed::of(inputs)?;
-        let (data, precision) = (inputs.data()?, precision(precision_name, &inputs)?);
-        let outputs = scoped(py, threads, |watch| {
-            let outputs = self.0.outputs(&data, &self.1, precision, watch);
+    ) -> PyResult<Work> {
+        let precision = precision(precision_name, &Borrowed::of(&inputs)?)?;
+        let (own, columns) = (self.0.clone(), self.0.0.intercept.len());
+        let outputs = move |data: &Data<'_>, watch: Watch<'_>| {
+            let outputs = own.0.outputs(data, &own.1, precision, watch);
             outputs.map_err(problem)
-        })?;
-        outputs
-            .into_pyarray(py)
-            .reshape([data.rows(), self.0.intercept.len()])
+        };
+        begin(threads, inputs.unbind(), outputs, move |py, outputs| {
+            let rows = outputs.len() / columns;
+            let outputs = outputs.into_pyarray(py).reshape([rows, columns])?;
+            Ok(outputs.into_any().unbind())
+        })
     }
 
-    /// Features of rows, n x p, in the precision of the rows.
-    fn features<'py>(
-        &self,
-        py: Python<'py>,
-        inputs: &Bound<'py, PyAny>,
-        threads: usize,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let inputs = Borrowed::of(inputs)?;
-        let (data, precision) = (inputs.data()?, inputs.precision());
-        let shape = [data.rows(), self.0.bias.len()];
-        let features = scoped(py, threads, |watch| {
-            let features = self.0.features(&data, &self.1, precision, watch);
+    /// Begins to compute features of rows; the product is an n x p array in the precision of the rows.
+    fn features(&self, inputs: Bound<'_, PyAny>, threads: usize) -> PyResult<Work> {
+        let precision = Borrowed::of(&inputs)?.precision();
+        let (own, width) = (self.0.clone(), self.0.0.bias.len());
+        let features = move |data: &Data<'_>, watch: Watch<'_>| {
+            let features = own.0.features(data, &own.1, precision, watch);
             features.map_err(problem)
-        })?;
-        Ok(match features {
-            Features::F32(features) => features.into_pyarray(py).reshape(shape)?.into_any(),
-            Features::F64(features) => features.into_pyarray(py).reshape(shape)?.into_any(),
+        };
+        begin(threads, inputs.unbind(), features, move |py, features| {
+            let shape = |length: usize| [length / width, width];
+            Ok(match features {
+                Features::F32(all) => {
+                    let shape = shape(all.len());
+                    all.into_pyarray(py).reshape(shape)?.into_any().unbind()
+                }
+                Features::F64(all) => {
+                    let shape = shape(all.len());
+                    all.into_pyarray(py).reshape(shape)?.into_any().unbind()
+                }
+            })
         })
     }
 }

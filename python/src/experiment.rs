@@ -9,11 +9,11 @@ use giantstep::ranks::Alone;
 use giantstep_lab::chart::check;
 use giantstep_lab::claims::{CLAIMS, Claim, measure};
 use giantstep_lab::experiments::EXPERIMENTS;
-use giantstep_lab::keep::{Earlier, Shelf};
+use giantstep_lab::keep::{Earlier, Keep, Shelf};
 use giantstep_lab::plan::{self, Job, listing};
 use giantstep_lab::table::{Sift, TableFile};
 use giantstep_lab::{
-    Ask, Jobs, Manner, Memory, Predicted, Report, Scale, Session, Store, Wanted, perform,
+    Ask, Jobs, Manner, Memory, Predicted, Report, Scale, Session, Store, Wanted, perform, recall,
 };
 use pyo3::prelude::*;
 use serde_json::json;
@@ -155,8 +155,9 @@ impl Plan {
             let manner = Manner::default();
             let report = match folder {
                 None => {
-                    let all = &mut |rows| rows;
-                    let report = perform(&jobs, &Memory::default(), all, manner, &session);
+                    let (memory, all) = (Arc::new(Memory::default()), &mut |rows| rows);
+                    shared.tells(finished(&plan, &memory, threads));
+                    let report = perform(&jobs, &*memory, all, manner, &session);
                     let mut report = report.map_err(Problem::results)?;
                     // Runs that theory fails on come without it.
                     let _ = report.predict(Ask::new(wanted), &session);
@@ -164,10 +165,11 @@ impl Plan {
                 }
                 Some(folder) => {
                     let store = Store::open(&folder, &plan, Earlier::Refused);
-                    let store = store.map_err(Problem::results)?;
+                    let store = Arc::new(store.map_err(Problem::results)?);
+                    shared.tells(finished(&plan, &store, threads));
                     let mut table = TableFile::new(&folder, &plan, Sift::ALL);
                     let sift = &mut |rows| table.take(rows);
-                    let report = perform(&jobs, &store, sift, manner, &session);
+                    let report = perform(&jobs, &*store, sift, manner, &session);
                     let mut report = report.map_err(Problem::results)?;
                     table.finish().map_err(Problem::results)?;
                     let shelf = Shelf::of(&folder);
@@ -207,6 +209,25 @@ impl Plan {
     /// The papers that it rests on, as text and as BibTeX.
     fn cite(&self, threads: usize) -> (String, String) {
         cited(&self.plan, &Predicted::default(), threads)
+    }
+}
+
+/// Makes results of the runs of a plan that have ended.
+fn finished<K: Keep + Send + 'static>(
+    plan: &Arc<plan::Plan>,
+    keep: &Arc<K>,
+    threads: usize,
+) -> impl Fn() -> Result<Product, Problem> + Send + 'static {
+    let (plan, keep) = (plan.clone(), keep.clone());
+    move || {
+        let jobs = plan.jobs(machine(threads)).map_err(Problem::experiment)?;
+        let report = recall(&jobs, &*keep, &mut |rows| rows).map_err(Problem::results)?;
+        let results = report.results;
+        Ok(Results::product(
+            plan.clone(),
+            results,
+            Predicted::default(),
+        ))
     }
 }
 

@@ -22,6 +22,9 @@ pub fn text(text: String) -> Product {
     Box::new(move |py| Ok(text.into_pyobject(py)?.into_any().unbind()))
 }
 
+/// Makes a product of what is finished while the rest is under way.
+type Finished = dyn Fn() -> Result<Product, Problem> + Send;
+
 /// How far work is.
 #[derive(Debug, Default)]
 struct Progress {
@@ -39,6 +42,8 @@ pub struct Shared {
     pub asked: Asked,
     progress: Mutex<Progress>,
     outcome: Mutex<Option<Result<Product, Problem>>>,
+    /// None where nothing is finished before all is.
+    finished: Mutex<Option<Box<Finished>>>,
     /// The exception of a function of Python that was called.
     raised: Mutex<Option<PyErr>>,
     ended: Condvar,
@@ -49,6 +54,11 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shared {
+    /// Says how to make a product of what is finished, for one who does not wait for the block of rows under way.
+    pub fn tells(&self, finished: impl Fn() -> Result<Product, Problem> + Send + 'static) {
+        *locked(&self.finished) = Some(Box::new(finished));
+    }
+
     /// Ends the work with an exception; the first of several counts.
     pub fn raise(&self, exception: PyErr) {
         locked(&self.raised).get_or_insert(exception);
@@ -161,6 +171,12 @@ impl Work {
         let mut progress = locked(&self.0.progress);
         let steps = progress.steps.as_mut().map(mem::take).unwrap_or_default();
         steps.iter().map(Json::to_string).collect()
+    }
+
+    /// What is finished of it so far; None where nothing is finished before all is.
+    fn finished(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        let finished = py.detach(|| locked(&self.0.finished).as_ref().map(|make| make()));
+        finished.map(|product| product?(py)).transpose()
     }
 
     /// What came of it, once, after it has ended; before that, also once, the exception that has ended it.

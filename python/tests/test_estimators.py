@@ -45,9 +45,11 @@ def problem(n, d, k, seed=0):
 
 
 def searched(X, Y, weights, *, width, steps, step_sizes=(0.5, 2.0), seed=7, precision="f64", validation=0.2, threads=2):
-    return gs._native.fit_network(
+    work = gs._native.fit_network(
         X, Y, weights, width, steps, list(step_sizes), "relu(x)", 0.5, None, validation, seed, precision, threads
     )
+    assert work.wait(600)
+    return work.result()
 
 
 # More neurons than rows, more rows than neurons; one output and two; weights.
