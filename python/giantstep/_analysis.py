@@ -84,7 +84,12 @@ class _Report:
 
 
 class Analysis(_Report):
-    """What giant steps can learn of a link: ``answer`` in a sentence, all of it in ``to_dict()``."""
+    """What giant steps can learn of a link: ``answer`` in a sentence, all of it in ``to_dict()``.
+
+    >>> found = analyze("z1 + z1*z2")
+    >>> found.leap["one_step"], found.status, found.floors["bounded_width"][:3]
+    (1, 'exact', [2.0, 1.0, 0.0])
+    """
 
     @property
     def leap(self) -> dict[str, Any]:
@@ -122,7 +127,12 @@ def _shown(value: Any) -> str:
 
 
 class BooleanAnalysis(_Report):
-    """What steps on Boolean inputs can learn of a link: ``answer`` in a sentence, all of it in ``to_dict()``."""
+    """What steps on Boolean inputs can learn of a link: ``answer`` in a sentence, all of it in ``to_dict()``.
+
+    >>> found = analyze("z1 + z1*z2*z3", inputs="hypercube")
+    >>> found.leap["leap"], found.coefficients
+    (2, {(1,): 1.0, (1, 2, 3): 1.0})
+    """
 
     @property
     def leap(self) -> dict[str, Any]:
@@ -203,7 +213,11 @@ def analyze(
 
 
 def catalogue() -> list[dict[str, str]]:
-    """The targets that come along: name, link, source."""
+    """The targets that come along: name, link, source. ``analyze(name)`` takes the name.
+
+    >>> catalogue()[0]["name"]
+    'hermite-124'
+    """
     return json.loads(_native.catalogue())  # type: ignore[no-any-return]
 
 

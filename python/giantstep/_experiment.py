@@ -228,10 +228,18 @@ def _changes(settings: Mapping[str, object]) -> tuple[str, ...]:
 
 
 def keys() -> list[dict[str, Any]]:
-    """Every key of an experiment with its section, default and meaning."""
+    """Every key of an experiment with its section, default and meaning.
+
+    >>> [key["default"] for key in keys() if (key["section"], key["name"]) == ("protocol", "reuse")]
+    ['1']
+    """
     return json.loads(_native.keys())  # type: ignore[no-any-return]
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema of experiment files."""
+    """The JSON Schema of experiment files.
+
+    >>> "protocol" in schema()["properties"]
+    True
+    """
     return json.loads(_native.schema())  # type: ignore[no-any-return]

@@ -20,7 +20,14 @@ from ._wait import threads_of
 
 @dataclass(frozen=True)
 class Network:
-    """A network after its last step, in coordinates of one frame: W (p x q), a (p), W_star (r x q)."""
+    """A network after its last step, in coordinates of one frame: W (p x q), a (p), W_star (r x q).
+
+    >>> from giantstep import run
+    >>> experiment = Experiment("z1 + z1*z2", d=300, p=8, n="4*d", eta="p")
+    >>> network = run(experiment, predictions="none", progress=False).network(seed=0)
+    >>> network.a.shape, network.M.shape, network.Q.shape
+    ((8,), (8, 2), (8, 8))
+    """
 
     W: NDArray[np.float64]
     a: NDArray[np.float64]
@@ -42,6 +49,12 @@ class Results:
 
     The table leaves through Arrow's PyCapsule interface (``pyarrow.table(results)``, ``polars.DataFrame(results)``,
     DuckDB), or as arrays by ``columns()``.
+
+    >>> from giantstep import run
+    >>> results = run(Experiment("z1", d=300, p=8, n="4*d", eta="p", seeds=3), progress=False)
+    >>> first = next(row for row in results.compared if row["metric"] == "norm" and row["step"] == 1)
+    >>> first["draws"], abs(first["mean"] / first["prediction"]["value"] - 1) < 0.1
+    (3, True)
     """
 
     def __init__(self, native: _native.Results, experiment: Experiment, folder: str | None = None) -> None:

@@ -53,7 +53,12 @@ def run(
 
 
 class Predictions:
-    """What theory says of every point: ``present`` numbers, ``absent`` ones with the reason."""
+    """What theory says of every point: ``present`` numbers, ``absent`` ones with the reason.
+
+    >>> found = predict(Experiment("z1 + z1*z2", d=1000, p=8, n="4*d", eta="p"), progress=False)
+    >>> next(one["value"] for one in found.present if one["metric"] == "norm" and one["step"] == 0)
+    1.0
+    """
 
     def __init__(self, native: _native.Predictions) -> None:
         self._native = native

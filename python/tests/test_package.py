@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-MODULES = ["giantstep", *(f"giantstep._{name}" for name in ["analysis", "cite", "estimators", "experiment", "functions", "lab", "ledger", "run", "trainer"])]
+MODULES = ["giantstep", *(f"giantstep._{name}" for name in ["analysis", "cite", "estimators", "experiment", "functions", "lab", "ledger", "results", "run", "trainer"])]
 
 
 @pytest.mark.parametrize("name", MODULES)
