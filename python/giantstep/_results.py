@@ -193,6 +193,8 @@ def _draw(
         said = [(at, theory[_place(row)]) for at, row in zip(xs, curve) if _place(row) in theory]
         if said:
             ax.plot(*zip(*said), "--", color=color)
+    if x == "step":
+        ax.xaxis.get_major_locator().set_params(integer=True)
     ax.set_xlabel(x)
     ax.set_ylabel(y.replace("_", " "))
     if any(ax.get_legend_handles_labels()[1]):
