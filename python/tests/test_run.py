@@ -114,6 +114,21 @@ def test_an_interrupt_ends_a_run_and_keeps_what_is_finished(small, long):
     assert len(stopped.value.results) > 0
 
 
+def test_what_is_finished_can_be_had_while_the_rest_runs(small):
+    many = small.set({"run.seeds": 3000})
+    work = many._plan.run(None, 2, "none", False)
+    half = None
+    while half is None or len(half) == 0:
+        # All of them take minutes.
+        assert not work.wait(0.02)
+        half = work.finished()
+    assert not work.wait(0)
+    work.stop()
+    results = gs.Results(half, many)
+    assert results.interrupted and not results.failures
+    assert len(set(results.columns()["seed"])) < 3000
+
+
 def test_an_exception_of_a_callback_ends_the_run(small):
     def fail(step):
         raise RuntimeError("enough")
