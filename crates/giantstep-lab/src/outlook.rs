@@ -21,7 +21,7 @@ use crate::words;
 use crate::work::{Event, Pool, Session, Task, pool, until};
 
 /// Raised with every change of what is predicted from the same settings: what is kept rests on it.
-const PREDICTIONS: u32 = 4;
+const PREDICTIONS: u32 = 5;
 /// The time that nobody minds, and the most that is taken without being asked for.
 const LEAST_TIME: Duration = Duration::from_secs(2);
 const MOST_TIME: Duration = Duration::from_secs(10);

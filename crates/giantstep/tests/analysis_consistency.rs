@@ -108,7 +108,7 @@ fn contradictions(report: &Report) -> Vec<String> {
     let falls = |floor: &[f64]| {
         floor
             .windows(2)
-            .all(|f| f[1] <= f[0] + 1e-7 * report.variance)
+            .all(|f| !(f[1] > f[0] + 1e-7 * report.variance))
     };
     check(falls(&report.kernel_floors), "kernel floors");
     check(
@@ -117,6 +117,14 @@ fn contradictions(report: &Report) -> Vec<String> {
     );
     for wide in &report.floors.wide {
         check(falls(&wide.floor), "floors of wide networks");
+    }
+    for (wide, kernel) in report.floors.wide.iter().zip(&report.kernel_floors) {
+        let apart = (wide.floor[0] - kernel).abs();
+        let room = 1e-7 + 2.0 * report.floors.error / report.variance;
+        check(
+            !(apart > room * report.variance),
+            "floors before a step beside those of kernels",
+        );
     }
     for (fresh, reused) in report.staircase.fresh.iter().zip(&report.staircase.reused) {
         let open = reused.status == Status::Undecided;

@@ -8,6 +8,7 @@ use giantstep::analysis::{
     AnalysisError, AnalysisOptions, Answer, Budget, Report, Status, analyze, analyze_until,
 };
 use giantstep::expr::Link;
+use rayon::prelude::*;
 
 fn attempt(text: &str, sampled: bool) -> Result<Report, AnalysisError> {
     let link = Link::parse(text, None).unwrap_or_else(|e| panic!("{text}: {e:?}"));
@@ -21,6 +22,18 @@ fn attempt(text: &str, sampled: bool) -> Result<Report, AnalysisError> {
 
 fn report(text: &str) -> Report {
     attempt(text, false).unwrap_or_else(|e| panic!("{text}: {e}"))
+}
+
+/// With the work of the defaults.
+fn quick(text: &str) -> Report {
+    let link = Link::parse(text, None).unwrap_or_else(|e| panic!("{text}: {e:?}"));
+    let options = AnalysisOptions {
+        sampled: false,
+        budget: Budget::times(0.5),
+        ..AnalysisOptions::default()
+    };
+    let activation = Activation::parse("relu(x)").unwrap();
+    analyze(&link, &activation, options).unwrap_or_else(|e| panic!("{text}: {e}"))
 }
 
 fn sampled(text: &str) -> Report {
@@ -370,98 +383,239 @@ impl Draws {
     }
 }
 
-/// Mean, variance and the energies of degree 1 and 2 by the midpoint rule in up to two variables.
-fn on_a_grid(link: &Link) -> [f64; 4] {
-    let (edge, side) = if link.r() == 1 {
-        (9.0, 600_000)
-    } else {
-        (7.0, 800)
+/// The exponents of products of Hermite polynomials in r variables up to degree 3.
+fn exponents(r: usize) -> Vec<Vec<usize>> {
+    let all = (0..4usize.pow(r as u32)).map(|k| (0..r).map(move |i| k / 4usize.pow(i as u32) % 4));
+    let all = all.map(Iterator::collect::<Vec<usize>>);
+    all.filter(|e| e.iter().sum::<usize>() <= 3).collect()
+}
+
+/// Mean, variance and the energies of degree 1, 2 and 3 by the midpoint rule with `side` points along each axis.
+fn on_one_grid(link: &Link, edge: f64, side: usize) -> [f64; 5] {
+    let r = link.r();
+    let step = 2.0 * edge / side as f64;
+    let axis: Vec<f64> = (0..side).map(|i| (i as f64 + 0.5) * step - edge).collect();
+    let density = |x: f64| step * (-0.5 * x * x).exp() / (2.0 * std::f64::consts::PI).sqrt();
+    let weight: Vec<f64> = axis.iter().map(|x| density(*x)).collect();
+    // Normalised: x, (x^2 - 1)/sqrt 2, (x^3 - 3 x)/sqrt 6.
+    let hermite = |x: f64| {
+        [
+            1.0,
+            x,
+            (x * x - 1.0) / 2f64.sqrt(),
+            (x * x * x - 3.0 * x) / 6f64.sqrt(),
+        ]
     };
-    let step = 2.0 * edge / f64::from(side);
-    let axis: Vec<f64> = (0..side)
-        .map(|i| (f64::from(i) + 0.5) * step - edge)
-        .collect();
-    let weight: Vec<f64> = axis
-        .iter()
-        .map(|x| step * (-0.5 * x * x).exp() / (2.0 * std::f64::consts::PI).sqrt())
-        .collect();
-    let he2 = |x: f64| (x * x - 1.0) / std::f64::consts::SQRT_2;
-    let mut values = vec![0.0; axis.len()];
-    let [
-        mut one,
-        mut square,
-        mut x1,
-        mut x2,
-        mut x11,
-        mut x22,
-        mut x12,
-    ] = [0.0; 7];
-    let rows: Vec<(f64, f64)> = if link.r() == 1 {
-        vec![(0.0, 1.0)]
-    } else {
-        axis.iter().copied().zip(weight.iter().copied()).collect()
-    };
-    for (y, v) in rows {
-        let other = vec![y; axis.len()];
-        link.eval_columns(&[&axis[..], &other][..link.r()], &mut values);
-        for ((x, w), g) in axis.iter().zip(&weight).zip(&values) {
-            let g_w = g * w * v;
-            one += g_w;
-            square += g_w * g;
-            x1 += g_w * x;
-            x11 += g_w * he2(*x);
-            x2 += g_w * y;
-            x22 += g_w * he2(y);
-            x12 += g_w * x * y;
+    let table: Vec<[f64; 4]> = axis.iter().map(|x| hermite(*x)).collect();
+    let exponents = exponents(r);
+    let mut sums = vec![0.0; exponents.len()];
+    let (mut square, mut values) = (0.0, vec![0.0; side]);
+    for row in 0..side.pow(r as u32 - 1) {
+        let places: Vec<usize> = (1..r)
+            .map(|i| row / side.pow(i as u32 - 1) % side)
+            .collect();
+        let others: Vec<Vec<f64>> = places.iter().map(|&k| vec![axis[k]; side]).collect();
+        let columns: Vec<&[f64]> = std::iter::once(&axis)
+            .chain(&others)
+            .map(Vec::as_slice)
+            .collect();
+        link.eval_columns(&columns, &mut values);
+        let outer: f64 = places.iter().map(|&k| weight[k]).product();
+        let mut along = [0.0; 4];
+        for ((g, w), h) in values.iter().zip(&weight).zip(&table) {
+            square += outer * w * g * g;
+            along
+                .iter_mut()
+                .zip(h)
+                .for_each(|(sum, h)| *sum += w * g * h);
+        }
+        for (sum, e) in sums.iter_mut().zip(&exponents) {
+            let rest: f64 = places
+                .iter()
+                .zip(&e[1..])
+                .map(|(&k, &e)| table[k][e])
+                .product();
+            *sum += outer * along[e[0]] * rest;
         }
     }
-    if link.r() == 1 {
-        (x2, x22, x12) = (0.0, 0.0, 0.0);
-    }
-    [
-        one,
-        square - one * one,
-        x1 * x1 + x2 * x2,
-        x11 * x11 + x22 * x22 + x12 * x12,
-    ]
+    let energy = |degree: usize| -> f64 {
+        let own = exponents
+            .iter()
+            .zip(&sums)
+            .filter(|(e, _)| e.iter().sum::<usize>() == degree);
+        own.map(|(_, c)| c * c).sum()
+    };
+    let mean = energy(0).sqrt().copysign(sums[0]);
+    [mean, square - energy(0), energy(1), energy(2), energy(3)]
+}
+
+/// The same from four grids, with six standard errors of one of them.
+fn on_grids(link: &Link) -> [(f64, f64); 5] {
+    let (edge, sides) = match link.r() {
+        1 => (9.0, [300_007, 340_003, 380_041, 420_013]),
+        2 => (7.0, [601, 653, 709, 761]),
+        _ => (5.5, [73, 83, 97, 109]),
+    };
+    let grids = sides.map(|side| on_one_grid(link, edge, side));
+    std::array::from_fn(|k| {
+        let mean = grids.iter().map(|g| g[k]).sum::<f64>() / 4.0;
+        let squares: f64 = grids.iter().map(|g| (g[k] - mean).powi(2)).sum();
+        (mean, 6.0 * (squares / 3.0).sqrt())
+    })
 }
 
 #[test]
-fn random_links_have_the_moments_of_a_fine_grid() {
+fn random_links_have_the_moments_of_fine_grids() {
     let mut draws = Draws(20261125);
-    let (mut wrong, mut undecided) = (Vec::new(), Vec::new());
-    for number in 0..32 {
-        let r = if number < 26 { 1 } else { 2 };
-        let text = draws.link(r, 3);
-        let Ok(link) = Link::parse(&text, Some(r)) else {
-            continue;
-        };
-        let grid = on_a_grid(&link);
-        let activation = Activation::parse("relu(x)").unwrap();
-        let options = AnalysisOptions {
-            sampled: false,
-            ..AnalysisOptions::default()
-        };
-        let found = analyze(&link, &activation, options).unwrap_or_else(|e| panic!("{text}: {e}"));
-        let energy = |k: usize| found.energies.get(k).copied().unwrap_or(0.0);
-        let own = [found.mean, found.variance, energy(1), energy(2)];
-        let scale = 1.0 + grid[0] * grid[0] + grid[1];
-        // A jump costs the grid a step of it, in the plane less, as the steps of rows are independent.
-        let tolerance = if r == 1 { 1e-4 } else { 5e-3 } * scale;
-        if std::env::var_os("SHOW").is_some() {
-            println!("{text}\t{grid:?}\t{own:?}\t{:?}", found.status);
-        }
-        if own
-            .iter()
-            .zip(&grid)
-            .any(|(x, y)| !((x - y).abs() <= tolerance))
-        {
-            wrong.push((text.clone(), own, grid));
-        }
-        if found.status == Status::Undecided {
-            undecided.push(text);
-        }
+    let links: Vec<(usize, String)> = (0..96)
+        .map(|number| if number < 60 { 1 } else { 2 + number % 2 })
+        .map(|r| (r, draws.link(r, 3)))
+        .collect();
+    let activation = Activation::parse("relu(x)").unwrap();
+    let found: Vec<(bool, Option<String>)> = links
+        .par_iter()
+        .filter_map(|(r, text)| {
+            let link = Link::parse(text, Some(*r)).ok()?;
+            let grids = on_grids(&link);
+            let options = AnalysisOptions {
+                sampled: false,
+                budget: Budget::times(0.3),
+                ..AnalysisOptions::default()
+            };
+            let found = analyze(&link, &activation, options);
+            let found = found.unwrap_or_else(|e| panic!("{text}: {e}"));
+            let energy = |k: usize| found.energies.get(k).copied().unwrap_or(0.0);
+            let own = [found.mean, found.variance, energy(1), energy(2), energy(3)];
+            let open = found.status == Status::Undecided;
+            let (mean, variance) = (grids[0].0, grids[1].0);
+            let scale = 1e-6 * (1.0 + mean * mean + variance);
+            // What is undecided is known to its tolerance, the variance to a tenth; what is cut off lies beyond five.
+            let doubt = if open {
+                20.0 * found.tolerance * variance
+            } else {
+                0.0
+            };
+            let room = |k: usize| match k {
+                1 if open => 0.1 * variance + scale,
+                _ => grids[k].1 + doubt + scale,
+            };
+            let near = |k: usize| (own[k] - grids[k].0).abs() <= room(k);
+            let unknown = open && found.variance.is_nan();
+            let wrong = !unknown && !(0..5).all(near);
+            Some((
+                open,
+                wrong.then(|| format!("{text}: {own:?} {grids:?} {:?}", found.status)),
+            ))
+        })
+        .collect();
+    let wrong: Vec<&String> = found
+        .iter()
+        .filter_map(|(_, wrong)| wrong.as_ref())
+        .collect();
+    assert!(
+        wrong.is_empty(),
+        "{} of {}: {wrong:#?}",
+        wrong.len(),
+        found.len()
+    );
+    let undecided = found.iter().filter(|(open, _)| *open).count();
+    assert!(
+        found.len() > 80 && undecided < 24,
+        "{undecided} of {}",
+        found.len()
+    );
+}
+
+/// `E|z - c|^(-s) = 2^(-s/2) Gamma((1 - s)/2) / sqrt(pi) 1F1(s/2, 1/2, -c^2/2)`
+fn pole(s: f64, c: f64) -> f64 {
+    let (mut term, mut sum) = (1.0, 0.0);
+    for k in 0..60 {
+        sum += term;
+        let k = f64::from(k);
+        term *= -(s / 2.0 + k) / (0.5 + k) / (k + 1.0) * c * c / 2.0;
     }
-    assert!(wrong.is_empty(), "{wrong:#?}");
-    assert!(undecided.len() <= 4, "{undecided:#?}");
+    2f64.powf(-s / 2.0) * libm::tgamma((1.0 - s) / 2.0) / std::f64::consts::PI.sqrt() * sum
+}
+
+#[test]
+fn poles_of_finite_variance_are_no_infinite_ones() {
+    for (s, c) in [(0.49, 0.0), (0.4999, 0.0), (0.45, 0.3), (0.49, 0.3)] {
+        let found = quick(&format!("abs(z1 - {c})^(-{s})"));
+        let (mean, second) = (pole(s, c), pole(2.0 * s, c));
+        assert!(
+            (found.mean / mean - 1.0).abs() < 1e-7,
+            "{s} {c}: {} {mean}",
+            found.mean
+        );
+        let variance = second - mean * mean;
+        assert!(
+            (found.variance / variance - 1.0).abs() < 1e-5,
+            "{s} {c}: {} {variance}",
+            found.variance
+        );
+        assert_eq!(found.status, Status::Certified, "{s} {c}");
+    }
+    let product = quick("abs(z1*z2)^(-0.4)");
+    assert!((product.mean / pole(0.4, 0.0).powi(2) - 1.0).abs() < 1e-7);
+    for text in [
+        "abs(z1)^(-0.501)",
+        "1/(abs(z1)^0.5*sqrt(1+abs(log(abs(z1)))))",
+    ] {
+        assert_eq!(
+            attempt(text, false).unwrap_err(),
+            AnalysisError::NotFinite,
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn what_hides_between_the_points_of_rules_is_not_certified() {
+    // Bumps of two to five directions beside z1 z2; of two they are seen, of more they may lie between the points.
+    let c = [0.7466, -0.3965, 0.7428, -0.5811, -0.569];
+    for (m, s, height) in [
+        (2, 500.0, 30.0),
+        (3, 3e3, 1e3),
+        (4, 3e3, 1e4),
+        (5, 400.0, 1e4),
+        (5, 4e3, 1e6),
+    ] {
+        let forms: Vec<String> = (0..m)
+            .map(|i| format!("(z{} - ({}))^2", i + 1, c[i]))
+            .collect();
+        let found = quick(&format!(
+            "z1*z2 + {height}*exp(-{s}*({}))",
+            forms.join(" + ")
+        ));
+        // E exp(-s (z - c)^2) = exp(-s c^2/(1 + 2 s))/sqrt(1 + 2 s); with z in front, 2 s c/(1 + 2 s) of it.
+        let mean = |s: f64| -> f64 {
+            let one = |c: &f64| (-s * c * c / (1.0 + 2.0 * s)).exp() / (1.0 + 2.0 * s).sqrt();
+            c[..m].iter().map(one).product()
+        };
+        let (a, moved) = (height * mean(s), 2.0 * s / (1.0 + 2.0 * s));
+        let variance =
+            1.0 + 2.0 * a * moved * moved * c[0] * c[1] + height * height * mean(2.0 * s) - a * a;
+        let right = (found.variance - variance).abs() < 1e-6;
+        let open = found.status == Status::Undecided && found.variance.is_nan();
+        assert!(
+            if m == 2 { right } else { right || open },
+            "{m}, {s}: {} {variance}",
+            found.variance
+        );
+    }
+    // Nothing is a constant because nothing of it was seen.
+    let hidden = quick("exp(-1e4*((z1-0.7123)^2 + (z2-0.4117)^2 + (z3-0.1)^2 + (z4+0.3)^2))");
+    assert_eq!(
+        (hidden.status, hidden.leap.one_step),
+        (Status::Undecided, Answer::Unknown)
+    );
+    // What is wide enough stays certified, and a ball whose surface the panels meet.
+    for text in [
+        "tanh(z1 + z2*z3)",
+        "exp(-5*(z1 + z2*z3)^2)",
+        "step(z1^2 + z2^2 + z3^2 - 0.05)",
+        "relu(z1*z2 + z3)",
+    ] {
+        assert_eq!(quick(text).status, Status::Certified, "{text}");
+    }
 }

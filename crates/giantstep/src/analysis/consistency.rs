@@ -146,16 +146,30 @@ fn floors(report: &Report, check: &mut dyn FnMut(bool, &'static [Facts], &dyn Fn
         format!("the floors are known to {:.1e} only", report.floors.error)
     });
     let room = room + 2.0 * report.floors.error.min(most);
+    // Before a step there is nothing but the kernel of the start.
+    let both = room + 4.0 * report.tolerance * variance;
+    for (wide, kernel) in std::iter::zip(&report.floors.wide, kernels) {
+        let (kappa, before) = (wide.kappa, wide.floor.first().copied().unwrap_or(*kernel));
+        check(
+            !((before - kernel).abs() > both),
+            &[Facts::Floors, Facts::Kernels],
+            &|| {
+                format!(
+                    "before a step the floor at n ~ d^{kappa} is {before}, that of kernels {kernel}"
+                )
+            },
+        );
+    }
     let bounded = &report.floors.bounded_width;
     check(
-        falls(bounded, room) && bounded.iter().all(|f| *f <= variance + room),
+        falls(bounded, room) && bounded.iter().all(|f| !(*f > variance + room)),
         &[Facts::Floors],
         &|| format!("the floors of bounded width rise: {bounded:?}"),
     );
     for pair in report.floors.wide.windows(2) {
         let mut both = std::iter::zip(&pair[0].floor, &pair[1].floor);
         check(
-            both.all(|(less, more)| *more <= less + room),
+            both.all(|(less, more)| !(*more > less + room)),
             &[Facts::Floors],
             &|| {
                 format!(
@@ -167,9 +181,10 @@ fn floors(report: &Report, check: &mut dyn FnMut(bool, &'static [Facts], &dyn Fn
     }
     for wide in &report.floors.wide {
         let floor = &wide.floor;
-        let below = wide.kappa != 1 || std::iter::zip(floor, bounded).all(|(w, b)| *w <= b + room);
-        let alike = std::iter::zip(floor, &wide.shared_response).all(|(w, s)| *w <= s + room);
-        let bounded = floor.iter().all(|f| *f <= variance + room);
+        let below =
+            wide.kappa != 1 || std::iter::zip(floor, bounded).all(|(w, b)| !(*w > b + room));
+        let alike = std::iter::zip(floor, &wide.shared_response).all(|(w, s)| !(*w > s + room));
+        let bounded = floor.iter().all(|f| !(*f > variance + room));
         check(
             falls(floor, room) && below && alike && bounded,
             &[Facts::Floors],
@@ -178,9 +193,9 @@ fn floors(report: &Report, check: &mut dyn FnMut(bool, &'static [Facts], &dyn Fn
     }
 }
 
-/// Whether numbers fall, or stay.
+/// Whether numbers fall, or stay, as far as they are known.
 fn falls(values: &[f64], room: f64) -> bool {
-    values.windows(2).all(|pair| pair[1] <= pair[0] + room)
+    values.windows(2).all(|pair| !(pair[1] > pair[0] + room))
 }
 
 fn last(staircase: &Staircase) -> &[Vec<f64>] {
@@ -282,6 +297,10 @@ mod tests {
         wrong.generative_exponent.as_mut().unwrap().value = 4;
         let wrong = checked(wrong);
         assert_eq!(wrong.generative_exponent.unwrap().status, Status::Undecided);
+        let mut wrong = sound.clone();
+        wrong.kernel_floors[1] += 0.5;
+        let wrong = checked(wrong);
+        assert!(wrong.kernel_floors[0].is_nan() && wrong.floors.bounded_width[0].is_nan());
         let mut wrong = sound;
         wrong.energies[1] = 50.0;
         assert!(checked(wrong).kernel_floors[0].is_nan());

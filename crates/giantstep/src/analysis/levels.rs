@@ -251,6 +251,7 @@ pub fn second_order_energy(expr: &Expr, direction: &[f64]) -> Option<Approximate
             agreed: 1e-8,
             panels: 400,
             carried: 0,
+            enough: None,
         };
         let part = adaptive(&edges, &rules, &mut |panels| {
             let on = |&(a, b): &(f64, f64)| {

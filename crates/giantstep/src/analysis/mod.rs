@@ -26,6 +26,7 @@ mod labels;
 mod levels;
 mod nested;
 mod numeric;
+mod overlooked;
 mod polynomial;
 mod quadrature;
 mod random;
@@ -129,9 +130,10 @@ pub enum AnalysisError {
         "the activation is given as code, of which no zero can be proved: write it as an expression"
     )]
     Callable,
-    /// An integral of the link is not finite, or its tail too heavy to be told from one that is not.
+    /// An integral of the link is not finite, or too heavy at a pole or far out to be told from one that is not.
     #[error(
-        "the variance of the link under the Gaussian is infinite, or its tail out of reach: bound what grows"
+        "the variance of the link under the Gaussian is infinite, or so heavy at a pole or far out that it cannot be told from it: \
+         bound what grows"
     )]
     NotFinite,
 }

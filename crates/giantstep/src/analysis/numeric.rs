@@ -6,6 +6,7 @@ use super::budget::Work;
 use super::estimate::Approximate;
 use super::estimate::Estimate;
 use super::kinks::Atlas;
+use super::overlooked::Seen;
 use super::polynomial::{Monomial, Polynomial};
 use super::quadrature::{Columns, Integrand};
 use super::rules::exponents;
@@ -208,9 +209,18 @@ impl<'a> Numeric<'a> {
         }
         let zeros: Vec<Expr> = block.factors.iter().flat_map(kinks).collect();
         let cost = block.operations();
+        let seen = Seen::on(&block.frame);
+        // Where panels end at kinks, their points tell more than a lattice does.
+        let noted = block.frame.len() > 2 && !zeros.is_empty();
         let function = |columns: &[&[f64]], out: &mut [f64]| {
             self.work.add(out.len() as u64 * cost);
             block.fill(columns, out);
+        };
+        let noting = |columns: &[&[f64]], out: &mut [f64]| {
+            function(columns, out);
+            if noted {
+                seen.note(columns, out);
+            }
         };
         let sampled = || self.sampled_coefficients(&function, &block.frame, degree);
         let estimate = if block.is_sampled() || self.work.spent() {
@@ -218,9 +228,11 @@ impl<'a> Numeric<'a> {
         } else {
             let work = self.share(block.frame.len());
             let kinks = self.atlas.kinks(&zeros, &block.frame, self.r);
-            let nested = Integrand::new(&function, kinks, &block.frame, self.r, work);
+            let nested = Integrand::new(&noting, kinks, &block.frame, self.r, work);
             let nested = nested.coefficients(degree);
-            self.better(nested, block.frame.len(), sampled)
+            let mut better = self.better(nested, block.frame.len(), sampled);
+            better.error += self.overlooked(block, &seen);
+            better
         };
         self.moments
             .borrow_mut()

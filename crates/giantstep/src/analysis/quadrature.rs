@@ -253,6 +253,7 @@ impl<'a> Integrand<'a> {
             panels: PANELS[if axis == 0 { 0 } else { 2 }],
             carried: 0,
             agreed: AGREED,
+            enough: Some((1e-6, 1e-12)),
         };
         adaptive(&edges, &rules, &mut |panels| {
             let mut nodes = Vec::with_capacity(panels.len() * ORDER);
@@ -309,6 +310,7 @@ impl<'a> Integrand<'a> {
             panels: PANELS[1],
             carried: 1,
             agreed: AGREED,
+            enough: None,
         };
         let outputs = tables.exponents[2].len();
         let mut estimate = adaptive(&edges, &rules, &mut |panels| {

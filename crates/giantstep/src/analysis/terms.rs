@@ -212,7 +212,20 @@ fn factored(expr: &Expr) -> Product {
                     factors: base.factors.iter().map(power).collect(),
                 }
             }
-            _ => Product::factor(expr.clone()),
+            // |a b|^k = |a|^k |b|^k
+            _ => match modulus(base).filter(|_| exponent.variables() == 0) {
+                Some(single) => {
+                    let power = |f: &Expr| {
+                        Expr::Binary(Operator::Power, Box::new(f.clone()), exponent.clone())
+                    };
+                    let number = f64::constant(exponent).unwrap_or(f64::NAN);
+                    Product {
+                        coefficient: single.coefficient.powf(number),
+                        factors: single.factors.iter().map(power).collect(),
+                    }
+                }
+                None => Product::factor(expr.clone()),
+            },
         },
         // sqrt|a b| = sqrt|a| sqrt|b|
         Expr::Apply(Function::Sqrt, inner) => match modulus(inner) {
@@ -251,7 +264,8 @@ fn linear(expr: &Expr) -> bool {
     polynomial::<f64>(expr).is_some_and(|p| is_linear(&p))
 }
 
-fn integer(value: i64) -> Expr {
+/// A whole number.
+pub fn integer(value: i64) -> Expr {
     Expr::Number(BigRational::from_integer(BigInt::from(value)))
 }
 
