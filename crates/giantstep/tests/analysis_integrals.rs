@@ -603,6 +603,15 @@ fn what_hides_between_the_points_of_rules_is_not_certified() {
             found.variance
         );
     }
+    // A bump of one direction that is written in five variables is on a line: it is seen.
+    let turned = quick("z6 + 1000*exp(-1e10*((z1+z2+z3+z4+z5)/sqrt(5) - 0.7123)^2)");
+    let one = |s: f64| (-s * 0.7123 * 0.7123 / (1.0 + 2.0 * s)).exp() / (1.0 + 2.0 * s).sqrt();
+    let variance = 1.0 + 1e6 * (one(2e10) - one(1e10).powi(2));
+    assert!(
+        (turned.variance / variance - 1.0).abs() < 1e-7,
+        "{}",
+        turned.variance
+    );
     // Nothing is a constant because nothing of it was seen.
     let hidden = quick("exp(-1e4*((z1-0.7123)^2 + (z2-0.4117)^2 + (z3-0.1)^2 + (z4+0.3)^2))");
     assert_eq!(

@@ -11,7 +11,7 @@ use super::convert::{Constants, polynomial};
 use super::polynomial::{MOST_VARIABLES, Monomial, Polynomial};
 use super::span::{dot, residual, squared_norm};
 use crate::expr::{Expr, Function, Operator, Program};
-use crate::gauss::steep;
+use crate::gauss::steep_along;
 
 /// The most products a link is split into; a larger sum is kept whole.
 const MOST_PRODUCTS: usize = 128;
@@ -280,11 +280,14 @@ pub fn affine(expr: &Expr, r: usize) -> Option<(f64, Vec<f64>)> {
     ))
 }
 
-/// The expressions on whose zero set a factor may have a kink or a jump, without those that have no zero, and those of [`steep`].
+/// The expressions on whose zero set a factor may have a kink or a jump, without those that have no zero, and those of [`steep_along`].
 pub fn kinks(factor: &Expr) -> Vec<Expr> {
     let mut kinks = factor.kinks();
     kinks.retain(|kink| !polynomial::<f64>(kink).is_some_and(|p| is_positive(&p)));
-    kinks.extend(steep(factor));
+    let (mut found, mut frame) = (Vec::new(), Vec::new());
+    forms(factor, factor.variables(), &mut found);
+    extend_basis(&mut frame, &found);
+    kinks.extend(steep_along(factor, &frame));
     kinks
 }
 

@@ -18,7 +18,7 @@ pub use roots::kink_points;
 pub(crate) use roots::{Zeros, crossing, zeros_of_one, zeros_on_line};
 pub use rule::{Rule, composite, gauss_hermite};
 pub(crate) use rule::{density, gauss_of, legendre, mean_over};
-pub(crate) use steep::steep;
+pub(crate) use steep::{steep, steep_along};
 
 /// Half the width of the line on which composite rules integrate; the Gaussian mass beyond is below 1e-35.
 pub(crate) const EDGE: f64 = 12.5;

@@ -13,25 +13,47 @@ const MOST_BOXES: usize = 4000;
 const SMALL: f64 = 1.0 / 64.0;
 /// Beyond this radius nothing is looked for: a Gaussian has 1e-10 there.
 const FAR: f64 = 6.5;
-/// Of functions of more variables nothing is told.
-const MOST_VARIABLES: usize = 4;
+/// Of functions of more directions nothing is told.
+const MOST_DIRECTIONS: usize = 4;
 
 /// The expressions on whose zero sets steep features of a smooth function begin and end: of `exp(u)`, where u is steep, the
 /// places beyond which it vanishes; of `tanh(u)` and the like those between which it rises; of `1/u`, `log(u)`, `sqrt(u)` those
 /// around a least u that is nearly zero.
 pub(crate) fn steep(expr: &Expr) -> Vec<Expr> {
+    let mut used = Vec::new();
+    expr.visit(&mut |e| {
+        if let Expr::Variable(k) = e
+            && !used.contains(k)
+        {
+            used.push(*k);
+        }
+    });
+    let axis = |k: &usize| {
+        let mut axis = vec![0.0; expr.variables()];
+        axis[*k] = 1.0;
+        axis
+    };
+    steep_along(expr, &used.iter().map(axis).collect::<Vec<_>>())
+}
+
+/// The same of a function of these orthonormal directions.
+pub(crate) fn steep_along(expr: &Expr, frame: &[Vec<f64>]) -> Vec<Expr> {
     let mut levels = Vec::new();
     expr.visit(&mut |e| {
         let (inner, found): (&Expr, Vec<f64>) = match e {
-            Expr::Apply(Function::Exp, u) => (u, rises(u, [-4.0, f64::INFINITY], &[-46.0, -4.0])),
-            Expr::Apply(Function::Tanh | Function::Erf, u) => {
-                (u, rises(u, [-3.0, 3.0], &[-6.0, 0.0, 6.0]))
+            Expr::Apply(Function::Exp, u) => {
+                (u, rises(u, frame, [-4.0, f64::INFINITY], &[-46.0, -4.0]))
             }
-            Expr::Apply(Function::Sigmoid, u) => (u, rises(u, [-6.0, 6.0], &[-15.0, 0.0, 15.0])),
-            Expr::Apply(Function::Log | Function::Sqrt, u) => (u, dips(u)),
-            Expr::Binary(Operator::Divide, _, u) => (u, dips(u)),
+            Expr::Apply(Function::Tanh | Function::Erf, u) => {
+                (u, rises(u, frame, [-3.0, 3.0], &[-6.0, 0.0, 6.0]))
+            }
+            Expr::Apply(Function::Sigmoid, u) => {
+                (u, rises(u, frame, [-6.0, 6.0], &[-15.0, 0.0, 15.0]))
+            }
+            Expr::Apply(Function::Log | Function::Sqrt, u) => (u, dips(u, frame)),
+            Expr::Binary(Operator::Divide, _, u) => (u, dips(u, frame)),
             Expr::Binary(Operator::Power, u, k) if k.as_integer().is_none_or(|k| k < 0) => {
-                (u, dips(u))
+                (u, dips(u, frame))
             }
             _ => return,
         };
@@ -46,9 +68,9 @@ pub(crate) fn steep(expr: &Expr) -> Vec<Expr> {
 }
 
 /// These levels, if u is steep where it lies in the range in which the function changes most.
-fn rises(u: &Expr, [low, high]: [f64; 2], levels: &[f64]) -> Vec<f64> {
+fn rises(u: &Expr, frame: &[Vec<f64>], [low, high]: [f64; 2], levels: &[f64]) -> Vec<f64> {
     let active = Interval { low, high };
-    let found = somewhere(u, &|jet: &Jet<MOST_VARIABLES>| {
+    let found = somewhere(u, frame, &|jet: &Jet<MOST_DIRECTIONS>| {
         jet.value.meet(active).map(|_| (largest(jet), 0.0))
     });
     match found {
@@ -58,8 +80,8 @@ fn rises(u: &Expr, [low, high]: [f64; 2], levels: &[f64]) -> Vec<f64> {
 }
 
 /// Levels around the least values of u, if they are nearly zero beside its slopes.
-fn dips(u: &Expr) -> Vec<f64> {
-    let found = somewhere(u, &|jet: &Jet<MOST_VARIABLES>| {
+fn dips(u: &Expr, frame: &[Vec<f64>]) -> Vec<f64> {
+    let found = somewhere(u, frame, &|jet: &Jet<MOST_DIRECTIONS>| {
         let least = jet.value.least();
         // Where it only passes there is a kink, if anything.
         let turns = jet.slopes.iter().all(|slope| slope.has_zero());
@@ -72,7 +94,7 @@ fn dips(u: &Expr) -> Vec<f64> {
 }
 
 /// A bound on the slope along any direction.
-fn largest(jet: &Jet<MOST_VARIABLES>) -> f64 {
+fn largest(jet: &Jet<MOST_DIRECTIONS>) -> f64 {
     let slopes = jet.slopes.iter();
     slopes
         .map(|slope| slope.low.abs().max(slope.high.abs()))
@@ -81,33 +103,37 @@ fn largest(jet: &Jet<MOST_VARIABLES>) -> f64 {
 
 /// What stands beside a steepness of more than [`STEEP`] on some small box; none if there is no such box. `look` gives the
 /// steepness on a box, none where it does not matter.
-fn somewhere(u: &Expr, look: &dyn Fn(&Jet<MOST_VARIABLES>) -> Option<(f64, f64)>) -> Option<f64> {
-    let mut used = Vec::new();
-    u.visit(&mut |e| {
-        if let Expr::Variable(k) = e
-            && !used.contains(k)
-        {
-            used.push(*k);
-        }
-    });
-    if used.is_empty() || used.len() > MOST_VARIABLES {
+fn somewhere(
+    u: &Expr,
+    frame: &[Vec<f64>],
+    look: &dyn Fn(&Jet<MOST_DIRECTIONS>) -> Option<(f64, f64)>,
+) -> Option<f64> {
+    if frame.is_empty() || frame.len() > MOST_DIRECTIONS {
         return None;
     }
     let (enclosure, count) = (Enclosure::new(u), u.variables());
+    let zero = Interval::point(0.0);
     let on = |cell: &[Interval]| {
-        let zero = Interval::point(0.0);
-        let free = Jet {
-            value: zero,
-            slopes: [zero; MOST_VARIABLES],
+        let variable = |k: usize| {
+            let mut jet = Jet {
+                value: zero,
+                slopes: [zero; MOST_DIRECTIONS],
+            };
+            for (place, (axis, t)) in frame.iter().zip(cell).enumerate() {
+                let slope = axis.get(k).copied().unwrap_or(0.0);
+                jet.slopes[place] = Interval::point(slope);
+                let part = t.times(Interval::point(slope));
+                jet.value = match (slope == 0.0, slope == 1.0) {
+                    (true, _) => jet.value,
+                    (_, true) => *t,
+                    _ => jet.value.plus(part),
+                };
+            }
+            jet
         };
-        let mut variables = vec![free; count];
-        for (place, (k, value)) in used.iter().zip(cell).enumerate() {
-            variables[*k].value = *value;
-            variables[*k].slopes[place] = Interval::point(1.0);
-        }
-        enclosure.on(&variables)
+        enclosure.on(&(0..count).map(variable).collect::<Vec<_>>())
     };
-    let mut boxes = vec![vec![Interval::new(-EDGE, EDGE); used.len()]];
+    let mut boxes = vec![vec![Interval::new(-EDGE, EDGE); frame.len()]];
     let mut seen = 0;
     while let Some(cell) = boxes.pop() {
         seen += 1;
@@ -179,6 +205,17 @@ mod tests {
         ] {
             assert!(steep(&of(text)).is_empty(), "{text}");
         }
+    }
+
+    #[test]
+    fn directions_count_and_not_variables() {
+        let sum = |scale: f64| {
+            let link = format!("exp(-({scale}*(z1 + z2 + z3 + z4 + z5 - 1))^2)");
+            parse(&link, Scope::Link).unwrap()
+        };
+        let diagonal = [vec![5f64.sqrt().recip(); 5]];
+        assert_eq!(steep_along(&sum(1e4), &diagonal).len(), 2);
+        assert!(steep_along(&sum(1.0), &diagonal).is_empty());
     }
 
     #[test]
