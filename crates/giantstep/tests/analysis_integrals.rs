@@ -265,6 +265,12 @@ fn many_kinked_directions_show_their_first_degree() {
     assert_eq!(five.status, Status::Undecided);
     assert_eq!(five.leap.one_step, Answer::At(1));
     assert_eq!(five.staircase.fresh[0].dims[0], 1);
+    // More directions may be learnt than were found: what is left then is no floor.
+    let floors = &five.floors.bounded_width;
+    assert!(
+        floors[0] > 0.07 && floors[1..].iter().all(|floor| floor.is_nan()),
+        "{floors:?}"
+    );
 }
 
 #[test]

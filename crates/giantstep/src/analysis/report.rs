@@ -128,7 +128,8 @@ pub struct GenericStaircases {
     pub reused: Vec<Staircase>,
 }
 
-/// Lower bounds on `E (f - y)^2` before the first and after each giant step of the activation.
+/// Lower bounds on `E (f - y)^2` before the first and after each giant step of the activation; NaN where they are unknown: after
+/// steps that may have learnt more than was found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Floors {
     /// `E Var(g | P_U z)` at batch exponent 1: bounded width, THEORY.md (13).

@@ -74,7 +74,7 @@ pub fn report(
         hard_directions: hard_directions(&verdicts),
         generative_exponent: generative_exponent(&facts),
         weak_recovery,
-        floors: floors(core, steps),
+        floors: floors(core, steps, &staircase.fresh),
         kernel_floors: kernel_floors(core, |_| true),
         activation: activation_report(core, activation, visible, facts.polynomial),
         verdicts,
@@ -336,20 +336,27 @@ fn generative_exponent(facts: &Facts) -> Option<Exponent> {
     })
 }
 
-fn floors(core: &Core, steps: usize) -> Floors {
-    let over_steps = |floors: &[Vec<f64>], kappa: u32| -> Vec<f64> {
-        (0..=steps)
-            .map(|t| FloatChain::floor(floors, t, kappa as usize))
+/// The floors before and after steps; unknown after those that may have learnt more than was found.
+fn floors(core: &Core, steps: usize, fresh: &[Staircase]) -> Floors {
+    let over_steps = |floors: &[Vec<f64>], kappa: u32, chain: usize| -> Vec<f64> {
+        let learnt = core.seen[chain].after(usize::MAX).len();
+        let open = fresh[chain].status == Status::Undecided && learnt < core.effective.len();
+        let after = |t| FloatChain::floor(floors, t, kappa as usize);
+        let known = |t, floor| t == 0 || !open || floor == 0.0;
+        let floors = (0..=steps).map(|t| (t, after(t)));
+        floors
+            .map(|(t, floor)| if known(t, floor) { floor } else { f64::NAN })
             .collect()
     };
     Floors {
-        bounded_width: over_steps(&core.seen[0].floors, 0),
+        bounded_width: over_steps(&core.seen[0].floors, 0, 0),
         wide: (1..=LARGEST_EXPONENT)
             .zip(&core.seen)
-            .map(|(kappa, chain)| WideFloor {
+            .enumerate()
+            .map(|(place, (kappa, chain))| WideFloor {
                 kappa,
-                floor: over_steps(&chain.floors, kappa),
-                shared_response: over_steps(&chain.shared_floors, kappa),
+                floor: over_steps(&chain.floors, kappa, place),
+                shared_response: over_steps(&chain.shared_floors, kappa, place),
             })
             .collect(),
         error: core.floor_error,

@@ -334,7 +334,8 @@ fn floors(report: &Report) -> String {
     for wide in &report.floors.wide {
         let name = format!("width, n ~ {}", power(wide.kappa));
         rows.push(numbers(&name, &wide.floor));
-        if wide.shared_response != wide.floor {
+        let mut both = std::iter::zip(&wide.shared_response, &wide.floor);
+        if both.any(|(alike, floor)| small(*alike) != small(*floor)) {
             rows.push(numbers(
                 "  neurons that respond alike",
                 &wide.shared_response,

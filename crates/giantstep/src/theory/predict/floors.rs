@@ -105,6 +105,10 @@ pub fn floors(
     };
     let mut floors = Vec::new();
     let mut push = |kind, step, value: f64, (regime, source, status, references): Grounds| {
+        // What the analysis leaves open is no prediction.
+        if value.is_nan() {
+            return;
+        }
         floors.push(Floor {
             kind,
             step,
