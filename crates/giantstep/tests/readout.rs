@@ -214,6 +214,41 @@ fn leave_one_out_is_the_error_of_refits_without_each_sample() {
     }
 }
 
+/// Two equal samples with labels of their own: without either the other is met, so that each is off by the difference. The
+/// others are met by all that is left, as if the pair were one sample.
+#[test]
+fn without_ridge_equal_samples_leave_each_other_out() {
+    let (n, p) = (7, 12);
+    let mut problem = Problem::new(n, p);
+    // Equal rows of features, of labels that are not: neurons that see three of five coordinates.
+    let mut first = problem.first.coordinates().to_owned();
+    (0..p).for_each(|i| (first[(i, 3)], first[(i, 4)]) = (0.0, 0.0));
+    problem.first = first.into();
+    for j in 0..3 {
+        problem.x[(1, j)] = problem.x[(0, j)];
+    }
+    let samples = problem.samples();
+    let apart = (samples[0].1 - samples[1].1).powi(2);
+    assert!(apart > 0.01, "labels that differ");
+    let (_, info) = problem.fit(Ridge::LeaveOneOut(vec![0.0]), Intercept::Without);
+    let found = info.leave_one_out[0].1;
+    // In the limit of no ridge what no feature tells apart outweighs the rest: samples of the pair alone count.
+    let refits = {
+        let left_out = |v: usize| {
+            let mut rest = samples.clone();
+            let (phi, y) = rest.remove(v);
+            let (weights, _) = normal_equations(&rest, 1e-9, Intercept::Without);
+            let f: f64 = weights.iter().zip(&phi).map(|(a, x)| a * x).sum();
+            (y - f).powi(2)
+        };
+        (0..n).map(left_out).sum::<f64>() / n as f64
+    };
+    assert!(
+        (found / refits - 1.0).abs() < 1e-4,
+        "{found} {refits} {apart}"
+    );
+}
+
 /// `min |a|` subject to `y_v = phi_v . a [+ b]`: `a = Phi^T u` with `[Phi Phi^T, 1; 1^T, 0] [u; b] = [y; 0]`.
 #[test]
 fn without_ridge_fewer_samples_than_neurons_are_met_by_the_least_weights() {

@@ -226,6 +226,13 @@ mod tests {
     }
 
     #[test]
+    fn losses_of_the_same_text_are_equal() {
+        let parse = |text| Pointwise::parse(text).unwrap();
+        assert_eq!(parse("huber"), parse("huber"));
+        assert_ne!(parse("huber"), parse("absolute"));
+    }
+
+    #[test]
     fn what_is_no_loss_is_refused() {
         assert!(matches!(Pointwise::parse("y^2"), Err(LossError::Constant)));
         assert!(matches!(

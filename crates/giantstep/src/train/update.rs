@@ -251,6 +251,21 @@ mod tests {
     }
 
     #[test]
+    fn a_polar_step_lifts_what_is_small_beside_the_largest() {
+        // Two rows a ten-thousandth apart: singular values 1.4 and 7e-5, of which Gram matrices hold the squares.
+        let rows = Mat::from_fn(2, 3, |i, j| {
+            f64::from(u8::from(j == 0)) + f64::from(u8::from(i == 1 && j == 1)) * 1e-4
+        });
+        let polar = polar(&rows.into(), 1e-16);
+        let gram = polar.gram(&polar);
+        let values = gram.self_adjoint_eigenvalues(Side::Lower).expect("finite");
+        assert!(
+            values.iter().all(|value| (value - 1.0).abs() < 1e-5),
+            "{values:?}"
+        );
+    }
+
+    #[test]
     fn a_zero_gradient_stays_zero_under_every_rule() {
         let zero = Directions::new(Mat::zeros(2, 3));
         for rule in [
