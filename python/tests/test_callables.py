@@ -117,8 +117,8 @@ def test_an_exception_ends_the_run_at_once_and_comes_out_as_it_is(where):
     experiment = gs.Experiment(link, **{**SIZES, "seeds": 3000}, activation=gs.Activation(sigma, derivative=slope))
     with pytest.raises(Trouble, match="as it is") as caught:
         gs.run(experiment, progress=False)
-    # 0.2 s on a quiet machine.
-    assert time.monotonic() - raised[0] < 2
+    # All of them take minutes.
+    assert raised and len(set(caught.value.results.columns()["seed"])) < 3000
     assert caught.value is trouble and type(caught.value) is Trouble
     assert "late" in [entry.name for entry in caught.traceback]
     assert len(caught.value.results) > 0
@@ -172,9 +172,9 @@ def test_an_interrupt_ends_a_run_that_calls():
         signal.raise_signal(signal.SIGINT)
 
     threading.Thread(target=send).start()
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt) as caught:
         gs.run(experiment, progress=False)
-    assert time.monotonic() - sent[0] < 3
+    assert sent and len(set(caught.value.results.columns()["seed"])) < 3000
 
 
 def test_such_runs_have_no_store_no_address_no_prediction_no_verdict_and_say_so(tmp_path):
