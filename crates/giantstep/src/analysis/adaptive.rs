@@ -72,9 +72,14 @@ impl Ladder {
             rests.map(|(f, other)| other * f / (1.0 - f)).collect()
         });
         let kept = self.kept.as_ref().map(|(rest, error)| (less(rest), *error));
-        let new = before.zip(rest.as_ref()).map(|(before, rest)| {
+        let known = rest.as_ref().zip(factors.as_ref());
+        let new = before.zip(known).map(|(before, (rest, factors))| {
             let differences = before.iter().zip(rest).map(|(a, b)| (a - b).abs());
-            (rest.clone(), SLOW * differences.fold(0.0, f64::max))
+            // What rounding of a factor makes of the sum: a few units of it, over 1 - factor.
+            let rounding = rest.iter().zip(factors);
+            let rounding = rounding.map(|(rest, f)| 4.0 * f64::EPSILON * rest.abs() / (1.0 - f));
+            let error = SLOW * differences.fold(0.0, f64::max) + rounding.fold(0.0, f64::max);
+            (rest.clone(), error)
         });
         let largest = factors.map_or(1.0, |f| f.into_iter().fold(0.0, f64::max));
         Self {

@@ -22,7 +22,8 @@ pub(super) fn trust(status: Status, tolerance: f64) -> String {
     match status {
         Status::Exact => "exact".to_owned(),
         Status::Certified => format!("certified to {tolerance:.0e}"),
-        Status::Undecided if tolerance > 0.0 => {
+        // Of integrals that are not known at all there is no size that counts.
+        Status::Undecided if tolerance > 0.0 && tolerance < 1.0 => {
             format!("undecided at this budget (signals below {tolerance:.0e} count as zero)")
         }
         Status::Undecided => "undecided at this budget".to_owned(),
