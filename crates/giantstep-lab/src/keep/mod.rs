@@ -2,6 +2,7 @@
 
 mod entry;
 mod identity;
+mod kept_plan;
 mod lease;
 mod memory;
 mod shelf;
@@ -18,10 +19,11 @@ pub use crate::process::Owner;
 pub use entry::{Checksum, Ending, Entry, EntryError, parse};
 pub(crate) use identity::foreseen;
 pub use identity::{RunId, Settings, resolved};
+pub use kept_plan::read_plan;
 pub use lease::{Lease, Leased};
 pub use memory::Memory;
 pub use shelf::Shelf;
-pub use store::{Earlier, Store, Stray, Survey, read_plan};
+pub use store::{Earlier, Store, Stray, Survey};
 pub(crate) use trainers::Paused;
 pub use trainers::Trainers;
 

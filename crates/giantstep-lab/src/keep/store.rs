@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use super::entry::{self, Checksum, Ending, Entry, EntryError, Unfinished};
 use super::identity::{self, RunId, Settings, differences};
+use super::kept_plan::{PLAN, is_as_written, marked, occupied, writable};
 use super::lease::{Leased, Leases};
 use super::{Draft, Keep, Owner, StoreError, weights};
 use crate::files::{self, is_unfinished, prepare_folder, temporary, write_atomically};
@@ -102,56 +103,9 @@ pub struct Store {
     pub replaced: bool,
 }
 
-const PLAN: &str = "experiment.toml";
 const MANIFEST: &str = "store.json";
 const RUN: &str = ".run";
 const WEIGHTS: &str = ".safetensors";
-/// How a plan begins that this program has written; its checksum and a line feed follow, then what the checksum is of.
-const MARK: &str = "# The plan as understood by giantstep; checksum ";
-
-/// Refuses a plan that no file holds.
-fn writable(plan: &Plan) -> Result<(), StoreError> {
-    let checked = plan.document.check_writable();
-    checked.map_err(|error| StoreError::Unwritable(Box::new(error)))
-}
-
-/// A plan with its mark.
-fn marked(text: &str) -> String {
-    format!("{MARK}{}\n{text}", Checksum::of(text.as_bytes()))
-}
-
-/// Whether a plan is as this program has written it.
-fn is_as_written(text: &str) -> bool {
-    let content = text.split_once('\n').map_or("", |(_, content)| content);
-    text == marked(content)
-}
-
-/// The text of the plan in a results folder.
-///
-/// # Errors
-/// [`StoreError::NoPlan`] if there is none.
-pub fn read_plan(folder: &Path) -> Result<String, StoreError> {
-    let text = files::read(&folder.join(PLAN)).and_then(|bytes| {
-        String::from_utf8(bytes).map_err(|error| std::io::Error::new(ErrorKind::InvalidData, error))
-    });
-    text.map_err(|source| StoreError::NoPlan {
-        folder: folder.to_path_buf(),
-        source,
-    })
-}
-
-/// A file in a folder that the table or a figure of results could replace.
-fn occupied(folder: &Path) -> Option<PathBuf> {
-    let mut files = fs::read_dir(folder)
-        .ok()?
-        .flatten()
-        .map(|entry| entry.path());
-    files.find(|path| {
-        let ending = path.extension().and_then(|ending| ending.to_str());
-        matches!(ending, Some("parquet" | "png" | "svg")) && path.is_file()
-    })
-}
-
 impl Store {
     /// Opens the store of `folder` for the runs of `plan`, whose file is left there. Of several processes that open a new
     /// folder at once with different settings, one gets it.
