@@ -10,12 +10,14 @@ use std::time::Duration;
 use crate::common::{TOY, Toy, giantstep, json, text};
 
 /// Runs of some ten milliseconds, with weights beside the numbers.
-const SWEEP: [&str; 5] = [
+const SWEEP: [&str; 6] = [
     r#"sweep=[{key="protocol.batch",values=[2000,3000,4000]}]"#,
     "run.seeds=12",
     "run.save_weights=last",
     "protocol.dimension=200",
     "network.width=32",
+    // How many there is time for is up to the machine.
+    "predictions=none",
 ];
 
 fn kills() -> u32 {

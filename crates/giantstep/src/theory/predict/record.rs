@@ -149,8 +149,11 @@ impl Task<'_> {
             ..
         } = at;
         let r = self.link.r;
-        // What is zero in the limit is what fluctuations leave at this d.
-        let grounds = if grounds == NOTHING { FLOOR } else { grounds };
+        // What is zero in the limit is what fluctuations leave at this d; where they are not followed it is the limit.
+        let grounds = match grounds == NOTHING && state.deviations.is_some() {
+            true => FLOOR,
+            false => grounds,
+        };
         let row = |m: &Mat<f64>, c: usize| (0..r).map(|j| m[(c, j)]).collect::<Vec<f64>>();
         let lift = |v: fn(&Deviations) -> &Vec<Mat<f64>>, c: usize, m: &Mat<f64>, length: f64| {
             let deviations = state.deviations.as_ref();
