@@ -116,15 +116,12 @@ pub fn records<'a>(
     let experiment = &job.point.checked.setup.experiment;
     measurements.iter().map(|measured| Record {
         seed: job.seed,
-        n: experiment.protocol.batch as f64,
-        d: experiment.protocol.dimension as f64,
-        p: experiment.network.width as u64,
         step: measured.step,
         neuron: measured.neuron,
         direction: measured.direction,
         rank: measured.rank,
         group: measured.group,
         ridge: measured.ridge,
-        ..Record::new(measured.metric, measured.value)
+        ..Record::of(experiment, measured.metric, measured.value)
     })
 }

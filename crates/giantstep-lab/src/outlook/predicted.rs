@@ -35,15 +35,12 @@ impl Foretold {
         let experiment = &point.checked.setup.experiment;
         let record = Record {
             point: index as u32 + 1,
-            n: experiment.protocol.batch as f64,
-            d: experiment.protocol.dimension as f64,
-            p: experiment.network.width as u64,
             step: prediction.step,
             direction: prediction.direction,
             group: prediction.group,
             ridge: prediction.ridge,
             rank: prediction.rank,
-            ..Record::new(prediction.metric, prediction.value)
+            ..Record::of(experiment, prediction.metric, prediction.value)
         };
         Self {
             record,

@@ -18,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use giantstep::experiment::Experiment;
 use giantstep::measurement::Signs;
 use giantstep::metric::Metric;
 
@@ -88,6 +89,18 @@ impl Record {
     }
 }
 
+impl Record {
+    /// A number of an experiment, with its sizes and no other place yet.
+    pub fn of(experiment: &Experiment, metric: Metric, value: f64) -> Self {
+        Self {
+            n: experiment.protocol.batch as f64,
+            d: experiment.protocol.dimension as f64,
+            p: experiment.network.width as u64,
+            ..Self::new(metric, value)
+        }
+    }
+}
+
 /// What the rows of one point have in common besides n, d and p.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Common {
@@ -125,6 +138,8 @@ impl Table {
             false => setting.clone(),
         };
         let keys = texts.iter().copied().collect::<BTreeSet<_>>();
+        let settings = plan.points.iter().flat_map(|point| &point.settings);
+        let swept: BTreeSet<&str> = settings.map(|setting| setting.key.as_str()).collect();
         let points = plan.points.iter().map(|point| {
             let protocol = &point.checked.setup.experiment.protocol;
             let mut settings: Vec<Setting> = Vec::new();
@@ -135,7 +150,7 @@ impl Table {
             }
             Common {
                 step_size: protocol.step_size.at(1),
-                numbers: numbers(point, &keys).into(),
+                numbers: numbers(point, &keys, &swept).into(),
                 settings: settings.into(),
             }
         });
@@ -147,9 +162,7 @@ impl Table {
 
     /// The column with the numbers that the formulas of a swept key came to; none for a key without formulas.
     pub fn number_of(&self, key: &str) -> Option<String> {
-        let columns = ["n", "d", "p", "step_size", "ridge"];
-        let mut known = HAVE_COLUMNS.into_iter().zip(columns);
-        if let Some((_, column)) = known.find(|(known, _)| *known == key) {
+        if let Some((_, column)) = HAVE_COLUMNS.into_iter().find(|(known, _)| *known == key) {
             let is_of_key = column != "ridge" || self.texts(key).is_some();
             return is_of_key.then(|| column.to_owned());
         }
@@ -175,18 +188,20 @@ impl Table {
     }
 }
 
-/// Keys whose numbers every table has.
-const HAVE_COLUMNS: [&str; 5] = [
-    SIZES[0],
-    SIZES[1],
-    SIZES[2],
-    "protocol.step_size",
-    "readout.ridge",
+/// Keys whose numbers every table has, and the columns that hold them.
+const HAVE_COLUMNS: [(&str, &str); 5] = [
+    (SIZES[0], "n"),
+    (SIZES[1], "d"),
+    (SIZES[2], "p"),
+    ("protocol.step_size", "step_size"),
+    ("readout.ridge", "ridge"),
 ];
 
-/// What the formulas of these keys came to at a point: those of keys that every table has a column for are left out.
-fn numbers(point: &Point, keys: &BTreeSet<&str>) -> Vec<(String, f64)> {
-    let asked = keys.iter().filter(|key| !HAVE_COLUMNS.contains(key));
+/// What the formulas of these keys, among all that are swept, came to at a point: those of keys that every table has a column for are left out.
+fn numbers(point: &Point, keys: &BTreeSet<&str>, swept: &BTreeSet<&str>) -> Vec<(String, f64)> {
+    let asked = keys
+        .iter()
+        .filter(|key| HAVE_COLUMNS.iter().all(|(known, _)| known != *key));
     let mut asked = asked.peekable();
     if asked.peek().is_none() {
         return Vec::new();
@@ -200,15 +215,17 @@ fn numbers(point: &Point, keys: &BTreeSet<&str>) -> Vec<(String, f64)> {
         found?.as_f64()
     };
     asked
-        .filter_map(|key| Some((number_column(key, keys.iter().copied()), came_to(key)?)))
+        .filter_map(|key| Some((number_column(key, swept.iter().copied()), came_to(key)?)))
         .collect()
 }
 
 /// The column with the numbers of a key: named by its last part, `radius` for `protocol.lookahead.radius`; by all of
 /// them, `protocol_biases_step_size`, where that is the name of another column.
 fn number_column<'a>(key: &str, keys: impl Iterator<Item = &'a str>) -> String {
-    let last = |key: &'a str| key.rsplit('.').next().unwrap_or_default();
-    let name = key.rsplit('.').next().unwrap_or_default();
+    fn last(key: &str) -> &str {
+        key.rsplit('.').next().unwrap_or_default()
+    }
+    let name = last(key);
     let shared = keys.filter(|other| last(other) == name).count() > 1;
     match shared || arrow::is_fixed(name) {
         true => key.replace('.', "_"),

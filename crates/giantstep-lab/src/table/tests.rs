@@ -259,3 +259,14 @@ fn every_formula_of_a_swept_key_is_a_number_as_well() {
         assert_eq!(back(&table), table, "{key}");
     }
 }
+
+#[test]
+fn a_number_has_the_name_under_which_it_is_looked_for() {
+    let file = "let.scale = 1\nlink = \"z1\"\nd = 9\nn = 20\np = 4\nT = 1\neta = 1\n\
+                [[sweep]]\nkey = \"let.scale\"\nvalues = [1, 2]\n\
+                [[sweep]]\nkey = \"network.scale\"\nvalues = [\"scale/p\", \"scale/8\"]";
+    let plan = Plan::read(file, "file", &[], Scale::Full).unwrap();
+    let table = Table::of(&plan);
+    let column = table.number_of("network.scale").unwrap();
+    assert_eq!(*table.points[&1].numbers, [(column, 0.25)]);
+}

@@ -338,7 +338,8 @@ fn generative_exponent(facts: &Facts) -> Option<Exponent> {
 
 /// The floors before and after steps; unknown after those that may have learnt more than was found.
 fn floors(core: &Core, steps: usize, fresh: &[Staircase]) -> Floors {
-    let over_steps = |floors: &[Vec<f64>], kappa: u32, chain: usize| -> Vec<f64> {
+    let over_steps = |floors: &[Vec<f64>], kappa: u32| -> Vec<f64> {
+        let chain = kappa.saturating_sub(1) as usize;
         let learnt = core.seen[chain].after(usize::MAX).len();
         let open = fresh[chain].status == Status::Undecided && learnt < core.effective.len();
         let after = |t| FloatChain::floor(floors, t, kappa as usize);
@@ -349,14 +350,13 @@ fn floors(core: &Core, steps: usize, fresh: &[Staircase]) -> Floors {
             .collect()
     };
     Floors {
-        bounded_width: over_steps(&core.seen[0].floors, 0, 0),
+        bounded_width: over_steps(&core.seen[0].floors, 0),
         wide: (1..=LARGEST_EXPONENT)
             .zip(&core.seen)
-            .enumerate()
-            .map(|(place, (kappa, chain))| WideFloor {
+            .map(|(kappa, chain)| WideFloor {
                 kappa,
-                floor: over_steps(&chain.floors, kappa, place),
-                shared_response: over_steps(&chain.shared_floors, kappa, place),
+                floor: over_steps(&chain.floors, kappa),
+                shared_response: over_steps(&chain.shared_floors, kappa),
             })
             .collect(),
         error: core.floor_error,
