@@ -130,10 +130,10 @@ impl Activation {
 
     /// Writes `sigma(x)` for each entry; both slices have one length.
     pub fn value_column<T: Real>(&self, x: &[T], out: &mut [T]) {
-        let zero = T::from_f64(0.0);
         match &self.kernel {
             Kernel::Relu => {
                 Arch::new().dispatch(|| {
+                    let zero = T::from_f64(0.0);
                     for (out, x) in out.iter_mut().zip(x) {
                         // Written so that a NaN stays one.
                         *out = if *x < zero { zero } else { *x };
@@ -151,10 +151,11 @@ impl Activation {
 
     /// Writes `sigma'(x)` for each entry; at a kink, some value between the one-sided ones.
     pub fn derivative_column<T: Real>(&self, x: &[T], out: &mut [T]) {
-        let (zero, one) = (T::from_f64(0.0), T::from_f64(1.0));
         match &self.kernel {
             Kernel::Relu => {
                 Arch::new().dispatch(|| {
+                    // Constants of the loop itself: a choice between captured ones becomes one between addresses, and a gather.
+                    let (zero, one) = (T::from_f64(0.0), T::from_f64(1.0));
                     for (out, x) in out.iter_mut().zip(x) {
                         *out = if *x > zero { one } else { zero };
                     }
@@ -164,6 +165,7 @@ impl Activation {
                 out.copy_from_slice(x);
                 T::tanh_column(out);
                 Arch::new().dispatch(|| {
+                    let one = T::from_f64(1.0);
                     for out in out.iter_mut() {
                         *out = one - *out * *out;
                     }

@@ -1,9 +1,11 @@
 //! The kernels that are timed, compiled where every run finds them: one gradient of random weights, and normal numbers.
 
 use crate::activation::Activation;
+use crate::batch::products::multiplications;
 use crate::batch::{
     Access, BatchId, Direct, DirectionsLaw, Engine, EngineKind, InLaw, Purpose, Role, Stream, any,
 };
+use crate::directions::Directions;
 use crate::expr::{ExprError, Link};
 use crate::labels::{Labels, RemovedPart, Target};
 use crate::network::Network;
@@ -26,16 +28,25 @@ pub struct Kernel {
     pub rows: u64,
 }
 
+/// What a gradient takes for each sample.
+#[derive(Debug, Clone, Copy)]
+pub struct Row {
+    /// The number q of coordinates that are drawn: d on explicit inputs, p + r in law.
+    pub coordinates: usize,
+    /// Multiplications of the matrix products, as they are done: `q (2 p + r)` on explicit inputs, in law about two thirds of
+    /// `q (2 p + r) + p^2`.
+    pub multiplications: usize,
+}
+
 impl Kernel {
     /// The number r of target directions.
     pub const DIRECTIONS: usize = 2;
 
-    /// One gradient of the squared loss in random weights, of seed 1; returns the number q of coordinates of a row:
-    /// d on explicit inputs, p + r in law. Flops: `2 n q (2 p + r)`, in law `2 n p^2` more.
+    /// One gradient of the squared loss in random weights, of seed 1.
     ///
     /// # Errors
     /// None with these targets, but parsing one may fail.
-    pub fn gradient(&self, activation: &Activation) -> Result<usize, ExprError> {
+    pub fn gradient(&self, activation: &Activation) -> Result<Row, ExprError> {
         let d = self.dimension;
         let law = DirectionsLaw::Canonical;
         match (self.engine, self.precision) {
@@ -54,7 +65,7 @@ impl Kernel {
         &self,
         engine: impl Engine<Real = T>,
         activation: &Activation,
-    ) -> Result<usize, ExprError> {
+    ) -> Result<Row, ExprError> {
         let mut engine = any(engine);
         let target = Target::of(Link::parse("z1 + z2", Some(Self::DIRECTIONS))?);
         let id = BatchId {
@@ -68,6 +79,15 @@ impl Kernel {
             bias: Vec::new(),
         };
         let coordinates = directions.columns().max(network.first.columns());
+        let seen = Directions::stack(&[&network.first, &directions]).widened(coordinates);
+        let row = Row {
+            coordinates,
+            multiplications: multiplications(
+                seen.as_ref(),
+                self.width,
+                self.engine == EngineKind::InLaw,
+            ),
+        };
         let mut batch = engine.open(id, self.rows, Access::Once);
         let labels = Labels {
             target: &target,
@@ -96,7 +116,7 @@ impl Kernel {
             &mut batch,
             step,
         ));
-        Ok(coordinates)
+        Ok(row)
     }
 }
 

@@ -148,20 +148,17 @@ impl Bench {
 
 /// Times one gradient of random weights.
 fn step(kernel: Kernel, name: String, activation: &Activation) -> Result<Stage, Failed> {
-    let mut q = 0;
+    let mut row = None;
     let timed = Timed::best(kernel.precision, 3, || {
-        q = kernel.gradient(activation)?;
+        row = Some(kernel.gradient(activation)?);
         Ok::<(), ExprError>(())
     })
     .map_err(Failed::work)?;
-    let p = kernel.width as f64;
-    let gram = match kernel.engine {
-        EngineKind::InLaw => p * p,
-        EngineKind::Direct | EngineKind::Data => 0.0,
-    };
-    let flops =
-        2.0 * kernel.rows as f64 * (q as f64 * (2.0 * p + Kernel::DIRECTIONS as f64) + gram);
-    let generation = kernel.rows as f64 * generation(kernel.precision, q);
+    let rows = kernel.rows as f64;
+    let (flops, generation) = row.map_or((f64::NAN, f64::NAN), |row| {
+        let flops = 2.0 * rows * row.multiplications as f64;
+        (flops, rows * generation(kernel.precision, row.coordinates))
+    });
     Ok(timed.stage(name, kernel, flops, generation))
 }
 
@@ -180,6 +177,7 @@ fn generation(precision: Precision, q: usize) -> f64 {
 /// Times a whole run of the in-law engine at d = n.
 fn whole_run(name: &str, n: u64) -> Result<Stage, Failed> {
     const WIDTH: usize = 64;
+    let activation = Activation::parse("relu(x)").map_err(Failed::work)?;
     let text = format!(
         "[target]\nlink = \"z1 + z1*z2\"\n[network]\nwidth = {WIDTH}\n[protocol]\ndimension = {n}\nbatch = {n}\n\
          steps = 3\nstep_size = \"2*p\"\n[readout]\nafter = \"never\"\n[evaluation]\ntest_samples = 10000\n\
@@ -193,9 +191,6 @@ fn whole_run(name: &str, n: u64) -> Result<Stage, Failed> {
         drive(&jobs, &Memory::default(), Manner::default(), &session).map(drop)
     })
     .map_err(Failed::work)?;
-    let r = Kernel::DIRECTIONS;
-    let (p, q) = (WIDTH as f64, (WIDTH + r) as f64);
-    let flops = 3.0 * 2.0 * n as f64 * (q * (2.0 * p + r as f64) + p * p);
     let kernel = Kernel {
         engine: EngineKind::InLaw,
         precision: Precision::F32,
@@ -203,7 +198,11 @@ fn whole_run(name: &str, n: u64) -> Result<Stage, Failed> {
         width: WIDTH,
         rows: n,
     };
-    let generation = 3.0 * n as f64 * generation(Precision::F32, WIDTH + r);
+    // Every step sees as many coordinates as the first, and they are as triangular.
+    let one = Kernel { rows: 1, ..kernel };
+    let row = one.gradient(&activation).map_err(Failed::work)?;
+    let flops = 3.0 * 2.0 * n as f64 * row.multiplications as f64;
+    let generation = 3.0 * n as f64 * generation(Precision::F32, row.coordinates);
     Ok(timed.stage(name.to_owned(), kernel, flops, generation))
 }
 

@@ -16,6 +16,7 @@ mod given;
 mod in_law;
 mod inputs;
 mod ledger;
+pub(crate) mod products;
 mod settled;
 mod split;
 mod stream;

@@ -2,9 +2,10 @@
 
 use std::convert::Infallible;
 
+use chacha20::cipher::{Block, StreamCipherCore};
 use chacha20::variants::Legacy;
 use chacha20::{ChaChaCore, R8};
-use rand::rand_core::block::{BlockRng, Generator};
+use rand::rand_core::block::BlockRng;
 use rand::{Rng, SeedableRng, TryRng};
 use rand_distr::{ChiSquared, Distribution};
 
@@ -71,8 +72,10 @@ impl Role {
 
 /// Words that become normals at a time; they stay in the nearest cache.
 const CHUNK: usize = 1024;
-/// Words that the cipher makes at a time.
-const BLOCK: usize = 64;
+/// Words of a block of the cipher.
+const BLOCK: usize = 16;
+
+type Cipher = ChaChaCore<R8, Legacy>;
 
 /// The stream of randomness of one name: ChaCha8 keyed by it, so that streams of different names are independent
 /// and any of them can be drawn again, by any thread.
@@ -82,20 +85,23 @@ pub struct Stream {
 }
 
 /// ChaCha8 as its library buffers it, which can also write where its words are needed.
-struct Words(BlockRng<ChaChaCore<R8, Legacy>>);
+struct Words(BlockRng<Cipher>);
 
 impl Words {
     /// The next words, as [`TryRng::try_next_u32`] would give them.
     fn fill(&mut self, out: &mut [u32]) {
         let kept = self.0.remaining_results().len().min(out.len());
         let (before, out) = out.split_at_mut(kept);
-        let (blocks, after) = out.as_chunks_mut::<BLOCK>();
+        let (blocks, after) = out.split_at_mut(out.len() / BLOCK * BLOCK);
         before
             .iter_mut()
             .for_each(|word| *word = self.0.next_word());
+        // As a cipher it makes sixteen blocks at a time, as a generator four, which is four times slower on wide vectors.
+        let (bytes, _) = Block::<Cipher>::slice_as_chunks_mut(bytemuck::cast_slice_mut(blocks));
+        self.0.core.write_keystream_blocks(bytes);
         blocks
             .iter_mut()
-            .for_each(|block| self.0.core.generate(block));
+            .for_each(|word| *word = u32::from_le(*word));
         after.iter_mut().for_each(|word| *word = self.0.next_word());
     }
 }
@@ -136,11 +142,11 @@ impl Stream {
             *bytes = word.to_le_bytes();
         }
         Self {
-            rng: Words(BlockRng::new(ChaChaCore::from_seed(key))),
+            rng: Words(BlockRng::new(Cipher::from_seed(key))),
         }
     }
 
-    /// Independent N(0, 1); about a nanosecond each in f32.
+    /// Independent N(0, 1); half a nanosecond each in f32 with vectors of 512 bits.
     pub fn fill_normal<T: Normal>(&mut self, out: &mut [T]) {
         let mut words = [0; CHUNK];
         let (pieces, rest) = out.split_at_mut(out.len() / (CHUNK / T::WORDS) * (CHUNK / T::WORDS));

@@ -2,9 +2,9 @@
 
 use std::sync::atomic::Ordering;
 
-use faer::linalg::matmul::matmul;
-use faer::{Accum, Mat, MatMut, MatRef, Par};
+use faer::{Accum, Mat, MatRef};
 
+use crate::batch::products::{Forward, add_backward, mirrored};
 use crate::batch::{Inputs, Purpose, Role, Stream, Sweep, Swept};
 use crate::real::Real;
 use crate::reduce::{Pool, stoppable_tree_sum};
@@ -195,6 +195,8 @@ struct Workspace<T> {
     panel: Vec<T>,
     /// `C^T [X, C]` on the panels of the leaf.
     product: Vec<T>,
+    /// Fields that are made beside their place.
+    moved: Vec<T>,
     scratch: Vec<T>,
 }
 
@@ -226,14 +228,13 @@ pub(crate) fn sweep<T: Real>(
     visit: &(dyn Fn(&mut Panel<'_, T>) + Sync),
     watch: Watch<'_>,
 ) -> Result<Streamed, Interrupted> {
-    let (zero, one) = (T::from_f64(0.0), T::from_f64(1.0));
+    let zero = T::from_f64(0.0);
     let (q, count) = (source.columns(), source.count());
     let m = directions.nrows();
     let fields = m.max(k);
     // C lies behind X, so that one product gives both results.
     let columns = if gram { q + k } else { q };
-    // Each direction contiguous, as the product reads them.
-    let directions = Mat::<T>::from_fn(q, m, |j, i| T::from_f64(directions[(i, j)]));
+    let forward = Forward::<T>::new(directions);
     let panels = count.div_ceil(ROWS as u64);
     let per_leaf = per_leaf(panels);
     let workspaces = Pool::default();
@@ -243,6 +244,7 @@ pub(crate) fn sweep<T: Real>(
         let mut space = workspaces.take_or(|| Workspace {
             panel: vec![zero; tallest * (q + fields)],
             product: vec![zero; k * columns],
+            moved: Vec::new(),
             scratch: Vec::new(),
         });
         let (backward, own) = out.split_at_mut(k * columns);
@@ -255,14 +257,8 @@ pub(crate) fn sweep<T: Real>(
             let rows = (count - first_row).min(ROWS as u64) as usize;
             let (x, values) = space.panel[..rows * (q + fields)].split_at_mut(rows * q);
             source.fill(first_row, rows, x);
-            matmul(
-                MatMut::from_column_major_slice_mut(&mut values[..rows * m], rows, m),
-                Accum::Replace,
-                MatRef::from_column_major_slice(x, rows, q),
-                directions.as_ref(),
-                one,
-                Par::Seq,
-            );
+            let panel_rows = MatRef::from_column_major_slice(x, rows, q);
+            forward.write(panel_rows, &mut values[..rows * m], &mut space.moved);
             visit(&mut Panel {
                 first_row,
                 numbers: source.numbers(first_row, rows),
@@ -271,19 +267,11 @@ pub(crate) fn sweep<T: Real>(
                 sums: own,
                 scratch: &mut space.scratch,
             });
-            matmul(
-                MatMut::from_column_major_slice_mut(&mut space.product, k, columns),
-                if panel == first {
-                    Accum::Replace
-                } else {
-                    Accum::Add
-                },
-                MatRef::from_column_major_slice(&space.panel[rows * q..rows * (q + k)], rows, k)
-                    .transpose(),
-                MatRef::from_column_major_slice(&space.panel[..rows * columns], rows, columns),
-                one,
-                Par::Seq,
-            );
+            let accum = match panel == first {
+                true => Accum::Replace,
+                false => Accum::Add,
+            };
+            add_backward(&space.panel, (rows, q, k), &mut space.product, accum);
             watch.observer.rows_done(rows as u64);
         }
         for (sum, value) in backward.iter_mut().zip(&space.product) {
@@ -296,7 +284,7 @@ pub(crate) fn sweep<T: Real>(
     let (backward, gram) = product.split_at_col(q);
     Ok(Streamed {
         backward: backward.to_owned(),
-        gram: gram.to_owned(),
+        gram: mirrored(gram),
         sums: own.to_vec(),
     })
 }
