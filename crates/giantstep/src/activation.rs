@@ -5,6 +5,7 @@ use std::sync::Arc;
 use pulp::Arch;
 
 use crate::callable::Callable;
+use crate::columns;
 use crate::expr::{Expr, ExprError, Function, Program, Scope, parse_checked};
 use crate::gauss::Coefficients;
 use crate::real::Real;
@@ -120,12 +121,12 @@ impl Activation {
     /// `sigma(x)` on the fields of a panel, columns one after the other: code that is given is called here, once for all of
     /// them.
     pub fn on<T: Real>(&self, fields: &[T]) -> Columns<'_, T> {
-        Columns::new(self, Self::value_column, fields)
+        Columns::new(self, Taken::Value, fields)
     }
 
     /// `sigma'(x)`, as [`Activation::on`].
     pub fn slopes_on<T: Real>(&self, fields: &[T]) -> Columns<'_, T> {
-        Columns::new(self, Self::derivative_column, fields)
+        Columns::new(self, Taken::Slope, fields)
     }
 
     /// Writes `sigma(x)` for each entry; both slices have one length.
@@ -180,26 +181,41 @@ impl Activation {
 /// The activation or its derivative on one column.
 type Column<T> = fn(&Activation, &[T], &mut [T]);
 
+/// What is taken of an activation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    Value,
+    Slope,
+}
+
 /// What an activation, or its derivative, makes of the fields of a panel.
 #[derive(Debug)]
 pub struct Columns<'a, T> {
     activation: &'a Activation,
-    column: Column<T>,
+    taken: Taken,
     /// All values, of a function that is given; others are computed where they are used, while they are in the cache.
     known: Vec<T>,
 }
 
 impl<'a, T: Real> Columns<'a, T> {
-    fn new(activation: &'a Activation, column: Column<T>, fields: &[T]) -> Self {
-        let mut known = Vec::new();
-        if let Kernel::Given { .. } = activation.kernel {
-            known.resize(fields.len(), T::from_f64(0.0));
-            column(activation, fields, &mut known);
-        }
-        Self {
+    fn new(activation: &'a Activation, taken: Taken, fields: &[T]) -> Self {
+        let mut columns = Self {
             activation,
-            column,
-            known,
+            taken,
+            known: Vec::new(),
+        };
+        if let Kernel::Given { .. } = activation.kernel {
+            let mut known = vec![T::from_f64(0.0); fields.len()];
+            columns.compute(fields, &mut known);
+            columns.known = known;
+        }
+        columns
+    }
+
+    fn compute(&self, fields: &[T], out: &mut [T]) {
+        match self.taken {
+            Taken::Value => self.activation.value_column(fields, out),
+            Taken::Slope => self.activation.derivative_column(fields, out),
         }
     }
 
@@ -208,7 +224,42 @@ impl<'a, T: Real> Columns<'a, T> {
         let first = i * field.len();
         match self.known.get(first..first + field.len()) {
             Some(known) if !known.is_empty() => out.copy_from_slice(known),
-            _ => (self.column)(self.activation, field, out),
+            _ => self.compute(field, out),
         }
+    }
+
+    /// `sum += scale value`, entry by entry, of the i-th column, which holds `field`; `space` has its length.
+    pub fn add(&self, i: usize, field: &[T], scale: f64, sum: &mut [T], space: &mut [T]) {
+        if !self.is(Taken::Value) {
+            self.write(i, field, space);
+            return columns::add_scaled(sum, scale, space);
+        }
+        let scale = T::from_f64(scale);
+        Arch::new().dispatch(|| {
+            let zero = T::from_f64(0.0);
+            for (sum, x) in sum.iter_mut().zip(field) {
+                *sum += scale * if *x < zero { zero } else { *x };
+            }
+        });
+    }
+
+    /// `field <- scale value factor`, entry by entry, of the i-th column, which holds `field`; `space` has its length.
+    pub fn multiply(&self, i: usize, field: &mut [T], scale: f64, factor: &[T], space: &mut [T]) {
+        if !self.is(Taken::Slope) {
+            self.write(i, field, space);
+            return columns::scaled_product(field, scale, space, factor);
+        }
+        let scale = T::from_f64(scale);
+        Arch::new().dispatch(|| {
+            let (zero, one) = (T::from_f64(0.0), T::from_f64(1.0));
+            for (x, factor) in field.iter_mut().zip(factor) {
+                *x = scale * if *x > zero { one } else { zero } * *factor;
+            }
+        });
+    }
+
+    /// Whether this of relu is taken, which is done on the way: its values are not worth a place of their own.
+    fn is(&self, taken: Taken) -> bool {
+        self.taken == taken && matches!(self.activation.kernel, Kernel::Relu)
     }
 }

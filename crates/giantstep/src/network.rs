@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::activation::Activation;
 use crate::batch::{Engine, Panel, Role, Stream};
-use crate::columns;
 use crate::directions::Directions;
 use crate::real::Real;
 
@@ -207,8 +206,7 @@ impl Start<'_> {
         let end = first + self.network.second.len();
         let values = activation.on(&panel.fields[first * panel.rows..end * panel.rows]);
         for (i, weight) in self.network.weights(self.gain).iter().enumerate() {
-            values.write(i, panel.field(first + i), column);
-            columns::add_scaled(sum, *weight, column);
+            values.add(i, panel.field(first + i), *weight, sum, column);
         }
     }
 }

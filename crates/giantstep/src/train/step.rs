@@ -129,8 +129,7 @@ pub fn gradient<E: Engine>(
         shift(&network.bias, panel, 0);
         let values = step.activation.on(&panel.fields[..p * rows]);
         for (i, scale) in output_scale.iter().enumerate() {
-            values.write(i, panel.field(i), column);
-            columns::add_scaled(errors, -scale, column);
+            values.add(i, panel.field(i), -scale, errors, column);
         }
         if let Some(start) = step.start {
             start.add_output(
@@ -161,11 +160,13 @@ pub fn gradient<E: Engine>(
                 values.write(i, panel.field(i), column);
                 panel.sums[2 + i] += columns::dot(column, residuals);
             }
-            derivatives.write(i, panel.field(i), column);
             if biases > 0 {
+                derivatives.write(i, panel.field(i), column);
                 panel.sums[2 + seconds + i] += columns::dot(column, residuals);
+                columns::scaled_product(panel.field_mut(i), *scale, column, residuals);
+            } else {
+                derivatives.multiply(i, panel.field_mut(i), *scale, residuals, column);
             }
-            columns::scaled_product(panel.field_mut(i), *scale, column, residuals);
         }
         *panel.scratch = scratch;
     };
