@@ -58,16 +58,18 @@ pub fn stoppable_tree_sum(
 }
 
 /// A node of the tree of blocks: number `index` of the `2^depth` that divide the blocks evenly.
-#[derive(Clone, Copy)]
-struct Node {
-    depth: u32,
-    index: usize,
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Node {
+    pub(crate) depth: u32,
+    pub(crate) index: usize,
 }
 
-const ROOT: Node = Node { depth: 0, index: 0 };
+/// All blocks.
+pub(crate) const ROOT: Node = Node { depth: 0, index: 0 };
 
 impl Node {
-    fn children(self) -> (Self, Self) {
+    /// The nodes of its two halves.
+    pub(crate) fn children(self) -> (Self, Self) {
         let child = |index| Self {
             depth: self.depth + 1,
             index,

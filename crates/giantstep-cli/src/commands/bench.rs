@@ -1,4 +1,6 @@
-//! `giantstep bench`: what a step costs here, as a share of the measured peak.
+//! `giantstep bench`: what a step costs here, as a share of the measured peak, or beside the same step of another library.
+
+mod peers;
 
 use std::fs;
 use std::time::Instant;
@@ -11,6 +13,7 @@ use giantstep::kernels::{Kernel, normals};
 use giantstep::ranks::Alone;
 use giantstep::real::Precision;
 
+use self::peers::{Compared, Peer, ROUNDS};
 use super::print;
 use crate::failed::Failed;
 use crate::launch::machine;
@@ -21,7 +24,7 @@ use giantstep_lab::load::peak;
 use giantstep_lab::plan::{Plan, Scale};
 use giantstep_lab::work::{Asked, Session};
 
-/// `giantstep bench [--engine direct|in_law] [--scale F] [--json]`
+/// `giantstep bench [--engine direct|in_law] [--against numpy|torch|jax] [--scale F] [--json]`
 #[derive(Debug, Args)]
 pub struct Bench {
     /// The engine whose stages are timed.
@@ -36,6 +39,12 @@ pub struct Bench {
     /// Only stages whose name contains this.
     #[arg(long)]
     only: Option<String>,
+    /// Time the same step by blocks of rows in this library too, in turn, each in a process of its own.
+    #[arg(long, value_enum)]
+    against: Option<Peer>,
+    /// The Python that has it.
+    #[arg(long, default_value = "python3", requires = "against")]
+    python: String,
     /// Print one JSON document.
     #[arg(long)]
     json: bool,
@@ -70,6 +79,15 @@ struct Stage {
     peak_rss_mb: f64,
 }
 
+impl Stage {
+    fn precision(&self) -> String {
+        match self.precision {
+            Precision::F32 => "f32".to_owned(),
+            Precision::F64 => "f64".to_owned(),
+        }
+    }
+}
+
 impl Bench {
     pub(super) fn execute(self) -> Result<(), Failed> {
         if !(self.scale > 0.0 && self.scale.is_finite()) {
@@ -80,31 +98,60 @@ impl Bench {
         }
         let activation = Activation::parse(&self.activation)
             .map_err(|error| Failed::Input(format!("--activation: {error}")))?;
+        if let Some(peer) = self.against {
+            return self.compare(peer, &activation);
+        }
         let mut stages = Vec::new();
         for (name, kernel) in self.kernels() {
-            if self
-                .only
-                .as_ref()
-                .is_none_or(|only| name.contains(only.as_str()))
-            {
-                stages.push(step(kernel, name.to_owned(), &activation)?);
-            }
+            stages.push(step(kernel, name.to_owned(), &activation)?);
         }
         let run = "three steps with metrics";
-        if self.engine == BenchEngine::InLaw
-            && self
-                .only
-                .as_ref()
-                .is_none_or(|only| run.contains(only.as_str()))
-        {
+        if self.engine == BenchEngine::InLaw && self.asks(run) {
             stages.push(whole_run(run, (1e6 * self.scale) as u64)?);
         }
+        self.tell(&stages, table)
+    }
+
+    /// Whether a stage of this name is asked for.
+    fn asks(&self, name: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| name.contains(only))
+    }
+
+    /// Times ours and the peer's in turn.
+    fn compare(&self, peer: Peer, activation: &Activation) -> Result<(), Failed> {
+        if self.engine == BenchEngine::InLaw || self.activation != "relu(x)" {
+            return Err(Failed::Input(
+                "--against times explicit inputs and relu(x): leave out --engine and --activation"
+                    .to_owned(),
+            ));
+        }
+        let mut compared = Vec::new();
+        for (name, kernel) in self.kernels() {
+            let mut best: Option<Compared> = None;
+            for _ in 0..ROUNDS {
+                let theirs = peers::time(peer, &self.python, kernel)?;
+                let ours = step(kernel, name.to_owned(), activation)?;
+                best = Some(match best {
+                    None => Compared::new(ours, theirs),
+                    Some(best) => best.or(ours, theirs),
+                });
+            }
+            compared.extend(best);
+        }
+        self.tell(&compared, peers::table)
+    }
+
+    fn tell<S: serde::Serialize>(
+        &self,
+        stages: &[S],
+        table: fn(&[S]) -> String,
+    ) -> Result<(), Failed> {
         if self.json {
             let json = serde_json::to_string_pretty(&serde_json::json!({ "stages": stages }))
                 .map_err(Failed::work)?;
             return print(&format!("{json}\n"));
         }
-        print(&table(&stages))
+        print(&table(stages))
     }
 
     /// The gradients, each timed as the best of three.
@@ -124,7 +171,7 @@ impl Bench {
             (name, kernel)
         };
         use Precision::{F32, F64};
-        match self.engine {
+        let mut stages = match self.engine {
             BenchEngine::Direct => vec![
                 size("main", 1000, 512, 1e5, F32),
                 size("wide", 500, 1000, 2.5e5, F32),
@@ -142,7 +189,9 @@ impl Bench {
                 size("double precision", 1_000_000, 64, 1e6, F64),
                 size("n = 10^8", 1_000_000, 16, 1e8, F32),
             ],
-        }
+        };
+        stages.retain(|(name, _)| self.asks(name));
+        stages
     }
 }
 
@@ -306,10 +355,7 @@ fn table(stages: &[Stage]) -> String {
     let lines = stages.iter().map(|stage| {
         vec![
             stage.name.clone(),
-            match stage.precision {
-                Precision::F32 => "f32".to_owned(),
-                Precision::F64 => "f64".to_owned(),
-            },
+            stage.precision(),
             render::count(stage.d),
             stage.p.to_string(),
             render::count(stage.n),

@@ -2,11 +2,12 @@
 
 use std::sync::OnceLock;
 
-use faer::linalg::matmul::matmul;
-use faer::{Accum, Mat, MatRef, Par};
+use faer::{Mat, MatMut, MatRef};
 use rayon::prelude::*;
 
+use crate::batch::pieces::{Pieces, cast};
 use crate::batch::settled::Settled;
+use crate::batch::tall::{Factors, Rows};
 use crate::batch::untouched::{Untouched, beside};
 use crate::batch::{BatchId, Numbers, Panel, Purpose, Role, Stream, Sweep, Swept};
 use crate::columns;
@@ -37,6 +38,8 @@ pub struct Ledger<T> {
     /// The number of the first of `blocks`.
     first: usize,
     blocks: Vec<Block<T>>,
+    /// The last contraction, if the coordinates that belong to it have not been needed yet.
+    pending: Option<Pending<T>>,
     /// Matrices of normals drawn so far; 0 before the first pass.
     draws: u64,
 }
@@ -44,9 +47,23 @@ pub struct Ledger<T> {
 /// The rows of Z and E that belong to one block.
 #[derive(Debug)]
 struct Block<T> {
-    coordinates: Mat<T>,
-    contracted: Mat<T>,
+    coordinates: Pieces<T>,
+    contracted: Pieces<T>,
 }
+
+/// A contraction `X_perp^T C` whose value `R^T B` is known, with `C = E_new R`.
+#[derive(Debug)]
+struct Pending<T> {
+    /// Of C without what lies along E.
+    factors: Factors<T>,
+    /// What makes E_new of them.
+    basis: Mat<f64>,
+    /// B, the coordinates of `X_perp^T E_new` on new frame vectors.
+    drawn: Mat<f64>,
+}
+
+/// A column of which so much is left by a projection is as orthogonal as it can be: rounding has grown ten times at most.
+const LEFT: f64 = 0.1;
 
 impl<T: Real> Ledger<T> {
     /// A batch of which only the coordinates on the frame's `frame` vectors are known.
@@ -60,6 +77,7 @@ impl<T: Real> Ledger<T> {
             contracted: 0,
             first: 0,
             blocks: Vec::new(),
+            pending: None,
             draws: 0,
         }
     }
@@ -77,8 +95,8 @@ impl<T: Real> Ledger<T> {
             .map(|b| {
                 let size = BLOCK.min(self.rows - b * BLOCK);
                 Block {
-                    coordinates: Mat::zeros(size, 0),
-                    contracted: Mat::zeros(size, 0),
+                    coordinates: Pieces::new(size),
+                    contracted: Pieces::new(size),
                 }
             })
             .collect();
@@ -105,32 +123,32 @@ impl<T: Real> Ledger<T> {
         let m = self.contracted;
         let sums = shared_tree_sum(ranks, self.all(), m * columns, |b, sums| {
             let b = b - self.first;
-            let contracted = self.blocks[b].contracted.transpose();
-            let product = product(contracted, values[b].as_ref());
-            for j in 0..columns {
-                for (i, value) in product.col_as_slice(j).iter().enumerate() {
-                    sums[j * m + i] = value.to_f64();
-                }
+            let mut product = vec![T::from_f64(0.0); m * columns];
+            self.blocks[b].contracted.transposed_times(
+                values[b].as_ref(),
+                MatMut::from_column_major_slice_mut(&mut product, columns, m),
+            );
+            for (sum, value) in sums.iter_mut().zip(product) {
+                *sum = value.to_f64();
             }
         });
-        Mat::from_fn(m, columns, |i, j| sums[j * m + i])
+        Mat::from_fn(m, columns, |i, j| sums[i * columns + j])
     }
 
     /// `(I - E E^T) values`, block by block.
     fn project_out(&self, values: &mut [Mat<T>], columns: usize, ranks: &dyn Ranks) {
-        if self.contracted == 0 || columns == 0 {
+        self.set_along(values, &Mat::zeros(self.contracted, columns), ranks);
+    }
+
+    /// Gives the columns of `values` the coordinates `along` on E: `values + E (along - E^T values)`.
+    fn set_along(&self, values: &mut [Mat<T>], along: &Mat<f64>, ranks: &dyn Ranks) {
+        if along.nrows() == 0 || along.ncols() == 0 {
             return;
         }
-        let along = cast::<T>(self.along_contracted(values, columns, ranks).as_ref());
+        let missing = along - self.along_contracted(values, along.ncols(), ranks);
+        let missing = cast::<T>(missing.as_ref());
         to_each(values, &|b, value| {
-            matmul(
-                value.as_mut(),
-                Accum::Add,
-                self.blocks[b].contracted.as_ref(),
-                along.as_ref(),
-                T::from_f64(-1.0),
-                Par::Seq,
-            );
+            self.blocks[b].contracted.add_times(value.as_mut(), missing.as_ref());
         });
     }
 
@@ -142,14 +160,14 @@ impl<T: Real> Ledger<T> {
         }
         let mut normals = self.fresh(new);
         self.project_out(&mut normals, new, ranks);
-        self.append(&normals, new);
+        self.append(normals, new);
     }
 
-    fn append(&mut self, normals: &[Mat<T>], columns: usize) {
+    fn append(&mut self, normals: Vec<Mat<T>>, columns: usize) {
         self.columns += columns;
-        to_each(&mut self.blocks, &|b, block| {
-            block.coordinates = joined(&block.coordinates, &normals[b]);
-        });
+        for (block, normals) in self.blocks.iter_mut().zip(normals) {
+            block.coordinates.append(normals);
+        }
     }
 
     /// The pass of [`crate::batch::Engine::sweep`] on a held batch; `2 n q (m + k) + 2 n k (E + k)` flops, of which a part
@@ -164,6 +182,7 @@ impl<T: Real> Ledger<T> {
         if self.draws == 0 {
             self.begin(watch.ranks);
         }
+        self.complete(watch.ranks);
         self.extend(untouched.frame(), watch.ranks);
         let q = self.columns;
         let k = sweep.coefficients;
@@ -173,17 +192,16 @@ impl<T: Real> Ledger<T> {
             let block = &self.blocks[b - self.first].coordinates;
             let visited = Visited::of(b, block.nrows(), sweep.part);
             let picked = visited.part.map(|part| {
-                let row = |v: usize| (part[v] - visited.start) as usize;
-                Mat::from_fn(part.len(), q, |v, j| block[(row(v), j)])
+                let rows = part.iter().map(|row| (row - visited.start) as usize);
+                block.picked(&rows.collect::<Vec<_>>())
             });
             let coordinates = picked.as_ref().unwrap_or(block);
             let rows = coordinates.nrows();
-            let fields = product(coordinates.as_ref(), directions.transpose());
             let width = directions.nrows().max(k);
             let mut values = vec![T::from_f64(0.0); rows * width];
-            for j in 0..directions.nrows() {
-                values[j * rows..(j + 1) * rows].copy_from_slice(fields.col_as_slice(j));
-            }
+            let m = directions.nrows();
+            let fields = MatMut::from_column_major_slice_mut(&mut values[..rows * m], rows, m);
+            coordinates.add_times(fields, directions.transpose());
             let (backward, own) = sums.split_at_mut(k * q);
             if rows > 0 {
                 visit(&mut Panel {
@@ -200,11 +218,11 @@ impl<T: Real> Ledger<T> {
                 });
             }
             let coefficients = MatRef::from_column_major_slice(&values[..rows * k], rows, k);
-            let product = product(coefficients.transpose(), coordinates.as_ref());
-            for j in 0..q {
-                for (i, value) in product.col_as_slice(j).iter().enumerate() {
-                    backward[j * k + i] = value.to_f64();
-                }
+            let mut product = vec![T::from_f64(0.0); k * q];
+            let out = MatMut::from_column_major_slice_mut(&mut product, k, q);
+            coordinates.transposed_times(coefficients, out);
+            for (sum, value) in backward.iter_mut().zip(product) {
+                *sum = value.to_f64();
             }
             // A block is visited once, so the slot is empty.
             let _ = slots[b - self.first].set(visited.spread(coefficients, block.nrows()));
@@ -224,7 +242,8 @@ impl<T: Real> Ledger<T> {
         })
     }
 
-    /// Draws `X_perp^T C` given all that is known, and the coordinates of the batch that go with it.
+    /// Draws `X_perp^T C` given all that is known; the coordinates of the batch that go with it are made when it is touched
+    /// again.
     fn reveal(
         &mut self,
         untouched: &mut Untouched,
@@ -234,33 +253,66 @@ impl<T: Real> Ledger<T> {
     ) -> Mat<f64> {
         let k = known.nrows();
         let lengths = self.lengths(&coefficients, k, ranks);
-        // Twice is enough: what the first projection leaves of E by rounding, the second removes.
         self.project_out(&mut coefficients, k, ranks);
-        self.project_out(&mut coefficients, k, ranks);
-        let (basis, triangle) = self.orthonormal(&coefficients, &lengths, ranks);
+        let left = self.lengths(&coefficients, k, ranks);
+        if left.iter().zip(&lengths).any(|(left, length)| *left < LEFT * length) {
+            // Twice is enough: what the first projection leaves of E by rounding, the second removes.
+            self.project_out(&mut coefficients, k, ranks);
+        }
+        let factors = self.tall(k, ranks).factors(&coefficients);
         drop(coefficients);
+        let scaled = Mat::from_fn(factors.triangle.nrows(), k, |i, j| match lengths[j] > 0.0 {
+            true => factors.triangle[(i, j)] / lengths[j],
+            false => 0.0,
+        });
+        // Rounding is relative to each column's length before anything was projected out of it; what is left below that is
+        // no direction.
+        let judged: Vec<f64> = lengths.iter().map(|length| f64::from(*length > 0.0)).collect();
+        let settled = Settled::new(scaled.as_ref(), &judged, 64.0 * T::EPSILON);
+        let triangle = Mat::from_fn(settled.triangle.nrows(), k, |i, j| {
+            settled.triangle[(i, j)] * lengths[j]
+        });
         let drawn = untouched.draw(triangle.nrows());
-        let new = drawn.ncols();
         let backward = beside(&known, untouched.frame(), &(triangle.transpose() * &drawn));
-        let mut normals = self.fresh(new);
-        to_each(&mut self.blocks, &|b, block| {
-            block.contracted = joined(&block.contracted, &basis[b]);
+        self.pending = Some(Pending {
+            factors,
+            basis: settled.basis(),
+            drawn,
         });
-        self.contracted += triangle.nrows();
-        self.project_out(&mut normals, new, ranks);
-        let drawn = cast::<T>(drawn.as_ref());
-        to_each(&mut normals, &|b, normals| {
-            matmul(
-                normals.as_mut(),
-                Accum::Add,
-                basis[b].as_ref(),
-                drawn.as_ref(),
-                T::from_f64(1.0),
-                Par::Seq,
-            );
-        });
-        self.append(&normals, new);
         backward
+    }
+
+    /// Makes what belongs to the last contraction: `E_new`, and the coordinates on the frame vectors that it drew,
+    /// `(I - E E^T) G + E_new B`.
+    fn complete(&mut self, ranks: &dyn Ranks) {
+        let Some(pending) = self.pending.take() else {
+            return;
+        };
+        let Pending { factors, basis, drawn } = pending;
+        let columns = factors.triangle.ncols();
+        let new = self.tall(columns, ranks).times(factors, &basis);
+        for (block, new) in self.blocks.iter_mut().zip(new) {
+            block.contracted.append(new);
+        }
+        let old = self.contracted;
+        self.contracted += basis.ncols();
+        let along = Mat::from_fn(self.contracted, drawn.ncols(), |i, j| match i < old {
+            true => 0.0,
+            false => drawn[(i - old, j)],
+        });
+        let mut normals = self.fresh(drawn.ncols());
+        self.set_along(&mut normals, &along, ranks);
+        self.append(normals, drawn.ncols());
+    }
+
+    /// How the rows of a matrix of k columns beside the batch are spread.
+    fn tall<'a>(&self, k: usize, ranks: &'a dyn Ranks) -> Rows<'a> {
+        Rows {
+            ranks,
+            count: self.rows,
+            block: BLOCK,
+            columns: k,
+        }
     }
 
     /// The lengths of the k columns of a tall matrix given in blocks.
@@ -272,68 +324,6 @@ impl<T: Real> Ledger<T> {
             }
         });
         powers.iter().map(|power| power.sqrt()).collect()
-    }
-
-    /// Thin QR of a tall matrix given in blocks: `C = E R` with `E^T E = I` and as many rows of R as the rank.
-    ///
-    /// Blocks are factorised one by one and their triangles together, with column pivoting, so the sums of squares
-    /// that lose half the digits never appear. Rounding is relative to each column's `lengths` before anything was
-    /// projected out of it; what is left below that is no direction. Ranks give each other their triangles,
-    /// `min(k, 1024) x k` numbers a block.
-    fn orthonormal(
-        &self,
-        blocks: &[Mat<T>],
-        lengths: &[f64],
-        ranks: &dyn Ranks,
-    ) -> (Vec<Mat<T>>, Mat<f64>) {
-        let k = lengths.len();
-        let factors: Vec<(Mat<T>, Mat<T>)> = of_each(blocks.len(), &|b| {
-            let qr = blocks[b].qr();
-            (qr.compute_thin_Q(), qr.thin_R().to_owned())
-        });
-        // All blocks but the last have BLOCK rows, so every rank knows where the triangles of the others begin.
-        let last = self.rows - (self.all() - 1) * BLOCK;
-        let start = |b: usize| match b < self.all() {
-            true => b * BLOCK.min(k),
-            false => (b - 1) * BLOCK.min(k) + last.min(k),
-        };
-        let height = start(self.all());
-        let mut triangles = vec![0.0; height * k];
-        for (b, (_, triangle)) in factors.iter().enumerate() {
-            let rows = triangles[start(self.first + b) * k..].chunks_exact_mut(k.max(1));
-            for (i, row) in rows.take(triangle.nrows()).enumerate() {
-                for (j, value) in row.iter_mut().enumerate() {
-                    if lengths[j] > 0.0 {
-                        *value = triangle[(i, j)].to_f64() / lengths[j];
-                    }
-                }
-            }
-        }
-        let share = Share::new(self.all(), ranks.size());
-        for rank in 0..ranks.size() {
-            let own = share.of(rank);
-            ranks.broadcast(
-                rank,
-                &mut triangles[start(own.start) * k..start(own.end) * k],
-            );
-        }
-        // They were divided by the lengths above.
-        let judged: Vec<f64> = lengths
-            .iter()
-            .map(|length| f64::from(*length > 0.0))
-            .collect();
-        let triangles = MatRef::from_row_major_slice(&triangles, height, k);
-        let settled = Settled::new(triangles, &judged, 64.0 * T::EPSILON);
-        let rank = settled.triangle.nrows();
-        let restored = Mat::from_fn(rank, k, |i, j| settled.triangle[(i, j)] * lengths[j]);
-        let thin = settled.basis();
-        let basis = of_each(factors.len(), &|b| {
-            let (q, _) = &factors[b];
-            let first = start(self.first + b);
-            let part = cast::<T>(thin.submatrix(first, 0, q.ncols(), rank));
-            product(q.as_ref(), part.as_ref())
-        });
-        (basis, restored)
     }
 
     /// The number n of rows.
@@ -396,34 +386,4 @@ impl<'a> Visited<'a> {
         }
         all
     }
-}
-
-fn product<T: Real>(left: MatRef<'_, T>, right: MatRef<'_, T>) -> Mat<T> {
-    let mut out = Mat::zeros(left.nrows(), right.ncols());
-    matmul(
-        out.as_mut(),
-        Accum::Replace,
-        left,
-        right,
-        T::from_f64(1.0),
-        Par::Seq,
-    );
-    out
-}
-
-fn joined<T: Real>(left: &Mat<T>, right: &Mat<T>) -> Mat<T> {
-    let first = left.ncols();
-    Mat::from_fn(left.nrows(), first + right.ncols(), |i, j| {
-        if j < first {
-            left[(i, j)]
-        } else {
-            right[(i, j - first)]
-        }
-    })
-}
-
-fn cast<T: Real>(matrix: MatRef<'_, f64>) -> Mat<T> {
-    Mat::from_fn(matrix.nrows(), matrix.ncols(), |i, j| {
-        T::from_f64(matrix[(i, j)])
-    })
 }

@@ -16,11 +16,13 @@ mod given;
 mod in_law;
 mod inputs;
 mod ledger;
+mod pieces;
 pub(crate) mod products;
 mod settled;
 mod split;
 mod stream;
 pub(crate) mod streamed;
+mod tall;
 mod untouched;
 
 use std::ops::DerefMut;
