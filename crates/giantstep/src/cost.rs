@@ -5,6 +5,7 @@ mod memory;
 use serde::Serialize;
 
 use crate::baseline::Method;
+use crate::batch::products::{COEFFICIENTS, DIRECTIONS};
 use crate::batch::{EngineKind, FEW, LOOSE};
 use crate::experiment::{Experiment, Origin};
 use crate::labels::Removal;
@@ -139,11 +140,10 @@ fn passes(experiment: &Experiment) -> [Passes; 3] {
         gradients: 0.0,
         forwards: solves(experiment).forwards,
     };
-    let spectra = u64::from(experiment.metrics.contains(&MetricGroup::FeatureSpectrum));
     let test = Passes {
         rows: experiment.test_samples as f64,
         gradients: 0.0,
-        forwards: (tests * (1 + spectra)) as f64,
+        forwards: tests as f64,
     };
     [training, readout, test]
 }
@@ -152,7 +152,7 @@ fn passes(experiment: &Experiment) -> [Passes; 3] {
 ///
 /// Direct: `4 n d p` flops and `n d` normals a gradient, `2 n d p` a forward pass; memory `O(p d)` (weights, a
 /// gradient, and one partial sum of it for each level of the summation tree and thread; `cost/memory.rs` counts). In law: d is replaced by
-/// the `q = r + p (+ p)` frame vectors in use, a gradient costs `n p^2` more, and a batch that is touched again is
+/// the `q = r + p (+ p)` frame vectors in use, a gradient costs `2 n p^2` more, of which and of its fields about a third is left out, and a batch that is touched again is
 /// held as `n x (r + p(T+1))` coordinates with its contracted directions. A readout adds `n p m` flops, `O(m^3)` for its
 /// factorisation and a few matrices `p x m`, with `m = min(n, p)`.
 pub fn cost_on(
@@ -224,10 +224,15 @@ pub fn cost_on(
             0.0 => pass.rows,
             _ => pass.rows + beside,
         };
-        cost.flops += rows
-            * (pass.gradients
-                * (4.0 * width * p + own * p * if held { 4.0 * contracted } else { 2.0 * p })
-                + pass.forwards * 2.0 * width * p);
+        // Streamed in law, fields see a triangular frame, and the Gram matrix of the coefficients is symmetric.
+        let (seen, squared) = match own > 0.0 && !held {
+            true => (done(p, DIRECTIONS), done(p, COEFFICIENTS)),
+            false => (1.0, 1.0),
+        };
+        let forward = 2.0 * width * p * seen;
+        let gram = own * p * if held { 4.0 * contracted } else { 2.0 * p * squared };
+        let gradient = forward + 2.0 * width * p + gram;
+        cost.flops += rows * (pass.gradients * gradient + pass.forwards * forward);
         cost.normals += rows * sweeps * (made * columns + random);
         cost.passes += sweeps;
         cost.activations += pass.rows * (2.0 * pass.gradients + pass.forwards) * p;
@@ -258,6 +263,11 @@ pub fn cost_on(
         cost.memory += cost.given;
     }
     cost
+}
+
+/// The share of a triangular product of p columns that is done in blocks of `block`.
+fn done(p: f64, block: usize) -> f64 {
+    (0.5 + 0.5 * block as f64 / p).min(1.0)
 }
 
 /// Adds what baselines take: two passes, and linear algebra in the n samples that they are fitted on.

@@ -1,7 +1,9 @@
 //! Errors on samples that training has not seen.
 
+use faer::{Mat, MatRef};
+
 use crate::batch::{Engine, Panel, Sweep};
-use crate::readout::{Readout, Samples};
+use crate::readout::{Readout, Samples, add_moments, features, moment_sums, second_moments};
 use crate::real::Real;
 use crate::train::Loss;
 use crate::watch::Interrupted;
@@ -19,6 +21,17 @@ pub struct Errors {
     pub label_mean: f64,
     /// Variance of the labels, noise included: the error of the best constant.
     pub label_variance: f64,
+    /// `Phi^T Phi` and `Phi^T y` of the features and the labels before any removal, if they were asked for.
+    pub moments: Option<(Mat<f64>, Mat<f64>)>,
+}
+
+/// Whether moments of the features are taken on the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moments {
+    /// They are not.
+    Left,
+    /// They are: `n p^2` flops more.
+    Taken,
 }
 
 /// Measures readouts on the features of `samples`; what was removed from the labels is added to predictions.
@@ -31,13 +44,14 @@ pub struct Errors {
 /// [`Interrupted`] when the end of the work was asked for.
 pub fn errors<E: Engine>(
     readouts: &[Readout],
-    own: Option<&Loss>,
+    (own, moments): (Option<&Loss>, Moments),
     samples: impl Samples,
     engine: &mut E,
     batch: &mut E::Batch,
 ) -> Result<Errors, Interrupted> {
     let p = samples.width();
     let scale = 1.0 / (p as f64).sqrt();
+    let errors_end = 2 + 2 * readouts.len() + usize::from(own.is_some());
     let visit = |panel: &mut Panel<'_, E::Real>| {
         let mut labels = samples.labels(panel);
         let truth = labels.clone();
@@ -70,6 +84,12 @@ pub fn errors<E: Engine>(
                 }
             }
         }
+        if moments == Moments::Taken {
+            let phi = features(&samples, panel);
+            let phi = MatRef::from_column_major_slice(&phi, panel.rows, p);
+            let labels: Vec<f64> = truth.iter().map(|y| y.to_f64()).collect();
+            add_moments(phi, &labels, &mut panel.sums[errors_end..]);
+        }
         let (errors, rest) = panel.sums[2..].split_at_mut(residuals.len());
         let (rates, loss) = rest.split_at_mut(residuals.len());
         for ((error, rate), residual) in errors.iter_mut().zip(rates).zip(&residuals) {
@@ -88,10 +108,14 @@ pub fn errors<E: Engine>(
     let sweep = Sweep {
         directions: &directions,
         coefficients: 0,
-        sums: 2 + 2 * readouts.len() + usize::from(own.is_some()),
+        sums: match moments {
+            Moments::Left => errors_end,
+            Moments::Taken => errors_end + moment_sums(p),
+        },
         part: samples.part(),
     };
     let sums = engine.sweep(batch, sweep, &visit, samples.watch())?.sums;
+    let (sums, of_features) = sums.split_at(errors_end);
     let n = samples.rows() as f64;
     let label_mean = sums[0] / n;
     let mean = |sums: &[f64]| sums.iter().map(|sum| sum / n).collect();
@@ -103,6 +127,7 @@ pub fn errors<E: Engine>(
         loss: loss.first().map(|sum| sum / n),
         label_mean,
         label_variance: sums[1] / n - label_mean * label_mean,
+        moments: (moments == Moments::Taken).then(|| second_moments(of_features, p)),
     })
 }
 

@@ -4,9 +4,8 @@
 use faer::linalg::solvers::SelfAdjointEigen;
 use faer::{Mat, Side};
 
-use crate::batch::Engine;
 use crate::directions::Directions;
-use crate::readout::{RidgeError, Samples, second_moments};
+use crate::readout::RidgeError;
 
 /// No more spikes are looked for.
 const MOST: usize = 16;
@@ -140,19 +139,20 @@ pub(crate) struct FeatureSpectrum {
     pub(crate) alignment: f64,
 }
 
-/// The spectrum of the features of these samples, one pass of `2 n q p + n p^2` flops and `O(p^3)`; `power` is the mean
-/// square of the labels.
+/// The spectrum of the features of n samples with these `Phi^T Phi` and `Phi^T y`; `power` is the mean square of the labels.
+/// `O(p^3)`.
 ///
 /// # Errors
-/// [`RidgeError`] if the features are not finite, or the end of the work was asked for.
-pub(crate) fn features<E: Engine>(
-    samples: &impl Samples,
+/// [`RidgeError`] if the features are not finite.
+pub(crate) fn features(
+    (gram, cross): &(Mat<f64>, Mat<f64>),
+    n: f64,
     power: f64,
-    engine: &mut E,
-    batch: &mut E::Batch,
 ) -> Result<FeatureSpectrum, RidgeError> {
-    let (width, n) = (samples.width(), samples.rows() as f64);
-    let (gram, cross) = second_moments(samples, engine, batch)?;
+    let width = gram.nrows();
+    if !cross.is_all_finite() {
+        return Err(RidgeError::NotFinite { width });
+    }
     let eigenvalues = gram
         .self_adjoint_eigenvalues(Side::Lower)
         .map_err(|_| RidgeError::NotFinite { width })?;

@@ -9,10 +9,10 @@ use faer::{Accum, Mat, MatMut, MatRef, Par};
 use crate::real::Real;
 
 /// Directions of a block of the forward product: whole tiles of the kernels, and as narrow as they are at full speed.
-const DIRECTIONS: usize = 32;
+pub(crate) const DIRECTIONS: usize = 32;
 
 /// Coefficients of a block of the backward product. Narrower ones lose in speed what they save.
-const COEFFICIENTS: usize = 64;
+pub(crate) const COEFFICIENTS: usize = 64;
 
 /// The vectors along which fields are taken, `X D^T`, in the order of how far they reach into the frame.
 #[derive(Debug)]

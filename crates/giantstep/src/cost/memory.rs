@@ -257,13 +257,17 @@ impl<'a> Sizes<'a> {
             let ridges = self.ridges();
             // Residuals of each readout and of the labels, in double precision.
             let scratch = F64 * (ridges + 2.0) * ROWS as f64;
-            let errors = self.forward(experiment.test_samples, ridges + 3.0, scratch);
-            most = most.max(along + 2.0 * F64 * ridges * p + errors);
-            if experiment.metrics.contains(&MetricGroup::FeatureSpectrum) {
-                let prepared = F64 * ROWS as f64 * (p + 1.0);
-                let moments = self.forward(experiment.test_samples, p * p + 2.0 * p, prepared);
-                most = most.max(along + moments.max(EIGEN * square));
-            }
+            let (moments, prepared) = match experiment
+                .metrics
+                .contains(&MetricGroup::FeatureSpectrum)
+            {
+                true => (p * p + 2.0 * p, F64 * ROWS as f64 * (p + 1.0)),
+                false => (0.0, 0.0),
+            };
+            let sums = ridges + 3.0 + moments;
+            let errors = self.forward(experiment.test_samples, sums, scratch + prepared);
+            let solved = if moments > 0.0 { EIGEN * square } else { 0.0 };
+            most = most.max(along + (2.0 * F64 * ridges * p + errors).max(solved));
         }
         if !experiment.baselines.is_empty() {
             most = most.max(along + self.baselines());

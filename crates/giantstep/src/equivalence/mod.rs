@@ -16,7 +16,7 @@ use crate::batch::{Access, BatchId, Direct, DirectionsLaw, Engine, Purpose, Role
 use crate::directions::Directions;
 use crate::equivalence::conditional::Drawn;
 use crate::equivalence::marginal::Marginal;
-use crate::evaluate::errors;
+use crate::evaluate::{Moments, errors};
 use crate::experiment::Experiment;
 use crate::labels::{Labels, RemovedPart};
 use crate::network::{Bias, Network};
@@ -259,7 +259,7 @@ impl Equivalence<'_> {
         let readouts: Vec<Readout> = fitted.iter().map(|fit| fit.readout.clone()).collect();
         let id = self.batch(Purpose::Test);
         let mut batch = engine.open(id, tested.rows(), Access::Once);
-        let found = errors(&readouts, None, tested, engine, &mut batch)?;
+        let found = errors(&readouts, (None, Moments::Left), tested, engine, &mut batch)?;
         Ok((fitted, found.readouts))
     }
 

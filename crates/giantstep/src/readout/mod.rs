@@ -8,7 +8,7 @@ mod dual;
 mod logistic;
 mod primal;
 
-pub(crate) use primal::second_moments;
+pub(crate) use primal::{add_moments, moment_sums, second_moments};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -273,13 +273,18 @@ fn prepare<T: Real>(samples: &impl Samples, panel: &mut Panel<'_, T>) -> (Vec<f6
     let mut labels = samples.labels(panel);
     samples.remove(panel, &mut labels);
     samples.activations(panel);
+    (
+        labels.iter().map(|y| y.to_f64()).collect(),
+        features(samples, panel),
+    )
+}
+
+/// The features `phi` of a panel of activations, p columns one after the other.
+pub(crate) fn features<T: Real>(samples: &impl Samples, panel: &Panel<'_, T>) -> Vec<f64> {
     let p = samples.width();
     let scale = 1.0 / (p as f64).sqrt();
     let phi = panel.fields[..p * panel.rows].iter();
-    (
-        labels.iter().map(|y| y.to_f64()).collect(),
-        phi.map(|value| scale * value.to_f64()).collect(),
-    )
+    phi.map(|value| scale * value.to_f64()).collect()
 }
 
 /// Eigenvalues of `Phi^T Phi` or `Phi Phi^T`, ascending; those up to a cutoff are rounding.

@@ -63,6 +63,33 @@ pub(super) fn fit<E: Engine>(
 }
 
 impl Moments {
+    /// Of n rows with these sums.
+    fn of(sums: &[f64], p: usize, n: f64, intercept: Intercept) -> Self {
+        let (feature_mean, label_mean) = match intercept {
+            Intercept::Without => (vec![0.0; p], 0.0),
+            Intercept::With => {
+                let start = p * p + p;
+                (
+                    sums[start..start + p].iter().map(|sum| sum / n).collect(),
+                    sums[start + p] / n,
+                )
+            }
+        };
+        let gram = Mat::from_fn(p, p, |i, j| {
+            let (low, high) = (i.max(j), i.min(j));
+            sums[high * p + low] - n * feature_mean[i] * feature_mean[j]
+        });
+        let cross = Mat::from_fn(p, 1, |i, _| {
+            sums[p * p + i] - n * feature_mean[i] * label_mean
+        });
+        Self {
+            gram,
+            cross,
+            feature_mean,
+            label_mean,
+        }
+    }
+
     /// `(G + lambda I)^{-1} b` by Cholesky: a fraction of the cost of eigenvalues where there is one ridge, and it stands
     /// clear of rounding; none otherwise.
     fn cholesky(&self, ridge: f64) -> Option<Vec<f64>> {
@@ -164,21 +191,47 @@ impl Eigen {
     }
 }
 
-/// `Phi^T Phi` and `Phi^T y` of these samples.
-///
-/// # Errors
-/// As [`super::fit`].
-pub(crate) fn second_moments<E: Engine>(
-    samples: &impl Samples,
-    engine: &mut E,
-    batch: &mut E::Batch,
-) -> Result<(Mat<f64>, Mat<f64>), RidgeError> {
-    let width = samples.width();
-    let moments = moments(Intercept::Without, samples, engine, batch)?;
-    match moments.cross.is_all_finite() {
-        true => Ok((moments.gram, moments.cross)),
-        false => Err(RidgeError::NotFinite { width }),
+/// How many sums over rows [`add_moments`] takes.
+pub(crate) fn moment_sums(p: usize) -> usize {
+    p * p + 2 * p + 1
+}
+
+/// Adds the moments of rows of features `phi` (rows x p) with these labels: the lower half of `Phi^T Phi`, `Phi^T y`, the sums of
+/// the features and of the labels.
+pub(crate) fn add_moments(phi: MatRef<'_, f64>, labels: &[f64], sums: &mut [f64]) {
+    let (rows, p) = phi.shape();
+    let (gram, rest) = sums.split_at_mut(p * p);
+    let (cross, rest) = rest.split_at_mut(p);
+    let (means, label_sum) = rest.split_at_mut(p);
+    triangular::matmul(
+        MatMut::from_column_major_slice_mut(gram, p, p),
+        BlockStructure::TriangularLower,
+        Accum::Add,
+        phi.transpose(),
+        BlockStructure::Rectangular,
+        phi,
+        BlockStructure::Rectangular,
+        1.0,
+        Par::Seq,
+    );
+    matmul(
+        MatMut::from_column_major_slice_mut(cross, p, 1),
+        Accum::Add,
+        phi.transpose(),
+        MatRef::from_column_major_slice(labels, rows, 1),
+        1.0,
+        Par::Seq,
+    );
+    for (i, mean) in means.iter_mut().enumerate() {
+        *mean += phi.col(i).iter().sum::<f64>();
     }
+    label_sum[0] += labels.iter().sum::<f64>();
+}
+
+/// `Phi^T Phi` and `Phi^T y` of their sums.
+pub(crate) fn second_moments(sums: &[f64], p: usize) -> (Mat<f64>, Mat<f64>) {
+    let moments = Moments::of(sums, p, 1.0, Intercept::Without);
+    (moments.gram, moments.cross)
 }
 
 fn moments<E: Engine>(
@@ -190,65 +243,16 @@ fn moments<E: Engine>(
     let p = features.width();
     let visit = |panel: &mut Panel<'_, E::Real>| {
         let (labels, phi) = prepare(features, panel);
-        let rows = panel.rows;
-        let phi = MatRef::from_column_major_slice(&phi, rows, p);
-        let (gram, rest) = panel.sums.split_at_mut(p * p);
-        let (cross, rest) = rest.split_at_mut(p);
-        let (means, label_sum) = rest.split_at_mut(p);
-        triangular::matmul(
-            MatMut::from_column_major_slice_mut(gram, p, p),
-            BlockStructure::TriangularLower,
-            Accum::Add,
-            phi.transpose(),
-            BlockStructure::Rectangular,
-            phi,
-            BlockStructure::Rectangular,
-            1.0,
-            Par::Seq,
-        );
-        matmul(
-            MatMut::from_column_major_slice_mut(cross, p, 1),
-            Accum::Add,
-            phi.transpose(),
-            MatRef::from_column_major_slice(&labels, rows, 1),
-            1.0,
-            Par::Seq,
-        );
-        for (i, mean) in means.iter_mut().enumerate() {
-            *mean += phi.col(i).iter().sum::<f64>();
-        }
-        label_sum[0] += labels.iter().sum::<f64>();
+        let phi = MatRef::from_column_major_slice(&phi, panel.rows, p);
+        add_moments(phi, &labels, panel.sums);
     };
     let directions = features.directions();
     let sweep = Sweep {
         directions: &directions,
         coefficients: 0,
-        sums: p * p + 2 * p + 1,
+        sums: moment_sums(p),
         part: features.part(),
     };
     let sums = engine.sweep(batch, sweep, &visit, features.watch())?.sums;
-    let n = features.rows() as f64;
-    let (feature_mean, label_mean) = match intercept {
-        Intercept::Without => (vec![0.0; p], 0.0),
-        Intercept::With => {
-            let start = p * p + p;
-            (
-                sums[start..start + p].iter().map(|sum| sum / n).collect(),
-                sums[start + p] / n,
-            )
-        }
-    };
-    let gram = Mat::from_fn(p, p, |i, j| {
-        let (low, high) = (i.max(j), i.min(j));
-        sums[high * p + low] - n * feature_mean[i] * feature_mean[j]
-    });
-    let cross = Mat::from_fn(p, 1, |i, _| {
-        sums[p * p + i] - n * feature_mean[i] * label_mean
-    });
-    Ok(Moments {
-        gram,
-        cross,
-        feature_mean,
-        label_mean,
-    })
+    Ok(Moments::of(&sums, p, features.rows() as f64, intercept))
 }

@@ -6,7 +6,7 @@ use super::{State, Stop, ranked};
 use crate::baseline::{Fits, Learner};
 use crate::batch::{Access, AnyBatch, AnyEngine, BatchId, Engine, Purpose};
 use crate::directions::Directions;
-use crate::evaluate::errors;
+use crate::evaluate::{Moments, errors};
 use crate::experiment::{Experiment, ReadoutBatch, TestLabels};
 use crate::labels::{Labels, Removal, RemovedPart, Target};
 use crate::measurement::Measurement;
@@ -277,27 +277,22 @@ impl<T: Real> Batches for On<'_, T> {
         features = features.of_tests(experiment, clean.as_ref());
         features.start = state.start();
         let mut batch = self.engine.open(features.id, features.rows, Access::Once);
+        let asks = |group| experiment.metrics.contains(&group);
+        let moments = match asks(MetricGroup::FeatureSpectrum) {
+            true => Moments::Taken,
+            false => Moments::Left,
+        };
         let found = errors(
             &readouts,
-            Some(&experiment.protocol.loss),
+            (Some(&experiment.protocol.loss), moments),
             features,
             &mut self.engine,
             &mut batch,
         )?;
-        let asks = |group| experiment.metrics.contains(&group);
-        let spectrum = match asks(MetricGroup::FeatureSpectrum) {
-            true => {
-                let power = found.label_variance + found.label_mean * found.label_mean;
-                features.removed = &nothing;
-                features.start = None;
-                Some(spectrum::features(
-                    &features,
-                    power,
-                    &mut self.engine,
-                    &mut batch,
-                )?)
-            }
-            false => None,
+        let power = found.label_variance + found.label_mean * found.label_mean;
+        let spectrum = match &found.moments {
+            Some(moments) => Some(spectrum::features(moments, features.rows as f64, power)?),
+            None => None,
         };
         let put = |metric, value| Measurement::new(step, metric, value);
         let mut out = Vec::new();
