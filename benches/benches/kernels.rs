@@ -67,6 +67,25 @@ fn step(bencher: Bencher, (engine, d, n, p): (&str, u64, u64, u64)) {
         .bench_local_refs(|trainer| trainer.step(&watch));
 }
 
+/// Five giant steps on one batch, held in law.
+#[divan::bench(sample_count = 10)]
+fn held(bencher: Bencher) {
+    let spec: Spec = serde_json::from_value(serde_json::json!({
+        "target": { "link": "z1 + z1*z2" },
+        "network": { "width": 64 },
+        "protocol": { "dimension": 100_000, "steps": 5, "batch": 100_000, "reuse": 5, "step_size": "p" },
+        "readout": { "after": "never" },
+        "evaluation": { "metrics": ["norm"], "test_samples": 1000 },
+        "run": { "engine": "in_law", "seeds": 1 }
+    }))
+    .expect("an experiment");
+    let setup = spec.check().expect("a setup").setup;
+    let watch = Watch::default();
+    bencher.with_inputs(|| Trainer::new(&setup, 0, &watch)).bench_local_refs(|trainer| {
+        while trainer.step(&watch).is_some() {}
+    });
+}
+
 /// A readout of p features on n rows, with its test, beside the step before it.
 #[divan::bench(args = [(2000, 400), (400, 2000)])]
 fn readout(bencher: Bencher, (n, p): (u64, u64)) {

@@ -230,7 +230,13 @@ pub fn cost_on(
             false => (1.0, 1.0),
         };
         let forward = 2.0 * width * p * seen;
-        let gram = own * p * if held { 4.0 * contracted } else { 2.0 * p * squared };
+        let gram = own
+            * p
+            * if held {
+                4.0 * contracted
+            } else {
+                2.0 * p * squared
+            };
         let gradient = forward + 2.0 * width * p + gram;
         cost.flops += rows * (pass.gradients * gradient + pass.forwards * forward);
         cost.normals += rows * sweeps * (made * columns + random);

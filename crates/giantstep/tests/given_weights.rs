@@ -6,7 +6,7 @@ use crate::common::experiment;
 use giantstep::activation::Activation;
 use giantstep::batch::{Access, BatchId, Direct, DirectionsLaw, Engine, Purpose};
 use giantstep::directions::Directions;
-use giantstep::evaluate::errors;
+use giantstep::evaluate::{Moments, errors};
 use giantstep::expr::Link;
 use giantstep::faer::Mat;
 use giantstep::labels::{Labels, RemovedPart, Target};
@@ -166,7 +166,7 @@ fn both(checked: &Checked, samples: f64, seeds: u64) -> Vec<(f64, f64)> {
             .collect();
         let tested = features(Purpose::Test, 20, 6000);
         let mut batch = engine.open(tested.id, tested.rows, Access::Once);
-        let found = errors(&readouts, None, tested, &mut engine, &mut batch).expect("errors");
+        let found = errors(&readouts, (None, Moments::Left), tested, &mut engine, &mut batch).expect("errors");
         let mean = found.readouts.iter().sum::<f64>() / readouts.len() as f64;
         (predicted.expect("errors").test, mean)
     };

@@ -12,7 +12,7 @@ use crate::common::explicit::{Explicit, ID, activation, matrix};
 use giantstep::activation::Activation;
 use giantstep::batch::{Purpose, Role, Stream};
 use giantstep::directions::Directions;
-use giantstep::evaluate::errors;
+use giantstep::evaluate::{Moments, errors};
 use giantstep::expr::Link;
 use giantstep::faer::Mat;
 use giantstep::labels::{Labels, RemovedPart, Target};
@@ -386,7 +386,7 @@ fn found<T: Real>(case: &Case) -> (Vec<f64>, Vec<(f64, f64)>) {
     };
     let errors = errors(
         &readouts,
-        None,
+        (None, Moments::Left),
         features(case.tests),
         &mut engine,
         &mut tested,

@@ -148,7 +148,9 @@ impl<T: Real> Ledger<T> {
         let missing = along - self.along_contracted(values, along.ncols(), ranks);
         let missing = cast::<T>(missing.as_ref());
         to_each(values, &|b, value| {
-            self.blocks[b].contracted.add_times(value.as_mut(), missing.as_ref());
+            self.blocks[b]
+                .contracted
+                .add_times(value.as_mut(), missing.as_ref());
         });
     }
 
@@ -255,7 +257,11 @@ impl<T: Real> Ledger<T> {
         let lengths = self.lengths(&coefficients, k, ranks);
         self.project_out(&mut coefficients, k, ranks);
         let left = self.lengths(&coefficients, k, ranks);
-        if left.iter().zip(&lengths).any(|(left, length)| *left < LEFT * length) {
+        if left
+            .iter()
+            .zip(&lengths)
+            .any(|(left, length)| *left < LEFT * length)
+        {
             // Twice is enough: what the first projection leaves of E by rounding, the second removes.
             self.project_out(&mut coefficients, k, ranks);
         }
@@ -267,7 +273,10 @@ impl<T: Real> Ledger<T> {
         });
         // Rounding is relative to each column's length before anything was projected out of it; what is left below that is
         // no direction.
-        let judged: Vec<f64> = lengths.iter().map(|length| f64::from(*length > 0.0)).collect();
+        let judged: Vec<f64> = lengths
+            .iter()
+            .map(|length| f64::from(*length > 0.0))
+            .collect();
         let settled = Settled::new(scaled.as_ref(), &judged, 64.0 * T::EPSILON);
         let triangle = Mat::from_fn(settled.triangle.nrows(), k, |i, j| {
             settled.triangle[(i, j)] * lengths[j]
@@ -288,7 +297,11 @@ impl<T: Real> Ledger<T> {
         let Some(pending) = self.pending.take() else {
             return;
         };
-        let Pending { factors, basis, drawn } = pending;
+        let Pending {
+            factors,
+            basis,
+            drawn,
+        } = pending;
         let columns = factors.triangle.ncols();
         let new = self.tall(columns, ranks).times(factors, &basis);
         for (block, new) in self.blocks.iter_mut().zip(new) {

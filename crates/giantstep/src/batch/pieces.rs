@@ -42,9 +42,8 @@ impl<T: Real> Pieces<T> {
 
     /// These rows alone.
     pub(super) fn picked(&self, rows: &[usize]) -> Self {
-        let picked = |piece: &Mat<T>| {
-            Mat::from_fn(rows.len(), piece.ncols(), |v, j| piece[(rows[v], j)])
-        };
+        let picked =
+            |piece: &Mat<T>| Mat::from_fn(rows.len(), piece.ncols(), |v, j| piece[(rows[v], j)]);
         Self {
             rows: rows.len(),
             pieces: self.pieces.iter().map(picked).collect(),

@@ -136,7 +136,9 @@ fn block(k: usize, columns: usize, q: usize) -> usize {
 
 /// The whole of a symmetric matrix of which [`add_backward`] has left out blocks above the diagonal.
 pub(super) fn mirrored(gram: MatRef<'_, f64>) -> Mat<f64> {
-    Mat::from_fn(gram.nrows(), gram.ncols(), |i, j| gram[(i.max(j), i.min(j))])
+    Mat::from_fn(gram.nrows(), gram.ncols(), |i, j| {
+        gram[(i.max(j), i.min(j))]
+    })
 }
 
 /// Multiplications for each row of a pass along `directions` (m x q) with k coefficients, as they are done.

@@ -191,15 +191,15 @@ fn pair(above: &Mat<f64>, below: &Mat<f64>) -> (Option<Mat<f64>>, Option<(Mat<f6
         true => 0.0,
         false => triangle[(i, j)],
     });
-    let halves = (
-        q.subrows(0, a).to_owned(),
-        q.subrows(a, b).to_owned(),
-    );
+    let halves = (q.subrows(0, a).to_owned(), q.subrows(a, b).to_owned());
     (Some(triangle), Some(halves))
 }
 
 fn entries(matrix: MatRef<'_, f64>) -> Vec<f64> {
-    matrix.col_iter().flat_map(|column| column.iter().copied()).collect()
+    matrix
+        .col_iter()
+        .flat_map(|column| column.iter().copied())
+        .collect()
 }
 
 fn matrix(entries: &[f64], rows: usize, columns: usize) -> Mat<f64> {

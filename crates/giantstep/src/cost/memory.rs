@@ -257,13 +257,11 @@ impl<'a> Sizes<'a> {
             let ridges = self.ridges();
             // Residuals of each readout and of the labels, in double precision.
             let scratch = F64 * (ridges + 2.0) * ROWS as f64;
-            let (moments, prepared) = match experiment
-                .metrics
-                .contains(&MetricGroup::FeatureSpectrum)
-            {
-                true => (p * p + 2.0 * p, F64 * ROWS as f64 * (p + 1.0)),
-                false => (0.0, 0.0),
-            };
+            let (moments, prepared) =
+                match experiment.metrics.contains(&MetricGroup::FeatureSpectrum) {
+                    true => (p * p + 2.0 * p, F64 * ROWS as f64 * (p + 1.0)),
+                    false => (0.0, 0.0),
+                };
             let sums = ridges + 3.0 + moments;
             let errors = self.forward(experiment.test_samples, sums, scratch + prepared);
             let solved = if moments > 0.0 { EIGEN * square } else { 0.0 };

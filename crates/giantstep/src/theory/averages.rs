@@ -9,13 +9,13 @@ use faer::Mat;
 use crate::batch::{Role, Stream};
 use crate::reduce::tree_sum;
 use crate::theory::dynamics::{Dynamics, Effort};
-use crate::theory::expectation::{Local, Shape, Sigma, Smoothed, link_values};
+use crate::theory::expectation::{Shape, Sigma, link_values};
 use crate::theory::fields::Fields;
-use crate::theory::fluctuation::{Growth, Seen, Sizes};
+use crate::theory::fluctuation::Growth;
 use crate::theory::population::{ClassMatrix, Population};
 use crate::theory::sampler::{Moments, Sampler};
 use crate::theory::separated::Separated;
-use crate::theory::shared::{Fineness, Shared};
+use crate::theory::shared::Fineness;
 use crate::theory::split::Split;
 use crate::train::Loss;
 
@@ -67,7 +67,7 @@ const SAMPLING: f64 = 1e7;
 
 impl Task<'_> {
     /// `R`'s share of the output and the size of one neuron's contribution to its own residual.
-    fn feedback(&self) -> f64 {
+    pub(super) fn feedback(&self) -> f64 {
         match self.residual {
             Residual::Error | Residual::Loss => 1.0,
             Residual::Label => 0.0,
@@ -109,165 +109,6 @@ impl Task<'_> {
         };
         let known = !points.is_sampled();
         known.then(|| points.expect_until(self.dynamics.stop, 1, power)[0] + self.dynamics.noise)
-    }
-
-    /// Averages with the fluctuations of single neurons integrated out beforehand; none where neurons are
-    /// paired, or are repelled too strongly for it.
-    pub(super) fn conditional(&self) -> Option<Averages> {
-        let population = self.population;
-        if population.is_paired() || self.residual == Residual::Loss {
-            return None;
-        }
-        let (k, r) = (population.len(), self.dynamics.link.r());
-        let own = |c: usize| self.fields.orthogonal.own[(c, c)];
-        if (0..k).any(|c| own(c) <= 0.0) {
-            return None;
-        }
-        let (link, precision) = (self.dynamics.link, (self.fineness, self.seed));
-        let shared = Shared::of(self.fields, link, self.shape, precision)?;
-        if shared.points.is_sampled() && self.effort == Effort::Integrated {
-            return None;
-        }
-        let tables: Vec<Smoothed> = (0..k)
-            .map(|c| {
-                let reach = shared.reach(c) + population.classes[c].bias.abs();
-                self.sigma.smoothed(own(c), reach, self.dynamics.stop)
-            })
-            .collect::<Option<_>>()?;
-        let narrow = 1.0 / population.width();
-        let feedback = self.feedback();
-        let (link, mean, noise) = (
-            self.dynamics.link,
-            self.dynamics.removed_mean,
-            self.dynamics.noise,
-        );
-        let classes = &population.classes;
-        // X, squares | N from shared fields | N of own fields: same, other | I4: same, other | error, power
-        let length = 2 * k * r + k * k + k + k * k + k + k * k + 2 + Growth::length(k, r);
-        let sizes = Sizes::of(population);
-        let (points, stop) = (&shared.points, self.dynamics.stop);
-        let sums = points.expect_until(stop, length, |columns, weights, sums| {
-            let rows = weights.len();
-            let (targets, fields) = shared.fields(columns);
-            let mut labels = vec![0.0; rows];
-            link_values(link, &targets, &mut labels);
-            let mut local = vec![Local::default(); k];
-            let mut z = vec![0.0; r];
-            let mut seen = Vec::with_capacity(k);
-            for row in 0..rows {
-                for c in 0..k {
-                    local[c] = tables[c].at(fields[c][row] + classes[c].bias);
-                }
-                let label = labels[row] - mean;
-                let (mut output, mut scatter) = (0.0, 0.0);
-                for (class, local) in classes.iter().zip(&local) {
-                    let share = class.count * narrow * class.second;
-                    output += share * local.value;
-                    scatter += share * narrow * class.second * local.variance;
-                }
-                let residual = label - feedback * output;
-                let small = feedback * narrow;
-                let scattered = feedback * scatter + noise;
-                let weight = weights[row];
-                let (sums_target, rest) = sums.split_at_mut(k * r);
-                let (sums_square, rest) = rest.split_at_mut(k * r);
-                let (sums_shared, rest) = rest.split_at_mut(k * k);
-                let (sums_own, rest) = rest.split_at_mut(k);
-                let (sums_other, rest) = rest.split_at_mut(k * k);
-                let (sums_power, rest) = rest.split_at_mut(k);
-                let (sums_joint, rest) = rest.split_at_mut(k * k);
-                seen.clear();
-                for c in 0..k {
-                    let (a, x) = (classes[c].second, &local[c]);
-                    let drive = weight * a * (residual * x.slope - small * a * x.slope_value);
-                    // The scatter of the other neurons alone.
-                    let others = scattered - small * narrow * a * a * x.variance;
-                    let power = (residual * residual + others) * x.slopes
-                        - 2.0 * small * a * residual * x.slopes_value
-                        + small * small * a * a * x.slopes_square;
-                    let power = weight * a * a * power;
-                    let bent = residual * x.slope_own
-                        - small * a * (x.slope_value_own - own(c) * x.slope * x.slope);
-                    seen.push(Seen {
-                        own: weight * a * bent / own(c),
-                        drive: weight * a * x.slope,
-                        power,
-                        slope: a * x.slope,
-                        output: classes[c].count * narrow * a * x.slope,
-                    });
-                    for j in 0..r {
-                        let z = targets[j][row];
-                        sums_target[c * r + j] += drive * z;
-                        sums_square[c * r + j] += power * z * z;
-                    }
-                    sums_own[c] +=
-                        weight * a * (residual * x.slope_own - small * a * x.slope_value_own);
-                    sums_power[c] += power;
-                    for e in 0..k {
-                        let (b, y) = (classes[e].second, &local[e]);
-                        sums_shared[c * k + e] += drive * fields[e][row];
-                        sums_other[c * k + e] -= weight * a * b * small * x.slope * y.value_own;
-                        if e <= c {
-                            let others = others - small * narrow * b * b * y.variance;
-                            let joint = (residual * residual + others) * x.slope * y.slope
-                                - 2.0
-                                    * small
-                                    * residual
-                                    * (a * x.slope_value * y.slope + b * y.slope_value * x.slope)
-                                + small
-                                    * small
-                                    * (a * a * x.slope_square * y.slope
-                                        + b * b * y.slope_square * x.slope
-                                        + 2.0 * a * b * x.slope_value * y.slope_value);
-                            sums_joint[c * k + e] += weight * a * b * joint;
-                        }
-                    }
-                }
-                let error = label - output;
-                let (ends, growth) = rest.split_at_mut(2);
-                ends[0] += weight * (error * error + scatter + noise);
-                ends[1] += weight * (label * label + noise);
-                z.iter_mut()
-                    .zip(&targets)
-                    .for_each(|(z, column)| *z = column[row]);
-                let squared = weight * (residual * residual + scattered);
-                Growth::add(growth, (&sizes, &seen), &z, (squared, feedback));
-            }
-        });
-        let mut parts = Split(&sums);
-        let target = parts.matrix(k, r);
-        let target_squares = parts.matrix(k, r);
-        let from_shared = parts.matrix(k, k);
-        let own_same = parts.matrix(k, 1);
-        let own_other = parts.matrix(k, k);
-        let power_same = parts.matrix(k, 1);
-        let joint = parts.matrix(k, k);
-        let joint = Mat::from_fn(k, k, |c, e| joint[(c.max(e), c.min(e))]);
-        let on_diagonal = |same: &Mat<f64>, other: &Mat<f64>| {
-            Mat::from_fn(k, k, |c, e| {
-                if c == e {
-                    same[(c, 0)] - other[(c, c)]
-                } else {
-                    0.0
-                }
-            })
-        };
-        Some(Averages {
-            fields: ClassMatrix {
-                own: on_diagonal(&own_same, &own_other),
-                cross: from_shared + &own_other,
-            },
-            power: ClassMatrix {
-                own: on_diagonal(&power_same, &joint),
-                cross: joint,
-            },
-            target,
-            target_squares,
-            error: parts.take(1)[0],
-            label_power: parts.take(1)[0],
-            sampled: shared.points.is_sampled(),
-            growth: Growth::of(&mut parts, k, r),
-        })
     }
 
     /// Averages over samples of all fields.

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Rules reach this far: beyond it the Gaussian mass is 2e-17.
 const REACH: f64 = 8.5;
-/// Points that are visited at a time.
+/// Points that are visited at a time; of a product of rules, before the light ones are left out.
 const BLOCK: usize = 512;
 
 /// The points at which an expectation is evaluated.
@@ -107,15 +107,28 @@ impl Points {
         visit: impl Fn(&[Vec<f64>], &[f64], &mut [f64]) + Sync,
     ) -> Vec<f64> {
         let count = self.count();
+        let least = self.least();
         tree_sum(count.div_ceil(BLOCK), length, |block, sums| {
             // Making the points of a link of several variables takes longer than visiting them.
             if stop.load(Ordering::Relaxed) {
                 return;
             }
             let first = block * BLOCK;
-            let (columns, weights) = self.listed(first, BLOCK.min(count - first));
-            visit(&columns, &weights, sums);
+            let (mut columns, mut weights) = self.listed(first, BLOCK.min(count - first));
+            keep_heavy(&mut columns, &mut weights, least);
+            if !weights.is_empty() {
+                visit(&columns, &weights, sums);
+            }
         })
+    }
+
+    /// Points of less weight are left out: of a product of rules, what lies as far out together as the ends of one rule.
+    fn least(&self) -> f64 {
+        let Points::Tensor(rules) = self else {
+            return 0.0;
+        };
+        let largest = |rule: &Rule| rule.weights.iter().fold(0.0f64, |m, w| m.max(w.abs()));
+        (-REACH * REACH / 2.0).exp() * rules.iter().map(largest).product::<f64>()
     }
 
     /// The points from `first` on as columns, one for each variable, and their weights.
@@ -144,6 +157,22 @@ impl Points {
             Points::Sampled { seed, .. } => spread_normals(*seed, first, &mut columns),
         }
         (columns, weights)
+    }
+}
+
+/// Leaves out the points of less weight than `least`.
+fn keep_heavy(columns: &mut [Vec<f64>], weights: &mut Vec<f64>, least: f64) {
+    let kept: Vec<usize> = (0..weights.len())
+        .filter(|row| weights[*row].abs() >= least)
+        .collect();
+    if kept.len() == weights.len() {
+        return;
+    }
+    for column in columns.iter_mut().chain([weights]) {
+        for (to, from) in kept.iter().enumerate() {
+            column[to] = column[*from];
+        }
+        column.truncate(kept.len());
     }
 }
 
@@ -306,35 +335,39 @@ pub(super) fn on_first(expr: &Expr) -> Expr {
 
 /// Gaussian averages of an activation about a point s: `lambda = s + own`, `own ~ N(0, D)`, `u = sigma - E sigma`.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Local {
+pub(super) struct Local<T = f64> {
     /// `E sigma`.
-    pub value: f64,
+    pub value: T,
     /// `E u^2`.
-    pub variance: f64,
+    pub variance: T,
     /// `E sigma own`.
-    pub value_own: f64,
+    pub value_own: T,
     /// `E sigma'`.
-    pub slope: f64,
+    pub slope: T,
     /// `E sigma' u`.
-    pub slope_value: f64,
+    pub slope_value: T,
     /// `E sigma' u^2`.
-    pub slope_square: f64,
+    pub slope_square: T,
     /// `E sigma' own`.
-    pub slope_own: f64,
+    pub slope_own: T,
     /// `E sigma' u own`.
-    pub slope_value_own: f64,
+    pub slope_value_own: T,
     /// `E sigma'^2`.
-    pub slopes: f64,
+    pub slopes: T,
     /// `E sigma'^2 u`.
-    pub slopes_value: f64,
+    pub slopes_value: T,
     /// `E sigma'^2 u^2`.
-    pub slopes_square: f64,
+    pub slopes_square: T,
 }
 
 const FIELDS: usize = 11;
 
-impl Local {
-    fn from_array(v: [f64; FIELDS]) -> Self {
+impl<T> Local<T> {
+    /// The number of averages.
+    pub(super) const FIELDS: usize = FIELDS;
+
+    #[inline(always)]
+    fn from_array(v: [T; FIELDS]) -> Self {
         let [
             value,
             variance,
@@ -364,6 +397,14 @@ impl Local {
     }
 }
 
+impl<'a> Local<&'a [f64]> {
+    /// The averages about many points, from the columns of [`Smoothed::write`].
+    #[inline(always)]
+    pub(super) fn columns(columns: &'a [f64], rows: usize) -> Self {
+        Self::from_array(std::array::from_fn(|f| &columns[f * rows..][..rows]))
+    }
+}
+
 /// A table of [`Local`] averages at one variance, as functions of s.
 #[derive(Debug, Clone)]
 pub(super) struct Smoothed(Table<FIELDS>);
@@ -373,6 +414,27 @@ pub(super) struct Smoothed(Table<FIELDS>);
 pub(crate) struct Sigma<'a> {
     pub activation: &'a crate::activation::Activation,
     pub kinks: Vec<f64>,
+}
+
+/// An activation at the nodes of a rule about a point.
+struct Around {
+    weights: Vec<f64>,
+    values: Vec<f64>,
+    slopes: Vec<f64>,
+    own: Vec<f64>,
+}
+
+impl Around {
+    fn average<const N: usize>(&self, h: impl Fn(f64, f64, f64) -> [f64; N]) -> [f64; N] {
+        let mut sums = [0.0; N];
+        for (q, weight) in self.weights.iter().enumerate() {
+            let terms = h(self.values[q], self.slopes[q], self.own[q]);
+            for (sum, term) in sums.iter_mut().zip(terms) {
+                *sum += weight * term;
+            }
+        }
+        sums
+    }
 }
 
 impl<'a> Sigma<'a> {
@@ -404,26 +466,30 @@ impl<'a> Sigma<'a> {
         variance: f64,
         h: impl Fn(f64, f64, f64) -> [f64; N],
     ) -> [f64; N] {
+        self.seen(s, variance).average(h)
+    }
+
+    fn seen(&self, s: f64, variance: f64) -> Around {
         let rule = self.rule(s, variance);
         let scale = variance.sqrt();
-        let fields: Vec<f64> = rule.nodes.iter().map(|x| s + scale * x).collect();
+        let own: Vec<f64> = rule.nodes.iter().map(|x| scale * x).collect();
+        let fields: Vec<f64> = own.iter().map(|own| s + own).collect();
         let (mut values, mut slopes) = (fields.clone(), fields.clone());
         self.activation.value_column(&fields, &mut values);
         self.activation.derivative_column(&fields, &mut slopes);
-        let mut sums = [0.0; N];
-        for (q, weight) in rule.weights.iter().enumerate() {
-            let terms = h(values[q], slopes[q], scale * rule.nodes[q]);
-            for (sum, term) in sums.iter_mut().zip(terms) {
-                *sum += weight * term;
-            }
+        Around {
+            weights: rule.weights,
+            values,
+            slopes,
+            own,
         }
-        sums
     }
 
     /// The averages about one point.
     pub(super) fn local(&self, s: f64, variance: f64) -> [f64; FIELDS] {
-        let [value] = self.average(s, variance, |v, _, _| [v]);
-        self.average(s, variance, |v, slope, own| {
+        let seen = self.seen(s, variance);
+        let [value] = seen.average(|v, _, _| [v]);
+        seen.average(|v, slope, own| {
             let u = v - value;
             [
                 v,
@@ -467,6 +533,17 @@ impl Smoothed {
     /// The averages about s.
     pub(super) fn at(&self, s: f64) -> Local {
         Local::from_array(self.0.at(s))
+    }
+
+    /// The averages about `s + shift`, one column after the other.
+    #[inline(always)]
+    pub(super) fn write(&self, s: &[f64], shift: f64, columns: &mut [f64]) {
+        let rows = s.len();
+        for (v, s) in s.iter().enumerate() {
+            for (f, value) in self.0.at(s + shift).into_iter().enumerate() {
+                columns[f * rows + v] = value;
+            }
+        }
     }
 }
 

@@ -4,8 +4,9 @@
 //! Two kinds are followed: the overlap of one neuron, and the means over the neurons of either sign, whose own parts
 //! average out and whose shared noise does not. What lengths do beside overlaps is left out.
 
-use faer::Mat;
+use faer::{Mat, MatRef};
 
+use crate::theory::integrated::add_product;
 use crate::theory::population::Population;
 use crate::theory::split::Split;
 
@@ -150,18 +151,18 @@ pub(super) struct Growth {
     shared: Mat<f64>,
 }
 
-/// One class of neurons at one point of the shared variables.
-pub(super) struct Seen {
+/// The classes of neurons at the points of a block, a column each.
+pub(super) struct Seen<'a> {
     /// Weight of the point times `d E[B] / d s`, less the mean output's part.
-    pub own: f64,
+    pub own: &'a Mat<f64>,
     /// Weight times `a E sigma'`.
-    pub drive: f64,
+    pub drive: &'a Mat<f64>,
     /// Weight times `E B^2`.
-    pub power: f64,
+    pub power: &'a Mat<f64>,
     /// `a E sigma'`.
-    pub slope: f64,
-    /// Neurons of the class times `a E sigma' / p`.
-    pub output: f64,
+    pub slope: MatRef<'a, f64>,
+    /// `1/p`.
+    pub narrow: f64,
 }
 
 impl Growth {
@@ -173,43 +174,50 @@ impl Growth {
         }
     }
 
-    /// Adds one point: `residual` is the weight times `E Delta^2`, and `feedback` 0 for the correlation loss.
+    /// Adds a block of points with the target's fields `z` (points x r): `residual` is the weight times `E Delta^2`, and
+    /// `feedback` 0 for the correlation loss.
     pub(super) fn add(
         sums: &mut [f64],
-        (sizes, seen): (&Sizes, &[Seen]),
-        z: &[f64],
-        (residual, feedback): (f64, f64),
+        (sizes, seen): (&Sizes, &Seen<'_>),
+        z: &Mat<f64>,
+        (residual, feedback): (&[f64], f64),
     ) {
-        let (k, r) = (seen.len(), z.len());
+        let ((rows, k), r) = (seen.slope.shape(), z.ncols());
         if sums.is_empty() {
             return;
         }
-        let (mut output, mut mean) = ([0.0; SIGNS], [0.0; SIGNS]);
-        for (c, seen) in seen.iter().enumerate() {
-            output[sizes.sign[c]] += seen.output;
-            mean[sizes.sign[c]] += sizes.share[c] * seen.slope;
-        }
-        let (own, rest) = sums.split_at_mut(k * r * r);
-        let (through, rest) = rest.split_at_mut(SIGNS * k * r * r);
-        let (power, shared) = rest.split_at_mut(k * r * r);
-        for i in 0..r {
-            for j in 0..r {
-                let zz = z[i] * z[j];
-                for (c, seen) in seen.iter().enumerate() {
-                    own[(c * r + i) * r + j] += seen.own * zz;
-                    power[(c * r + i) * r + j] += seen.power * zz;
-                    for s in 0..SIGNS {
-                        through[((SIGNS * c + s) * r + i) * r + j] -=
-                            feedback * seen.drive * output[s] * zz;
-                    }
-                }
-                for s in 0..SIGNS {
-                    for t in 0..SIGNS {
-                        shared[(s * r + i) * SIGNS * r + t * r + j] +=
-                            residual * mean[s] * mean[t] * zz;
-                    }
-                }
+        // What the neurons of a sign add to the output for each shift of theirs, and their mean slope.
+        let (mut output, mut mean) = (
+            Mat::<f64>::zeros(rows, SIGNS),
+            Mat::<f64>::zeros(rows, SIGNS),
+        );
+        for c in 0..k {
+            let (sign, share) = (sizes.sign[c], sizes.share[c]);
+            let count = share * sizes.of_sign[sign] * seen.narrow;
+            for v in 0..rows {
+                output[(v, sign)] += count * seen.slope[(v, c)];
+                mean[(v, sign)] += share * seen.slope[(v, c)];
             }
+        }
+        let products = Mat::from_fn(rows, r * r, |v, ij| z[(v, ij / r)] * z[(v, ij % r)]);
+        let through = Mat::from_fn(rows, SIGNS * k, |v, cs| {
+            seen.drive[(v, cs / SIGNS)] * output[(v, cs % SIGNS)]
+        });
+        let pairs = Mat::from_fn(rows, SIGNS * SIGNS, |v, st| {
+            residual[v] * mean[(v, st / SIGNS)] * mean[(v, st % SIGNS)]
+        });
+        let (sums_own, rest) = sums.split_at_mut(k * r * r);
+        let (sums_through, rest) = rest.split_at_mut(SIGNS * k * r * r);
+        let (sums_power, sums_shared) = rest.split_at_mut(k * r * r);
+        add_product(sums_own, seen.own, &products, 1.0);
+        add_product(sums_through, &through, &products, -feedback);
+        add_product(sums_power, seen.power, &products, 1.0);
+        let mut shared = vec![0.0; SIGNS * SIGNS * r * r];
+        add_product(&mut shared, &pairs, &products, 1.0);
+        for (place, value) in shared.into_iter().enumerate() {
+            let (st, ij) = (place / (r * r), place % (r * r));
+            let (row, column) = ((st / SIGNS) * r + ij / r, (st % SIGNS) * r + ij % r);
+            sums_shared[row * SIGNS * r + column] += value;
         }
     }
 

@@ -20,6 +20,7 @@ pub(crate) mod expectation;
 mod fields;
 mod fluctuation;
 pub mod given_weights;
+mod integrated;
 mod mirrored;
 pub mod one_step;
 pub mod online;

@@ -30,20 +30,22 @@ impl<const N: usize> Table<N> {
     }
 
     /// The values at s, by interpolation of degree five; s is clamped to the table.
+    #[inline(always)]
     pub(crate) fn at(&self, s: f64) -> [f64; N] {
         let place = ((s - self.low) / self.step).clamp(2.0, self.rows.len() as f64 - 4.0);
         let first = place as usize - 2;
         let x = place - first as f64;
-        let mut values = [0.0; N];
-        // Lagrange weights on the nodes 0, ..., 5.
+        // Lagrange weights on the nodes 0, ..., 5: products of the distances to the others.
         const SCALE: [f64; 6] = [-120.0, 24.0, -12.0, 12.0, -24.0, 120.0];
-        for (j, row) in self.rows[first..first + 6].iter().enumerate() {
-            let mut weight = 1.0 / SCALE[j];
-            for k in 0..6 {
-                if k != j {
-                    weight *= x - k as f64;
-                }
-            }
+        let (mut weights, mut before, mut after) = (SCALE.map(|scale| 1.0 / scale), 1.0, 1.0);
+        for j in 0..6 {
+            weights[j] *= before;
+            weights[5 - j] *= after;
+            before *= x - j as f64;
+            after *= x - (5 - j) as f64;
+        }
+        let mut values = [0.0; N];
+        for (weight, row) in weights.into_iter().zip(&self.rows[first..first + 6]) {
             for (value, entry) in values.iter_mut().zip(row) {
                 *value += weight * entry;
             }

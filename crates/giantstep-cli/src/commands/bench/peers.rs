@@ -121,7 +121,15 @@ pub(super) fn time(peer: Peer, python: &str, kernel: Kernel) -> Result<Theirs, F
 /// The stages beside those of the peer.
 pub(super) fn table(compared: &[Compared]) -> String {
     let header = [
-        "stage", "precision", "d", "p", "n", "giantstep", "peer", "peer takes", "ratio",
+        "stage",
+        "precision",
+        "d",
+        "p",
+        "n",
+        "giantstep",
+        "peer",
+        "peer takes",
+        "ratio",
     ];
     let lines = compared.iter().map(|both| {
         let ours = &both.ours;
