@@ -167,7 +167,51 @@ fn gradients_that_learn_nothing_keep_the_alignment_of_their_noise() {
     );
     let of = |p: &&giantstep::theory::Prediction| p.metric == Metric::GradientAlignment;
     let gradient = found.iter().find(of).unwrap();
-    assert!((gradient.value - 9.0 / 400.0).abs() < 1e-4, "{gradient:?}");
+    // V = 3 E y^2 / n along each direction: |m|^2 / c is 3/397 of a chi-square of three degrees of freedom, whose mean is 9/400
+    // to leading order.
+    let lengths: Vec<f64> = (1..=4000).map(|k| f64::from(k) * 0.01).collect();
+    let weight = |s: &f64| s.sqrt() * (-s / 2.0).exp();
+    let share = |s: &f64| 3.0 * s / (3.0 * s + 397.0);
+    let sum: f64 = lengths.iter().map(|s| weight(s) * share(s)).sum();
+    let exact = sum / lengths.iter().map(weight).sum::<f64>();
+    assert!(
+        (exact - 0.0219).abs() < 2e-4 && (gradient.value - exact).abs() < 1e-4,
+        "{exact} {gradient:?}"
+    );
+}
+
+/// Mirrored pairs: what one batch leaves, and what c_2 makes of the overlaps at the start, at a d at which both are seen. Seen to
+/// fail without the second, and with the fluctuations of unpaired neurons' means in the place of their twins'.
+#[test]
+fn pairs_that_learn_nothing_keep_the_alignment_of_their_noise() {
+    for (dimension, weights, gradient) in [(100, 0.0262, 0.0750), (1000, 0.00272, 0.00842)] {
+        let found = overlay_of(
+            json!({
+                "target": {"link": "z1*z2"},
+                "network": {"width": 64, "activation": "relu(x)", "pairing": "symmetric"},
+                "protocol": {"dimension": dimension, "steps": 1, "batch": "4*d", "step_size": "p"},
+                "readout": {"after": "never"},
+                "evaluation": {"metrics": ["weight_cosine", "gradient_cosine"]}
+            }),
+            200,
+            1e-3,
+            |p| {
+                matches!(
+                    p.metric,
+                    Metric::WeightAlignment | Metric::GradientAlignment
+                ) && p.step == 1
+            },
+        );
+        let of = |metric| {
+            found
+                .iter()
+                .find(|p| p.metric == metric && p.step == 1)
+                .unwrap()
+                .value
+        };
+        assert!((of(Metric::WeightAlignment) / weights - 1.0).abs() < 0.01);
+        assert!((of(Metric::GradientAlignment) / gradient - 1.0).abs() < 0.01);
+    }
 }
 
 #[test]

@@ -166,7 +166,14 @@ fn both(checked: &Checked, samples: f64, seeds: u64) -> Vec<(f64, f64)> {
             .collect();
         let tested = features(Purpose::Test, 20, 6000);
         let mut batch = engine.open(tested.id, tested.rows, Access::Once);
-        let found = errors(&readouts, (None, Moments::Left), tested, &mut engine, &mut batch).expect("errors");
+        let found = errors(
+            &readouts,
+            (None, Moments::Left),
+            tested,
+            &mut engine,
+            &mut batch,
+        )
+        .expect("errors");
         let mean = found.readouts.iter().sum::<f64>() / readouts.len() as f64;
         (predicted.expect("errors").test, mean)
     };

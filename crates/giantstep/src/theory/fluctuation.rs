@@ -4,7 +4,7 @@
 //! Two kinds are followed: the overlap of one neuron, and the means over the neurons of either sign, whose own parts
 //! average out and whose shared noise does not. What lengths do beside overlaps is left out.
 
-use faer::{Mat, MatRef};
+use faer::{Mat, MatRef, Side};
 
 use crate::theory::integrated::add_product;
 use crate::theory::population::Population;
@@ -109,24 +109,36 @@ impl Deviations {
         variance.max(0.0).sqrt()
     }
 
-    /// What deviations V of a vector m beside noise add to the mean of `|m|^2 / q`, `q = |m|^2 + noise`:
-    /// `(V_par (1 - A)(1 - 4 A) + (tr V - V_par)(1 - A)) / q`, `A = |m|^2 / q`.
-    pub(super) fn lift(v: &Mat<f64>, m: &[f64], q: f64) -> f64 {
-        let squared: f64 = m.iter().map(|x| x * x).sum();
-        let trace: f64 = (0..m.len()).map(|j| v[(j, j)]).sum();
-        if q <= 0.0 {
-            return 0.0;
-        }
-        let a = (squared / q).min(1.0);
-        let mut along = 0.0;
-        if squared > 0.0 {
-            for i in 0..m.len() {
-                for j in 0..m.len() {
-                    along += m[i] * v[(i, j)] * m[j] / squared;
-                }
-            }
-        }
-        (along * (1.0 - a) * (1.0 - 4.0 * a) + (trace - along) * (1.0 - a)) / q
+    /// The mean share of a vector's squared length along r directions of R^d, `E |m|^2 / (|m|^2 + c)`, where its part m along them
+    /// is `N(mean, V)`, and noise in the other directions has the squared length `c = (q - |mean|^2)(1 - r/d)`:
+    /// `1 - c int_0^inf exp(-c s) E exp(-s |m|^2) ds`.
+    pub(super) fn share(v: &Mat<f64>, mean: &[f64], q: f64, dimension: f64) -> f64 {
+        let r = mean.len();
+        let squared: f64 = mean.iter().map(|x| x * x).sum();
+        let noise = (q - squared) * (1.0 - r as f64 / dimension);
+        let eigen = match v.self_adjoint_eigen(Side::Lower) {
+            Ok(eigen) if noise > 0.0 => eigen,
+            _ => return squared / q,
+        };
+        // Variance and squared mean along each axis of V, in units of the noise.
+        let axes: Vec<(f64, f64)> = (0..r)
+            .map(|j| {
+                let along: f64 = (0..r).map(|i| eigen.U()[(i, j)] * mean[i]).sum();
+                (eigen.S()[j].max(0.0) / noise, along * along / noise)
+            })
+            .collect();
+        // With u = c s = e^x the trapezoidal rule converges exponentially.
+        const STEP: f64 = 1.0 / 8.0;
+        let term = |j: i32| {
+            let u = (STEP * f64::from(j)).exp();
+            let of_axis = |(v, square): &(f64, f64)| {
+                let wide = 1.0 + 2.0 * u * v;
+                (-u * square / wide).exp() / wide.sqrt()
+            };
+            let transform: f64 = axes.iter().map(of_axis).product();
+            u * (-u).exp() * (1.0 - transform)
+        };
+        STEP * (-320..=32).map(term).sum::<f64>()
     }
 
     /// The largest standard deviation of one neuron's overlap over its length.
@@ -149,6 +161,16 @@ pub(super) struct Growth {
     power: Vec<Mat<f64>>,
     /// `E[B_s B_s' z_j z_k]` of the means over signs: of different neurons.
     shared: Mat<f64>,
+    /// What a neuron is to those of the other sign.
+    twins: Twins,
+}
+
+/// Whether neurons have mirror images among those of the other sign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Twins {
+    None,
+    /// Each has one with the same fields and the opposite drive.
+    Opposite,
 }
 
 /// The classes of neurons at the points of a block, a column each.
@@ -233,7 +255,30 @@ impl Growth {
             through: matrices(SIGNS * k),
             power: matrices(k),
             shared: parts.matrix(SIGNS * r, SIGNS * r),
+            twins: Twins::None,
         })
+    }
+
+    /// That of pairs whose neurons have the same weights, from that of one neuron of each pair: `place` says which one stands
+    /// for a class, and `signs` how its drive is turned. Their output vanishes, whatever the overlaps, so nothing goes through it.
+    pub(super) fn of_pairs(half: &Self, place: &[usize], signs: &[f64]) -> Self {
+        let r = half.shared.nrows() / SIGNS;
+        let turned = |c: usize| faer::Scale(signs[c]) * &half.own[place[c]];
+        // Of half the pairs' sums one sign is filled, or both where heads have either.
+        let of_heads = Mat::from_fn(r, r, |i, j| {
+            let at = |s: usize, t: usize| half.shared[(s * r + i, t * r + j)];
+            at(0, 0) + at(1, 1)
+        });
+        Self {
+            own: (0..place.len()).map(turned).collect(),
+            through: vec![Mat::zeros(r, r); SIGNS * place.len()],
+            power: place.iter().map(|head| half.power[*head].clone()).collect(),
+            shared: Mat::from_fn(SIGNS * r, SIGNS * r, |i, j| {
+                let sign = if i / r == j / r { 1.0 } else { -1.0 };
+                sign * of_heads[(i % r, j % r)]
+            }),
+            twins: Twins::Opposite,
+        }
     }
 
     /// The deviations after a step `M <- keep M + rate X` on `samples d` samples, before rows are rescaled; `lengths` are those of
@@ -293,18 +338,26 @@ impl Growth {
                 identity(keep[c]) + faer::Scale(rate) * &self.own[c]
             });
             let alone = sizes.mean(s, r, own_noise);
+            let size = sizes.of_sign[s].max(1.0);
             for t in 0..SIGNS {
                 let through = sizes.mean(s, r, |c| self.through[SIGNS * c + t].clone());
+                let both = |t: usize, i: usize, j: usize| {
+                    noise * (self.shared[(s * r + i, t * r + j)] - means[s][i] * means[t][j])
+                };
                 for i in 0..r {
                     for j in 0..r {
                         let (a, b) = (s * r + i, t * r + j);
                         step[(a, b)] = rate * through[(i, j)];
-                        fresh[(a, b)] = noise * (self.shared[(a, b)] - means[s][i] * means[t][j]);
-                        if s == t {
-                            step[(a, b)] += own[(i, j)];
-                            let size = sizes.of_sign[s].max(1.0);
-                            let rest = alone[(i, j)] - fresh[(a, b)];
-                            fresh[(a, b)] += rest / size;
+                        // What a neuron has beside what any two share, in the mean over its sign.
+                        let rest = (alone[(i, j)] - both(s, i, j)) / size;
+                        fresh[(a, b)] = both(t, i, j);
+                        match (s == t, self.twins) {
+                            (true, _) => {
+                                step[(a, b)] += own[(i, j)];
+                                fresh[(a, b)] += rest;
+                            }
+                            (false, Twins::Opposite) => fresh[(a, b)] -= rest,
+                            (false, Twins::None) => {}
                         }
                     }
                 }
@@ -348,5 +401,39 @@ impl Deviations {
             gradient: self.gradient,
             added: self.added,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_of_lengths_have_their_closed_forms() {
+        let share = |v: f64, mean: &[f64], q: f64, d: f64| {
+            let r = mean.len();
+            let v = Mat::from_fn(r, r, |i, j| if i == j { v } else { 0.0 });
+            Deviations::share(&v, mean, q, d)
+        };
+        // Without fluctuations it is the share itself, with the noise that is left in the other directions.
+        assert!((share(0.0, &[0.6, 0.3], 1.0, 1e12) - 0.45).abs() < 1e-10);
+        assert!((share(0.0, &[0.0, 0.5], 1.0, 8.0) - 0.25 / (0.25 + 0.75 * 0.75)).abs() < 1e-10);
+        // |m|^2 = 2 v x with x exponential: 1 - a e^a E_1(a), a = c / (2 v); E_1(1) = 0.21938393439552029.
+        let exact = 1.0 - 1f64.exp() * 0.219_383_934_395_520_29;
+        assert!((share(0.5, &[0.0, 0.0], 1.0, 1e15) - exact).abs() < 1e-9);
+        // The whole length where nothing else is left.
+        assert!((share(0.1, &[1.0], 1.0, 10.0) - 1.0).abs() < 1e-12);
+        // By sums over a fine grid: r = 1, a mean.
+        let (v, mean, c) = (0.3f64, 0.7f64, 0.9f64);
+        let (mut sum, mut mass) = (0.0, 0.0);
+        for k in -8000..=8000 {
+            let x = f64::from(k) * 1e-3;
+            let weight = (-x * x / 2.0).exp();
+            let m = mean + v.sqrt() * x;
+            sum += weight * m * m / (m * m + c);
+            mass += weight;
+        }
+        let found = share(v, &[mean], mean * mean + c, 1e15);
+        assert!((found - sum / mass).abs() < 1e-9, "{found} {}", sum / mass);
     }
 }

@@ -6,6 +6,7 @@ use crate::theory::averages::{Averages, Residual, Task};
 use crate::theory::dynamics::Dynamics;
 use crate::theory::expectation::Shape;
 use crate::theory::fields::Fields;
+use crate::theory::fluctuation::Growth;
 use crate::theory::population::{Class, ClassMatrix, Population};
 use crate::train::Loss;
 
@@ -103,6 +104,7 @@ impl Task<'_> {
         let rows = |matrix: &Mat<f64>, sign: &dyn Fn(usize) -> f64| {
             Mat::from_fn(k, matrix.ncols(), |c, j| sign(c) * matrix[(place[c], j)])
         };
+        let signs: Vec<f64> = (0..k).map(sign).collect();
         Some(Averages {
             target: rows(&half.target, &sign),
             target_squares: rows(&half.target_squares, &|_| 1.0),
@@ -111,7 +113,9 @@ impl Task<'_> {
             error: power,
             label_power: power,
             sampled: half.sampled,
-            growth: None,
+            growth: half
+                .growth
+                .map(|half| Growth::of_pairs(&half, &place, &signs)),
         })
     }
 }

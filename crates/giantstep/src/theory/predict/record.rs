@@ -155,11 +155,14 @@ impl Task<'_> {
             false => grounds,
         };
         let row = |m: &Mat<f64>, c: usize| (0..r).map(|j| m[(c, j)]).collect::<Vec<f64>>();
-        let lift = |v: fn(&Deviations) -> &Vec<Mat<f64>>, c: usize, m: &Mat<f64>, length: f64| {
-            let deviations = state.deviations.as_ref();
-            deviations.map_or(0.0, |found| {
-                Deviations::lift(&v(found)[c], &row(m, c), length * length)
-            })
+        let dimension = self.dynamics.dimension;
+        // The share of the squared length along the target, of which fluctuations are a part where they are followed.
+        let share = |v: fn(&Deviations) -> &Vec<Mat<f64>>, c: usize, m: &Mat<f64>, length: f64| {
+            let (row, q) = (row(m, c), length * length);
+            match &state.deviations {
+                Some(found) => Deviations::share(&v(found)[c], &row, q, dimension),
+                None => row.iter().map(|x| x * x).sum::<f64>() / q,
+            }
         };
         let all = |task: &Self, h: &dyn Fn(usize) -> f64| task.population.mean(|c, _| h(c));
         // The error of a sum of squared cosines.
@@ -174,7 +177,7 @@ impl Task<'_> {
         let value = match step {
             0 if self.start.drawn => r as f64 / self.dynamics.dimension,
             _ => all(self, &|c| {
-                state.alignment(c) + lift(|d| &d.single, c, &state.overlap, state.norm(c))
+                share(|d| &d.single, c, &state.overlap, state.norm(c))
             }),
         };
         let doubt = errors.map(|e| {
@@ -186,10 +189,8 @@ impl Task<'_> {
             made.standard_error = doubt;
         }
         if step > 0 && grounds != ONLINE {
-            let squares = |c: usize| {
-                let squares: f64 = (0..r).map(|k| state.gradient_cosine(c, k).powi(2)).sum();
-                squares + lift(|d| &d.gradient, c, &state.gradient, state.gradient_norm[c])
-            };
+            let squares =
+                |c: usize| share(|d| &d.gradient, c, &state.gradient, state.gradient_norm[c]);
             let value = all(self, &squares);
             let doubt = errors.map(|e| {
                 error(self, &|c, k| state.gradient_cosine(c, k), &|c, k| {
