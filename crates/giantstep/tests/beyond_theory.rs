@@ -55,7 +55,7 @@ fn what_has_no_theory_has_no_prediction_but_a_reason() {
             "more than the gradient",
         ),
         (
-            json!({"protocol": {"step_size": "p/t", "steps": 2}}),
+            json!({"protocol": {"step_size": "p/t", "steps": 2, "reuse": 2}}),
             2,
             "different sizes",
         ),

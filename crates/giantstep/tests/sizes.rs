@@ -56,24 +56,28 @@ fn sizes_that_are_none_are_refused() {
     }
 }
 
-/// What is known of one step holds for the first of different sizes.
+/// Batches of different sizes are followed as long as all are of order d; else what is known of one step holds for the first.
 #[test]
-fn predictions_end_with_the_first_batch() {
+fn predictions_end_with_the_first_batch_where_others_are_not_of_order_d() {
     let (found, _) = protocol(json!({"batch": "20*t"})).expect("an experiment");
     assert!(found.sizes.is_some());
-    let spec: Spec = serde_json::from_value(json!({
-        "target": {"link": "z1"}, "network": {"width": 4, "pairing": "symmetric"},
-        "protocol": {"dimension": 500, "steps": 2, "batch": "1000*t", "step_size": "p"},
-        "readout": {"after": "never"}, "evaluation": {"metrics": ["weight_cosine"]}
-    }))
-    .expect("a specification");
-    let predictions = giantstep::predict(&spec.check().expect("an experiment").setup.experiment);
-    let last = predictions
-        .present
-        .iter()
-        .map(|prediction| prediction.step)
-        .max();
-    assert_eq!(last, Some(1));
-    let mut reasons = predictions.absent.iter().map(|absent| &absent.reason);
-    assert!(reasons.any(|reason| reason.contains("batches of different sizes")));
+    let last = |batch: &str, step_size: &str, reuse: u32| {
+        let spec: Spec = serde_json::from_value(json!({
+            "target": {"link": "z1"}, "network": {"width": 4, "pairing": "symmetric"},
+            "protocol": {
+                "dimension": 500, "steps": 2, "batch": batch, "step_size": step_size, "reuse": reuse
+            },
+            "readout": {"after": "never"}, "evaluation": {"metrics": ["weight_cosine"]}
+        }))
+        .expect("a specification");
+        let found = giantstep::predict(&spec.check().expect("an experiment").setup.experiment);
+        let reasons = found.absent.iter().map(|absent| absent.reason.clone());
+        let of_sizes = reasons.filter(|reason| reason.contains("different sizes"));
+        let steps = found.present.iter().map(|prediction| prediction.step);
+        (steps.max(), of_sizes.count() > 0)
+    };
+    assert_eq!(last("1000*t", "p", 1), (Some(2), false));
+    assert_eq!(last("1000*t^4", "p", 1), (Some(1), true));
+    assert_eq!(last("1000", "p/t", 1), (Some(2), false));
+    assert_eq!(last("1000", "p/t", 2), (Some(1), true));
 }

@@ -108,6 +108,35 @@ fn steps_that_are_more_than_the_gradient_follow_the_recursion() {
 }
 
 /// Every coefficient of the activation becomes one of its bias: overlaps, norms and both kinds of readout.
+/// Four steps with a velocity, and four of different sizes on different batches, against runs. Seen to fail with the velocity's
+/// products with W taken before the step, and with the first step's size for all.
+#[test]
+fn velocities_and_sizes_of_steps_are_followed() {
+    for protocol in [
+        json!({"batch": "4*d", "momentum": {"heavy_ball": 0.6}}),
+        json!({"batch": "4*d", "momentum": {"nesterov": 0.7}, "clip": {"rows": 0.1}, "weight_decay": 0.02}),
+        json!({"batch": "4*d", "momentum": {"heavy_ball": 0.5}, "update": "polar", "weight_decay": 0.01}),
+        json!({"batch": "4*d", "momentum": {"nesterov": 0.5}, "update": "normalised", "geometry": "projected"}),
+        json!({"batch": "2*d*t", "step_size": "p/sqrt(t)"}),
+    ] {
+        let mut changes = json!({
+            "target": {"link": "z1 + z1*z2"},
+            "network": {"width": 8, "activation": "relu(x)", "pairing": "symmetric"},
+            "protocol": {"dimension": 3000, "steps": 4, "step_size": "p"},
+            "readout": {"after": "never"},
+            "evaluation": {"metrics": ["weight_cosine", "norm", "gradient_cosine"]}
+        });
+        merge(&mut changes, json!({"protocol": protocol}));
+        let found = overlay_of(changes, 40, 4e-3, |p| {
+            matches!(
+                p.metric,
+                Metric::Overlap | Metric::Norm | Metric::GradientCosine
+            )
+        });
+        assert_eq!(found.iter().map(|p| p.step).max(), Some(4));
+    }
+}
+
 #[test]
 fn networks_with_biases_have_their_predictions() {
     overlay_of(

@@ -45,7 +45,7 @@ macro_rules! claim {
 }
 
 /// Name and text of every claim file.
-pub const CLAIMS: [(&str, &str); 16] = [
+pub const CLAIMS: [(&str, &str); 22] = [
     claim!("no-alignment"),
     claim!("one-direction"),
     claim!("several-directions"),
@@ -55,11 +55,17 @@ pub const CLAIMS: [(&str, &str); 16] = [
     claim!("staircase"),
     claim!("paper-lines"),
     claim!("stuck"),
+    claim!("many-neurons"),
+    claim!("hypercube"),
+    claim!("absolute-loss"),
+    claim!("polar"),
     claim!("kernel-floor"),
     claim!("subspace-floor"),
     claim!("crossover"),
     claim!("gaussian-equivalence"),
+    claim!("readout-errors"),
     claim!("reuse"),
+    claim!("spectral-threshold"),
     claim!("batch-size"),
     claim!("symmetric-pairs"),
 ];

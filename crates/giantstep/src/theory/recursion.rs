@@ -31,6 +31,9 @@ use crate::train::{Geometry, Loss, Update};
 pub use super::dynamics::{Dynamics, Effort, RecursionError, Step, Trajectory};
 pub use super::fluctuation::Deviations;
 
+/// The step size `eta~` and the batch `n/d` of a step, 1 for the first.
+type Sizes<'a> = &'a dyn Fn(u32) -> (f64, f64);
+
 /// Independent repetitions that give the standard error of sampled expectations.
 const REPETITIONS: u64 = 8;
 
@@ -68,7 +71,19 @@ impl Dynamics<'_> {
         steps: u32,
         effort: Effort,
     ) -> (Trajectory, Option<RecursionError>) {
-        repeated(&|seed| self.once(population, start, steps, (seed, effort)))
+        let same = |_| (self.rate, self.samples);
+        self.as_far_by(population, start, steps, (effort, &same))
+    }
+
+    /// [`Dynamics::as_far`] with the step size `eta~` and the batch `n/d` of each step, 1 for the first.
+    pub(super) fn as_far_by(
+        &self,
+        population: &Population,
+        start: &Start,
+        steps: u32,
+        (effort, sizes): (Effort, Sizes<'_>),
+    ) -> (Trajectory, Option<RecursionError>) {
+        repeated(&|seed| self.once(population, start, steps, (seed, effort, sizes)))
     }
 
     /// The recursion from a given state `(M, Q)`.
@@ -98,16 +113,10 @@ impl Dynamics<'_> {
         population: &Population,
         start: &Start,
         steps: u32,
-        seed_and_effort: (u64, Effort),
+        how: (u64, Effort, Sizes<'_>),
     ) -> States {
         let (mut states, mut sampled) = (Vec::new(), false);
-        let ended = self.follow(
-            population,
-            start,
-            steps,
-            seed_and_effort,
-            (&mut states, &mut sampled),
-        );
+        let ended = self.follow(population, start, steps, how, (&mut states, &mut sampled));
         (states, sampled, ended.err())
     }
 
@@ -116,7 +125,7 @@ impl Dynamics<'_> {
         population: &Population,
         start: &Start,
         steps: u32,
-        (seed, effort): (u64, Effort),
+        (seed, effort, sizes): (u64, Effort, Sizes<'_>),
         (states, sampled): (&mut Vec<Step>, &mut bool),
     ) -> Result<(), RecursionError> {
         let mut state = self.first(population, start);
@@ -166,7 +175,13 @@ impl Dynamics<'_> {
             states.push(state.clone());
             if !last {
                 let from = (&state, &mut velocity, &start.overlap);
-                state = self.advance(population, &fields, from, &averages, step)?;
+                let (rate, samples) = sizes(step + 1);
+                let own = Self {
+                    rate,
+                    samples,
+                    ..self.clone()
+                };
+                state = own.advance(population, &fields, from, &averages, step)?;
             }
         }
         Ok(())

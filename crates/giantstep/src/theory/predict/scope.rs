@@ -1,7 +1,7 @@
 //! Settings for which no theory is derived here: what is not said of them, and why.
 
-use super::SCARCE;
 use super::prediction::Would;
+use super::{PROPORTIONAL, SCARCE};
 use crate::experiment::Experiment;
 use crate::network::{Bias, Initial, Output, Pairing, SecondLayer};
 use crate::train::{BatchPlan, Geometry, Sampling, StepSize, Update};
@@ -108,10 +108,6 @@ pub(super) fn scope(experiment: &Experiment) -> Option<Scope> {
                       along plain or projected rows";
         return until(0, reason, Would::by("THEORY.md (68)"));
     }
-    if update.momentum.is_some() {
-        let reason = "steps with momentum have no prediction here";
-        return until(1, reason, Would::by("THEORY.md (68)"));
-    }
     if biased && several {
         let reason = "steps on one batch are followed for networks without biases";
         return until(
@@ -131,16 +127,23 @@ pub(super) fn scope(experiment: &Experiment) -> Option<Scope> {
         let would = Would::by("dynamical mean-field equations; arXiv 2402.03220");
         return until(first, reason, would);
     }
-    if protocol.sizes.is_some() {
-        let reason = "batches of different sizes have no prediction here";
+    // The recursion takes the sizes of each step, on fresh batches of order d.
+    let d = protocol.dimension as f64;
+    let of_order_d = |step| {
+        let rows = protocol.rows(step) as f64;
+        d.powf(SCARCE) <= rows && rows < d.powf(PROPORTIONAL)
+    };
+    let each = !several && (1..=protocol.steps.min(MOST_STEPS)).all(of_order_d);
+    if protocol.sizes.is_some() && !each {
+        let reason = "batches of different sizes are followed where all are fresh and of order d";
         return until(
             1,
             reason,
             Would::by("THEORY.md (20) with the size of each batch"),
         );
     }
-    if matches!(protocol.step_size, StepSize::Formula(..)) {
-        let reason = "steps of different sizes have no prediction here";
+    if matches!(protocol.step_size, StepSize::Formula(..)) && !each {
+        let reason = "steps of different sizes are followed on fresh batches of order d";
         return until(
             1,
             reason,

@@ -173,9 +173,20 @@ impl Task<'_> {
 
     /// The recursion as far as it goes; the steps that it does not reach are absent with the reason.
     fn fresh_trajectory(&mut self, known: u32) -> Trajectory {
+        let protocol = &self.experiment.protocol;
+        let (p, d) = (
+            self.experiment.network.width as f64,
+            self.dynamics.dimension,
+        );
+        let sizes = |step| {
+            (
+                protocol.step_size.at(step) / p,
+                protocol.rows(step) as f64 / d,
+            )
+        };
         let (found, error) =
             self.dynamics
-                .as_far(&self.population, &self.start, known, self.effort);
+                .as_far_by(&self.population, &self.start, known, (self.effort, &sizes));
         if let Some(error) = error {
             let first = found.steps.len() as u32;
             let would = would(&error);
