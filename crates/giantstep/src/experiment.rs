@@ -124,6 +124,8 @@ pub enum TestLabels {
 pub enum Origin {
     /// They are drawn by this law.
     Law(Inputs),
+    /// Their coordinates along the target are drawn by this law, all that is orthogonal to it is standard normal.
+    Target(Inputs),
     /// They are Gaussian with this covariance.
     Coloured(Covariance),
     /// They are given.
@@ -283,7 +285,9 @@ impl Experiment {
         if let Origin::Given(_)
         | Origin::Law(Inputs::Hypercube | Inputs::Sphere | Inputs::Uniform) = self.inputs
         {
-            return Some("the in-law engine draws what is left of Gaussian inputs");
+            return Some(
+                "the in-law engine draws what is left of inputs that are Gaussian across the target",
+            );
         }
         if let Initial::Weights(_) = self.network.start {
             return Some(
@@ -300,7 +304,7 @@ impl Experiment {
     pub(crate) fn explicit_directions(&self) -> u64 {
         match &self.inputs {
             Origin::Coloured(covariance) => covariance.explicit(),
-            Origin::Law(_) | Origin::Given(_) => 0,
+            Origin::Law(_) | Origin::Target(_) | Origin::Given(_) => 0,
         }
     }
 

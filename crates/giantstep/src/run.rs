@@ -132,6 +132,12 @@ impl Trainer<'static> {
             (Origin::Law(inputs), EngineKind::Direct | EngineKind::Data) => {
                 Self::on(experiment, direct().on(*inputs), seed, watch)
             }
+            (Origin::Target(inputs), EngineKind::InLaw) => {
+                Self::on(experiment, in_law().on_target(*inputs), seed, watch)
+            }
+            (Origin::Target(inputs), EngineKind::Direct | EngineKind::Data) => {
+                Self::on(experiment, direct().on_target(*inputs), seed, watch)
+            }
             (Origin::Coloured(covariance), EngineKind::InLaw) => {
                 let engine = Coloured::in_frame(in_law(), covariance, setup.directions);
                 Self::on(experiment, engine, seed, watch)

@@ -75,6 +75,11 @@ fn what_has_no_theory_has_no_prediction_but_a_reason() {
             "neuron by neuron",
         ),
         (json!({"inputs": "hypercube"}), 0, "Gaussian inputs"),
+        (
+            json!({"inputs": {"target": "hypercube"}}),
+            0,
+            "Gaussian inputs",
+        ),
     ] {
         let (present, absent) = predicted(&changes);
         let beyond = present.iter().find(|prediction| prediction.step >= from);

@@ -68,6 +68,8 @@ enum Fault {
     Freedom,
     /// Every touch of a batch sees a new one.
     Fresh,
+    /// Coordinates along the target are Gaussian, whatever law they have.
+    Gaussian,
 }
 
 impl Faulty {
@@ -76,7 +78,7 @@ impl Faulty {
         let frame = (experiment.target.r + experiment.network.width) as u64;
         let wrong = match fault {
             Fault::Freedom => dimension + frame,
-            Fault::Fresh => dimension,
+            Fault::Fresh | Fault::Gaussian => dimension,
         };
         Self {
             inner: InLaw::new(wrong, seed),
@@ -155,6 +157,15 @@ fn a_training_set_that_is_drawn_anew_is_caught() {
     let p = least(
         json!({"protocol": {"training_set": 170, "steps": 3}}),
         Fault::Fresh,
+    );
+    assert!(p < level(), "p = {p:.1e}");
+}
+
+#[test]
+fn a_law_along_the_target_that_is_forgotten_is_caught() {
+    let p = least(
+        json!({"inputs": {"target": "uniform"}, "protocol": {"reuse": 2}}),
+        Fault::Gaussian,
     );
     assert!(p < level(), "p = {p:.1e}");
 }

@@ -98,6 +98,138 @@ fn variances_of_blocks_have_one_law_on_both_engines_wherever_the_target_lies() {
     assert!(p < 1e-6, "p = {p:.1e}");
 }
 
+/// Inputs of another law along random directions: the labels' variance is that of the law on either engine, for every kind of
+/// batch, and what two steps make of M and Q has one law. Gaussian inputs are told apart.
+#[test]
+fn target_coordinates_have_their_law_wherever_the_target_lies() {
+    let drawn = |inputs: Value, engine: &str, protocol: Value| {
+        let mut changes = json!({
+            "inputs": inputs,
+            "target": {"link": "z1 + z1^2*z2 + z1*z2", "directions": "random"},
+            "network": {"width": 6},
+            "protocol": {"dimension": 30, "batch": 90},
+            "run": {"engine": engine, "precision": "f64"},
+            "evaluation": {"metrics": ["test_error"], "test_samples": 100}
+        });
+        crate::common::merge(&mut changes, json!({"protocol": protocol}));
+        let setup = experiment(changes).setup;
+        sample(0..600, |seed| {
+            let seed = seed + 10_000 * u64::from(engine == "in_law");
+            let run = run(&setup, seed, &Watch::default());
+            let (m, q) = (
+                run.network.first.gram(&run.target),
+                run.network.first.gram(&run.network.first),
+            );
+            vec![m.squared_norm_l2(), q.squared_norm_l2(), q[(0, 1)]]
+        })
+    };
+    let least = |x: &[Vec<f64>], y: &[Vec<f64>]| {
+        let each = x.iter().zip(y).map(|(x, y)| kolmogorov_smirnov(x, y));
+        each.fold(1.0, f64::min)
+    };
+    for protocol in [json!({}), json!({"reuse": 2}), json!({"training_set": 120})] {
+        let of = |inputs, engine| drawn(inputs, engine, protocol.clone());
+        let direct = of(json!({"target": "hypercube"}), "direct");
+        let p = least(&direct, &of(json!({"target": "hypercube"}), "in_law"));
+        assert!(p > 1e-3, "{protocol}: p = {p:.1e}");
+        let p = least(&direct, &of(json!("gaussian"), "in_law"));
+        assert!(p < 1e-6, "{protocol}: p = {p:.1e}");
+    }
+}
+
+/// (54): what two steps on the hypercube make of M and Q along axes is, up to `O(1/d)`, what they make where the target's
+/// coordinates alone are signs; Gaussian inputs are another law.
+#[test]
+fn the_hypercube_is_its_coordinates_along_the_target() {
+    let drawn = |inputs: Value, engine: &str, dimension: u64, first: u64| {
+        let setup = experiment(json!({
+            "inputs": inputs,
+            "target": {"link": "z1 + 2*z2 + z1*z2", "directions": "canonical"},
+            "network": {"width": 4, "activation": "tanh(x)"},
+            "protocol": {"dimension": dimension, "batch": "6*d", "step_size": "p"},
+            "readout": {"after": "never"},
+            "run": {"engine": engine, "precision": "f64"},
+            "evaluation": {"metrics": ["norm"]}
+        }))
+        .setup;
+        sample(first..first + 1500, |seed| {
+            let run = run(&setup, seed, &Watch::default());
+            let (second, first) = (&run.network.second, &run.network.first);
+            let (m, q) = (first.gram(&run.target), first.gram(first));
+            let along = |k: usize| (0..4).map(|i| second[i] * m[(i, k)]).sum::<f64>();
+            vec![
+                m.squared_norm_l2(),
+                q.squared_norm_l2(),
+                along(0),
+                along(1),
+                m[(0, 1)].abs(),
+                q[(0, 1)],
+            ]
+        })
+    };
+    for dimension in [30, 120] {
+        let hypercube = drawn(json!("hypercube"), "direct", dimension, 0);
+        let along = drawn(json!({"target": "hypercube"}), "in_law", dimension, 10_000);
+        let gaussian = drawn(json!("gaussian"), "in_law", dimension, 20_000);
+        let of = |other: &[Vec<f64>]| -> Vec<f64> {
+            let pairs = hypercube.iter().zip(other);
+            pairs.map(|(x, y)| kolmogorov_smirnov(x, y)).collect()
+        };
+        let (same, different) = (of(&along), of(&gaussian));
+        assert!(same.iter().all(|p| *p > 1e-3), "d = {dimension}: {same:?}");
+        let least = different.iter().copied().fold(1.0, f64::min);
+        assert!(least < 1e-10, "d = {dimension}: {different:?}");
+    }
+}
+
+/// THEORY.md (20) with averages over the points of the square, which reference/target_law.py computes: tanh, n = 6 d, overlaps
+/// of neurons with a positive second layer.
+#[test]
+fn a_large_dimension_climbs_by_the_recursion_over_signs() {
+    let setup = experiment(json!({
+        "inputs": {"target": "hypercube"},
+        "target": {"link": "z1 + 2*z2 + z1*z2"},
+        "network": {"width": 4, "activation": "tanh(x)", "pairing": "symmetric"},
+        "protocol": {"dimension": 30_000, "batch": "6*d", "step_size": "p", "steps": 3},
+        "readout": {"after": "never"},
+        "run": {"engine": "in_law"},
+        "evaluation": {"metrics": ["neurons"]}
+    }))
+    .setup;
+    // Of each seed the mean over two neurons, by steps and directions.
+    let sample = sample(0..60, |seed| {
+        let run = run(&setup, seed, &Watch::default());
+        let positive = |j: u32| run.network.second[j as usize - 1] > 0.0;
+        let mean = |step: u32, direction: u32| {
+            let found = run.measurements.iter().filter(|m| {
+                (m.metric, m.step, m.direction) == (Metric::Overlap, step, Some(direction))
+                    && m.neuron.is_some_and(positive)
+            });
+            found.map(|m| m.value / 2.0).sum::<f64>()
+        };
+        vec![
+            mean(1, 1),
+            mean(1, 2),
+            mean(2, 1),
+            mean(2, 2),
+            mean(3, 1),
+            mean(3, 2),
+        ]
+    });
+    let reference: Value =
+        serde_json::from_str(include_str!("../../../reference/target_law.json")).expect("saved");
+    let expected = |k: usize| reference["steps"][k / 2]["positive"][k % 2].as_f64();
+    for (k, values) in sample.iter().enumerate() {
+        let expected = expected(k).expect("a number");
+        let n = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / n;
+        let error = (values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n).sqrt() / n.sqrt();
+        let distance = (mean - expected).abs();
+        assert!(distance < 4.0 * error, "{mean} +- {error}, not {expected}");
+        assert!(error < 0.002, "{error} tells nothing apart");
+    }
+}
+
 /// `z_1 = <w*_1, x>` has the variance of its axis, `1 + s c^2` with a spike of overlap c.
 #[test]
 fn labels_have_the_variance_of_their_direction() {

@@ -483,6 +483,32 @@ fn labels_that_are_given_have_no_directions() {
     }
 }
 
+#[test]
+fn rows_that_are_given_have_no_other_law() {
+    let data = Arc::new(Data::new(vec![0.5; 100 * D], 100, D, Order::Rows).expect("rows"));
+    let of = |inputs: Value| {
+        let spec: Spec = serde_json::from_value(json!({
+            "inputs": inputs, "target": {"link": "z1"}, "network": {"width": 2},
+            "protocol": {"steps": 0, "batch": 10}, "readout": {"batch": "same"}
+        }))
+        .expect("a specification");
+        spec.check_on(data.clone())
+            .map(|_| ())
+            .map_err(|error| error.to_string())
+    };
+    assert_eq!(of(json!("gaussian")), Ok(()));
+    for (inputs, said) in [
+        (json!("hypercube"), "inputs = \"hypercube\""),
+        (json!({"target": "uniform"}), "inputs.target = \"uniform\""),
+    ] {
+        let error = of(inputs).expect_err(said);
+        assert!(
+            error.contains(said) && error.contains("their law with them"),
+            "{error}"
+        );
+    }
+}
+
 /// Rows in single precision take four bytes an entry and labels eight, once for all runs: the same run on drawn rows needs as
 /// much less as there are rows.
 #[test]

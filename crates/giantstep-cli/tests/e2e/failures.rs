@@ -214,7 +214,12 @@ fn bad_values_are_refused_with_key_value_and_remedy() {
         ),
         (
             &["inputs=hypercube", "run.engine=in_law"],
-            &["inputs = \"hypercube\"", "Gaussian inputs", "\"direct\""],
+            &[
+                "inputs = \"hypercube\"",
+                "Gaussian across the target",
+                "\"direct\"",
+                "{ target = ... }",
+            ],
         ),
         (
             &["network.start={overlap=[0.1,0.2,0.3]}"],

@@ -243,6 +243,8 @@ mod tests {
             "network.output=centred",
             "network.start={overlap=0.1}",
             "inputs=hypercube",
+            "inputs={target=\"hypercube\"}",
+            "inputs.target=uniform",
             "protocol.dimension=21",
             "protocol.steps=3",
             "protocol.batch=41",

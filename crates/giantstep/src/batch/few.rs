@@ -57,7 +57,7 @@ impl<T: Real> Few<T> {
         self.x.clear();
         self.x.resize(rows * q, zero);
         let mut stream = Stream::new(source.seed, source.role, source.index, 0);
-        source.inputs.fill(&mut stream, &mut self.x, rows);
+        source.law.fill(&mut stream, &mut self.x, rows);
         self.fields.clear();
         self.fields.resize(rows * m.max(k), zero);
         for v in 0..rows {

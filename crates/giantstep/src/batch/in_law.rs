@@ -8,6 +8,7 @@
 use faer::{Mat, Side};
 
 use crate::batch::few::{FEW, Few};
+use crate::batch::inputs::{Reach, RowLaw};
 use crate::batch::ledger::Ledger;
 use crate::batch::settled::{Settled, lengths};
 use crate::batch::streamed::{self, Source};
@@ -28,6 +29,8 @@ use crate::watch::{Interrupted, Watch};
 pub struct InLaw<T> {
     untouched: Untouched,
     target: usize,
+    /// The law of the coordinates along the target.
+    inputs: Inputs,
     seed: u64,
     few: Few<T>,
     /// The frame's size when it was compacted, if only batches of a few rows have enlarged it since.
@@ -65,9 +68,26 @@ impl<T> InLaw<T> {
         Self {
             untouched,
             target: 0,
+            inputs: Inputs::Gaussian,
             seed,
             few: Few::default(),
             compacted: None,
+        }
+    }
+
+    /// The same with inputs whose coordinates along the target have this law, independent of the others, which are N(0, 1).
+    pub fn on_target(self, inputs: Inputs) -> Self {
+        Self { inputs, ..self }
+    }
+
+    /// The law of rows in coordinates on the frame, whose first vectors are the target's.
+    fn law(&self) -> RowLaw<'static> {
+        match self.inputs {
+            Inputs::Gaussian => RowLaw::GAUSSIAN,
+            inputs => RowLaw {
+                inputs,
+                reach: Reach::First(self.target),
+            },
         }
     }
 }
@@ -112,7 +132,7 @@ impl<T: Real> Engine for InLaw<T> {
         if access == Access::Once || self.untouched.remaining() == 0 {
             InLawBatch::Streamed { id, rows, frame }
         } else {
-            InLawBatch::Held(Ledger::new(self.seed, id, rows, frame))
+            InLawBatch::Held(Ledger::new(self.seed, id, rows, (frame, self.law())))
         }
     }
 
@@ -135,7 +155,7 @@ impl<T: Real> Engine for InLaw<T> {
                     index: id.index,
                     rows: *rows,
                     columns: *frame,
-                    inputs: Inputs::Gaussian,
+                    law: self.law(),
                     part: sweep.part,
                 };
                 if *rows <= FEW && id.purpose != Purpose::Set {
@@ -263,7 +283,7 @@ mod tests {
             index: 1,
             rows,
             columns: q,
-            inputs: Inputs::Gaussian,
+            law: RowLaw::GAUSSIAN,
             part: None,
         };
         let mut directions = Mat::zeros(q, half);

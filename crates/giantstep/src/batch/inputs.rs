@@ -4,9 +4,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::batch::Stream;
+use crate::directions::Directions;
 use crate::real::Real;
 
-/// The law of the rows of a batch. Entries have mean 0 and variance 1, whatever it is.
+/// The law of the rows of a batch, or of their coordinates along the target. Entries have mean 0 and variance 1, whatever it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Inputs {
@@ -14,7 +15,7 @@ pub enum Inputs {
     Gaussian,
     /// Independent entries, 1 or -1.
     Hypercube,
-    /// Uniform on the sphere of radius `sqrt d`.
+    /// Uniform on the sphere of radius `sqrt d`, or `sqrt r`.
     Sphere,
     /// Independent entries, uniform between `-sqrt 3` and `sqrt 3`.
     Uniform,
@@ -31,7 +32,7 @@ impl Inputs {
         }
     }
 
-    /// Fills `rows x d` entries, column by column.
+    /// Fills `rows` rows, column by column.
     pub(super) fn fill<T: Real>(self, stream: &mut Stream, x: &mut [T], rows: usize) {
         match self {
             Inputs::Gaussian => stream.fill_normal(x),
@@ -56,6 +57,77 @@ impl Inputs {
                         *entry = T::from_f64(entry.to_f64() * (columns as f64 / power).sqrt());
                     }
                 }
+            }
+        }
+    }
+}
+
+/// What of a row has a law; all that is orthogonal to it is standard normal.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Reach<'a> {
+    /// All of it.
+    Everything,
+    /// The first so many entries.
+    First(usize),
+    /// The coordinates along these orthonormal vectors.
+    Along(&'a Directions),
+}
+
+/// The law of rows whose entries are drawn.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RowLaw<'a> {
+    /// The law.
+    pub inputs: Inputs,
+    /// What has it.
+    pub reach: Reach<'a>,
+}
+
+impl RowLaw<'_> {
+    /// Standard normal entries.
+    pub(crate) const GAUSSIAN: RowLaw<'static> = RowLaw::of_all(Inputs::Gaussian);
+
+    /// Rows that have it as a whole.
+    pub(crate) const fn of_all(inputs: Inputs) -> Self {
+        Self {
+            inputs,
+            reach: Reach::Everything,
+        }
+    }
+
+    /// Fills `rows` rows, column by column.
+    pub(super) fn fill<T: Real>(self, stream: &mut Stream, x: &mut [T], rows: usize) {
+        match self.reach {
+            Reach::Everything => self.inputs.fill(stream, x, rows),
+            Reach::First(r) => {
+                let (first, others) = x.split_at_mut(r * rows);
+                self.inputs.fill(stream, first, rows);
+                stream.fill_normal(others);
+            }
+            Reach::Along(directions) => {
+                stream.fill_normal(x);
+                let mut z = vec![T::from_f64(0.0); directions.rows() * rows];
+                self.inputs.fill(stream, &mut z, rows);
+                exchange(directions, &mut z, x, rows);
+            }
+        }
+    }
+}
+
+/// `x + U^T (z - U x)` for each of the rows x of R^d and z of R^r, both column by column: 4 r d flops a row.
+fn exchange<T: Real>(directions: &Directions, z: &mut [T], x: &mut [T], rows: usize) {
+    for (j, x) in x.chunks_exact(rows).enumerate() {
+        for (u, z) in directions.column(j).iter().zip(z.chunks_exact_mut(rows)) {
+            let u = T::from_f64(*u);
+            for (z, x) in z.iter_mut().zip(x) {
+                *z -= u * *x;
+            }
+        }
+    }
+    for (j, x) in x.chunks_exact_mut(rows).enumerate() {
+        for (u, z) in directions.column(j).iter().zip(z.chunks_exact(rows)) {
+            let u = T::from_f64(*u);
+            for (x, z) in x.iter_mut().zip(z) {
+                *x += u * *z;
             }
         }
     }

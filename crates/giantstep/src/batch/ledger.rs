@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use faer::{Mat, MatMut, MatRef};
 use rayon::prelude::*;
 
+use crate::batch::inputs::{Reach, RowLaw};
 use crate::batch::pieces::{Pieces, cast};
 use crate::batch::settled::Settled;
 use crate::batch::tall::{Factors, Rows};
@@ -31,6 +32,8 @@ pub struct Ledger<T> {
     rows: usize,
     /// The frame's size when the batch was opened.
     opened: usize,
+    /// The law of rows in coordinates on it.
+    law: RowLaw<'static>,
     /// Columns of Z.
     columns: usize,
     /// Columns of E.
@@ -66,13 +69,19 @@ struct Pending<T> {
 const LEFT: f64 = 0.1;
 
 impl<T: Real> Ledger<T> {
-    /// A batch of which only the coordinates on the frame's `frame` vectors are known.
-    pub(super) fn new(seed: u64, id: BatchId, rows: u64, frame: usize) -> Self {
+    /// A batch of which only the coordinates on the frame's `frame` vectors are known, in which rows have this law.
+    pub(super) fn new(
+        seed: u64,
+        id: BatchId,
+        rows: u64,
+        (frame, law): (usize, RowLaw<'static>),
+    ) -> Self {
         Self {
             seed,
             id,
             rows: rows as usize,
             opened: frame,
+            law,
             columns: 0,
             contracted: 0,
             first: 0,
@@ -100,7 +109,27 @@ impl<T: Real> Ledger<T> {
                 }
             })
             .collect();
-        self.extend(self.opened, ranks);
+        let mut normals = self.fresh(self.opened);
+        if let Reach::First(r) = self.law.reach {
+            self.give_law(&mut normals, r);
+        }
+        self.append(normals, self.opened);
+    }
+
+    /// Overwrites the first r coordinates by those of their law.
+    fn give_law(&mut self, values: &mut [Mat<T>], r: usize) {
+        let (seed, role, index) = (self.seed, Role::Ledger(self.id.purpose), self.id.index);
+        let (draw, first, inputs) = (self.draws << 32, self.first, self.law.inputs);
+        self.draws += 1;
+        to_each(values, &|b, values| {
+            let rows = values.nrows();
+            let mut stream = Stream::new(seed, role, index, draw | (first + b) as u64);
+            let mut z = vec![T::from_f64(0.0); rows * r];
+            inputs.fill(&mut stream, &mut z, rows);
+            for (j, z) in z.chunks_exact(rows).enumerate() {
+                values.col_as_slice_mut(j).copy_from_slice(z);
+            }
+        });
     }
 
     /// Fresh normals, the own blocks of an n x `columns` matrix.

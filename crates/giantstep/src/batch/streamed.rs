@@ -4,8 +4,9 @@ use std::sync::atomic::Ordering;
 
 use faer::{Accum, Mat, MatRef};
 
+use crate::batch::inputs::RowLaw;
 use crate::batch::products::{Forward, add_backward, mirrored};
-use crate::batch::{Inputs, Purpose, Role, Stream, Sweep, Swept};
+use crate::batch::{Purpose, Role, Stream, Sweep, Swept};
 use crate::real::Real;
 use crate::reduce::{Pool, stoppable_tree_sum};
 use crate::watch::{Interrupted, Watch};
@@ -110,7 +111,7 @@ pub struct Source<'a> {
     /// The number q of columns.
     pub columns: usize,
     /// The law of its rows.
-    pub inputs: Inputs,
+    pub law: RowLaw<'a>,
     /// The rows that are visited; none for all.
     pub part: Option<&'a [u64]>,
 }
@@ -134,7 +135,7 @@ impl Source<'_> {
             for (v, row) in some.chunks_exact_mut(q.max(1)).take(height).enumerate() {
                 let number = self.number(first + (start + v) as u64);
                 let mut stream = Stream::new(self.seed, self.role, self.index, number);
-                self.inputs.fill(&mut stream, row, 1);
+                self.law.fill(&mut stream, row, 1);
             }
             for (j, column) in x.chunks_exact_mut(rows).enumerate() {
                 for (v, out) in column[start..start + height].iter_mut().enumerate() {
@@ -164,7 +165,7 @@ impl<T: Real> Rows<T> for Source<'_> {
         // Of other batches no part is asked for.
         let panel = first / ROWS as u64;
         let mut stream = Stream::new(self.seed, self.role, self.index, panel);
-        self.inputs.fill(&mut stream, x, rows);
+        self.law.fill(&mut stream, x, rows);
     }
 
     fn numbers(&self, first: u64, rows: usize) -> Numbers<'_> {
@@ -306,7 +307,7 @@ mod tests {
             index: 1,
             rows: rows as u64,
             columns: Q,
-            inputs: Inputs::Gaussian,
+            law: RowLaw::GAUSSIAN,
             part: None,
         }
     }

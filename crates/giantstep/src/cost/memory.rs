@@ -174,7 +174,7 @@ impl<'a> Sizes<'a> {
         let protocol = &self.experiment.protocol;
         let set = protocol.set.map_or(0, |set| set.rows + 2 * protocol.batch);
         let given = match &self.experiment.inputs {
-            Origin::Law(_) | Origin::Coloured(_) => 0,
+            Origin::Law(_) | Origin::Target(_) | Origin::Coloured(_) => 0,
             Origin::Given(own) => own.data.rows() as u64 + protocol.most_opened(),
         };
         8.0 * (set + given) as f64

@@ -137,9 +137,13 @@ impl Spec {
     /// [`SpecError`] as above, if weights have another shape, and where a setting is about an expression whose place is taken.
     pub fn check_with(&self, given: Given) -> Result<Checked, SpecError> {
         let source = match (given.data, &self.inputs) {
-            (Some(data), _) => Source::Given(data),
-            (None, InputsSpec::Law(law)) => Source::Law(*law),
-            (None, InputsSpec::Spectrum(_) | InputsSpec::Spike(_)) => Source::Law(Inputs::Gaussian),
+            (Some(data), asked) => {
+                if let Some((key, law)) = asked.law_of_given() {
+                    let reason = "the rows are given, and their law with them";
+                    return Err(SpecError::new(key, quoted(law), reason, "leave it out"));
+                }
+                Source::Given(data)
+            }
             (None, InputsSpec::File(file)) => {
                 return Err(SpecError::new(
                     "inputs.file",
@@ -148,6 +152,7 @@ impl Spec {
                     "read the rows and give them to `Spec::check_on`",
                 ));
             }
+            (None, _) => Source::Drawn,
         };
         self.check_from(source, given.weights, &given.callables)
     }
@@ -243,9 +248,11 @@ impl Spec {
             (EngineChoice::Auto, Some(_)) => EngineChoice::Direct,
             (EngineChoice::InLaw, Some(reason)) => {
                 let (key, value, remedy) = match &self.inputs {
-                    InputsSpec::Law(law) if *law != Inputs::Gaussian => {
-                        ("inputs", law.name(), "\"gaussian\"")
-                    }
+                    InputsSpec::Law(law) if *law != Inputs::Gaussian => (
+                        "inputs",
+                        law.name(),
+                        "{ target = ... }: this law along the target alone",
+                    ),
                     _ if matches!(experiment.network.start, Initial::Weights(_)) => {
                         ("network.start", "{ file = ... }", "{ overlap = ... }")
                     }

@@ -67,7 +67,7 @@ impl Spec {
             ..known
         };
         let (key, shown, covariance) = match &self.inputs {
-            InputsSpec::Law(_) | InputsSpec::File(_) => return Ok(None),
+            InputsSpec::Law(_) | InputsSpec::Target(_) | InputsSpec::File(_) => return Ok(None),
             InputsSpec::Spectrum(SpectrumSpec { spectrum }) => {
                 let covariance = Covariance::Blocks(blocks(spectrum, known)?);
                 ("inputs.spectrum", "[...]", covariance)

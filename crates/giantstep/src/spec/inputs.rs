@@ -13,24 +13,35 @@ use crate::metric::MetricGroup;
 use crate::setup::EngineChoice;
 use crate::train::{Sampling, TrainingSet};
 
-/// Where inputs come from: the name of a law, `{ spectrum = [[variance, share], ...] }` or `{ spike = { along = "target",
+/// Where inputs come from: the name of a law, `{ target = "hypercube" }` for a law of the target's coordinates alone, `{ spectrum = [[variance, share], ...] }` or `{ spike = { along = "target",
 /// strength = "d^0.5" } }` for Gaussian ones of another covariance, or `{ file = "X.parquet" }`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(
     untagged,
-    expecting = "expected \"gaussian\", \"hypercube\", \"sphere\", \"uniform\", { spectrum = [[variance, share], ...] }, { spike = \
-                 { along = \"target\" or [overlaps], strength = ... } }, or { file = \"...\" } with labels, standardise, \
+    expecting = "expected \"gaussian\", \"hypercube\", \"sphere\", \"uniform\", { target = one of these }, { spectrum = \
+                 [[variance, share], ...] }, { spike = { along = \"target\" or [overlaps], strength = ... } }, or { file = \"...\" } with labels, standardise, \
                  test_share, test_rows, content"
 )]
 pub enum InputsSpec {
     /// They are drawn.
     Law(Inputs),
+    /// They are drawn, of another law along the target than across it.
+    Target(TargetLawSpec),
     /// They are Gaussian, of a few variances.
     Spectrum(SpectrumSpec),
     /// They are Gaussian, with one direction of a larger variance.
     Spike(SpikeSpec),
     /// They are given.
     File(FileSpec),
+}
+
+/// Inputs whose coordinates along the target have a law of their own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TargetLawSpec {
+    /// The law of the coordinates along the target's orthonormal directions; all that is orthogonal to them is independent and
+    /// standard normal.
+    pub target: Inputs,
 }
 
 /// Rows of a file as inputs, and what they serve.
@@ -83,8 +94,31 @@ impl InputsSpec {
     /// The file, if it is one.
     pub fn file(&self) -> Option<&FileSpec> {
         match self {
-            Self::Law(_) | Self::Spectrum(_) | Self::Spike(_) => None,
+            Self::Law(_) | Self::Target(_) | Self::Spectrum(_) | Self::Spike(_) => None,
             Self::File(file) => Some(file),
+        }
+    }
+
+    /// Where they come from if they are drawn, besides their covariance.
+    fn origin(&self) -> Origin {
+        match self {
+            Self::Law(law) => Origin::Law(*law),
+            Self::Target(TargetLawSpec { target }) if *target != Inputs::Gaussian => {
+                Origin::Target(*target)
+            }
+            Self::Target(_) | Self::Spectrum(_) | Self::Spike(_) | Self::File(_) => {
+                Origin::Law(Inputs::Gaussian)
+            }
+        }
+    }
+
+    /// A law that is asked for of inputs that are given: its key and its name.
+    pub(super) fn law_of_given(&self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Law(law) if *law != Inputs::Gaussian => Some(("inputs", law.name())),
+            Self::Target(TargetLawSpec { target }) => Some(("inputs.target", target.name())),
+            // A covariance is refused where it is checked.
+            Self::Law(_) | Self::Spectrum(_) | Self::Spike(_) | Self::File(_) => None,
         }
     }
 }
@@ -92,14 +126,14 @@ impl InputsSpec {
 /// Where the inputs of a check come from.
 #[derive(Debug, Clone)]
 pub(super) enum Source {
-    Law(Inputs),
+    Drawn,
     Given(Arc<Data<'static>>),
 }
 
 impl Source {
     pub(super) fn data(&self) -> Option<&Arc<Data<'static>>> {
         match self {
-            Self::Law(_) => None,
+            Self::Drawn => None,
             Self::Given(data) => Some(data),
         }
     }
@@ -169,14 +203,14 @@ impl Spec {
         let too_many = |asked: u64, of: u64| {
             let reason = format!("a batch of {asked} rows is drawn from a training set of {of}");
             let remedy = match source {
-                Source::Law(_) => "raise protocol.training_set, or choose a smaller batch",
+                Source::Drawn => "raise protocol.training_set, or choose a smaller batch",
                 Source::Given(_) => "choose a smaller batch, or hold fewer rows out",
             };
             SpecError::new("protocol.batch", asked, reason, remedy)
         };
         let (origin, rows) = match (source, asked) {
-            (Source::Law(law), Some(rows)) => (Origin::Law(*law), rows),
-            (Source::Law(law), None) => {
+            (Source::Drawn, Some(rows)) => (self.inputs.origin(), rows),
+            (Source::Drawn, None) => {
                 if sampling != Sampling::WithoutReplacement {
                     return Err(SpecError::new(
                         "protocol.sampling",
@@ -193,7 +227,7 @@ impl Spec {
                         "give protocol.training_set, or use \"same\" or \"fresh\"",
                     ));
                 }
-                return Ok((Origin::Law(*law), None));
+                return Ok((self.inputs.origin(), None));
             }
             (Source::Given(data), asked) => {
                 let division = self.check_division(data, readout, asked)?;

@@ -20,7 +20,7 @@ pub use baseline::{BaselineSpec, Ridges};
 pub use check::{Checked, MOST_RUNS, SpecError};
 pub use covariance::{AlongSpec, FirstDirection, SpectrumSpec, SpikeLaw, SpikeSpec};
 pub use given::{Callables, Given};
-pub use inputs::{FileSpec, InputsSpec, Standardise};
+pub use inputs::{FileSpec, InputsSpec, Standardise, TargetLawSpec};
 pub use protocol::{ClipSpec, Frozen, LayerSpec, LookaheadSpec, LossSpec, ProtocolSpec, RuleSpec};
 pub use quantity::Quantity;
 

@@ -69,6 +69,7 @@ pub fn direct(experiment: &Experiment, seed: u64) -> Run {
         Origin::Coloured(covariance) => {
             run_quietly(experiment, Coloured::on_axes(engine, covariance), seed)
         }
+        Origin::Target(inputs) => run_quietly(experiment, engine.on_target(*inputs), seed),
         _ => run_quietly(experiment, engine, seed),
     }
 }
@@ -84,6 +85,7 @@ pub fn in_law(experiment: &Experiment, seed: u64) -> Run {
                 seed,
             )
         }
+        Origin::Target(inputs) => run_quietly(experiment, engine.on_target(*inputs), seed),
         _ => run_quietly(experiment, engine, seed),
     }
 }

@@ -182,6 +182,39 @@ pub fn protocols() -> Vec<(&'static str, Value)> {
             }),
         ),
         (
+            "signs along the target",
+            json!({"inputs": {"target": "hypercube"}, "target": {"link": "z1 + z2^3 + z1*z2"}}),
+        ),
+        (
+            "signs along the target, reused batch, labels without their linear part",
+            json!({
+                "inputs": {"target": "hypercube"}, "target": {"link": "z1 + 2*z2 + z1*z2"},
+                "protocol": {"reuse": 3, "steps": 3, "remove_below": 2}, "readout": {"batch": "same"}
+            }),
+        ),
+        (
+            "uniform along the target, batches of a training set",
+            json!({
+                "inputs": {"target": "uniform"},
+                "protocol": {"training_set": 170, "sampling": "with_replacement", "steps": 3},
+                "readout": {"batch": "training_set"}
+            }),
+        ),
+        (
+            "a circle along the target, one sample a step",
+            json!({
+                "inputs": {"target": "sphere"}, "target": {"link": "(z1 + z1^2 + z2)/2"},
+                "protocol": {"batch": 1, "steps": 100, "step_size": "2*p/d"}, "evaluation": {"record": "last"}
+            }),
+        ),
+        (
+            "signs along the target, d < r + p, training set",
+            json!({
+                "inputs": {"target": "hypercube"}, "target": {"link": "z1 + 2*z2 + z1*z2"},
+                "protocol": {"dimension": 9, "training_set": 200}
+            }),
+        ),
+        (
             "growing batches, the last used twice",
             json!({"protocol": {"batch": "40 + 60*t", "steps": 4, "reuse": 2}}),
         ),
