@@ -201,6 +201,13 @@ pub fn cost_on(
         EngineKind::InLaw => 1.0,
     };
     let random = experiment.target.link.drawn().count() as f64;
+    // Those of the link, on every row.
+    let functions = experiment.target.link.functions() as f64;
+    // Coordinates of rows that are brought to a law of their own along random directions.
+    let exchanged = match (&experiment.inputs, engine) {
+        (Origin::Target(_), EngineKind::Direct) => 4.0 * d * experiment.target.r as f64,
+        _ => 0.0,
+    };
     // Given rows are read.
     let made = f64::from(u8::from(engine != EngineKind::Data));
     // Of a training set that is held in law, every step touches all rows.
@@ -242,6 +249,8 @@ pub fn cost_on(
         cost.normals += rows * sweeps * (made * columns + random);
         cost.passes += sweeps;
         cost.activations += pass.rows * (2.0 * pass.gradients + pass.forwards) * p;
+        cost.activations += pass.rows * sweeps * functions;
+        cost.flops += pass.rows * sweeps * exchanged;
         cost.rows += (pass.rows * sweeps) as u64;
     }
     if protocol.removal == Removal::MeanAndLinear {

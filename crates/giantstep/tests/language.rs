@@ -84,7 +84,7 @@ fn errors_point_at_the_character() {
         ("sqrt(z1)*0", 1, "finite"),
         ("é + z1", 1, ""),
         ("H3(z1)", 1, "He3"),
-        ("z1 + z65", 6, "at most 64"),
+        ("z1 + z1025", 6, "at most 1024"),
         ("gelu(z1, z2)", 1, "gelu(e)"),
         (
             "elu(elu(elu(elu(elu(elu(elu(elu(elu(elu(elu(elu(elu(elu(z1))))))))))))))",

@@ -32,19 +32,21 @@ pub(super) fn finite_under_the_gaussian(
     uniforms: usize,
 ) -> Result<(), ExprError> {
     let r = expr.variables();
-    let points = points(r, uniforms);
     let failing = |e: &Expr| {
         let program = Program::new(e);
-        let values: Vec<f64> = points.iter().map(|point| program.eval(&point.at)).collect();
         // Large is what exceeds the values at typical points.
-        let typical = points
-            .iter()
-            .zip(&values)
-            .filter(|(point, _)| point.bound.is_infinite());
-        let scale = typical.fold(1.0_f64, |scale, (_, value)| scale.max(value.abs()));
-        points.iter().zip(values).find_map(|(point, value)| {
+        let mut scale = 1.0_f64;
+        for at in typical_points(r, uniforms) {
+            let value = program.eval(&at);
+            scale = scale.max(value.abs());
+            if !value.is_finite() {
+                return Some((at, value));
+            }
+        }
+        far_points(r, uniforms).find_map(|point| {
+            let value = program.eval(&point.at);
             let large = 2.0 * (value.abs() / scale).ln() > point.bound;
-            (!value.is_finite() || large).then(|| (point.at.clone(), value))
+            (!value.is_finite() || large).then_some((point.at, value))
         })
     };
     if failing(expr).is_none() {
@@ -71,40 +73,35 @@ struct Point {
     bound: f64,
 }
 
-fn points(r: usize, uniforms: usize) -> Vec<Point> {
-    let typical = |index: usize, k: usize| {
-        // A Kronecker sequence spreads over all orthants, three standard deviations far.
-        let u = ((index as f64 + 0.5) * (0.5 + (k as f64 + 2.0).sqrt()).fract()).fract();
-        if k < uniforms {
-            3.0 * (2.0 * u - 1.0)
-        } else {
-            u
-        }
-    };
-    let mut points: Vec<Point> = (0..512)
-        .map(|index| Point {
-            at: (0..r).map(|k| typical(index, k)).collect(),
-            bound: f64::INFINITY,
-        })
-        .collect();
-    for k in 0..r.min(uniforms) {
-        for sign in [-1.0, 1.0] {
-            let with = |value: f64, index: usize| {
-                let mut at: Vec<f64> = (0..r).map(|j| typical(index, j)).collect();
-                at[k] = sign * value;
-                at
-            };
-            for index in 0..4 {
-                points.push(Point {
-                    at: with(FAR, index),
-                    bound: FAR * FAR / 2.0,
-                });
-                points.push(Point {
-                    at: with(NEAR, index),
-                    bound: -NEAR.ln(),
-                });
-            }
-        }
+/// Variables of which each is looked at against several values of the others; of more, against one.
+const FEW: usize = 64;
+
+/// A Kronecker sequence spreads over all orthants, three standard deviations far.
+fn typical(index: usize, k: usize, uniforms: usize) -> f64 {
+    let u = ((index as f64 + 0.5) * (0.5 + (k as f64 + 2.0).sqrt()).fract()).fract();
+    if k < uniforms {
+        3.0 * (2.0 * u - 1.0)
+    } else {
+        u
     }
-    points
+}
+
+fn typical_points(r: usize, uniforms: usize) -> impl Iterator<Item = Vec<f64>> {
+    (0..512).map(move |index| (0..r).map(|k| typical(index, k, uniforms)).collect())
+}
+
+/// Points far out on an axis or next to it, one after the other: all at once they are r^2 numbers many times.
+fn far_points(r: usize, uniforms: usize) -> impl Iterator<Item = Point> {
+    let others = if r <= FEW { 4 } else { 1 };
+    let axes = (0..r.min(uniforms)).flat_map(|k| [(k, -1.0), (k, 1.0)]);
+    let with = move |(k, sign): (usize, f64), index: usize, (value, bound): (f64, f64)| {
+        let mut at: Vec<f64> = (0..r).map(|j| typical(index, j, uniforms)).collect();
+        at[k] = sign * value;
+        Point { at, bound }
+    };
+    axes.flat_map(move |axis| {
+        (0..others).flat_map(move |index| {
+            [(FAR, FAR * FAR / 2.0), (NEAR, -NEAR.ln())].map(|distance| with(axis, index, distance))
+        })
+    })
 }

@@ -32,7 +32,7 @@ pub(super) fn written_out(tokens: &Tokens) -> Spanned<Vec<(Token, Range<usize>)>
         let (arguments, after) = arguments(tokens, next + 2);
         let fail = || {
             let wanted =
-                "an index, a whole number from 1 to 512 and an expression, as in sum(i, 8, z_i^2)";
+                "an index, a whole number from 1 to 1024 and an expression, as in sum(i, 8, z_i^2)";
             (span.clone(), Problem::Expected(wanted))
         };
         let [[(Token::Name(index), _)], [(Token::Number(count), _)], body] = arguments[..] else {
@@ -41,7 +41,7 @@ pub(super) fn written_out(tokens: &Tokens) -> Spanned<Vec<(Token, Range<usize>)>
         let whole = count.is_integer().then(|| count.to_integer());
         let count = whole.and_then(|count| count.to_usize());
         let count = count
-            .filter(|count| (1..=512).contains(count))
+            .filter(|count| (1..=1024).contains(count))
             .ok_or_else(fail)?;
         if out.len() + count * (body.len() + 3) > MOST {
             return Err((span.clone(), Problem::Depth));
@@ -144,8 +144,8 @@ mod tests {
             };
             assert!((at(short) - at(long)).abs() < 1e-14, "{short}");
         }
-        let many = parse("sum(i, 64, tanh(z_i))/8", Scope::Link).expect("a committee");
-        assert_eq!(many.variables(), 64);
+        let many = parse("sum(i, 1000, tanh(z_i))/sqrt(1000)", Scope::Link).expect("a committee");
+        assert_eq!(many.variables(), 1000);
     }
 
     #[test]
@@ -156,7 +156,7 @@ mod tests {
             ("sum(i, 0, z_i)", 1),
             ("sum(i, 1.5, z_i)", 1),
             ("sum(i, 3, z_j)", 11),
-            ("sum(i, 65, z_i)", 12),
+            ("sum(i, 1024, z_i) + z1025", 21),
             ("sum(i, 3, z_i", 1),
             ("sum(i, 512, sum(j, 512, z1))", 1),
         ] {

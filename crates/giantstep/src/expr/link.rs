@@ -248,6 +248,15 @@ impl Link {
         self.drawn.count() > 0
     }
 
+    /// How many functions other than powers stand in it: what a value costs, about, in activations.
+    pub(crate) fn functions(&self) -> usize {
+        let mut count = 0;
+        self.expr.visit(&mut |node| {
+            count += usize::from(matches!(node, Expr::Apply(_, e) if e.variables() > 0));
+        });
+        count
+    }
+
     /// Writes `g` of `r` columns of equal length, and as many more as it draws random numbers.
     pub fn eval_columns<T: Real>(&self, columns: &[&[T]], out: &mut [T]) {
         self.program.eval_columns(columns, out);

@@ -21,7 +21,7 @@ pub const MAX_DEGREE: u64 = 64;
 /// The highest degree of a named Hermite polynomial.
 pub const MAX_HERMITE: u8 = 20;
 /// The most variables of a link.
-pub const MAX_VARIABLES: usize = 64;
+pub const MAX_VARIABLES: usize = 1024;
 /// The most random numbers of each kind that a link draws.
 pub const MAX_DRAWN: usize = 16;
 /// The most nodes of an expression whose functions are written out.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Status;
 use super::prediction::UP;
-use super::scope::scope;
+use super::scope::{MOST_DIRECTIONS, scope};
 use crate::analysis::{AnalysisOptions, analyze_until};
 use crate::experiment::{Experiment, TestLabels};
 use crate::labels::Removal;
@@ -75,6 +75,11 @@ pub fn floors(
     }
     if let Some(reason) = experiment.beyond_theory() {
         return Err(reason.to_owned());
+    }
+    if target.r > MOST_DIRECTIONS {
+        return Err(format!(
+            "floors are derived for targets of up to {MOST_DIRECTIONS} directions"
+        ));
     }
     if target.link.is_random() && experiment.test_labels == TestLabels::Noisy {
         return Err(

@@ -20,6 +20,9 @@ pub(super) struct Scope {
 /// The most steps through which predictions are followed.
 const MOST_STEPS: u32 = 100_000;
 
+/// The most directions of a target of which anything is predicted.
+pub(super) const MOST_DIRECTIONS: usize = 64;
+
 /// The first reason for which the predictions of the first layer's plain steps
 /// do not apply; none if they do.
 pub(super) fn scope(experiment: &Experiment) -> Option<Scope> {
@@ -49,6 +52,10 @@ pub(super) fn scope(experiment: &Experiment) -> Option<Scope> {
     }
     if let Some(reason) = experiment.beyond_theory() {
         return never(reason, Would::UNKNOWN);
+    }
+    if experiment.target.r > MOST_DIRECTIONS {
+        let reason = "predictions are made for targets of up to 64 directions";
+        return never(reason, Would::by("THEORY.md (20), direction by direction"));
     }
     let few = (protocol.batch as f64) < (protocol.dimension as f64).powf(SCARCE);
     if protocol.steps > MOST_STEPS && !few {
