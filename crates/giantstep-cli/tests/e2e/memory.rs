@@ -20,7 +20,7 @@ run.threads = 2
 "#;
 
 /// Name and settings; the first ones are quick.
-const CASES: [(&str, &[&str]); 23] = [
+const CASES: [(&str, &[&str]); 34] = [
     ("small", &[]),
     (
         "covariance",
@@ -117,7 +117,127 @@ const CASES: [(&str, &[&str]); 23] = [
             "evaluation.metrics=[\"norm\"]",
         ],
     ),
+    (
+        "linear baseline",
+        &[
+            "baseline=[{kind=\"linear\"}]",
+            "readout.samples=2500",
+            "readout.after=never",
+            "evaluation.metrics=[\"test_error\"]",
+            "run.engine=direct",
+        ],
+    ),
+    (
+        "kernel, in law",
+        &[
+            "baseline=[{kind=\"kernel\",ridge=[0.1,1]}]",
+            "readout.samples=2200",
+            "readout.after=never",
+            "evaluation.metrics=[\"test_error\"]",
+            "protocol.dimension=10000",
+            "run.engine=in_law",
+        ],
+    ),
+    (
+        "tangent kernel of both layers",
+        &[
+            "baseline=[{kind=\"tangent_kernel\"}]",
+            "protocol.second_layer={step_size=0.1}",
+            "network.width=200",
+            "readout.samples=2500",
+            "readout.after=never",
+            "evaluation.metrics=[\"test_error\"]",
+            "run.engine=direct",
+        ],
+    ),
+    (
+        "feature machine",
+        &[
+            "baseline=[{kind=\"feature_machine\",rounds=2}]",
+            "readout.samples=2200",
+            "readout.after=never",
+            "evaluation.metrics=[\"test_error\"]",
+            "run.engine=direct",
+        ],
+    ),
+    (
+        "1000 directions",
+        &[
+            "target.link=sum(i,1000,tanh(z_i))/sqrt(1000)",
+            "network.width=64",
+            "protocol.dimension=4000",
+            "protocol.batch=5000",
+            "run.engine=direct",
+            "evaluation.metrics=[\"test_error\"]",
+        ],
+    ),
+    (
+        "1000 directions in law",
+        &[
+            "target.link=sum(i,1000,tanh(z_i))/sqrt(1000)",
+            "network.width=64",
+            "protocol.dimension=4000",
+            "protocol.batch=5000",
+            "run.engine=in_law",
+            "evaluation.metrics=[\"test_error\"]",
+        ],
+    ),
     // The sizes of real work.
+    (
+        "linear baseline, d = 3000",
+        &[
+            "baseline=[{kind=\"linear\"}]",
+            "readout.samples=2500",
+            "readout.after=never",
+            "evaluation.metrics=[\"test_error\"]",
+            "protocol.dimension=3000",
+            "run.engine=direct",
+        ],
+    ),
+    (
+        "two feature machines and a tangent kernel",
+        &[
+            "baseline=[{kind=\"feature_machine\",rounds=1,ridge=[0.1,1]},{kind=\"tangent_kernel\"}]",
+            "readout.samples=3000",
+            "readout.after=never",
+            "evaluation.metrics=[\"test_error\"]",
+            "run.engine=direct",
+        ],
+    ),
+    (
+        "feature machine in law",
+        &[
+            "baseline=[{kind=\"feature_machine\"}]",
+            "readout.samples=3000",
+            "readout.after=never",
+            "evaluation.metrics=[\"test_error\"]",
+            "protocol.dimension=10000",
+            "run.engine=in_law",
+        ],
+    ),
+    (
+        "tangent kernel in law",
+        &[
+            "baseline=[{kind=\"tangent_kernel\"}]",
+            "network.width=100",
+            "readout.samples=2500",
+            "readout.after=never",
+            "evaluation.metrics=[\"test_error\"]",
+            "protocol.dimension=10000",
+            "run.engine=in_law",
+        ],
+    ),
+    (
+        "all baselines",
+        &[
+            "baseline=[{kind=\"linear\"},{kind=\"kernel\"},{kind=\"tangent_kernel\"},{kind=\"feature_machine\"}]",
+            "readout.samples=2200",
+            "readout.after=never",
+            "evaluation.metrics=[\"test_error\"]",
+            "protocol.dimension=500",
+            "run.engine=direct",
+        ],
+    ),
     (
         "neurons of 300 steps, p = 1000",
         &[
@@ -261,7 +381,7 @@ const CASES: [(&str, &[&str]); 23] = [
     ),
 ];
 
-const QUICK: usize = 10;
+const QUICK: usize = 16;
 
 /// The largest memory of a process, in bytes.
 fn peak(toy: &Toy, overrides: &[&str]) -> f64 {

@@ -157,9 +157,25 @@ impl Inner {
         }
         mixing *= Scale(1.0 / mean);
         Some(Self {
+            series: self.series.clone(),
             mixing: Some(mixing),
-            ..self.clone()
         })
+    }
+
+    /// The kernel at these rows, but for what stands on the diagonal alone.
+    pub(super) fn matrix(&self, seen: &Seen<'_>) -> Mat<f64> {
+        let mut products = self.products(seen);
+        for column in 0..products.ncols() {
+            for s in products.col_as_slice_mut(column) {
+                *s = self.series.value(*s);
+            }
+        }
+        products
+    }
+
+    /// What is added to `K(x_v, x_v)`.
+    pub(super) fn on_diagonal(&self) -> f64 {
+        self.series.rest
     }
 }
 
@@ -195,15 +211,7 @@ impl Kernel {
     /// `K(x, x_v)`, but for what stands on the diagonal alone.
     pub(super) fn matrix(&self, seen: &Seen<'_>) -> Mat<f64> {
         match (self, seen.tangent) {
-            (Self::Inner(inner), _) => {
-                let mut products = inner.products(seen);
-                for column in 0..products.ncols() {
-                    for s in products.col_as_slice_mut(column) {
-                        *s = inner.series.value(*s);
-                    }
-                }
-                products
-            }
+            (Self::Inner(inner), _) => inner.matrix(seen),
             (Self::Tangent { batch, biases }, Some(own)) => {
                 let along = f64::from(u8::from(*biases));
                 let slopes = &own.slopes * batch.slopes.transpose();
@@ -224,7 +232,7 @@ impl Kernel {
     /// What is added to `K(x_v, x_v)`.
     pub(super) fn on_diagonal(&self) -> f64 {
         match self {
-            Self::Inner(inner) => inner.series.rest,
+            Self::Inner(inner) => inner.on_diagonal(),
             Self::Tangent { .. } => 0.0,
         }
     }

@@ -164,7 +164,8 @@ impl Fits {
                         recursive(inner, (rounds, ridge), &seen, &rows.labels)
                     }
                     (kernel, _) => {
-                        let weights = solve(&kernel, &seen, ridge, &rows.labels);
+                        let shift = kernel.on_diagonal() + ridge;
+                        let weights = solve(kernel.matrix(&seen), shift, &rows.labels);
                         weights.map(|weights| (kernel, weights))
                     }
                 };
@@ -239,11 +240,10 @@ impl Fits {
     }
 }
 
-/// `(K + lambda)^-1 y` on the batch itself; none if that is not positive definite to rounding.
-fn solve(kernel: &Kernel, seen: &Seen<'_>, ridge: f64, labels: &Mat<f64>) -> Option<Mat<f64>> {
-    let mut matrix = kernel.matrix(seen);
+/// `(K + shift)^-1 y` on the batch itself; none if that is not positive definite to rounding.
+fn solve(mut matrix: Mat<f64>, shift: f64, labels: &Mat<f64>) -> Option<Mat<f64>> {
     for v in 0..matrix.nrows() {
-        matrix[(v, v)] += kernel.on_diagonal() + ridge;
+        matrix[(v, v)] += shift;
     }
     let weights = matrix.llt(Side::Lower).ok()?.solve(labels);
     weights.is_all_finite().then_some(weights)
@@ -256,15 +256,11 @@ fn recursive(
     seen: &Seen<'_>,
     labels: &Mat<f64>,
 ) -> Option<(Kernel, Mat<f64>)> {
-    let solved = |inner: &Inner| {
-        let kernel = Kernel::Inner(inner.clone());
-        let weights = solve(&kernel, seen, ridge, labels)?;
-        Some((kernel, weights))
-    };
-    let (mut kernel, mut weights) = solved(&inner)?;
+    let solved = |inner: &Inner| solve(inner.matrix(seen), inner.on_diagonal() + ridge, labels);
+    let mut weights = solved(&inner)?;
     for _ in 0..rounds {
         inner = inner.next(seen, &weights)?;
-        (kernel, weights) = solved(&inner)?;
+        weights = solved(&inner)?;
     }
-    Some((kernel, weights))
+    Some((Kernel::Inner(inner), weights))
 }

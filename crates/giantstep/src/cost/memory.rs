@@ -75,7 +75,7 @@ pub(super) fn memory(
 ) -> (f64, f64) {
     let run = Sizes::of(experiment, engine, precision, threads);
     let held = run.held();
-    let fullest = run.training().max(run.measuring());
+    let fullest = run.drawing().max(run.training()).max(run.measuring());
     let all = PROCESS + held + fullest + run.numbers();
     (SLACK * all, SLACK * held)
 }
@@ -178,6 +178,14 @@ impl<'a> Sizes<'a> {
             Origin::Given(own) => own.data.rows() as u64 + protocol.most_opened(),
         };
         8.0 * (set + given) as f64
+    }
+
+    /// The target's directions as they are drawn: normals, their factors, the orthonormal ones and these row by row.
+    fn drawing(&self) -> f64 {
+        match self.engine {
+            EngineKind::Direct | EngineKind::Data => 4.0 * F64 * self.r * self.d,
+            EngineKind::InLaw => F64 * self.r * self.r,
+        }
     }
 
     /// The fullest moment of a step.
@@ -295,26 +303,35 @@ impl<'a> Sizes<'a> {
             sums: n * (p + 1.0),
             scratch: 0.0,
         };
-        let gathered = gathered.bytes(self.entry, self.threads) + F64 * n * all;
-        let revealed = if self.reveals() {
-            6.0 * F64 * n * n
-        } else {
-            0.0
+        let pass = gathered.bytes(self.entry, self.threads);
+        // As after a gradient: the rows so far, and what becomes of the Gram matrix of their coefficients, which has full rank.
+        let gathered = match self.reveals() {
+            true => pass.max(F64 * n * (columns + all) + 7.0 * F64 * n * n),
+            false => pass + F64 * n * all,
         };
+        // After one another: what a fit takes at its fullest, beside what those before it have left.
+        let square = n * n;
+        let trained = &self.experiment.protocol.second_layer;
+        let second = f64::from(u8::from(trained.is_trained()));
+        let (mut fits, mut solved) = (0.0, 0.0_f64);
         let baselines = self.experiment.baselines.iter();
-        let fits: f64 = baselines
-            .map(|baseline| {
-                let own = match baseline.method {
-                    Method::FeatureMachine { .. } => n * n,
-                    Method::TangentKernel => 2.0 * n * p,
-                    Method::Inputs | Method::Kernel { .. } => 0.0,
-                };
-                baseline.ridges.len() as f64 * (own + n)
-            })
-            .sum();
+        for baseline in baselines {
+            let (most, own) = match baseline.method {
+                // Kernel and factor.
+                Method::Inputs | Method::Kernel { .. } => (2.0 * square, n),
+                // With a second layer its products besides.
+                Method::TangentKernel => ((2.0 + second) * square + 2.0 * n * p, 2.0 * n * p + n),
+                // M of this round and of the next, its products, the gradients and a product of these with X.
+                Method::FeatureMachine { .. } => (5.0 * square, square + n),
+            };
+            for _ in &baseline.ridges {
+                solved = solved.max(fits + most);
+                fits += own;
+            }
+        }
         let kept = F64 * (n * all + fits);
-        // Gram matrix, kernel, factor, and what a feature machine makes of them.
-        let solved = 7.0 * F64 * n * n;
+        // Beside rows, their Gram matrix and their fields at the start.
+        let solved = F64 * (n * all + square + 3.0 * n * p + solved);
         let tests = Pass {
             rows: self.experiment.test_samples,
             columns: all,
@@ -325,7 +342,7 @@ impl<'a> Sizes<'a> {
             scratch: 4.0 * F64 * (n + p) * ROWS as f64,
         };
         let tests = 3.0 * F64 * (n + p) * all + tests.bytes(self.entry, self.threads);
-        (gathered + revealed).max(kept + solved.max(tests))
+        gathered.max(solved).max(kept + tests)
     }
 
     fn columns_after(&self) -> f64 {
