@@ -385,6 +385,49 @@ fn a_curve_has_one_colour_in_all_panels_and_its_line_and_marker_share_a_label() 
 }
 
 #[test]
+fn each_baseline_stands_beside_the_test_error_under_its_name() {
+    let plan = plan(
+        "baseline = [{ kind = 'linear' }, { kind = 'kernel', ridge = [0.1, 1] }, { kind = 'tangent_kernel' }, \
+         { kind = 'feature_machine' }]\n[[figure]]\nkind = 'curves'\nname = 'f'\nx = 'd'\ny = 'test_error'\n\
+         panels = 'target.link'",
+    );
+    let baselines = [
+        Metric::LinearError,
+        Metric::KernelError,
+        Metric::TangentKernelError,
+        Metric::FeatureMachineError,
+    ];
+    let table = rows(&plan, &[&[Metric::TestError][..], &baselines].concat());
+    let figures = drawn(&plan, &table, &Predicted::default());
+    let [(_, Ok(figure))] = figures.as_slice() else {
+        panic!("one figure: {figures:?}")
+    };
+    assert_eq!(figure.panels.len(), 2);
+    for panel in &figure.panels {
+        let curve = |mark: &&Mark| match &mark.geometry {
+            Geometry::Points { x, .. } => (mark.label.clone().unwrap_or_default(), x.clone()),
+            _ => unreachable!("asked for points"),
+        };
+        let curves: Vec<_> = marks(panel, is_points).iter().map(curve).collect();
+        for name in [
+            "linear error",
+            "kernel error, ridge 0.1",
+            "kernel error, ridge 1",
+            "tangent kernel error",
+            "feature machine error",
+        ] {
+            let own: Vec<_> = curves.iter().filter(|(label, _)| label == name).collect();
+            let [(_, x)] = own.as_slice() else {
+                panic!("{name} in {curves:?}")
+            };
+            assert_eq!(*x, [20.0, 40.0, 80.0], "{name}");
+        }
+        // And the network's own.
+        assert!(curves.len() > 5, "{curves:?}");
+    }
+}
+
+#[test]
 fn theory_is_dashed_beside_dots_and_kernels_of_two_degrees_have_their_own_dashes() {
     let file = r#"
 target.link = "z1 + z1*z2"

@@ -11,7 +11,7 @@ macro_rules! experiment {
 }
 
 /// Name and text of every experiment file.
-pub const EXPERIMENTS: [(&str, &str); 14] = [
+pub const EXPERIMENTS: [(&str, &str); 15] = [
     experiment!("single-step"),
     experiment!("multiple-steps"),
     experiment!("scaling"),
@@ -23,6 +23,7 @@ pub const EXPERIMENTS: [(&str, &str); 14] = [
     experiment!("staircase-logistic"),
     experiment!("spiked-covariance"),
     experiment!("lazy-rich"),
+    experiment!("double-descent"),
     experiment!("stairway"),
     experiment!("phase-exponent"),
     experiment!("phase-step-size"),
