@@ -94,6 +94,11 @@ pub const REFERENCES: [Reference; 27] = [
         "A Random Matrix Theory Perspective on the Spectrum of Learned Features and Asymptotic Generalization Capabilities",
     ),
     arxiv(
+        "2402.10164",
+        "Fabián Aguirre-López and Silvio Franz and Mauro Pastore",
+        "Random features and polynomial rules",
+    ),
+    arxiv(
         "2402.03220",
         "Yatin Dandi and Emanuele Troiani and Luca Arnaboldi and Luca Pesce and Lenka Zdeborová and Florent Krzakala",
         "The Benefits of Reusing Batches for Gradient Descent in Two-Layer Networks: Breaking the Curse of Information and Leap Exponents",

@@ -389,7 +389,7 @@ fn each_baseline_stands_beside_the_test_error_under_its_name() {
     let plan = plan(
         "baseline = [{ kind = 'linear' }, { kind = 'kernel', ridge = [0.1, 1] }, { kind = 'tangent_kernel' }, \
          { kind = 'feature_machine' }]\n[[figure]]\nkind = 'curves'\nname = 'f'\nx = 'd'\ny = 'test_error'\n\
-         panels = 'target.link'",
+         step = 2\npanels = 'target.link'",
     );
     let baselines = [
         Metric::LinearError,
