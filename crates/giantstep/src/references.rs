@@ -52,7 +52,7 @@ const fn arxiv(key: &'static str, authors: &'static str, title: &'static str) ->
 }
 
 /// All papers, those of the project's subject first.
-pub const REFERENCES: [Reference; 27] = [
+pub const REFERENCES: [Reference; 28] = [
     arxiv(
         "2305.18270",
         "Yatin Dandi and Florent Krzakala and Bruno Loureiro and Luca Pesce and Ludovic Stephan",
