@@ -391,9 +391,15 @@ fn peak(toy: &Toy, overrides: &[&str]) -> f64 {
         .spawn()
         .expect("a process");
     let status = format!("/proc/{}/status", child.id());
+    let image = format!("/proc/{}/exe", child.id());
+    let own = std::fs::canonicalize(program()).expect("the program");
     let mut most = 0.0_f64;
     // The peak only grows: the last look tells it, but for the last millisecond.
     while child.try_wait().expect("a child").is_none() {
+        // Before it is the program, it is a copy of this process, with the memory of all tests.
+        if std::fs::read_link(&image).is_ok_and(|image| image != own) {
+            continue;
+        }
         let text = std::fs::read_to_string(&status).unwrap_or_default();
         let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());

@@ -197,14 +197,15 @@ fn predict_writes_the_figures_of_theory_alone() {
                 .is_some_and(|floors| !floors.is_empty())
         );
     }
-    // The closed form: c_1^2 / (c_1^2 + 1/eta~^2 + E sigma'^2 E y^2 / alpha) with y = z1 + noise of variance 1/2.
-    let is = |p: &&Json| p["metric"] == "weight_alignment" && p["step"] == 1;
+    // The closed form of the squared cosine: c_1^2 / (c_1^2 + 1/eta~^2 + E sigma'^2 E y^2 / alpha) with y = z1 + noise of variance 1/2.
+    let is = |p: &&Json| p["metric"] == "weight_cosine" && p["step"] == 1;
     let aligned = points[0]["present"]
         .as_array()
         .and_then(|all| all.iter().find(is))
         .expect("one");
     let expected = 0.25 / (0.25 + 1.0 / 9.0 + 0.5 * 1.5 / 2.0);
-    assert!((aligned["value"].as_f64().expect("a number") - expected).abs() < 1e-9);
+    let cosine = aligned["value"].as_f64().expect("a number");
+    assert!((cosine * cosine - expected).abs() < 1e-9);
 }
 
 /// A recursion that nobody waits for.

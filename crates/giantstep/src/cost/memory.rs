@@ -163,7 +163,8 @@ impl<'a> Sizes<'a> {
                 let rows = self.experiment.protocol.most_opened() as f64;
                 // R^n has no more directions than n.
                 let contracted = (self.p * self.contractions).min(rows);
-                rows * self.entry * (self.end + contracted + 5.0 * self.p)
+                // The last contraction is not completed; its coefficients and their factors stand in its place.
+                rows * self.entry * (self.end + contracted + 1.5 * self.p)
             }
             false => 0.0,
         }
