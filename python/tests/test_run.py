@@ -202,7 +202,9 @@ def test_what_cites_and_what_does_not(small):
 def test_analyses_and_predictions_end_when_told(small):
     hard = "relu(z1+relu(z2+relu(z3+relu(z4))))"
     assert ended_within(lambda: gs.analyze(hard, timeout=600)) < 3
-    cut, whole = (gs.predict(small, timeout=timeout, progress=False) for timeout in (0.0, 60.0))
+    # Of fourteen classes of neurons, whose fluctuations have five variables.
+    long = small.set({"network.second_layer": "gaussian", "network.pairing": "independent", "protocol.steps": 6})
+    cut, whole = (gs.predict(long, timeout=timeout, progress=False) for timeout in (0.0, 60.0))
     assert len(cut.present) < len(whole.present)
     assert any(absent["needs"] == "time" for absent in cut.absent)
     with pytest.raises(gs.GiantstepError, match="timeout = -1"):
