@@ -42,7 +42,7 @@ pub struct Ledger<T> {
     first: usize,
     blocks: Vec<Block<T>>,
     /// The last contraction, if the coordinates that belong to it have not been needed yet.
-    pending: Option<Pending<T>>,
+    pending: Option<Box<Pending<T>>>,
     /// Matrices of normals drawn so far; 0 before the first pass.
     draws: u64,
 }
@@ -312,11 +312,11 @@ impl<T: Real> Ledger<T> {
         });
         let drawn = untouched.draw(triangle.nrows());
         let backward = beside(&known, untouched.frame(), &(triangle.transpose() * &drawn));
-        self.pending = Some(Pending {
+        self.pending = Some(Box::new(Pending {
             factors,
             basis: settled.basis(),
             drawn,
-        });
+        }));
         backward
     }
 
@@ -330,7 +330,7 @@ impl<T: Real> Ledger<T> {
             factors,
             basis,
             drawn,
-        } = pending;
+        } = *pending;
         let columns = factors.triangle.ncols();
         let new = self.tall(columns, ranks).times(factors, &basis);
         for (block, new) in self.blocks.iter_mut().zip(new) {
