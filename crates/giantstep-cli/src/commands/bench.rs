@@ -79,15 +79,6 @@ struct Stage {
     peak_rss_mb: f64,
 }
 
-impl Stage {
-    fn precision(&self) -> String {
-        match self.precision {
-            Precision::F32 => "f32".to_owned(),
-            Precision::F64 => "f64".to_owned(),
-        }
-    }
-}
-
 impl Bench {
     pub(super) fn execute(self) -> Result<(), Failed> {
         if !(self.scale > 0.0 && self.scale.is_finite()) {
@@ -338,11 +329,6 @@ fn status(name: &str) -> Option<f64> {
 
 fn table(stages: &[Stage]) -> String {
     let header = [
-        "stage",
-        "precision",
-        "d",
-        "p",
-        "n",
         "seconds",
         "GFLOP/s",
         "peak",
@@ -353,12 +339,7 @@ fn table(stages: &[Stage]) -> String {
     ];
     let percent = |share: f64| format!("{:.0} %", 100.0 * share);
     let lines = stages.iter().map(|stage| {
-        vec![
-            stage.name.clone(),
-            stage.precision(),
-            render::count(stage.d),
-            stage.p.to_string(),
-            render::count(stage.n),
+        [
             format!("{:.3}", stage.seconds),
             format!("{:.0}", stage.gflops),
             format!("{:.0}", stage.peak_gflops),
@@ -367,6 +348,29 @@ fn table(stages: &[Stage]) -> String {
             percent(stage.cores_had),
             format!("{:.0} MB", stage.peak_rss_mb),
         ]
+    });
+    beside_sizes(&header, stages.iter().zip(lines))
+}
+
+/// A table of stages: name, precision and sizes of each, and what else is told of it.
+fn beside_sizes<'a, const N: usize>(
+    header: &[&str; N],
+    lines: impl Iterator<Item = (&'a Stage, [String; N])>,
+) -> String {
+    let header = [&["stage", "precision", "d", "p", "n"], &header[..]].concat();
+    let lines = lines.map(|(stage, more)| {
+        let precision = match stage.precision {
+            Precision::F32 => "f32",
+            Precision::F64 => "f64",
+        };
+        let sizes = [
+            stage.name.clone(),
+            precision.to_owned(),
+            render::count(stage.d),
+            stage.p.to_string(),
+            render::count(stage.n),
+        ];
+        sizes.into_iter().chain(more).collect()
     });
     aligned(&header, lines)
 }

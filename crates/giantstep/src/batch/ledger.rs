@@ -284,32 +284,21 @@ impl<T: Real> Ledger<T> {
     ) -> Mat<f64> {
         let k = known.nrows();
         let lengths = self.lengths(&coefficients, k, ranks);
-        self.project_out(&mut coefficients, k, ranks);
-        let left = self.lengths(&coefficients, k, ranks);
-        if left
-            .iter()
-            .zip(&lengths)
-            .any(|(left, length)| *left < LEFT * length)
-        {
-            // Twice is enough: what the first projection leaves of E by rounding, the second removes.
+        if self.contracted > 0 {
             self.project_out(&mut coefficients, k, ranks);
+            let left = self.lengths(&coefficients, k, ranks);
+            let mut pairs = left.iter().zip(&lengths);
+            if pairs.any(|(left, length)| *left < LEFT * length) {
+                // Twice is enough: what the first projection leaves of E by rounding, the second removes.
+                self.project_out(&mut coefficients, k, ranks);
+            }
         }
         let factors = self.tall(k, ranks).factors(&coefficients);
         drop(coefficients);
-        let scaled = Mat::from_fn(factors.triangle.nrows(), k, |i, j| match lengths[j] > 0.0 {
-            true => factors.triangle[(i, j)] / lengths[j],
-            false => 0.0,
-        });
         // Rounding is relative to each column's length before anything was projected out of it; what is left below that is
         // no direction.
-        let judged: Vec<f64> = lengths
-            .iter()
-            .map(|length| f64::from(*length > 0.0))
-            .collect();
-        let settled = Settled::new(scaled.as_ref(), &judged, 64.0 * T::EPSILON);
-        let triangle = Mat::from_fn(settled.triangle.nrows(), k, |i, j| {
-            settled.triangle[(i, j)] * lengths[j]
-        });
+        let settled = Settled::new(factors.triangle.as_ref(), &lengths, 64.0 * T::EPSILON);
+        let triangle = &settled.triangle;
         let drawn = untouched.draw(triangle.nrows());
         let backward = beside(&known, untouched.frame(), &(triangle.transpose() * &drawn));
         self.pending = Some(Box::new(Pending {

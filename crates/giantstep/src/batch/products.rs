@@ -112,9 +112,7 @@ pub(super) fn add_backward<T: Real>(
     let columns = sum.len() / k;
     let panel = MatRef::from_column_major_slice(&panel[..rows * (q + k)], rows, q + k);
     let mut sum = MatMut::from_column_major_slice_mut(sum, k, columns);
-    for first in (0..k).step_by(block(k, columns, q)) {
-        let width = block(k, columns, q).min(k - first);
-        let seen = columns.min(q + first + width);
+    for (first, width, seen) in blocks(k, columns, q) {
         matmul(
             sum.as_mut().submatrix_mut(first, 0, width, seen),
             accum,
@@ -126,12 +124,17 @@ pub(super) fn add_backward<T: Real>(
     }
 }
 
-/// Coefficients that are multiplied together: all of them, if there is no Gram matrix.
-fn block(k: usize, columns: usize, q: usize) -> usize {
-    match columns == q {
-        true => k,
+/// The first of the coefficients that are multiplied together, their number, and the columns that they meet: all of them at once,
+/// if there is no Gram matrix.
+fn blocks(k: usize, columns: usize, q: usize) -> impl Iterator<Item = (usize, usize, usize)> {
+    let most = match columns == q {
+        true => k.max(1),
         false => COEFFICIENTS,
-    }
+    };
+    (0..k).step_by(most).map(move |first| {
+        let width = most.min(k - first);
+        (first, width, columns.min(q + first + width))
+    })
 }
 
 /// The whole of a symmetric matrix of which [`add_backward`] has left out blocks above the diagonal.
@@ -145,11 +148,7 @@ pub(super) fn mirrored(gram: MatRef<'_, f64>) -> Mat<f64> {
 pub(crate) fn multiplications(directions: MatRef<'_, f64>, k: usize, gram: bool) -> usize {
     let q = directions.ncols();
     let columns = if gram { q + k } else { q };
-    let width = block(k, columns, q);
-    let backward = (0..k).step_by(width.max(1)).map(|first| {
-        let width = width.min(k - first);
-        width * columns.min(q + first + width)
-    });
+    let backward = blocks(k, columns, q).map(|(_, width, seen)| width * seen);
     products(&Forward::<f64>::new(directions).blocks) + backward.sum::<usize>()
 }
 

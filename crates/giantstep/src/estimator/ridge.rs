@@ -2,11 +2,12 @@
 
 use faer::linalg::matmul::matmul;
 use faer::linalg::matmul::triangular::{self, BlockStructure};
-use faer::{Accum, Mat, MatMut, MatRef, Par};
+use faer::{Accum, Mat, MatRef, Par};
 
 use super::EstimatorError;
 use super::problem::{Problem, features};
 use super::tridiagonal::Tridiagonal;
+use crate::readout::add_products;
 use crate::real::Real;
 
 /// A readout `f(x) = sigma(W x + b) a + f_0`.
@@ -162,25 +163,7 @@ impl<T: Real> Problem<'_, T> {
                             *value *= weight.sqrt();
                         }
                     }
-                    triangular::matmul(
-                        MatMut::from_column_major_slice_mut(gram, p, p),
-                        BlockStructure::TriangularLower,
-                        Accum::Add,
-                        phi.transpose(),
-                        BlockStructure::Rectangular,
-                        phi.as_ref(),
-                        BlockStructure::Rectangular,
-                        1.0,
-                        Par::Seq,
-                    );
-                    matmul(
-                        MatMut::from_column_major_slice_mut(cross, p, k),
-                        Accum::Add,
-                        phi.transpose(),
-                        labels.as_ref(),
-                        1.0,
-                        Par::Seq,
-                    );
+                    add_products(phi.as_ref(), labels.as_ref(), gram, cross);
                 })?;
         let (gram, rest) = sums.split_at(p * p);
         let (cross, means) = rest.split_at(p * k);

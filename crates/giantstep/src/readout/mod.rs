@@ -8,7 +8,7 @@ mod dual;
 mod logistic;
 mod primal;
 
-pub(crate) use primal::{add_moments, moment_sums, second_moments};
+pub(crate) use primal::{add_moments, add_products, moment_sums, second_moments};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

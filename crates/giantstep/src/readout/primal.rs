@@ -203,6 +203,22 @@ pub(crate) fn add_moments(phi: MatRef<'_, f64>, labels: &[f64], sums: &mut [f64]
     let (gram, rest) = sums.split_at_mut(p * p);
     let (cross, rest) = rest.split_at_mut(p);
     let (means, label_sum) = rest.split_at_mut(p);
+    let labels_column = MatRef::from_column_major_slice(labels, rows, 1);
+    add_products(phi, labels_column, gram, cross);
+    for (i, mean) in means.iter_mut().enumerate() {
+        *mean += phi.col(i).iter().sum::<f64>();
+    }
+    label_sum[0] += labels.iter().sum::<f64>();
+}
+
+/// Adds the lower half of `Phi^T Phi` (p x p) and `Phi^T Y` (p x k) of rows of features and labels.
+pub(crate) fn add_products(
+    phi: MatRef<'_, f64>,
+    labels: MatRef<'_, f64>,
+    gram: &mut [f64],
+    cross: &mut [f64],
+) {
+    let (p, k) = (phi.ncols(), labels.ncols());
     triangular::matmul(
         MatMut::from_column_major_slice_mut(gram, p, p),
         BlockStructure::TriangularLower,
@@ -215,17 +231,13 @@ pub(crate) fn add_moments(phi: MatRef<'_, f64>, labels: &[f64], sums: &mut [f64]
         Par::Seq,
     );
     matmul(
-        MatMut::from_column_major_slice_mut(cross, p, 1),
+        MatMut::from_column_major_slice_mut(cross, p, k),
         Accum::Add,
         phi.transpose(),
-        MatRef::from_column_major_slice(labels, rows, 1),
+        labels,
         1.0,
         Par::Seq,
     );
-    for (i, mean) in means.iter_mut().enumerate() {
-        *mean += phi.col(i).iter().sum::<f64>();
-    }
-    label_sum[0] += labels.iter().sum::<f64>();
 }
 
 /// `Phi^T Phi` and `Phi^T y` of their sums.

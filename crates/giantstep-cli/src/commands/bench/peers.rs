@@ -6,9 +6,8 @@ use clap::ValueEnum;
 use giantstep::kernels::Kernel;
 use giantstep::real::Precision;
 
-use super::Stage;
+use super::{Stage, beside_sizes};
 use crate::failed::Failed;
-use crate::render::{self, aligned};
 
 /// What runs the peers' step.
 const SCRIPT: &str = include_str!("../../../reference/step.py");
@@ -120,30 +119,15 @@ pub(super) fn time(peer: Peer, python: &str, kernel: Kernel) -> Result<Theirs, F
 
 /// The stages beside those of the peer.
 pub(super) fn table(compared: &[Compared]) -> String {
-    let header = [
-        "stage",
-        "precision",
-        "d",
-        "p",
-        "n",
-        "giantstep",
-        "peer",
-        "peer takes",
-        "ratio",
-    ];
+    let header = ["giantstep", "peer", "peer takes", "ratio"];
     let lines = compared.iter().map(|both| {
-        let ours = &both.ours;
-        vec![
-            ours.name.clone(),
-            ours.precision(),
-            render::count(ours.d),
-            ours.p.to_string(),
-            render::count(ours.n),
-            format!("{:.3} s", ours.seconds),
+        let told = [
+            format!("{:.3} s", both.ours.seconds),
             both.peer.library.clone(),
             format!("{:.3} s", both.peer.seconds),
             format!("{:.1}", both.ratio),
-        ]
+        ];
+        (&both.ours, told)
     });
-    aligned(&header, lines)
+    beside_sizes(&header, lines)
 }
