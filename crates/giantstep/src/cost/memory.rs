@@ -202,8 +202,13 @@ impl<'a> Sizes<'a> {
         } = *self;
         let protocol = &self.experiment.protocol;
         let square = F64 * p * p;
+        // Of the matrices that the target's directions were drawn with, the allocator keeps half of one or nothing, by chance.
+        let freed = match self.engine {
+            EngineKind::Direct | EngineKind::Data => self.drawing() / 8.0,
+            EngineKind::InLaw => 0.0,
+        };
         // W and W0.
-        let weights = F64 * p * start * (1.0 + initial) + F64 * fixed * start;
+        let weights = F64 * p * start * (1.0 + initial) + F64 * fixed * start + freed;
         if protocol.steps == 0 {
             return weights;
         }
