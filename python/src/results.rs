@@ -11,7 +11,8 @@ use giantstep_lab::chart::figures;
 use giantstep_lab::compare::compare;
 
 use giantstep_lab::keep::read_plan;
-use giantstep_lab::report::{comparisons, rows};
+use giantstep_lab::published::comparisons;
+use giantstep_lab::report::rows;
 use giantstep_lab::slope::slopes;
 use giantstep_lab::table::encode;
 use giantstep_lab::{Asked, Plan, Predicted, Scale, Session, Store, plan, recall, results};
@@ -140,7 +141,7 @@ impl Results {
                 "rows": rows,
                 "compared": compare(&self.predicted, &rows),
                 "predictions": self.predicted.json(),
-                "references": comparisons(&self.plan, &rows),
+                "references": comparisons(&self.plan, &self.results.table, &rows),
                 "slopes": slopes(&self.plan, &self.results.table),
                 "failures": self.results.failures,
                 "planned": self.results.planned,

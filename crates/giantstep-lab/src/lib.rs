@@ -35,6 +35,7 @@ pub mod outlook;
 pub mod perform;
 pub mod plan;
 mod process;
+pub mod published;
 pub mod remedy;
 pub mod report;
 pub mod results;

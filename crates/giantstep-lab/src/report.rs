@@ -13,7 +13,8 @@ use crate::fence::fenced;
 use crate::files::{OutputError, SaveError, copy_atomically, save_figure};
 use crate::keep::Store;
 use crate::outlook::{Ask, Predicted};
-use crate::plan::{Jobs, Plan, PlanError, Reference};
+use crate::plan::{Jobs, Plan, PlanError};
+use crate::published::comparisons;
 use crate::remedy::{Remedied, Remedy};
 use crate::results::Results;
 use crate::slope::slopes;
@@ -48,45 +49,10 @@ impl Remedied for ReportError {
     }
 }
 
-/// A published or predicted value beside the measured one.
-#[derive(Debug, Clone, serde::Serialize)]
-pub struct Comparison {
-    /// What was published or predicted.
-    #[serde(flatten)]
-    pub reference: Reference,
-    /// The mean measured, if the point was run.
-    pub measured: Option<f64>,
-    /// Its standard error.
-    pub stderr: Option<f64>,
-    /// Whether the measured mean lies within the tolerance.
-    pub within: Option<bool>,
-}
-
 /// Means over seeds, without the rows of single neurons (those are in the Parquet table).
 pub fn rows(table: &Table) -> Vec<Row> {
     let records = table.records.iter();
     aggregate(table, records.filter(|record| record.neuron.is_none()))
-}
-
-/// The references of a plan beside what was measured.
-pub fn comparisons(plan: &Plan, rows: &[Row]) -> Vec<Comparison> {
-    let compare = |reference: &Reference| {
-        let points = plan.points_at(&reference.at);
-        let fits = |row: &&Row| {
-            points.contains(&row.point)
-                && (row.metric, row.step) == (reference.metric, reference.step)
-                && reference.n.is_none_or(|n| n == row.n)
-                && (row.direction, row.group) == (reference.direction, reference.group)
-        };
-        let row = rows.iter().find(fits);
-        Comparison {
-            reference: reference.clone(),
-            measured: row.map(|row| row.mean),
-            stderr: row.and_then(|row| row.stderr),
-            within: row.map(|row| (row.mean - reference.value).abs() <= reference.tolerance),
-        }
-    };
-    plan.document.references().iter().map(compare).collect()
 }
 
 /// What a report has left in a folder.
@@ -231,7 +197,7 @@ impl Report<'_> {
             "config": config,
             "points": points,
             "rows": rows,
-            "references": comparisons(plan, &rows),
+            "references": comparisons(plan, &results.table, &rows),
             "predictions": predicted.json(),
             "compared": compare(predicted, &rows),
             "slopes": slopes(plan, &results.table),

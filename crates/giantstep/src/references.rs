@@ -52,7 +52,7 @@ const fn arxiv(key: &'static str, authors: &'static str, title: &'static str) ->
 }
 
 /// All papers, those of the project's subject first.
-pub const REFERENCES: [Reference; 28] = [
+pub const REFERENCES: [Reference; 29] = [
     arxiv(
         "2305.18270",
         "Yatin Dandi and Florent Krzakala and Bruno Loureiro and Luca Pesce and Ludovic Stephan",
@@ -102,6 +102,11 @@ pub const REFERENCES: [Reference; 28] = [
         "2402.03220",
         "Yatin Dandi and Emanuele Troiani and Luca Arnaboldi and Luca Pesce and Lenka Zdeborová and Florent Krzakala",
         "The Benefits of Reusing Batches for Gradient Descent in Two-Layer Networks: Breaking the Curse of Information and Leap Exponents",
+    ),
+    arxiv(
+        "2305.18502",
+        "Luca Arnaboldi and Florent Krzakala and Bruno Loureiro and Ludovic Stephan",
+        "Escaping mediocrity: how two-layer networks learn hard generalized linear models",
     ),
     arxiv(
         "2405.15459",

@@ -263,6 +263,38 @@ fn rows_of_length_one_follow_the_equation_of_phase_retrieval() {
     }
 }
 
+#[test]
+fn before_a_random_start_is_left_its_deviations_are_the_alignment() {
+    // d E m^2/dt = (8 - 48 gamma) E m^2 + 48 gamma/d for small m in t = gamma step/d, from E m^2 = 1/d: the noise of a step is
+    // 4 E (z^2 - l^2)^2 l^2 z^2 = 48 for independent normals.
+    let (gamma, d) = (0.1, 3000.0);
+    let checked = experiment(json!({
+        "target": {"link": "z1^2"},
+        "network": {"width": 1, "activation": "x^2", "second_layer": "ones"},
+        "protocol": {
+            "dimension": 3000, "batch": 1, "steps": 60_000, "step_size": "0.1/d", "geometry": "projected"
+        },
+        "readout": {"after": "never"},
+        "evaluation": {"metrics": ["weight_cosine"], "record": {"every": 15_000}}
+    }));
+    let found = predict(&checked.setup.experiment);
+    let alignment = |step: u32| {
+        let wanted =
+            |p: &&giantstep::Prediction| p.step == step && p.metric == Metric::WeightAlignment;
+        found.present.iter().find(wanted).map(|p| p.value)
+    };
+    for step in [15_000, 30_000] {
+        let (rate, t) = (8.0 - 48.0 * gamma, gamma * f64::from(step) / d);
+        let source = 48.0 * gamma / rate;
+        let square = ((1.0 + source) * (rate * t).exp() - source) / d;
+        let value = alignment(step).expect("a prediction");
+        // Of the fourth powers 3 (E m^2)^2 is left out.
+        let close = (value - square).abs() < 0.01 * square + 3.0 * square * square;
+        assert!(close, "{step}: {value} for {square}");
+    }
+    assert_eq!(alignment(60_000), None);
+}
+
 /// Giant steps from overlaps that are given, with another factor before the output.
 #[test]
 fn given_overlaps_and_other_factors_are_predicted() {

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use giantstep_lab::plan::{Plan, SlopeKind};
-use giantstep_lab::report::{Comparison, Report, comparisons, rows, settings_in_words};
+use giantstep_lab::published::{Comparison, comparisons};
+use giantstep_lab::report::{Report, rows, settings_in_words};
 use giantstep_lab::slope::{Slope, slopes};
 use giantstep_lab::table::Row;
 
@@ -42,7 +43,7 @@ pub fn text(report: &Report<'_>, files: &[PathBuf]) -> String {
             shown.len() - most
         ));
     }
-    let comparisons = comparisons(plan, &rows);
+    let comparisons = comparisons(plan, &results.table, &rows);
     if !comparisons.is_empty() {
         text.push_str(&format!("\n{}", compared(&comparisons)));
     }
@@ -133,6 +134,8 @@ fn compared(comparisons: &[Comparison]) -> String {
             .map(|(key, position)| format!("{key} {position}"))
             .collect();
         at.extend(reference.n.map(|n| format!("n = {}", number(n))));
+        let steps = |[from, to]: [f64; 2]| format!("steps from {} to {}", number(from), number(to));
+        at.extend(reference.between.map(steps));
         let verdict = match comparison.within {
             None => "not run",
             Some(true) => "within",

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use giantstep_lab::compare::{Agreement, Compared, compare, farthest};
 use giantstep_lab::plan::{Plan, SlopeKind};
-use giantstep_lab::report::{Comparison, Report, comparisons, rows};
+use giantstep_lab::published::{Comparison, comparisons};
+use giantstep_lab::report::{Report, rows};
 use giantstep_lab::results::Failure;
 use giantstep_lab::slope::{Slope, slopes};
 use giantstep_lab::table::Row;
@@ -25,7 +26,7 @@ const PLACE: usize = 44;
 pub fn text(report: &Report<'_>, files: &[PathBuf]) -> String {
     let plan = report.jobs.plan;
     let rows = rows(&report.results.table);
-    let published = comparisons(plan, &rows);
+    let published = comparisons(plan, &report.results.table, &rows);
     let exponents = slopes(plan, &report.results.table);
     let mut parts = vec![plan.document.title().map(|title| wrapped(title, 0))];
     if published.is_empty() && exponents.is_empty() {
@@ -78,7 +79,10 @@ fn against_published(plan: &Plan, comparisons: &[Comparison]) -> String {
             .map(|(key, position)| label(plan, key, *position))
             .collect();
         at.extend(reference.n.map(|n| format!("n = {}", number(n))));
-        at.push(format!("step {}", reference.step));
+        at.push(match reference.between {
+            None => format!("step {}", reference.step),
+            Some([from, to]) => format!("steps from {} to {}", number(from), number(to)),
+        });
         at.extend(reference.direction.map(|k| format!("z{k}")));
         at.extend(reference.group.as_ref().map(|sign| format!("a {sign}")));
         let value = match comparison.measured {

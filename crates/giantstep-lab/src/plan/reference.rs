@@ -13,10 +13,14 @@ use super::At;
 pub struct Reference {
     /// The metric.
     pub metric: Metric,
-    /// The step.
+    /// The step; the last one that counts, with `between`.
     pub step: u32,
     /// The value.
     pub value: f64,
+    /// Not the metric is meant, but the number of steps in which it goes from the first of these values to the second, run by run,
+    /// on straight lines between what is recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub between: Option<[f64; 2]>,
     /// How far the measured mean may lie from it.
     pub tolerance: f64,
     /// The batch size n of the point, if several.

@@ -281,6 +281,12 @@ impl Growth {
         }
     }
 
+    /// The largest entry of what a small deviation changes in a gradient.
+    pub(super) fn largest(&self) -> f64 {
+        let all = self.own.iter().chain(&self.through);
+        all.fold(0.0, |m, part| part.norm_max().max(m))
+    }
+
     /// The deviations after a step `M <- keep M + rate X` on `samples d` samples, before rows are rescaled; `lengths` are those of
     /// the rows after it.
     pub(super) fn advance(

@@ -25,6 +25,8 @@ use crate::train::Geometry;
 
 /// The error of one step of integration, of entries of order one.
 const TOLERANCE: f64 = 1e-4;
+/// What deviations grow by at a time, as a fraction of them.
+const SHORT: f64 = 0.005;
 /// What one step may add to a squared length, as a fraction of it.
 const SMALL: f64 = 0.05;
 
@@ -109,6 +111,17 @@ impl Dynamics<'_> {
     }
 }
 
+/// Whether mean overlaps are less than their deviations: lengths, even in both, then do not turn these.
+fn from_nothing(step: &Step) -> bool {
+    let Some(deviations) = &step.deviations else {
+        return false;
+    };
+    deviations.single.iter().enumerate().all(|(c, variance)| {
+        let squares = (0..variance.nrows()).map(|k| step.overlap[(c, k)].powi(2));
+        squares.sum::<f64>() < variance.diagonal().column_vector().sum()
+    })
+}
+
 impl Flow<'_> {
     /// Bogacki and Shampine's method of third order, whose difference from the second order bounds its steps.
     fn follow(
@@ -165,7 +178,7 @@ impl Flow<'_> {
             if *wanted > 0 {
                 shown.with_start = shown.with_start.map(|_, _, _| f64::NAN);
             }
-            if self.dynamics.geometry != Geometry::Plain {
+            if self.dynamics.geometry != Geometry::Plain && !from_nothing(&step) {
                 // What lengths kept at one take of a deviation is left out: enough to know when it is small.
                 shown.deviations = None;
             }
@@ -263,22 +276,31 @@ impl Flow<'_> {
         })
     }
 
-    /// What h steps make of fluctuations: one step of their size on all of their samples.
+    /// What h steps make of fluctuations: a few times one step of their size on all of their samples.
     fn deviate(&self, step: &mut Step, here: &Place, next: &Place, h: f64) {
         let dynamics = self.dynamics;
         let k = self.population.len();
-        let keep: Vec<f64> = here.shrinkage.iter().map(|g| 1.0 - h * g).collect();
         let length = |c: usize| next.state.covariance.diagonal(c).sqrt();
         let lengths: Vec<f64> = (0..k).map(length).collect();
-        let sizes = (dynamics.rate * h, dynamics.samples * h, dynamics.dimension);
-        step.deviations = match (&here.averages.growth, &step.deviations) {
-            (Some(growth), Some(before)) => Some(growth.advance(
-                before,
-                self.population,
-                &here.averages.target,
-                (&keep, &lengths),
-                sizes,
-            )),
+        step.deviations = match (&here.averages.growth, step.deviations.take()) {
+            (Some(growth), Some(mut deviations)) => {
+                let shrinkage = here.shrinkage.iter().map(|g| g.abs());
+                let fastest = shrinkage.fold(dynamics.rate * growth.largest(), f64::max);
+                let pieces = (h * fastest / SHORT).ceil().max(1.0);
+                let h = h / pieces;
+                let keep: Vec<f64> = here.shrinkage.iter().map(|g| 1.0 - h * g).collect();
+                let sizes = (dynamics.rate * h, dynamics.samples * h, dynamics.dimension);
+                for _ in 0..pieces as u64 {
+                    deviations = growth.advance(
+                        &deviations,
+                        self.population,
+                        &here.averages.target,
+                        (&keep, &lengths),
+                        sizes,
+                    );
+                }
+                Some(deviations)
+            }
             _ => None,
         };
         if let Some(deviations) = &step.deviations {
