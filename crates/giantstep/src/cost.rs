@@ -23,6 +23,8 @@ pub struct Cost {
     pub normals: f64,
     /// Pre-activations on which the activation is evaluated.
     pub activations: f64,
+    /// Functions of the link that are evaluated.
+    pub functions: f64,
     /// Passes over batches, each with what it costs however small it is.
     pub passes: f64,
     /// Rows that pass by, of all batches: the unit of progress.
@@ -46,6 +48,8 @@ pub struct Cost {
 /// A normal costs about as much time as this many flops of a product, and so does an activation.
 const FLOPS_PER_NORMAL: f64 = 100.0;
 const FLOPS_PER_ACTIVATION: f64 = 60.0;
+/// A function of the link is evaluated in double precision, one number after the other: about ten nanoseconds.
+const FLOPS_PER_FUNCTION: f64 = 1500.0;
 /// So does what a step does once: its streams, its stacks of directions, its bookkeeping; about three microseconds.
 const FLOPS_PER_PASS: f64 = 2.5e5;
 
@@ -55,6 +59,7 @@ impl Cost {
         self.flops
             + FLOPS_PER_NORMAL * self.normals
             + FLOPS_PER_ACTIVATION * self.activations
+            + FLOPS_PER_FUNCTION * self.functions
             + FLOPS_PER_PASS * self.passes
     }
 
@@ -186,6 +191,7 @@ pub fn cost_on(
         flops: 0.0,
         normals: 0.0,
         activations: 0.0,
+        functions: 0.0,
         passes: 0.0,
         rows: 0,
         memory: 0.0,
@@ -203,6 +209,13 @@ pub fn cost_on(
     let random = experiment.target.link.drawn().count() as f64;
     // Those of the link, on every row.
     let functions = experiment.target.link.functions() as f64;
+    // The fields of the target; in law they are the first coordinates.
+    let r = experiment.target.r as f64;
+    let labels = match engine {
+        EngineKind::Direct => 2.0 * d * r,
+        EngineKind::InLaw => r * r,
+        EngineKind::Data => 0.0,
+    };
     // Coordinates of rows that are brought to a law of their own along random directions.
     let exchanged = match (&experiment.inputs, engine) {
         (Origin::Target(_), EngineKind::Direct) => 4.0 * d * experiment.target.r as f64,
@@ -249,8 +262,8 @@ pub fn cost_on(
         cost.normals += rows * sweeps * (made * columns + random);
         cost.passes += sweeps;
         cost.activations += pass.rows * (2.0 * pass.gradients + pass.forwards) * p;
-        cost.activations += pass.rows * sweeps * functions;
-        cost.flops += pass.rows * sweeps * exchanged;
+        cost.functions += pass.rows * sweeps * functions;
+        cost.flops += pass.rows * sweeps * (labels + exchanged);
         cost.rows += (pass.rows * sweeps) as u64;
     }
     if protocol.removal == Removal::MeanAndLinear {
@@ -265,6 +278,10 @@ pub fn cost_on(
         Precision::F64 => 1.0,
     };
     cost.flops += double * solves.flops;
+    if engine == EngineKind::Direct {
+        // Orthonormal directions: a factorisation, and what it multiplies, at half the speed of products.
+        cost.flops += 2.0 * double * 4.0 * d * r * r;
+    }
     if experiment.metrics.contains(&MetricGroup::FeatureSpectrum) {
         let tests = experiment.tested_steps() as f64;
         let moments = experiment.test_samples as f64 * p * p;
