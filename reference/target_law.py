@@ -17,6 +17,14 @@ SIGNS = np.array([1.0, 1.0, -1.0, -1.0])
 LINK = "z1 + 2*z2 + z1*z2"
 
 
+def linear(z1, z2):
+    return z1 + 2 * z2
+
+
+def product(z1, z2):
+    return z1 + 2 * z2 + z1 * z2
+
+
 def root(gram):
     """L with L L^T = gram, whatever its rank."""
     values, vectors = np.linalg.eigh(gram)
@@ -35,14 +43,13 @@ def rule(dimension):
     return points[kept], weights[kept]
 
 
-def step(m, gram):
+def step(m, gram, link):
     a = root(gram)
     g, weights = rule(a.shape[1])
     fields = g @ a.T
     along, across, squares = np.zeros_like(m), np.zeros_like(a), np.zeros((4, 4))
     for z in itertools.product([1.0, -1.0], repeat=2):
-        z1, z2 = z
-        y = z1 + 2 * z2 + z1 * z2
+        y = link(*z)
         l = fields + m @ np.array(z)
         t = np.tanh(l)
         residual = y - t @ SIGNS / 4
@@ -55,12 +62,21 @@ def step(m, gram):
     return m + along, new @ new.T + squares / RATIO
 
 
-m = np.zeros((4, 2))
+def states(gram, link):
+    m, found = np.zeros((4, 2)), []
+    for _ in range(STEPS):
+        m, gram = step(m, gram, link)
+        assert np.allclose(m[0], m[1])
+        norm = float(np.sqrt(m[0] @ m[0] + gram[0, 0]))
+        found.append({"positive": m[0].tolist(), "negative": m[2].tolist(), "norm": norm})
+    return found
+
+
 # Mirrored pairs: i and i + 2 begin with the same weights, and independent ones are orthogonal.
-gram = np.array([[1.0, 0, 1, 0], [0, 1, 0, 1], [1, 0, 1, 0], [0, 1, 0, 1]])
-steps = []
-for _ in range(STEPS):
-    m, gram = step(m, gram)
-    assert np.allclose(m[0], m[1])
-    steps.append({"positive": m[0].tolist(), "negative": m[2].tolist(), "norm": float(np.sqrt(m[0] @ m[0] + gram[0, 0]))})
-print(json.dumps({"link": LINK, "steps": steps}, indent=1))
+pairs = np.array([[1.0, 0, 1, 0], [0, 1, 0, 1], [1, 0, 1, 0], [0, 1, 0, 1]])
+print(json.dumps({
+    "link": LINK,
+    "steps": states(pairs, product),
+    "independent": states(np.eye(4), product),
+    "linear": states(np.eye(4), linear),
+}, indent=1))

@@ -9,9 +9,9 @@ use crate::baseline::{Baseline, Method};
 use crate::batch::{Covariance, Data, DirectionsLaw, Division, Given, Inputs, Split};
 use crate::labels::{GivenLabels, Removal, Target};
 use crate::metric::MetricGroup;
-use crate::network::{Initial, NetworkLaw, Output};
+use crate::network::{Initial, NetworkLaw, Output, Pairing};
 use crate::readout::RidgeParams;
-use crate::train::{BatchPlan, Protocol};
+use crate::train::{BatchPlan, Loss, Protocol};
 
 /// The batch on which a readout is fitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -156,6 +156,8 @@ pub struct Experiment {
     pub target: Target,
     /// Where the inputs come from.
     pub inputs: Origin,
+    /// How the target's directions lie in R^d; the in-law engine needs no choice.
+    pub directions: DirectionsLaw,
     /// The law of the network.
     pub network: NetworkLaw,
     /// How it is trained.
@@ -209,6 +211,28 @@ impl Experiment {
     fn tests_readouts(&self) -> bool {
         let of_readouts = [MetricGroup::TestError, MetricGroup::ErrorRate];
         of_readouts.iter().any(|group| self.metrics.contains(group))
+    }
+
+    /// The law of the target's coordinates where all that is orthogonal to them is Gaussian of covariance 1, up to O(1/d); none
+    /// where it is not. Along dense directions sums of independent entries are Gaussian too.
+    pub fn coordinates(&self) -> Option<Inputs> {
+        let along_axes = self.directions == DirectionsLaw::Canonical;
+        match &self.inputs {
+            Origin::Law(law @ (Inputs::Hypercube | Inputs::Uniform)) if along_axes => Some(*law),
+            Origin::Law(_) => Some(Inputs::Gaussian),
+            Origin::Target(law) => Some(*law),
+            Origin::Coloured(_) | Origin::Given(_) => None,
+        }
+    }
+
+    /// Whether the first step sees no output of the network: pairs have none, and the correlation loss does not look.
+    pub(crate) fn starts_without_output(&self) -> bool {
+        let paired = self.network.pairing == Pairing::Symmetric;
+        match self.protocol.loss {
+            Loss::Squared => paired,
+            Loss::Correlation => true,
+            Loss::CorrelationUntil(_) | Loss::Pointwise(_) => false,
+        }
     }
 
     /// Whether inputs are standard normal vectors.

@@ -52,7 +52,7 @@ const fn arxiv(key: &'static str, authors: &'static str, title: &'static str) ->
 }
 
 /// All papers, those of the project's subject first.
-pub const REFERENCES: [Reference; 29] = [
+pub const REFERENCES: [Reference; 30] = [
     arxiv(
         "2305.18270",
         "Yatin Dandi and Florent Krzakala and Bruno Loureiro and Luca Pesce and Ludovic Stephan",
@@ -107,6 +107,11 @@ pub const REFERENCES: [Reference; 29] = [
         "2305.18502",
         "Luca Arnaboldi and Florent Krzakala and Bruno Loureiro and Ludovic Stephan",
         "Escaping mediocrity: how two-layer networks learn hard generalized linear models",
+    ),
+    arxiv(
+        "2309.03843",
+        "Alireza Mousavi-Hosseini and Denny Wu and Taiji Suzuki and Murat A. Erdogdu",
+        "Gradient-Based Feature Learning under Structured Data",
     ),
     arxiv(
         "2405.15459",

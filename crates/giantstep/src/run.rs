@@ -122,10 +122,10 @@ impl Trainer<'static> {
         let experiment = &setup.experiment;
         let d = experiment.protocol.dimension;
         let in_law = || InLaw::<T>::new(d, seed);
-        let direct = || Direct::<T>::new(d as usize, setup.directions, seed);
+        let direct = || Direct::<T>::new(d as usize, experiment.directions, seed);
         match (&experiment.inputs, cost(setup).engine) {
             (Origin::Given(own), _) => {
-                let engine = own.engine::<T>(setup.directions, seed);
+                let engine = own.engine::<T>(experiment.directions, seed);
                 Self::on(experiment, engine, seed, watch)
             }
             (Origin::Law(_), EngineKind::InLaw) => Self::on(experiment, in_law(), seed, watch),
@@ -139,7 +139,7 @@ impl Trainer<'static> {
                 Self::on(experiment, direct().on_target(*inputs), seed, watch)
             }
             (Origin::Coloured(covariance), EngineKind::InLaw) => {
-                let engine = Coloured::in_frame(in_law(), covariance, setup.directions);
+                let engine = Coloured::in_frame(in_law(), covariance, experiment.directions);
                 Self::on(experiment, engine, seed, watch)
             }
             (Origin::Coloured(covariance), EngineKind::Direct | EngineKind::Data) => {

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::batch::{DirectionsLaw, EngineKind};
+use crate::batch::EngineKind;
 use crate::experiment::Experiment;
 use crate::real::Precision;
 
@@ -44,8 +44,6 @@ pub struct Limits {
 pub struct Setup {
     /// What is learnt, by what, how, and what is recorded.
     pub experiment: Experiment,
-    /// How the target's directions lie in R^d; the in-law engine needs no choice.
-    pub directions: DirectionsLaw,
     /// Which engine runs.
     pub engine: EngineChoice,
     /// Precision of the data path.

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use crate::common::against::{agrees, mean, measured, simulate};
 use crate::common::experiment;
 use giantstep::activation::Activation;
+use giantstep::batch::Inputs;
 use giantstep::expr::Link;
 use giantstep::labels::Target;
 use giantstep::measurement::Signs;
@@ -150,6 +151,7 @@ fn three_steps_at_n_of_order_d() {
         let link = link(text);
         let found = Dynamics {
             link: &link,
+            coordinates: Inputs::Gaussian,
             noise: 0.0,
             removed_mean: 0.0,
             activation: &relu,
@@ -200,6 +202,7 @@ fn overlaps_fluctuate_as_predicted() {
     let dimension = 2000.0;
     let found = Dynamics {
         link: &z,
+        coordinates: Inputs::Gaussian,
         noise: 0.0,
         removed_mean: 0.0,
         activation: &relu,
@@ -341,6 +344,7 @@ fn reuse_shows_with_tanh_and_not_with_relu() {
     let population = Population::of_weights(&[1.0; 4], Pairing::Independent);
     let setting = Dynamics {
         link: &he3,
+        coordinates: Inputs::Gaussian,
         noise: 0.0,
         removed_mean: 0.0,
         activation: &tanh,

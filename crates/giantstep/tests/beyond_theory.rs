@@ -74,11 +74,15 @@ fn what_has_no_theory_has_no_prediction_but_a_reason() {
             0,
             "neuron by neuron",
         ),
-        (json!({"inputs": "hypercube"}), 0, "Gaussian inputs"),
         (
-            json!({"inputs": {"target": "hypercube"}}),
-            0,
-            "Gaussian inputs",
+            json!({"inputs": {"target": "hypercube"}, "protocol": {"reuse": 2, "steps": 2}}),
+            2,
+            "Gaussian coordinates",
+        ),
+        (
+            json!({"inputs": {"spectrum": [[2, 0.5], [0.5, 0.5]]}, "protocol": {"steps": 2}}),
+            2,
+            "one step",
         ),
     ] {
         let (present, absent) = predicted(&changes);

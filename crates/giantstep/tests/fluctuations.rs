@@ -6,6 +6,7 @@
 use crate::common::against::{measured, overlay_of, simulate};
 use crate::common::experiment;
 use giantstep::activation::Activation;
+use giantstep::batch::Inputs;
 use giantstep::expr::Link;
 use giantstep::metric::Metric;
 use giantstep::network::Pairing;
@@ -28,6 +29,7 @@ fn fluctuations_have_the_numbers_of_an_independent_program() {
         let activation = Activation::parse(student).unwrap();
         let found = Dynamics {
             link: &link,
+            coordinates: Inputs::Gaussian,
             noise: 0.0,
             removed_mean: 0.0,
             activation: &activation,
@@ -65,6 +67,7 @@ fn one_neuron_spreads_like_the_mean_over_it() {
     let activation = Activation::parse("relu(x)").unwrap();
     let found = Dynamics {
         link: &link,
+        coordinates: Inputs::Gaussian,
         noise: 0.1,
         removed_mean: 0.0,
         activation: &activation,

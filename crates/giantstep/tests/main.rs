@@ -37,6 +37,7 @@ mod stairway;
 mod start;
 mod theory;
 mod theory_by_hand;
+mod theory_coordinates;
 mod theory_page;
 mod theory_readouts;
 mod theory_spectra;

@@ -8,6 +8,7 @@ use crate::common::against::{measured, overlay_of, place, simulate};
 use crate::common::experiment;
 use giantstep::Trainer;
 use giantstep::activation::Activation;
+use giantstep::batch::Inputs;
 use giantstep::expr::Link;
 use giantstep::metric::Metric;
 use giantstep::network::{Initial, NetworkLaw};
@@ -147,6 +148,7 @@ fn predicted_distance(case: &Case, samples: f64) -> f64 {
     let dimension = f64::from(D);
     let dynamics = Dynamics {
         link: &link,
+        coordinates: Inputs::Gaussian,
         noise: 0.0,
         removed_mean: 0.0,
         activation: &activation,

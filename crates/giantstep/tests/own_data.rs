@@ -550,7 +550,11 @@ fn theory_says_what_it_does_not_know() {
         &found.expect("nothing goes without a word").reason
     };
     for metric in [Metric::TestError, Metric::WeightAlignment, Metric::Norm] {
-        assert!(of(metric).contains("Gaussian inputs"), "{}", of(metric));
+        assert!(
+            of(metric).contains("inputs that are drawn"),
+            "{}",
+            of(metric)
+        );
     }
     let every = json!({"evaluation": {"record": "every_step"}, "readout": {"after": "never"}});
     let drawn = drawn(&every)

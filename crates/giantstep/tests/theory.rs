@@ -14,6 +14,7 @@ use crate::common::against::{agrees, measured, overlay, overlay_of, simulate};
 use crate::common::experiment;
 use faer::Mat;
 use giantstep::activation::Activation;
+use giantstep::batch::Inputs;
 use giantstep::expr::Link;
 use giantstep::labels::Target;
 use giantstep::measurement::Signs;
@@ -57,6 +58,7 @@ fn one_step(text: &str, student: &str) -> OneStep {
 fn dynamics<'a>(link: &'a Link, activation: &'a Activation) -> Dynamics<'a> {
     Dynamics {
         link,
+        coordinates: Inputs::Gaussian,
         noise: 0.0,
         removed_mean: 0.0,
         activation,

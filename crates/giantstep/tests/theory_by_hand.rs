@@ -1,6 +1,7 @@
 //! Terms of predictions that simulations do not resolve, against sums over grids and closed forms.
 
 use giantstep::activation::Activation;
+use giantstep::batch::Inputs;
 use giantstep::expr::Link;
 use giantstep::labels::Target;
 use giantstep::network::Pairing;
@@ -110,6 +111,7 @@ fn linear_neurons_take_the_same_step_twice_on_one_batch() {
     let (rate, samples) = (0.8, 2.0);
     let setting = Dynamics {
         link: &link,
+        coordinates: Inputs::Gaussian,
         noise: 0.0,
         removed_mean: 0.0,
         activation: &linear,

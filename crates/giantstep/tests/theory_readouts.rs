@@ -6,6 +6,7 @@
 use crate::common::against::overlay;
 use faer::Mat;
 use giantstep::activation::Activation;
+use giantstep::batch::Inputs;
 use giantstep::expr::Link;
 use giantstep::labels::Target;
 use giantstep::network::Pairing;
@@ -35,6 +36,7 @@ fn target(text: &str) -> Target {
 fn dynamics<'a>(link: &'a Link, activation: &'a Activation) -> Dynamics<'a> {
     Dynamics {
         link,
+        coordinates: Inputs::Gaussian,
         noise: 0.0,
         removed_mean: 0.0,
         activation,

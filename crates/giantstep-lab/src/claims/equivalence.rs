@@ -77,7 +77,7 @@ fn errors(
         ..Watch::default()
     };
     let mut measurements = Vec::new();
-    for errors in equivalence.run(setup.directions, setup.precision, seed, watch)? {
+    for errors in equivalence.run(setup.experiment.directions, setup.precision, seed, watch)? {
         let metrics =
             std::iter::once(Metric::TestError).chain(models.iter().map(|(metric, _)| *metric));
         let values = std::iter::once(errors.network).chain(errors.gaussian);

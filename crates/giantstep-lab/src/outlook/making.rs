@@ -191,6 +191,7 @@ impl SharedFloors {
             network,
             protocol,
             inputs,
+            directions,
             test_labels,
             ..
         } = experiment;
@@ -202,7 +203,9 @@ impl SharedFloors {
             given,
         } = target;
         let given = given.is_some();
-        format!("{link:?} {r} {noise} {given} {network:?} {protocol:?} {inputs:?} {test_labels:?}")
+        format!(
+            "{link:?} {r} {noise} {given} {network:?} {protocol:?} {inputs:?} {directions:?} {test_labels:?}"
+        )
     }
 
     fn at(&self, experiment: &Experiment) -> Result<Vec<Floor>, String> {

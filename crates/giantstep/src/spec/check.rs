@@ -194,6 +194,7 @@ impl Spec {
             _ => {}
         }
         let experiment = Experiment {
+            directions: self.target.directions,
             inputs,
             network: self.check_network(width, (dimension, target.r), weights, known, callables)?,
             target,
@@ -271,7 +272,6 @@ impl Spec {
             name: self.check_name()?,
             setup: Setup {
                 experiment,
-                directions: self.target.directions,
                 engine,
                 precision: run.precision,
                 limits: Limits {

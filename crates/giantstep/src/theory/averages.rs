@@ -6,8 +6,9 @@
 
 use faer::Mat;
 
-use crate::batch::{Role, Stream};
+use crate::batch::{Inputs, Role, Stream};
 use crate::reduce::tree_sum;
+use crate::theory::coordinates;
 use crate::theory::dynamics::{Dynamics, Effort};
 use crate::theory::expectation::{Shape, Sigma, link_values};
 use crate::theory::fields::Fields;
@@ -93,13 +94,14 @@ impl Task<'_> {
 
     /// `E y^2` by quadrature.
     pub(super) fn label_power(&self) -> Option<f64> {
-        let link = self.dynamics.link;
-        if let Some(sum) = Separated::of(link).filter(|_| link.r() > 2) {
+        let (link, law) = (self.dynamics.link, self.dynamics.coordinates);
+        let gaussian = law == Inputs::Gaussian;
+        if let Some(sum) = Separated::of(link).filter(|_| gaussian && link.r() > 2) {
             let (mean, variance) = sum.mean_and_variance();
             let left = mean - self.dynamics.removed_mean;
             return Some(left * left + variance + self.dynamics.noise);
         }
-        let points = self.shape.points(link.r(), 0, 1 << 18, 0);
+        let points = coordinates::points(law, (self.shape, link.r(), 0), 1 << 18, 0);
         let power = |columns: &[Vec<f64>], weights: &[f64], sums: &mut [f64]| {
             let mut labels = vec![0.0; weights.len()];
             link_values(link, columns, &mut labels);
@@ -127,7 +129,9 @@ impl Task<'_> {
                 return;
             }
             let mut stream = Stream::new(self.seed, Role::Theory, 2, block as u64);
-            let (targets, fields) = network.draw((self.seed, block * ROWS), &mut stream, r, ROWS);
+            let from = (self.seed, block * ROWS);
+            let target = (self.dynamics.coordinates, r);
+            let (targets, fields) = network.draw(from, &mut stream, target, ROWS);
             let mut labels = vec![0.0; ROWS];
             link_values(self.dynamics.link, &targets, &mut labels);
             let mut noises = vec![0.0; ROWS];
@@ -213,6 +217,7 @@ mod tests {
         );
         let dynamics = Dynamics {
             link: &link,
+            coordinates: Inputs::Gaussian,
             noise: 0.3,
             removed_mean: 0.2,
             activation: &activation,

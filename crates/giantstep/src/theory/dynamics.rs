@@ -6,6 +6,7 @@ use faer::Mat;
 use serde::{Deserialize, Serialize};
 
 use crate::activation::Activation;
+use crate::batch::Inputs;
 use crate::expr::Link;
 use crate::theory::fluctuation::Deviations;
 use crate::theory::population::ClassMatrix;
@@ -97,6 +98,8 @@ impl RecursionError {
 pub struct Dynamics<'a> {
     /// The link g.
     pub link: &'a Link,
+    /// The law of the target's coordinates; all that is orthogonal to them is Gaussian. THEORY.md (53).
+    pub coordinates: Inputs,
     /// The variance of the label noise.
     pub noise: f64,
     /// What is subtracted from the labels during training.
@@ -226,6 +229,7 @@ mod tests {
             let link = Link::parse(text, None).unwrap();
             let dynamics = Dynamics {
                 link: &link,
+                coordinates: Inputs::Gaussian,
                 noise,
                 removed_mean: 0.0,
                 activation: &activation,

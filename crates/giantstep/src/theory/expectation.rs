@@ -1,11 +1,12 @@
 //! Expectations over a few independent standard normal variables.
 
-use crate::batch::{Role, Stream};
+use crate::batch::{Inputs, Role, Stream};
 use crate::expr::{Expr, Function, Link};
 use crate::gauss::{
     Rule, composite, gauss_hermite, golden_ratios, kink_points, normal_quantile, steep,
 };
 use crate::reduce::tree_sum;
+use crate::theory::coordinates::of_normals;
 use crate::theory::table::Table;
 use crate::watch::NEVER;
 
@@ -29,6 +30,8 @@ pub(crate) enum Points {
         variables: usize,
         count: usize,
         seed: u64,
+        /// The law of the first so many, which are a target's coordinates; the others are normal.
+        coordinates: (Inputs, usize),
     },
 }
 
@@ -154,7 +157,14 @@ impl Points {
                     column.copy_from_slice(&all[first..first + rows]);
                 }
             }
-            Points::Sampled { seed, .. } => spread_normals(*seed, first, &mut columns),
+            Points::Sampled {
+                seed,
+                coordinates: (law, r),
+                ..
+            } => {
+                spread_normals(*seed, first, &mut columns);
+                of_normals(*law, &mut columns[..*r]);
+            }
         }
         (columns, weights)
     }
@@ -315,6 +325,7 @@ impl Shape {
                 variables: r,
                 count: budget,
                 seed,
+                coordinates: (Inputs::Gaussian, r),
             },
         }
     }
@@ -560,6 +571,7 @@ mod tests {
             variables: 2,
             count: 100 * BLOCK,
             seed: 1,
+            coordinates: (Inputs::Gaussian, 0),
         };
         let (stop, seen) = (AtomicBool::new(false), AtomicUsize::new(0));
         let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build();

@@ -28,7 +28,10 @@ impl Task<'_> {
         if own.iter().any(|own| *own <= 0.0) {
             return None;
         }
-        let (link, precision) = (self.dynamics.link, (self.fineness, self.seed));
+        let (link, precision) = (
+            self.dynamics.link,
+            (self.fineness, self.seed, self.dynamics.coordinates),
+        );
         let shared = Shared::of(self.fields, link, self.shape, precision)?;
         if shared.points.is_sampled() && self.effort == Effort::Integrated {
             return None;

@@ -11,10 +11,12 @@
 //! - [`given_weights`]: readout errors on weights that are known, where n, p and d grow together.
 //! - [`state_equations`]: the same after no step or one, averaged over weights.
 
+mod anisotropic;
 mod averages;
 pub mod bounded_width;
 mod compositions;
 pub(crate) mod conditional;
+mod coordinates;
 mod dynamics;
 pub(crate) mod expectation;
 mod fields;

@@ -9,9 +9,10 @@ use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 
 use crate::activation::Activation;
-use crate::batch::{Role, Stream};
+use crate::batch::{Inputs, Role, Stream};
 use crate::gauss::{Coefficients, hermite_all};
 use crate::labels::{Removal, Target};
+use crate::theory::coordinates;
 use crate::theory::expectation::{Points, Shape, Sigma, link_values};
 use crate::theory::population::Population;
 use crate::theory::separated::Separated;
@@ -86,24 +87,28 @@ impl LinkMoments {
 
     /// [`LinkMoments::of`], sampled from this seed where quadrature does not reach.
     pub fn from_seed(target: &Target, seed: u64) -> Self {
-        Self::from_seed_until(target, seed, &NEVER)
+        Self::along(target, Inputs::Gaussian, (seed, &NEVER))
     }
 
-    /// [`LinkMoments::from_seed`], worth nothing if `stop` is set before the end.
-    pub(super) fn from_seed_until(target: &Target, seed: u64, stop: &AtomicBool) -> Self {
+    /// The same over this law of the coordinates, of orders 0 and 1 alone where it is not Gaussian; worth nothing if `stop` is set
+    /// before the end.
+    pub(super) fn along(target: &Target, law: Inputs, (seed, stop): (u64, &AtomicBool)) -> Self {
+        let gaussian = law == Inputs::Gaussian;
         const BUDGET: usize = 1 << 20;
         let (link, r) = (&target.link, target.r);
-        if let Some(sum) = Separated::of(link).filter(|_| r > 2) {
+        if let Some(sum) = Separated::of(link).filter(|_| gaussian && r > 2) {
             return Self::of_sum(target, &sum);
         }
         // So many entries that the tensors of a wide link stop early.
         let highest = (1..=ORDERS)
             .rev()
             .find(|k| count(r, *k) <= 1000)
+            .filter(|_| gaussian)
             .unwrap_or(1);
         let indices: Vec<Vec<Vec<u8>>> = (0..=highest).map(|k| multi_indices(r, k)).collect();
         let all: Vec<&Vec<u8>> = indices.iter().flatten().collect();
-        let points = Shape::of(link).points(r, 2 * highest, BUDGET, seed);
+        let shape = Shape::of(link);
+        let points = coordinates::points(law, (&shape, r, 2 * highest), BUDGET, seed);
         let sums = points.expect_until(stop, 2 * all.len() + 1, |columns, weights, sums| {
             let mut labels = vec![0.0; weights.len()];
             link_values(link, columns, &mut labels);

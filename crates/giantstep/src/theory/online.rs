@@ -14,6 +14,7 @@
 
 use faer::Mat;
 
+use crate::batch::Inputs;
 use crate::theory::averages::{Averages, Residual, Task};
 use crate::theory::dynamics::{Dynamics, Effort, RecursionError, Step, Trajectory};
 use crate::theory::expectation::{Shape, Sigma};
@@ -92,7 +93,11 @@ impl Dynamics<'_> {
         effort: Effort,
     ) -> (Trajectory, Option<RecursionError>) {
         let shape = Shape::of(self.link);
-        let fineness = Fineness::of(self.link, &shape).unwrap_or(Fineness::Finest);
+        let fineness = match self.coordinates {
+            Inputs::Gaussian => Fineness::of(self.link, &shape),
+            Inputs::Hypercube | Inputs::Sphere | Inputs::Uniform => None,
+        };
+        let fineness = fineness.unwrap_or(Fineness::Finest);
         repeated(&|seed| -> States {
             let (mut states, mut sampled) = (Vec::new(), false);
             let flow = Flow {

@@ -17,6 +17,7 @@
 
 use faer::Mat;
 
+use crate::batch::Inputs;
 use crate::network::Initial;
 use crate::theory::averages::{Averages, Residual, Task};
 use crate::theory::bounded_width::Kernels;
@@ -148,7 +149,8 @@ impl Dynamics<'_> {
             };
             // Nothing follows the last state but its error, an integral over one neuron or two at a time.
             let last = step == steps;
-            let averages = match last && population.is_paired() {
+            let gaussian = self.coordinates == Inputs::Gaussian;
+            let averages = match last && population.is_paired() && gaussian {
                 true => None,
                 false => task.averages(),
             };
@@ -157,9 +159,11 @@ impl Dynamics<'_> {
             }
             let Some(averages) = averages else {
                 // The state stands although averages over it do not.
-                let kernels = self.kernels(population, &state, (step, effort, task.seed))?;
-                *sampled |= kernels.sampled;
-                state.untrained_error = kernels.untrained_error();
+                if gaussian {
+                    let kernels = self.kernels(population, &state, (step, effort, task.seed))?;
+                    *sampled |= kernels.sampled;
+                    state.untrained_error = kernels.untrained_error();
+                }
                 states.push(state);
                 return match (last, effort) {
                     (true, _) => Ok(()),
@@ -304,7 +308,8 @@ impl Dynamics<'_> {
             return Some((value - self.removed_mean * mean, false));
         }
         let shape = Shape::of(self.link);
-        let shared = Shared::of(&fields, self.link, &shape, (Fineness::Finest, seed))?;
+        let how = (Fineness::Finest, seed, self.coordinates);
+        let shared = Shared::of(&fields, self.link, &shape, how)?;
         let table = sigma.smoothed(own, shared.reach(0) + bias.abs(), self.stop)?;
         let points = &shared.points;
         let sums = points.expect_until(self.stop, 1, |columns, weights, sums| {

@@ -253,7 +253,9 @@ impl Second<'_> {
                 return;
             }
             let mut stream = Stream::new(self.seed, Role::Theory, 3, block as u64);
-            let (targets, first) = start.draw((self.seed, block * ROWS), &mut stream, r, ROWS);
+            let from = (self.seed, block * ROWS);
+            let target = (dynamics.coordinates, r);
+            let (targets, first) = start.draw(from, &mut stream, target, ROWS);
             let mut labels = vec![0.0; ROWS];
             link_values(dynamics.link, &targets, &mut labels);
             let mut noises = vec![0.0; ROWS];

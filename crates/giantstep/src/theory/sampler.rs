@@ -2,7 +2,8 @@
 
 use faer::{Mat, Side};
 
-use crate::batch::Stream;
+use crate::batch::{Inputs, Stream};
+use crate::theory::coordinates::of_normals;
 use crate::theory::expectation::spread_normals;
 use crate::theory::fields::Fields;
 use crate::theory::population::{ClassMatrix, Population};
@@ -93,11 +94,12 @@ impl<'a> Sampler<'a> {
         &self,
         (seed, first): (u64, usize),
         stream: &mut Stream,
-        r: usize,
+        (law, r): (Inputs, usize),
         rows: usize,
     ) -> (Vec<Vec<f64>>, Vec<Vec<f64>>) {
         let mut targets = vec![vec![0.0; rows]; r];
         spread_normals(seed, first, &mut targets);
+        of_normals(law, &mut targets);
         let fields = self.draw_given(stream, &targets, rows);
         (targets, fields)
     }

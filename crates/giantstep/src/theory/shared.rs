@@ -2,8 +2,10 @@
 
 use faer::{Mat, Side};
 
+use crate::batch::Inputs;
 use crate::expr::Link;
 use crate::gauss::Rule;
+use crate::theory::coordinates;
 use crate::theory::expectation::{Points, Shape, exact_up_to, link_values, panels, trapezoid};
 use crate::theory::fields::Fields;
 
@@ -69,8 +71,9 @@ impl Shared {
         fields: &Fields,
         link: &Link,
         shape: &Shape,
-        (fineness, seed): (Fineness, u64),
+        (fineness, seed, law): (Fineness, u64, Inputs),
     ) -> Option<Self> {
+        let gaussian = law == Inputs::Gaussian;
         let (k, r) = (fields.overlap.nrows(), link.r());
         let own: Vec<f64> = (0..k).map(|c| fields.orthogonal.own[(c, c)]).collect();
         let eigen = fields
@@ -101,8 +104,8 @@ impl Shared {
         });
         let mut target = Mat::from_fn(r, r + s, |i, j| f64::from(i == j));
         let smooth = matches!(shape, Shape::Polynomial(_) | Shape::Smooth);
-        // Rotate so that few variables are sharp: all of them for a smooth link, the shared noise otherwise.
-        let first = if smooth { 0 } else { r };
+        // Rotate so that few variables are sharp: all of them for a smooth link of Gaussian coordinates, the shared noise otherwise.
+        let first = if smooth && gaussian { 0 } else { r };
         let metric = Mat::from_fn(r + s - first, r + s - first, |i, j| {
             (0..k)
                 .map(|c| class[(c, first + i)] * class[(c, first + j)] / own[c])
@@ -137,6 +140,11 @@ impl Shared {
             rules = (0..r + s)
                 .map(|j| {
                     let of_link = (0..r).any(|i| target[(i, j)].abs() > 1e-9);
+                    if j < r && !gaussian && law != Inputs::Sphere {
+                        let fine = 1.0 / (1.0 + sharpness(j).powi(2)).sqrt();
+                        let scale = (4.0 * fine).min(12.0 * finest);
+                        return coordinates::rule(law, coordinates::kinks(shape, j), scale);
+                    }
                     rule(shape, sharpness(j), of_link, j, *finest)
                 })
                 .collect::<Option<Vec<_>>>()?;
@@ -168,10 +176,9 @@ impl Shared {
             });
         }
         let tensor = match fineness {
-            _ if *shape == Shape::Kinked => None,
-            Fineness::Finest if nodes(&rules) * work < WORK => {
-                Some(Points::Tensor(rules)).filter(|points| resolves(points, &target, link, shape))
-            }
+            _ if !coordinates::resolved(law, shape) => None,
+            Fineness::Finest if nodes(&rules) * work < WORK => Some(Points::Tensor(rules))
+                .filter(|points| !gaussian || resolves(points, &target, link, shape)),
             Fineness::Finest => None,
             Fineness::Enough(_) => Points::pruned(&rules, LIGHT, MOST_POINTS)
                 .filter(|points| points.count() as f64 * work < WORK),
@@ -183,6 +190,7 @@ impl Shared {
                 variables: r + s,
                 count: (4e7 / work) as usize,
                 seed,
+                coordinates: (law, r),
             }
         } else {
             return None;

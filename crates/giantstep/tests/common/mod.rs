@@ -78,7 +78,7 @@ pub fn in_law(experiment: &Experiment, seed: u64) -> Run {
     let engine = InLaw::<f64>::new(experiment.protocol.dimension, seed);
     match &experiment.inputs {
         Origin::Coloured(covariance) => {
-            let law = DirectionsLaw::Canonical;
+            let law = experiment.directions;
             run_quietly(
                 experiment,
                 Coloured::in_frame(engine, covariance, law),

@@ -40,6 +40,13 @@ impl Task<'_> {
             let reason = "logistic readouts have no prediction here";
             return self.absent(&metric, here, reason, Would::UNKNOWN);
         }
+        if !self.is_gaussian() {
+            let reason = "errors of readouts are derived for Gaussian coordinates of the target";
+            let would = Would::by(
+                "THEORY.md (21) or (38) with averages over the target's coordinates in their own law",
+            );
+            return self.absent(&metric, here, reason, would);
+        }
         let ridges = match &experiment.readout.ridge {
             Ridge::Values(ridges) => ridges.clone(),
             Ridge::LeaveOneOut(_) => {
@@ -111,7 +118,11 @@ impl Task<'_> {
             }
             Some(_) => (1..=REPETITIONS)
                 .map(|seed| {
-                    let moments = LinkMoments::from_seed_until(&experiment.target, seed, self.stop);
+                    let moments = LinkMoments::along(
+                        &experiment.target,
+                        self.dynamics.coordinates,
+                        (seed, self.stop),
+                    );
                     moments.without(protocol.removal)
                 })
                 .collect(),

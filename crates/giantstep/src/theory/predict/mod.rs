@@ -1,5 +1,6 @@
 //! The predictions that apply to an experiment, and why others do not.
 
+mod covariance;
 mod errors;
 mod floors;
 mod law;
@@ -18,6 +19,7 @@ use std::sync::atomic::AtomicBool;
 
 use rayon::prelude::*;
 
+use crate::batch::Inputs;
 use crate::experiment::{Experiment, ReadoutSchedule, TestLabels};
 use crate::labels::{Removal, Target};
 use crate::metric::{Metric, MetricGroup};
@@ -156,13 +158,16 @@ impl<'a> Task<'a> {
         let protocol = &experiment.protocol;
         let dimension = protocol.dimension as f64;
         // Of a link that draws random numbers, and of functions given as code, nothing is predicted: `scope` says so.
+        // Where there are none, `scope` says so.
+        let coordinates = experiment.coordinates().unwrap_or(Inputs::Gaussian);
         let raw = match target.link.is_random() {
-            false => LinkMoments::of(target),
+            false => LinkMoments::along(target, coordinates, (1, stop)),
             true => LinkMoments::of(&Target::nothing(target.r)),
         };
         let population = Population::of_law(&experiment.network);
         let dynamics = Dynamics {
             link: &target.link,
+            coordinates,
             noise: target.noise,
             removed_mean: match protocol.removal {
                 Removal::Nothing => 0.0,
@@ -192,7 +197,7 @@ impl<'a> Task<'a> {
                 None => ActivationMoments::default(),
             },
             link: match seen {
-                Some(link) => LinkMoments::of(&Target::of(link)),
+                Some(link) => LinkMoments::along(&Target::of(link), coordinates, (1, stop)),
                 None => labels.clone(),
             },
             labels,
@@ -261,6 +266,11 @@ impl Task<'_> {
         let proportional = (protocol.batch as f64) < self.dynamics.dimension.powf(PROPORTIONAL);
         let late = self.link.leading_order().is_some_and(|l| l >= 2);
         !proportional && late && self.start.drawn
+    }
+
+    /// Whether inputs are Gaussian of covariance 1.
+    fn is_gaussian(&self) -> bool {
+        self.experiment.coordinates() == Some(Inputs::Gaussian)
     }
 
     /// Whether the experiment measures a group of metrics.

@@ -172,6 +172,18 @@ pub(super) const FRESH: Grounds = Grounds {
     status: Status::Derived,
     references: &["saad-solla-1995", "2305.18270"],
 };
+pub(super) const OWN_LAW: Grounds = Grounds {
+    regime: "d to infinity at fixed n/d, steps, eta/p; the target's coordinates by their own law, all else Gaussian up to O(1/d)",
+    source: "THEORY.md (20) with the averages of (53)",
+    status: Status::Derived,
+    references: &["saad-solla-1995", "2305.18270"],
+};
+pub(super) const ANISOTROPIC: Grounds = Grounds {
+    regime: "one step from no output, n of order d or above, d to infinity; a spike small beside d",
+    source: "THEORY.md (56); (55) by Stein's lemma",
+    status: Status::Derived,
+    references: &[],
+};
 pub(super) const NOTHING: Grounds = Grounds {
     regime: "n = O(d^(l - delta)) for leading order l: no alignment, whatever the step size",
     source: "THEORY.md, theorem A, after the first step C; arXiv 2305.18270",

@@ -3,7 +3,7 @@
 use faer::Mat;
 
 use super::prediction::{
-    FLOOR, FRESH, Grounds, NOTHING, ONLINE, Prediction, REUSED, Spread, Would,
+    FLOOR, FRESH, Grounds, NOTHING, Needs, ONLINE, Prediction, REUSED, Spread, Would,
 };
 use super::{ERRORS, Task};
 use crate::labels::Removal;
@@ -60,6 +60,12 @@ impl Task<'_> {
         let grounds = if grounds == NOTHING { FRESH } else { grounds };
         let at = State { grounds, ..at };
         self.record_covariance(at);
+        // Of fields that are not Gaussian it is an average that samples may reach, and quadrature may not.
+        if !self.is_gaussian() && (at.state.untrained_error.is_nan() || at.before.is_nan()) {
+            let reason = "quadrature does not reach the error: it has to be sampled";
+            let would = Would::with(Needs::Samples, "THEORY.md (53)");
+            return self.absent(&ERRORS, (step, step), reason, would);
+        }
         if step > 0 && grounds != REUSED {
             self.push(step, Metric::TrainError, at.before, grounds);
         }

@@ -2,7 +2,8 @@
 
 use super::prediction::Would;
 use super::{PROPORTIONAL, SCARCE};
-use crate::experiment::Experiment;
+use crate::batch::Inputs;
+use crate::experiment::{Experiment, Origin};
 use crate::network::{Bias, Initial, Output, Pairing, SecondLayer};
 use crate::train::{BatchPlan, Geometry, Sampling, StepSize, Update};
 
@@ -41,14 +42,9 @@ pub(super) fn scope(experiment: &Experiment) -> Option<Scope> {
             would,
         })
     };
-    if !experiment.has_gaussian_inputs() {
-        let would = Would::by(
-            "THEORY.md (20) with averages over the target's coordinates in their own law",
-        );
-        return never(
-            "predictions are derived for Gaussian inputs of covariance 1",
-            would,
-        );
+    if let Origin::Given(_) = experiment.inputs {
+        let reason = "predictions are derived for inputs that are drawn";
+        return never(reason, Would::UNKNOWN);
     }
     if let Some(reason) = experiment.beyond_theory() {
         return never(reason, Would::UNKNOWN);
@@ -114,6 +110,20 @@ pub(super) fn scope(experiment: &Experiment) -> Option<Scope> {
         let reason = "steps that are more than the gradient times the step size are followed on fresh batches of order d, \
                       along plain or projected rows";
         return until(0, reason, Would::by("THEORY.md (68)"));
+    }
+    if several && experiment.coordinates() != Some(Inputs::Gaussian) {
+        let reason = "steps on one batch are followed for Gaussian coordinates of the target";
+        let would = Would::by(
+            "THEORY.md (27) with averages over the target's coordinates in their own law",
+        );
+        return until(1, reason, would);
+    }
+    if let Origin::Coloured(_) = experiment.inputs
+        && (biased || protocol.geometry != Geometry::Plain || !experiment.starts_without_output())
+    {
+        let reason = "one step on inputs of another covariance is followed for plain steps of networks without biases and without an output: \
+                      symmetric pairs, or the correlation loss";
+        return until(0, reason, Would::by("THEORY.md (56)"));
     }
     if biased && several {
         let reason = "steps on one batch are followed for networks without biases";

@@ -47,8 +47,17 @@ impl Task<'_> {
         let reason = "the alignment of the features' kernel with the labels is not derived here";
         self.absent(&[Metric::KernelAlignment], here, reason, Would::UNKNOWN);
         self.weight_spectrum(step, state);
-        if self.is_measured(Metric::FeatureEigenvalue) {
+        if !self.is_measured(Metric::FeatureEigenvalue) {
+            return;
+        }
+        if self.is_gaussian() {
             self.feature_spectrum(step, state);
+        } else {
+            let reason = "spectra of features are derived for Gaussian coordinates of the target";
+            let would = Would::by(
+                "THEORY.md (49) with averages over the target's coordinates in their own law",
+            );
+            self.absent(&[Metric::FeatureEigenvalue], here, reason, would);
         }
     }
 

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::prediction::{FRESH, Grounds, INITIAL, NOTHING, Needs, ONLINE, PLACED, REUSED, Would};
+use super::prediction::{
+    FRESH, Grounds, INITIAL, NOTHING, Needs, ONLINE, OWN_LAW, PLACED, REUSED, Would,
+};
 use super::record::State;
 use super::scope::{Scope, scope};
 use super::{GRADIENT, PROPORTIONAL, SCARCE, Task};
+use crate::experiment::Origin;
 use crate::labels::Removal;
 use crate::measurement::Signs;
 use crate::metric::Metric;
@@ -61,8 +64,17 @@ impl Task<'_> {
                           error is as large as itself, and no limit is derived";
             known = self.limit(known, 0, reason, Would::UNKNOWN);
         }
+        if let Origin::Coloured(covariance) = &self.experiment.inputs {
+            self.one_step_on(covariance, known);
+            return BTreeMap::new();
+        }
         if n < d.powf(SCARCE) {
             return self.online(known);
+        }
+        if order.is_none() && !proportional && !self.is_gaussian() {
+            let reason = "one step on n >> d samples is followed for links with a linear part, or Gaussian coordinates of the target";
+            let would = Would::by("THEORY.md (52)");
+            known = self.limit(known, 0, reason, would);
         }
         let beyond = order.is_some_and(|l| l >= 2) && !proportional && self.start.drawn;
         if beyond {
@@ -101,7 +113,8 @@ impl Task<'_> {
             _ => self.fresh_trajectory(known),
         };
         let theorem = matches!(protocol.loss, Loss::Squared | Loss::Correlation);
-        let none = order.is_none_or(|l| l >= 2) && self.start.drawn && theorem;
+        let none =
+            order.is_none_or(|l| l >= 2) && self.start.drawn && theorem && self.is_gaussian();
         // The theorem speaks of O(1) steps: a factor e in each is sqrt d after so many.
         let few = 0.5 * d.ln();
         for step in 0..found.steps.len() as u32 {
@@ -109,6 +122,7 @@ impl Task<'_> {
                 0 => self.at_start(),
                 2 if reused >= 2 => REUSED,
                 _ if none && f64::from(step) < few => NOTHING,
+                _ if !self.is_gaussian() => OWN_LAW,
                 _ => FRESH,
             };
             self.record(State::of(&found, step as usize, step, grounds));
