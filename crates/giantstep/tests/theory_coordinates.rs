@@ -201,6 +201,30 @@ fn one_step_on_other_covariances_agrees_with_runs() {
     }
 }
 
+#[test]
+fn signals_of_higher_orders_along_a_spike_are_not_predicted_to_be_none() {
+    for (strength, why) in [("d^0.5", "higher orders"), ("d^0.8", "small beside d")] {
+        let checked = experiment(json!({
+            "inputs": {"spike": {"along": "target", "strength": strength}},
+            "target": {"link": "He2(z1)"},
+            "network": {"width": 4, "pairing": "symmetric"},
+            "protocol": {"dimension": 2000, "batch": "2*d", "steps": 1, "step_size": "p", "remove_below": 1},
+            "readout": {"after": "never"},
+            "evaluation": {"metrics": ["gradient_cosine"]}
+        }));
+        let found = predict(&checked.setup.experiment);
+        assert!(found.present.iter().all(|p| p.step == 0));
+        assert!(
+            found
+                .absent
+                .iter()
+                .any(|absent| absent.reason.contains(why)),
+            "{:?}",
+            found.absent
+        );
+    }
+}
+
 /// (57): the mean alignment of a gradient at n = d/2, He2, at two dimensions.
 #[test]
 fn a_spike_of_the_inputs_lowers_the_exponent() {

@@ -10,6 +10,10 @@ use crate::theory::expectation::Sigma;
 
 /// Overlaps of a gradient below this fraction of its length are none.
 const NOTHING: f64 = 1e-4;
+/// Variances along the target over d up to which neurons are as good as blind at the start.
+const SMALL: f64 = 0.05;
+/// Variances along the target that make signals of higher orders visible on n of order d.
+const STRONG: f64 = 2.0;
 
 impl Task<'_> {
     /// The metrics of weights and gradient at the start and after one step.
@@ -50,13 +54,16 @@ impl Task<'_> {
             return refused(self, reason, Would::by("THEORY.md (55), its first part"));
         };
         let signal: f64 = found.overlap.iter().map(|m| m * m).sum();
-        if signal < NOTHING * NOTHING * found.power && n >= d.powf(PROPORTIONAL) {
-            let reason = "at n >> d a step follows what is left at higher orders";
-            return refused(
-                self,
-                reason,
-                Would::by("THEORY.md (57), its exponents alone"),
-            );
+        let strongest = (0..r).fold(0.0f64, |most, k| most.max(seen.along[(k, k)]));
+        let exponents = Would::by("THEORY.md (57), its exponents alone");
+        if strongest > SMALL * d {
+            let reason = "the variance along the target is not small beside d: neurons see it from the start";
+            return refused(self, reason, exponents);
+        }
+        let higher = n >= d.powf(PROPORTIONAL) || strongest > STRONG;
+        if signal < NOTHING * NOTHING * found.power && higher {
+            let reason = "without a signal at first order a step on so many samples, or so strong a spike, follows higher orders";
+            return refused(self, reason, exponents);
         }
         self.step_by(&found);
     }
