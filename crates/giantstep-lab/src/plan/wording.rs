@@ -2,7 +2,7 @@
 
 /// The names of types and of their kinds, as the deserialiser writes them, and what people call them. In order: longer
 /// ones first.
-const WORDS: [(&str, &str); 29] = [
+const WORDS: [(&str, &str); 31] = [
     ("invalid type: ", ""),
     ("invalid value: ", ""),
     ("unknown variant ", "unknown value "),
@@ -21,6 +21,14 @@ const WORDS: [(&str, &str); 29] = [
     ("string or map", "a name in quotes, or a table in { }"),
     ("expected map", "expected a table of keys"),
     ("map", "a table of keys"),
+    (
+        "unit variant, expected string only",
+        "expected one key = value in { }",
+    ),
+    (
+        "unit variant, expected newtype variant",
+        "a name in quotes, expected { name = value }, or { name = {} } where all has defaults",
+    ),
     ("unit variant", "a name in quotes"),
     ("newtype variant", "a table in { }"),
     ("struct variant", "a table in { }"),
