@@ -52,7 +52,7 @@ const fn arxiv(key: &'static str, authors: &'static str, title: &'static str) ->
 }
 
 /// All papers, those of the project's subject first.
-pub const REFERENCES: [Reference; 30] = [
+pub const REFERENCES: [Reference; 31] = [
     arxiv(
         "2305.18270",
         "Yatin Dandi and Florent Krzakala and Bruno Loureiro and Luca Pesce and Ludovic Stephan",
@@ -132,6 +132,11 @@ pub const REFERENCES: [Reference; 30] = [
         "2403.05529",
         "Alex Damian and Loucas Pillaud-Vivien and Jason D. Lee and Joan Bruna",
         "Computational-Statistical Gaps in Gaussian Single-Index Models",
+    ),
+    arxiv(
+        "2506.05500",
+        "Alex Damian and Jason D. Lee and Joan Bruna",
+        "The Generative Leap: Sharp Sample Complexity for Efficiently Learning Gaussian Multi-Index Models",
     ),
     arxiv(
         "2405.15480",

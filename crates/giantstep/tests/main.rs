@@ -19,6 +19,7 @@ mod engines_agree;
 mod equivalence;
 mod estimator;
 mod fluctuations;
+mod generative_leap;
 mod given_weights;
 mod inputs;
 mod invariants;

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use super::facts::POWER_TOLERANCE;
 use super::heat::Adapted;
 use super::polynomial::{MOST_VARIABLES, Monomial, Polynomial};
 use super::span::Span;
@@ -48,6 +49,8 @@ pub struct Step<C> {
     pub order: u32,
     /// An orthogonal basis of the subspace after the step: the one before, then the new directions.
     pub subspace: Vec<Vec<C>>,
+    /// The least signal of a new direction, in standard deviations; infinite in exact algebra.
+    pub kept: f64,
 }
 
 /// The subspaces learnt one after another: THEORY.md (9)-(11).
@@ -92,6 +95,13 @@ pub struct Heat<C> {
     pub scale: f64,
     /// A bound on the error of a normalised coefficient, in standard deviations.
     pub tolerance: f64,
+}
+
+impl<C> Heat<C> {
+    /// Whether what the transform does not show up to its degree is zero.
+    pub fn is_sharp(&self) -> bool {
+        self.tolerance <= POWER_TOLERANCE
+    }
 }
 
 /// A subspace and the transforms in its coordinates.
@@ -162,11 +172,16 @@ impl<C: Span> Signals<C> {
                 Some((order, new, kept)) => {
                     growth /= kept.min(1.0);
                     let subspace = [chain.last(), &new].concat();
-                    chain.steps.push(Step { order, subspace });
+                    chain.steps.push(Step {
+                        order,
+                        subspace,
+                        kept,
+                    });
                 }
                 None if start => chain.steps.push(Step {
                     order: 0,
                     subspace: Vec::new(),
+                    kept: f64::INFINITY,
                 }),
                 None => break,
             }

@@ -12,7 +12,7 @@ enum Facts {
     Fresh,
     /// The staircases of reused batches.
     Reused,
-    /// The generative exponent.
+    /// The generative exponent and leap.
     Generative,
     /// The floors after steps.
     Floors,
@@ -82,6 +82,12 @@ fn conflicts(report: &Report) -> Vec<(&'static [Facts], String)> {
         check(ordered(Some(exponent.value), one_step), facts, &|| {
             let value = exponent.value;
             format!("the generative exponent {value} exceeds the leap {one_step:?}")
+        });
+    }
+    if let Some(generative) = report.generative_leap.as_ref().and_then(|l| l.at_most) {
+        let facts = &[Facts::Leaps, Facts::Generative];
+        check(ordered(Some(generative), isotropic), facts, &|| {
+            format!("the generative leap {generative} exceeds the isotropic leap {isotropic:?}")
         });
     }
     let generic = &report.staircase.generic;
@@ -242,6 +248,9 @@ fn withdraw(report: &mut Report, facts: Facts) {
         Facts::Generative => {
             if let Some(exponent) = &mut report.generative_exponent {
                 exponent.status = Status::Undecided;
+            }
+            if let Some(leap) = &mut report.generative_leap {
+                (leap.value, leap.status) = (Answer::Unknown, Status::Undecided);
             }
         }
         Facts::Floors => {

@@ -19,6 +19,8 @@ pub struct FloatChain {
     pub orders: Vec<u32>,
     /// The subspace after each step.
     pub subspaces: Vec<Vec<Vec<f64>>>,
+    /// The least signal of each step.
+    pub kept: Vec<f64>,
     /// For each subspace, the zero subspace first: the floors at kappa = 0, 1, 2, 3.
     pub floors: Vec<Vec<f64>>,
     /// As `floors`, where features across the subspace are the same at every point of it.
@@ -329,6 +331,7 @@ pub fn floated<C: Span>(chain: &Chain<C>) -> FloatChain {
             .iter()
             .map(|s| normalised(&s.subspace))
             .collect(),
+        kept: chain.steps.iter().map(|s| s.kept).collect(),
         floors: Vec::new(),
         shared_floors: Vec::new(),
         hidden: Vec::new(),

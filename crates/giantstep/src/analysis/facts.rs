@@ -33,6 +33,9 @@ pub(super) const SAFETY: f64 = 5.0;
 /// The largest tolerance with which a power of the labels still tells directions.
 pub(super) const POWER_TOLERANCE: f64 = 5e-5;
 
+/// The largest variance of a power of the labels that counts as constant.
+pub(super) const CONSTANT_POWER: f64 = 1e-12;
+
 /// The most products of terms spent on one power of a polynomial, in exact numbers and in rounded ones.
 const MOST_PRODUCTS: [usize; 2] = [3_000, 1_000_000];
 
@@ -157,9 +160,9 @@ fn numeric_facts(
             numeric::degree(r).min(8)
         });
         let energy: f64 = energies(&transform)[1..].iter().sum();
-        let tolerance = (SAFETY * error / energy.sqrt()).max(precision);
+        let tolerance = (SAFETY * error / deviation(energy)).max(precision);
         // A power whose integrals are too coarse proves nothing: it is left out. The first is the link itself.
-        let sharp = energy > 1e-12 && (exponent == 1 || tolerance <= POWER_TOLERANCE);
+        let sharp = energy > CONSTANT_POWER && (exponent == 1 || tolerance <= POWER_TOLERANCE);
         Some(super::chain::Heat {
             transform,
             scale: match exponent {
@@ -227,6 +230,15 @@ fn numeric_facts(
         tensors,
         notes,
     })
+}
+
+/// The scale of the signals of a power of the labels: its standard deviation, or that of the labels, which is 1, where the
+/// power is constant.
+pub(super) fn deviation(energy: f64) -> f64 {
+    match energy <= CONSTANT_POWER {
+        true => 1.0,
+        false => energy.sqrt(),
+    }
 }
 
 /// A link whose variance is within rounding of zero: a constant, if it is one at points near and far too.
@@ -345,6 +357,7 @@ fn with_labels(
         effective: &core.effective,
         symmetries: &symmetries.even,
         values: finite_values(link.expr()),
+        expr: Some(link.expr()),
     });
     (generative, symmetries)
 }

@@ -4,6 +4,7 @@ use super::chain::{Heat, Signals};
 use super::core::{FloatChain, floated};
 use super::heat::{energies, heat_transform};
 use super::labels::{Confirmed, Labels};
+use super::leap::Leap;
 use super::polynomial::{Monomial, Polynomial};
 use super::scalar::Scalar;
 use super::span::Span;
@@ -58,8 +59,8 @@ pub struct Generative {
     pub seen: [FloatChain; 2],
     /// Whether the powers and the symmetries behind the chains were exact.
     pub exact: bool,
-    /// The smallest order at which a transformation carries a signal, and how it was confirmed.
-    pub exponent: Option<(u32, Confirmed)>,
+    /// The chain that takes the smallest order each time.
+    pub leap: Leap,
 }
 
 /// The chains of generative order 1 and 2 of a link, from as many powers of its labels as are needed or given.
@@ -87,15 +88,19 @@ pub fn generative<C: Span>(
         }
     };
     let mut chains = [1, 2].map(|order| chain(&signals, order));
-    let mut tried = 0;
+    // The powers tried, and those before the first that was too coarse.
+    let (mut tried, mut examined) = (0, 0);
     while tried < LARGEST_POWER
-        && !(tried > 0 && labels.spanned_by(tried))
+        && !(tried > 0 && labels.spanned_by(examined))
         && !(1..)
             .zip(&chains)
             .all(|(order, chain)| labels.proved(chain, order))
         && let Some(heat) = next()
     {
         tried += 1;
+        if examined + 1 == tried && heat.is_sharp() {
+            examined = tried;
+        }
         if heat.scale > 0.0 {
             let part = |m: Monomial| m.total() == 0 || uses(tried, m.total());
             let transform = heat.transform.filtered(part);
@@ -112,27 +117,17 @@ pub fn generative<C: Span>(
         true => chains.clone(),
         false => [1, 2].map(|order| chain(&used, order)),
     };
-    let lowest = chain(&signals, u32::MAX).orders.first().copied();
+    let leap = Leap::of(&chain(&signals, u32::MAX), labels, examined, sampled);
     let mut order = 0;
     let chains = chains.map(|chain| {
         order += 1;
-        let confirmed = labels.confirm(&chain, order, tried, sampled);
+        let confirmed = labels.confirm(&chain, order, examined, sampled);
         Reused { chain, confirmed }
-    });
-    let exponent = lowest.map(|order| {
-        let confirmed = match order {
-            1 => Confirmed::Proved,
-            2 => chains[0].confirmed,
-            3 => chains[1].confirmed,
-            _ if labels.spanned_by(tried) => Confirmed::Proved,
-            _ => Confirmed::Unchecked,
-        };
-        (order, confirmed)
     });
     Generative {
         chains,
         seen,
         exact: false,
-        exponent,
+        leap,
     }
 }

@@ -19,8 +19,8 @@ pub const GLOSSARY: [(&str, &str); 33] = [
         "one step: the smallest k with T_k = E[g He_k(z)] not zero, (7); isotropic: the largest order along the chain, (11); in these coordinates: that of z1, ..., zr",
     ),
     (
-        "generative exponent",
-        "the smallest k with E[He_k(z) | y] not zero, for links of one direction, (29)",
+        "generative leap",
+        "k*, the samples n ~ d^max(1, k*/2) that low-degree algorithms need, and the chain (order: directions opened), (72); of one direction the generative exponent, (29)",
     ),
     (
         "weak recovery",

@@ -1,12 +1,16 @@
 //! The labels of a link: whether a chain of their transformations can miss anything.
 
 use super::core::FloatChain;
+use super::estimate::Approximate;
+use super::levels::{depends_on_signs, level_energy};
+use super::rules::exponents;
 use super::sampled::Probe;
 use super::span::{dot, residual};
 use super::symmetry::{Symmetry, fixed_dimension};
 use super::terms::extend_basis;
 use crate::batch::Stream;
-use crate::expr::Drawn;
+use crate::expr::{Drawn, Expr};
+use crate::gauss::normalised_hermite;
 
 /// How a chain of label transformations was confirmed.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -18,6 +22,11 @@ pub enum Confirmed {
         /// The bound, for inputs of unit variance.
         tolerance: f64,
     },
+    /// Integrals over the level sets of a link of one direction bound it.
+    Integrated {
+        /// The bound, for inputs of unit variance.
+        tolerance: f64,
+    },
     /// Nothing was checked beyond the tried transformations.
     Unchecked,
     /// Samples show a signal that the tried transformations miss.
@@ -25,6 +34,27 @@ pub enum Confirmed {
         /// Its energy.
         energy: f64,
     },
+}
+
+impl Confirmed {
+    /// A number that is the larger the less is known.
+    pub fn doubt(self) -> f64 {
+        match self {
+            Self::Proved => 0.0,
+            Self::Sampled { tolerance } | Self::Integrated { tolerance } => tolerance,
+            Self::Unchecked | Self::Open { .. } => f64::INFINITY,
+        }
+    }
+
+    /// The same beside a signal of this size: a zero that is known less sharply is none.
+    pub fn beside(self, signal: f64) -> Self {
+        match self {
+            Self::Sampled { .. } | Self::Integrated { .. } if self.doubt().sqrt() > signal => {
+                Self::Unchecked
+            }
+            other => other,
+        }
+    }
 }
 
 /// A link as this check sees it.
@@ -41,7 +71,13 @@ pub struct Labels<'a> {
     pub symmetries: &'a [Symmetry],
     /// The values it can take, where they are finitely many; perhaps some more.
     pub values: Option<Vec<f64>>,
+    /// Its expression, unless it draws.
+    pub expr: Option<&'a Expr>,
 }
+
+/// The largest energy that integrals over level sets may leave open where it counts as zero: within 1e-8 of a turning point
+/// of the link its two roots are one in floating point, and their signals do not cancel.
+const INTEGRATED: f64 = 1e-6;
 
 impl Labels<'_> {
     /// Whether the symmetries leave no room for a direction beyond those that a step of the chain found.
@@ -80,11 +116,10 @@ impl Labels<'_> {
             }
             let order = chain.orders.get(step).copied().unwrap_or(order);
             let (before, after) = (chain.after(step), chain.after(step + 1));
-            let (energy, noise) = self.hidden_energy(before, after, order);
-            if energy > noise {
-                return Confirmed::Open { energy };
+            match self.sampled(before, after, order) {
+                Confirmed::Sampled { tolerance } => bound = bound.max(tolerance),
+                other => return other,
             }
-            bound = bound.max(noise);
         }
         Confirmed::Sampled { tolerance: bound }
     }
@@ -95,18 +130,119 @@ impl Labels<'_> {
         self.values.as_ref().is_some_and(few)
     }
 
+    /// Whether all tensors of an order below this one vanish where a subspace is known, for every transformation of the
+    /// labels; the first `powers` powers of them show none.
+    pub fn nothing_below(
+        &self,
+        before: &[Vec<f64>],
+        order: u32,
+        powers: usize,
+        sampled: bool,
+    ) -> Confirmed {
+        let fixed = || fixed_dimension(self.symmetries, before, self.effective, self.r) == 0;
+        match order {
+            1 => return Confirmed::Proved,
+            2 if fixed() => return Confirmed::Proved,
+            _ if self.exhausted(before, powers) => return Confirmed::Proved,
+            _ => {}
+        }
+        match self.integrated(order) {
+            Some(confirmed) => confirmed,
+            None if sampled => self.sampled(before, before, order - 1),
+            None => Confirmed::Unchecked,
+        }
+    }
+
+    /// Whether no transformation of the labels opens more at this order, where a subspace is known, than was found.
+    pub fn nothing_beyond(
+        &self,
+        before: &[Vec<f64>],
+        after: &[Vec<f64>],
+        order: u32,
+        powers: usize,
+        sampled: bool,
+    ) -> Confirmed {
+        let bounded = || {
+            let fixed = fixed_dimension(self.symmetries, before, self.effective, self.r);
+            fixed == after.len() - before.len()
+        };
+        let complete = after.len() == self.effective.len() || order == 1 && bounded();
+        if complete || self.exhausted(before, powers) {
+            Confirmed::Proved
+        } else if sampled {
+            self.sampled(before, after, order)
+        } else {
+            Confirmed::Unchecked
+        }
+    }
+
+    /// Whether the first `powers` powers, expanded to a finite degree, hold all that any transformation reveals where a
+    /// subspace is known: they span all transformations, and an order is at most the degree of the expansion if nothing
+    /// is known, or if all depends on the signs of coordinates, of which some are known: `E[He_m(z) 1(z > 0)]` is
+    /// not zero at m = 1.
+    fn exhausted(&self, known: &[Vec<f64>], powers: usize) -> bool {
+        // Expansions in this many variables reach a degree as high.
+        const MOST: usize = 6;
+        let of_signs = || {
+            let whole = |share: f64| share < 1e-12 || share > 1.0 - 1e-12;
+            let share = |i: usize| known.iter().map(|b| b[i] * b[i]).sum::<f64>();
+            self.expr.is_some_and(depends_on_signs)
+                && self.r <= MOST
+                && (0..self.r).all(|i| whole(share(i)))
+        };
+        self.spanned_by(powers) && (known.is_empty() || of_signs())
+    }
+
+    /// What the level sets of a link of one direction say of the orders below this one.
+    fn integrated(&self, order: u32) -> Option<Confirmed> {
+        let ([direction], Some(expr)) = (self.effective, self.expr) else {
+            return None;
+        };
+        let mut bound: f64 = 0.0;
+        for j in 1..order {
+            let Approximate { value, error } = level_energy(expr, direction, j)?;
+            if value > INTEGRATED && value > 2.0 * error {
+                return Some(Confirmed::Open { energy: value });
+            }
+            bound = bound.max(value + error);
+        }
+        (bound <= INTEGRATED).then_some(Confirmed::Integrated { tolerance: bound })
+    }
+
+    /// What samples say of directions beyond those found, up to an order.
+    fn sampled(&self, before: &[Vec<f64>], after: &[Vec<f64>], order: u32) -> Confirmed {
+        match self.hidden_energy(before, after, order) {
+            None => Confirmed::Unchecked,
+            Some((energy, noise)) if energy > noise => Confirmed::Open { energy },
+            Some((_, tolerance)) => Confirmed::Sampled { tolerance },
+        }
+    }
+
     /// The energy of `E[He(z_new) | y, P_U z]` up to an order over directions beyond those found, from samples in
-    /// bins, and six standard errors of it.
+    /// bins, and six standard errors of it; none where the order is too high for the number of directions.
     ///
     /// The product of the means of two halves of a bin has mean zero wherever the conditional mean is zero.
-    fn hidden_energy(&self, before: &[Vec<f64>], after: &[Vec<f64>], order: u32) -> (f64, f64) {
+    fn hidden_energy(
+        &self,
+        before: &[Vec<f64>],
+        after: &[Vec<f64>],
+        order: u32,
+    ) -> Option<(f64, f64)> {
         const SAMPLES: usize = 120_000;
         const BIN: usize = 256;
+        const MOST_FEATURES: usize = 120;
         let rests = self.effective.iter().map(|v| residual(v, after));
         let rests: Vec<Vec<f64>> = rests.filter(|v| dot(v, v) > 1e-12).collect();
-        let mut beyond: Vec<Vec<f64>> = Vec::new();
-        extend_basis(&mut beyond, &rests);
-        let found = after[before.len()..].to_vec();
+        let mut across: Vec<Vec<f64>> = Vec::new();
+        extend_basis(&mut across, &rests);
+        let new = across.len();
+        across.extend(after[before.len()..].iter().cloned());
+        // Products of Hermite polynomials of which at least one is of a new direction.
+        let mut features = exponents(across.len(), order);
+        features.retain(|e| e[..new].iter().any(|&k| k > 0));
+        if features.len() > MOST_FEATURES {
+            return None;
+        }
         let mut generator = Probe::Bins.stream();
         let mut rows: Vec<(u64, f64, Vec<f64>)> = (0..SAMPLES)
             .map(|_| {
@@ -115,21 +251,27 @@ impl Labels<'_> {
                 let cell = before.iter().fold(0u64, |cell, b| {
                     cell * 6 + ((dot(b, &z) + 1.5).clamp(0.0, 2.99) * 2.0) as u64
                 });
-                let new: Vec<f64> = beyond.iter().map(|b| dot(b, &z)).collect();
-                let old: Vec<f64> = found.iter().map(|b| dot(b, &z)).collect();
-                (cell, (self.value)(&at), features(&new, &old, order))
+                let place = across.iter().map(|b| dot(b, &z)).collect();
+                (cell, (self.value)(&at), place)
             })
             .collect();
         rows.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+        let mut hermite = vec![vec![0.0; order as usize + 1]; across.len()];
         let (mut energy, mut square) = (0.0, 0.0);
         for bin in rows
             .chunk_by(|a, b| a.0 == b.0)
             .flat_map(|cell| cell.chunks(BIN))
         {
-            let mut sums = [vec![0.0; bin[0].2.len()], vec![0.0; bin[0].2.len()]];
-            for (_, _, features) in bin {
+            let mut sums = [vec![0.0; features.len()], vec![0.0; features.len()]];
+            for (_, _, place) in bin {
+                for (x, h) in place.iter().zip(&mut hermite) {
+                    normalised_hermite(*x, h);
+                }
                 let half = &mut sums[(generator.word() & 1) as usize];
-                half.iter_mut().zip(features).for_each(|(s, f)| *s += f);
+                for (sum, feature) in half.iter_mut().zip(&features) {
+                    let factors = feature.iter().zip(&hermite);
+                    *sum += factors.map(|(&k, h)| h[k as usize]).product::<f64>();
+                }
             }
             // E[sum sum'] = n^2/4 of the squared mean.
             let product = 4.0 * dot(&sums[0], &sums[1]) / bin.len() as f64;
@@ -137,7 +279,7 @@ impl Labels<'_> {
             square += product * product;
         }
         let samples = SAMPLES as f64;
-        (energy / samples, 6.0 * square.sqrt() / samples)
+        Some((energy / samples, 6.0 * square.sqrt() / samples))
     }
 }
 
@@ -146,21 +288,6 @@ pub fn draws(drawn: Drawn, generator: &mut Stream) -> Vec<f64> {
     let mut draws: Vec<f64> = (0..drawn.normals).map(|_| generator.normal()).collect();
     draws.extend((0..drawn.uniforms).map(|_| generator.uniform()));
     draws
-}
-
-/// `w_i`, and at order 2 also `w_i w_j - [i = j]` and `w_i v_j` with the directions v found at the same step.
-fn features(new: &[f64], found: &[f64], order: u32) -> Vec<f64> {
-    let mut features = new.to_vec();
-    if order >= 2 {
-        for (i, x) in new.iter().enumerate() {
-            for y in &new[..i] {
-                features.push(x * y);
-            }
-            features.push((x * x - 1.0) / std::f64::consts::SQRT_2);
-            features.extend(found.iter().map(|y| x * y));
-        }
-    }
-    features
 }
 
 #[cfg(test)]
@@ -172,6 +299,7 @@ mod tests {
         let nothing = FloatChain {
             orders: Vec::new(),
             subspaces: Vec::new(),
+            kept: Vec::new(),
             floors: Vec::new(),
             shared_floors: Vec::new(),
             hidden: Vec::new(),
@@ -183,6 +311,7 @@ mod tests {
             effective: &[vec![1.0]],
             symmetries: &[],
             values: None,
+            expr: None,
         };
         labels.confirm(&nothing, order, 8, true)
     }

@@ -5,8 +5,9 @@ use super::estimate::Approximate;
 use num_rational::BigRational;
 
 use super::adaptive::{ORDER, Rules, adaptive};
+use super::convert;
 use crate::expr::{Expr, Function, Operator, Program};
-use crate::gauss::{Zeros, crossing, density, legendre, steep, zeros_of_one};
+use crate::gauss::{Zeros, crossing, density, legendre, normalised_hermite, steep, zeros_of_one};
 use std::num::NonZeroUsize;
 
 /// Half the part of the line that is looked at; the mass beyond is 2e-19.
@@ -40,6 +41,14 @@ pub fn finite_values(expr: &Expr) -> Option<Vec<f64>> {
         .collect();
     list(expr, &arguments, &choices, 0, &mut signs, &mut values);
     Some(distinct(values))
+}
+
+/// Whether an expression that takes finitely many values depends on the signs of the coordinates alone: the argument of
+/// each sign and step is one monomial.
+pub fn depends_on_signs(expr: &Expr) -> bool {
+    let mut arguments: Vec<&Expr> = Vec::new();
+    let single = |e: &&Expr| convert::polynomial::<BigRational>(e).is_some_and(|p| p.len() == 1);
+    collect(expr, &mut arguments).is_some() && arguments.iter().all(single)
 }
 
 fn distinct(mut values: Vec<f64>) -> Vec<f64> {
@@ -145,11 +154,27 @@ impl Piece {
 }
 
 /// `E[E[z^2 - 1 | y]^2]` of a link of one direction: `1 / alpha_c` of THEORY.md (14) where `E[z | y] = 0`.
+pub fn second_order_energy(expr: &Expr, direction: &[f64]) -> Option<Approximate> {
+    let energy = level_energy(expr, direction, 2)?;
+    Some(Approximate {
+        value: 2.0 * energy.value,
+        error: 2.0 * energy.error,
+    })
+}
+
+/// `E[E[He_k(z) | y]^2] / k!` of a link of one direction, k = `order` from 1.
 ///
 /// At a value y that is taken on an interval the conditional mean is over the intervals; elsewhere over the points
 /// `z_i` with `g(z_i) = y`, weighted by `density(z_i) / |g'(z_i)|`. None where the pieces on which the link is monotone
 /// cannot be told apart.
-pub fn second_order_energy(expr: &Expr, direction: &[f64]) -> Option<Approximate> {
+pub fn level_energy(expr: &Expr, direction: &[f64], order: u32) -> Option<Approximate> {
+    // He_k / sqrt(k!); the integral of He_k against the density is minus He_(k-1) times it.
+    let hermite = |k: u32, x: f64| {
+        let mut values = vec![0.0; k as usize + 1];
+        normalised_hermite(x, &mut values);
+        values[k as usize]
+    };
+    let antiderivative = |x: f64| -hermite(order - 1, x) * density(x) / f64::from(order).sqrt();
     let on_line = on_line(expr, direction)?.simplified();
     let slope = on_line.derivative(0).simplified();
     let mut zeros = Zeros::default();
@@ -200,27 +225,27 @@ pub fn second_order_energy(expr: &Expr, direction: &[f64]) -> Option<Approximate
     let levels = distinct(atoms.iter().map(|p| p.values.0).collect());
     let largest = levels.iter().fold(0.0f64, |a, v| a.max(v.abs()));
     for level in levels {
-        let (mut mass, mut second) = (0.0, 0.0);
+        let (mut mass, mut moment) = (0.0, 0.0);
         let same = |p: &&Piece| (p.values.0 - level).abs() <= 1e-12 * largest;
         for piece in atoms.iter().filter(same) {
             let (a, b) = piece.ends;
             mass += 0.5
                 * (libm::erf(b / std::f64::consts::SQRT_2)
                     - libm::erf(a / std::f64::consts::SQRT_2));
-            second += a * density(a) - b * density(b);
+            moment += antiderivative(b) - antiderivative(a);
         }
         if mass > 0.0 {
-            energy.value += second * second / mass;
+            energy.value += moment * moment / mass;
             energy.error += 1e-15;
         }
     }
     let weighted = |x: f64| {
         let weight = density(x) / slope.eval(&[x]).abs();
-        (weight, weight * (x * x - 1.0))
+        (weight, weight * hermite(order, x))
     };
     let square = |piece: usize, x: f64| {
         let y = value(x);
-        let (mut weight, mut second) = weighted(x);
+        let (mut weight, mut moment) = weighted(x);
         for (k, other) in curves.iter().enumerate() {
             if k != piece
                 && let Some(z) = inverse(other, y, &value)
@@ -228,11 +253,11 @@ pub fn second_order_energy(expr: &Expr, direction: &[f64]) -> Option<Approximate
                 let (w, s) = weighted(z);
                 if w.is_finite() {
                     weight += w;
-                    second += s;
+                    moment += s;
                 }
             }
         }
-        (second / weight).powi(2)
+        (moment / weight).powi(2)
     };
     let panel = legendre(NonZeroUsize::MIN.saturating_add(ORDER - 1));
     for (k, piece) in curves.iter().enumerate() {

@@ -23,6 +23,7 @@ mod glossary;
 mod heat;
 mod kinks;
 mod labels;
+mod leap;
 mod levels;
 mod nested;
 mod numeric;
@@ -51,9 +52,9 @@ pub use budget::Budget;
 pub use direction::direction_name;
 pub use glossary::GLOSSARY;
 pub use report::{
-    ActivationReport, Answer, Direction, Effective, Exponent, Floors, GenericStaircases,
-    HardDirection, Leaps, Report, Series, Staircase, Staircases, Status, Tensor, TensorEntry,
-    Verdict, WeakRecovery, WideFloor,
+    ActivationReport, Answer, Direction, Effective, Exponent, Floors, GenerativeLeap,
+    GenerativeStep, GenericStaircases, Ground, HardDirection, Leaps, Report, Series, Staircase,
+    Staircases, Status, Tensor, TensorEntry, Verdict, WeakRecovery, WideFloor,
 };
 
 use self::facts::{Facts, facts};

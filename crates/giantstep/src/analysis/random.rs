@@ -7,10 +7,13 @@ use super::budget::Work;
 use super::chain::Heat;
 use super::convert;
 use super::core::{Core, FloatChain};
-use super::facts::{Facts, POWER_TOLERANCE, ROUNDING, SAFETY, adapted_basis, uses};
+use super::facts::{
+    CONSTANT_POWER, Facts, POWER_TOLERANCE, ROUNDING, SAFETY, adapted_basis, deviation, uses,
+};
 use super::generative::{Generative, Reused, generative};
 use super::heat::{energies, heat_transform};
 use super::labels::{Confirmed, Labels, draws};
+use super::leap::Leap;
 use super::levels::finite_values;
 use super::numeric::{Numeric, degree};
 use super::polynomial::Monomial;
@@ -64,6 +67,7 @@ pub fn facts(
         effective: &core.effective,
         symmetries: &even,
         values: finite_values(link.expr()),
+        expr: None,
     };
     let uses = uses(visible, core);
     let effective = core.effective.clone();
@@ -126,9 +130,9 @@ fn heat_of(power: &Expr, r: usize, work: Work<'_>) -> Heat<f64> {
         None => Numeric::new(power, r, work).heat(known.min(8)),
     };
     let energy: f64 = energies(&transform).iter().skip(1).sum();
-    let tolerance = (SAFETY * error / energy.sqrt()).max(ROUNDING);
+    let tolerance = (SAFETY * error / deviation(energy)).max(ROUNDING);
     // A power whose integrals are too coarse proves nothing.
-    let sharp = energy > 1e-12 && tolerance <= POWER_TOLERANCE;
+    let sharp = energy > CONSTANT_POWER && tolerance <= POWER_TOLERANCE;
     Heat {
         transform,
         scale: if sharp { energy.sqrt() } else { 0.0 },
@@ -200,6 +204,6 @@ fn unchecked(found: Generative) -> Generative {
         chains,
         seen,
         exact: false,
-        exponent: None,
+        leap: Leap::default(),
     }
 }

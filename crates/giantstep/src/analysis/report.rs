@@ -209,6 +209,52 @@ pub struct Exponent {
     pub tolerance: f64,
 }
 
+/// The generative leap k*: `n = d^max(1, k*/2)` samples are necessary, for low-degree polynomials, and sufficient.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct GenerativeLeap {
+    /// k*; unknown where a direction is not reached or a lower order not excluded.
+    pub value: Answer<u32>,
+    /// What it is not larger than; `None` where a direction is not reached.
+    pub at_most: Option<u32>,
+    /// The exponent of d in the samples that suffice.
+    pub sample_exponent: Option<f64>,
+    /// The chain: order by order, the directions that open.
+    pub steps: Vec<GenerativeStep>,
+    /// A basis of the directions that it does not reach.
+    pub rest: Vec<Direction>,
+    /// How far the value can be trusted.
+    pub status: Status,
+    /// The bound below which a signal of a lower order counts as zero, in units of the standard deviation.
+    pub tolerance: f64,
+}
+
+/// One step of the chain of the generative leap.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct GenerativeStep {
+    /// The smallest j with `E[He_j(z_perp) | y, P_U z]` not zero, U what the steps before opened.
+    pub order: u32,
+    /// A basis of the directions that its columns add.
+    pub directions: Vec<Direction>,
+    /// Why all tensors of lower orders vanish.
+    pub lower_orders: Ground,
+    /// Why this order opens no more.
+    pub other_directions: Ground,
+}
+
+/// Why something is zero for every transformation of the labels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ground {
+    /// There is nothing left, symmetries exclude it, or the labels take so few values that all were looked at.
+    Proved,
+    /// Integrals over the level sets of a link of one direction.
+    Integrated,
+    /// Samples bound it.
+    Sampled,
+    /// It is open.
+    Unknown,
+}
+
 /// The sample ratio n/d above which approximate message passing finds a direction.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct WeakRecovery {
@@ -310,6 +356,8 @@ pub struct Report {
     pub hard_directions: Vec<HardDirection>,
     /// The generative exponent, for a link of one direction.
     pub generative_exponent: Option<Exponent>,
+    /// The generative leap, for a link that is not constant.
+    pub generative_leap: Option<GenerativeLeap>,
     /// The weak-recovery threshold, where `E[z | y] = 0`.
     pub weak_recovery: Option<WeakRecovery>,
     /// The floors.

@@ -1,6 +1,8 @@
 //! The analysis as people read it.
 
-use giantstep::analysis::{Answer, GLOSSARY, Report, Staircase, Status, TensorEntry};
+use giantstep::analysis::{
+    Answer, Direction, GLOSSARY, GenerativeLeap, Ground, Report, Staircase, Status, TensorEntry,
+};
 use giantstep_lab::verdicts::{COLUMNS, or, power, rows};
 
 use crate::render::{aligned, number};
@@ -21,7 +23,8 @@ fn or_none<T: ToString>(value: Option<T>) -> String {
 pub(super) fn trust(status: Status, tolerance: f64) -> String {
     match status {
         Status::Exact => "exact".to_owned(),
-        Status::Certified => format!("certified to {tolerance:.0e}"),
+        Status::Certified if tolerance > 0.0 => format!("certified to {tolerance:.0e}"),
+        Status::Certified => "certified".to_owned(),
         // Of integrals that are not known at all there is no size that counts.
         Status::Undecided if tolerance > 0.0 && tolerance < 1.0 => {
             format!("undecided at this budget (signals below {tolerance:.0e} count as zero)")
@@ -186,16 +189,8 @@ fn summary(report: &Report) -> Vec<(&'static str, String)> {
     ));
     let reasons = leap.explanation.iter().flat_map(|text| text.split("; "));
     lines.extend(reasons.map(|reason| ("", reason.to_owned())));
-    if let Some(exponent) = &report.generative_exponent {
-        let trust = trust(exponent.status, exponent.tolerance);
-        let most = match exponent.status {
-            Status::Undecided => "at most ",
-            _ => "",
-        };
-        lines.push((
-            "generative exponent",
-            format!("{most}{} ({trust})", exponent.value),
-        ));
+    if let Some(leap) = &report.generative_leap {
+        lines.push(("generative leap", generative(leap)));
     }
     if let Some(recovery) = &report.weak_recovery {
         let alpha = recovery.alpha_c.map_or("infinite".to_owned(), |a| {
@@ -208,6 +203,40 @@ fn summary(report: &Report) -> Vec<(&'static str, String)> {
         }
     }
     lines
+}
+
+/// The generative leap, what it means for the number of samples, and its chain.
+fn generative(leap: &GenerativeLeap) -> String {
+    let names = |directions: &[Direction]| {
+        let names: Vec<&str> = directions.iter().map(|d| d.name.as_str()).collect();
+        names.join(", ")
+    };
+    let open = |ground: Ground, text: &'static str| match ground {
+        Ground::Unknown => text,
+        _ => "",
+    };
+    let steps = leap.steps.iter().map(|step| {
+        let least = open(step.lower_orders, "at most ");
+        let more = open(step.other_directions, ", perhaps more");
+        format!("({least}{}: {}{more})", step.order, names(&step.directions))
+    });
+    let mut chain: Vec<String> = steps.collect();
+    if !leap.rest.is_empty() {
+        chain.push(format!("(unknown: {})", names(&leap.rest)));
+    }
+    let chain = chain.join(" ");
+    let Some((order, exponent)) = leap.at_most.zip(leap.sample_exponent) else {
+        return format!("unknown: {chain}");
+    };
+    let (most, trust) = match leap.value {
+        Answer::At(_) => ("", trust(leap.status, leap.tolerance)),
+        _ => ("at most ", "lower orders are open".to_owned()),
+    };
+    let samples = match exponent {
+        1.0 => "d".to_owned(),
+        exponent => format!("d^{exponent}"),
+    };
+    format!("{most}{order}, n ~ {samples}: {chain} ({trust})")
 }
 
 /// One line a step: the dimension reached, as a bar, and the new directions.
