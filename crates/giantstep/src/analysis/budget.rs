@@ -1,6 +1,6 @@
 //! How much work an analysis may take.
 
-use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::expr::{Expr, Function};
 
@@ -33,27 +33,44 @@ impl Default for Budget {
 /// What it costs to enclose a kink on a cell.
 const CELL: u64 = 400;
 
-/// A budget on its way.
+/// A budget on its way, which threads share.
+///
+/// Pieces that are done side by side stop when together they have reached the end, which they do in some order exactly
+/// if they do in every order: whether it is spent depends on no thread. What they did by then does, so that nothing of it
+/// is used, and [`Work::settle`] forgets what was done beyond the end.
 #[derive(Clone, Copy)]
 pub(super) struct Work<'a> {
-    stop: &'a dyn Fn() -> bool,
-    done: &'a Cell<u64>,
+    stop: &'a (dyn Fn() -> bool + Sync),
+    done: &'a AtomicU64,
     end: u64,
 }
 
 impl<'a> Work<'a> {
     /// Nothing done yet, counted in `done`; until `stop` says so.
-    pub fn start(budget: &Budget, done: &'a Cell<u64>, stop: &'a dyn Fn() -> bool) -> Self {
+    pub fn start(
+        budget: &Budget,
+        done: &'a AtomicU64,
+        stop: &'a (dyn Fn() -> bool + Sync),
+    ) -> Self {
         Self {
             stop,
             done,
-            end: done.get().saturating_add(budget.operations),
+            end: budget.operations,
         }
     }
 
     /// Counts what was done.
     pub fn add(&self, operations: u64) {
-        self.done.set(self.done.get().saturating_add(operations));
+        self.done.fetch_add(operations, Ordering::Relaxed);
+    }
+
+    fn done(&self) -> u64 {
+        self.done.load(Ordering::Relaxed)
+    }
+
+    /// After pieces that threads did: what was done beyond the end, before all had seen that it was reached, is not counted.
+    pub fn settle(&self) {
+        self.done.fetch_min(self.end, Ordering::Relaxed);
     }
 
     /// Counts cells on which a kink was enclosed.
@@ -63,12 +80,12 @@ impl<'a> Work<'a> {
 
     /// What is left.
     pub fn left(&self) -> u64 {
-        self.end.saturating_sub(self.done.get())
+        self.end.saturating_sub(self.done())
     }
 
     /// Whether nothing is left, or a stop was asked for.
     pub fn spent(&self) -> bool {
-        self.done.get() >= self.end || self.stopped()
+        self.done() >= self.end || self.stopped()
     }
 
     /// Whether a stop was asked for.
@@ -80,7 +97,7 @@ impl<'a> Work<'a> {
     pub fn part(&self, share: f64) -> Self {
         let part = self.left() as f64 * share;
         Self {
-            end: self.done.get().saturating_add(part as u64),
+            end: self.done().saturating_add(part as u64),
             ..*self
         }
     }

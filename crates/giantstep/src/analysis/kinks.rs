@@ -1,8 +1,8 @@
 //! Where a function of few directions is not smooth: planes, and curved sets.
 
-use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
-use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use super::budget::Work;
 use super::span::{dot, squared_norm};
@@ -29,14 +29,20 @@ pub struct Band {
 #[derive(Debug)]
 pub struct Curve {
     enclosure: Enclosure,
-    lines: RefCell<HashMap<Vec<u64>, Rc<Zeros>>>,
+    lines: RwLock<HashMap<Vec<u64>, Arc<Zeros>>>,
+    /// Whether no more lines are kept.
+    full: AtomicBool,
 }
+
+/// The most lines that are kept when an integral begins.
+const MOST_LINES: usize = 100_000;
 
 impl Curve {
     fn new(kink: &Expr) -> Self {
         Self {
             enclosure: Enclosure::new(kink),
-            lines: RefCell::default(),
+            lines: RwLock::default(),
+            full: AtomicBool::new(false),
         }
     }
 
@@ -48,20 +54,32 @@ impl Curve {
         axis: &[f64],
         edge: f64,
         work: Work<'_>,
-    ) -> Rc<Zeros> {
+    ) -> Arc<Zeros> {
         const MOST_CELLS: usize = 4_000;
-        const MOST_LINES: usize = 100_000;
         let key: Vec<u64> = before.iter().map(|x| x.to_bits()).collect();
-        if let Some(known) = self.lines.borrow().get(&key) {
-            return known.clone();
+        let lines = self.lines.read().unwrap_or_else(PoisonError::into_inner);
+        let known = lines.get(&key).cloned();
+        drop(lines);
+        if let Some(known) = known {
+            return known;
         }
-        let zeros = Rc::new(zeros_on_line(&self.enclosure, z, axis, edge, MOST_CELLS));
-        work.add_cells(zeros.cells);
-        let mut lines = self.lines.borrow_mut();
-        if lines.len() < MOST_LINES {
-            lines.insert(key, zeros.clone());
+        let zeros = Arc::new(zeros_on_line(&self.enclosure, z, axis, edge, MOST_CELLS));
+        // Another thread may have come first: a line that is kept is counted once.
+        let new = self.full.load(Ordering::Relaxed) || {
+            let mut lines = self.lines.write().unwrap_or_else(PoisonError::into_inner);
+            lines.insert(key, zeros.clone()).is_none()
+        };
+        if new {
+            work.add_cells(zeros.cells);
         }
         zeros
+    }
+
+    /// At the beginning of an integral: whether its lines are kept is decided before threads ask for them.
+    fn begin(&self) {
+        let lines = self.lines.read().unwrap_or_else(PoisonError::into_inner);
+        self.full
+            .store(lines.len() >= MOST_LINES, Ordering::Relaxed);
     }
 }
 
@@ -76,7 +94,7 @@ pub struct Kinks {
     pub bands: Vec<Band>,
     factors: Vec<Expr>,
     frame: Vec<Vec<f64>>,
-    turning: OnceCell<Option<Vec<[f64; 2]>>>,
+    turning: OnceLock<Option<Vec<[f64; 2]>>>,
 }
 
 /// How far along a line planes are looked for; further out there is no mass.
@@ -149,6 +167,11 @@ impl Kinks {
     pub fn turning(&self, edge: f64, r: usize, work: Work<'_>) -> Option<&[[f64; 2]]> {
         let found = || turning_points(self, &self.frame, edge, r, work);
         self.turning.get_or_init(found).as_deref()
+    }
+
+    /// Before threads ask for zeros on lines.
+    pub fn begin(&self) {
+        self.curved.iter().for_each(Curve::begin);
     }
 
     /// Whether the function is smooth.
@@ -246,24 +269,24 @@ fn turning_points(
 
 /// The kinks of functions that were integrated, one for each set of them and frame.
 #[derive(Debug, Default)]
-pub struct Atlas(RefCell<Vec<Rc<Kinks>>>);
+pub struct Atlas(Mutex<Vec<Arc<Kinks>>>);
 
 impl Atlas {
     /// The zero sets of these expressions in a frame of directions of R^r.
-    pub fn kinks(&self, expressions: &[Expr], frame: &[Vec<f64>], r: usize) -> Rc<Kinks> {
+    pub fn kinks(&self, expressions: &[Expr], frame: &[Vec<f64>], r: usize) -> Arc<Kinks> {
         let mut factors: Vec<Expr> = Vec::new();
         for factor in expressions.iter().flat_map(Expr::vanishing_factors) {
             if !factors.contains(factor) {
                 factors.push(factor.clone());
             }
         }
-        let mut all = self.0.borrow_mut();
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = all
             .iter()
             .find(|k| k.factors == factors && k.frame == frame)
             .cloned();
         known.unwrap_or_else(|| {
-            let new = Rc::new(Kinks::new(factors, frame, r));
+            let new = Arc::new(Kinks::new(factors, frame, r));
             all.push(new.clone());
             new
         })

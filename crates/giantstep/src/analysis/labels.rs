@@ -1,5 +1,7 @@
 //! The labels of a link: whether a chain of their transformations can miss anything.
 
+use rayon::prelude::*;
+
 use super::core::FloatChain;
 use super::estimate::Approximate;
 use super::levels::{depends_on_signs, level_energy};
@@ -60,7 +62,7 @@ impl Confirmed {
 /// A link as this check sees it.
 pub struct Labels<'a> {
     /// Its values, less their mean, over their standard deviation; of z and what it draws.
-    pub value: &'a dyn Fn(&[f64]) -> f64,
+    pub value: &'a (dyn Fn(&[f64]) -> f64 + Sync),
     /// The number of variables.
     pub r: usize,
     /// The random numbers that it draws.
@@ -244,18 +246,24 @@ impl Labels<'_> {
             return None;
         }
         let mut generator = Probe::Bins.stream();
-        let mut rows: Vec<(u64, f64, Vec<f64>)> = (0..SAMPLES)
+        let points: Vec<Vec<f64>> = (0..SAMPLES)
             .map(|_| {
                 let z: Vec<f64> = (0..self.r).map(|_| generator.normal()).collect();
-                let at = [z.as_slice(), &draws(self.drawn, &mut generator)].concat();
+                [z.as_slice(), &draws(self.drawn, &mut generator)].concat()
+            })
+            .collect();
+        let mut rows: Vec<(u64, f64, Vec<f64>)> = points
+            .into_par_iter()
+            .map(|at| {
+                let z = &at[..self.r];
                 let cell = before.iter().fold(0u64, |cell, b| {
-                    cell * 6 + ((dot(b, &z) + 1.5).clamp(0.0, 2.99) * 2.0) as u64
+                    cell * 6 + ((dot(b, z) + 1.5).clamp(0.0, 2.99) * 2.0) as u64
                 });
-                let place = across.iter().map(|b| dot(b, &z)).collect();
+                let place = across.iter().map(|b| dot(b, z)).collect();
                 (cell, (self.value)(&at), place)
             })
             .collect();
-        rows.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+        rows.par_sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
         let mut hermite = vec![vec![0.0; order as usize + 1]; across.len()];
         let (mut energy, mut square) = (0.0, 0.0);
         for bin in rows
@@ -295,7 +303,7 @@ mod tests {
     use super::*;
 
     /// What is found of labels of one direction by a chain that has revealed nothing.
-    fn confirmed(value: &dyn Fn(&[f64]) -> f64, order: u32) -> Confirmed {
+    fn confirmed(value: &(dyn Fn(&[f64]) -> f64 + Sync), order: u32) -> Confirmed {
         let nothing = FloatChain {
             orders: Vec::new(),
             subspaces: Vec::new(),

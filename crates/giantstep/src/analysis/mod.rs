@@ -60,7 +60,7 @@ pub use report::{
 use self::facts::{Facts, facts};
 use self::polynomial::MOST_VARIABLES;
 use self::seen::LARGEST_EXPONENT;
-use std::cell::Cell;
+use std::sync::atomic::AtomicU64;
 
 use self::budget::Work;
 use self::visible::Visible;
@@ -175,8 +175,8 @@ const NEARLY_CONSTANT: f64 = 1e-6;
 
 /// As [`analyze`], until its budget is spent or `stop` says so: what is not known by then is unknown.
 ///
-/// `stop` is asked often, every few microseconds. An analysis that is not stopped has the same report however long it
-/// took.
+/// Works on the threads of the current pool of rayon. `stop` is asked often, every few microseconds, from any of them. An
+/// analysis that is not stopped has the same report however long it took and however many threads there were.
 ///
 /// # Errors
 /// As [`analyze`].
@@ -184,9 +184,9 @@ pub fn analyze_until(
     link: &Link,
     activation: &Activation,
     options: AnalysisOptions,
-    stop: &dyn Fn() -> bool,
+    stop: &(dyn Fn() -> bool + Sync),
 ) -> Result<Report, AnalysisError> {
-    let done = Cell::new(0);
+    let done = AtomicU64::new(0);
     let work = Work::start(&options.budget, &done, stop);
     let link = &link.simplified();
     let r = link.r();

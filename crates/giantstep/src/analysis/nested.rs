@@ -1,5 +1,7 @@
 //! Integrals over three and more directions, one axis in the other.
 
+use rayon::prelude::*;
+
 use super::estimate::Estimate;
 use super::quadrature::Integrand;
 use super::rules::{Rule, Tables};
@@ -21,9 +23,7 @@ impl Integrand<'_> {
     pub(super) fn nested_coefficients(&self, size: f64, degree: u32) -> Estimate {
         self.refined(size, |rule| {
             let tables = Tables::new(self.dimensions(), degree);
-            let mut t = vec![0.0; self.dimensions()];
-            let mut z = vec![0.0; self.r];
-            self.inner(0, &mut t, &mut z, &tables, rule)
+            self.all(&tables, rule)
         })
     }
 
@@ -31,12 +31,68 @@ impl Integrand<'_> {
     pub(super) fn nested_energies(&self, size: f64, along: usize, order: u32) -> Estimate {
         self.refined(size, |rule| {
             let tables = Tables::new(self.dimensions() - along, order);
-            let mut t = vec![0.0; self.dimensions()];
-            let mut z = vec![0.0; self.r];
             let mut energies = vec![0.0; order as usize + 1];
-            self.outer(0, along, 1.0, &mut t, &mut z, &tables, rule, &mut energies);
+            if along == 0 {
+                add_energies(&self.all(&tables, rule), 1.0, &tables, &mut energies);
+                return energies;
+            }
+            let parts = self.on_first_axis(rule, |weight, t, z| {
+                let mut part = vec![0.0; energies.len()];
+                self.outer(1, along, weight, t, z, &tables, rule, &mut part);
+                part
+            });
+            for (_, part) in parts {
+                energies.iter_mut().zip(part).for_each(|(e, p)| *e += p);
+            }
             energies
         })
+    }
+
+    /// What `at` makes of the weight and the coordinates of each node of the first axis, on as many threads as there are, in
+    /// the order of the nodes, each with its coordinate and its weight. Nothing if the work is spent: how much of it
+    /// was done by then depends on the threads.
+    fn on_first_axis<T: Send>(
+        &self,
+        rule: &Rule,
+        at: impl Fn(f64, &mut [f64], &mut [f64]) -> T + Sync,
+    ) -> Vec<((f64, f64), T)> {
+        self.kinks.begin();
+        let mut origin = vec![0.0; self.dimensions()];
+        let nodes = self.nodes(&mut origin, 0, rule);
+        let node = |(x, weight): (f64, f64)| {
+            if self.work.spent() {
+                return None;
+            }
+            let (mut t, mut z) = (origin.clone(), vec![0.0; self.r]);
+            t[0] = x;
+            Some(((x, weight), at(weight, &mut t, &mut z)))
+        };
+        let parts: Option<Vec<_>> = nodes.into_par_iter().map(node).collect();
+        self.work.settle();
+        parts.filter(|_| !self.work.spent()).unwrap_or_default()
+    }
+
+    /// The coefficients in all axes.
+    pub(super) fn all(&self, tables: &Tables, rule: &Rule) -> Vec<f64> {
+        let axes = self.dimensions();
+        if axes < 3 {
+            return self.inner(
+                0,
+                &mut vec![0.0; axes],
+                &mut vec![0.0; self.r],
+                tables,
+                rule,
+            );
+        }
+        let parts = self.on_first_axis(rule, |_, t, z| {
+            self.work.add(tables.exponents[axes].len() as u64);
+            self.inner(1, t, z, tables, rule)
+        });
+        let mut sums = vec![0.0; tables.exponents[axes].len()];
+        for (node, rest) in parts {
+            gather(node, &rest, &tables.places[axes], &mut sums);
+        }
+        sums
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -53,10 +109,7 @@ impl Integrand<'_> {
     ) {
         if axis == along {
             let coefficients = self.inner(axis, t, z, tables, rule);
-            for (value, exponents) in coefficients.iter().zip(&tables.exponents[tables.axes()]) {
-                let degree: u32 = exponents.iter().sum();
-                energies[degree as usize] += weight * value * value;
-            }
+            add_energies(&coefficients, weight, tables, energies);
             return;
         }
         for (x, w) in self.nodes(t, axis, rule) {
@@ -83,12 +136,11 @@ impl Integrand<'_> {
             return self.column(z, None, &[(0.0, 1.0)]);
         }
         let left = t.len() - axis;
-        let places = &tables.places[left];
         let mut sums = vec![0.0; tables.exponents[left].len()];
-        let mut hermite = vec![0.0; tables.degree as usize + 1];
         let nodes = self.nodes(t, axis, rule);
         if left == 1 {
             self.point(t, z);
+            let mut hermite = vec![0.0; tables.degree as usize + 1];
             let values = self.column(z, Some(axis), &nodes);
             self.work.add((nodes.len() * hermite.len()) as u64);
             for ((x, weight), value) in nodes.iter().zip(values) {
@@ -106,13 +158,7 @@ impl Integrand<'_> {
             t[axis] = x;
             let rest = self.inner(axis + 1, t, z, tables, rule);
             self.work.add(sums.len() as u64);
-            normalised_hermite(x, &mut hermite);
-            for (h, places) in hermite.iter().zip(places) {
-                let factor = weight * h;
-                for (value, &place) in rest.iter().zip(places) {
-                    sums[place] += factor * value;
-                }
-            }
+            gather((x, weight), &rest, &tables.places[left], &mut sums);
         }
         t[axis] = 0.0;
         sums
@@ -157,6 +203,10 @@ impl Integrand<'_> {
         let mut estimate: Option<Estimate> = None;
         let mut last = f64::INFINITY;
         let mut dear = 0;
+        let unknown = |values: Vec<f64>| Estimate {
+            values,
+            error: f64::INFINITY,
+        };
         for rule in rules {
             // Each rule costs at least half as much again as the one before.
             if dear > self.work.left() {
@@ -167,14 +217,11 @@ impl Integrand<'_> {
             dear = (before - self.work.left()) / 2 * 3;
             let Some(before) = estimate.take_if(|_| !self.work.spent()) else {
                 // The first rule; or one that was not finished.
-                let unknown = Estimate {
-                    values: finer,
-                    error: f64::INFINITY,
-                };
+                let first = unknown(finer);
                 if self.work.spent() {
-                    return estimate.unwrap_or(unknown);
+                    return estimate.unwrap_or(first);
                 }
-                estimate = Some(unknown);
+                estimate = Some(first);
                 continue;
             };
             let scale = finer.iter().fold(size.max(1e-300), |a, b| a.max(b.abs()));
@@ -196,10 +243,27 @@ impl Integrand<'_> {
                 break;
             }
         }
-        estimate.unwrap_or(Estimate {
-            values: Vec::new(),
-            error: f64::INFINITY,
-        })
+        estimate.unwrap_or_else(|| unknown(Vec::new()))
+    }
+}
+
+/// Adds what one node of an axis, `(x, weight)`, has of the coefficients in it and the axes after it, given those after it.
+fn gather((x, weight): (f64, f64), rest: &[f64], places: &[Vec<usize>], sums: &mut [f64]) {
+    let mut hermite = vec![0.0; places.len()];
+    normalised_hermite(x, &mut hermite);
+    for (h, places) in hermite.iter().zip(places) {
+        let factor = weight * h;
+        for (value, &place) in rest.iter().zip(places) {
+            sums[place] += factor * value;
+        }
+    }
+}
+
+/// Adds the squares of coefficients, by degree.
+fn add_energies(coefficients: &[f64], weight: f64, tables: &Tables, energies: &mut [f64]) {
+    for (value, exponents) in coefficients.iter().zip(&tables.exponents[tables.axes()]) {
+        let degree: u32 = exponents.iter().sum();
+        energies[degree as usize] += weight * value * value;
     }
 }
 

@@ -1,6 +1,6 @@
 //! Hermite coefficients and variance of a link that is no polynomial.
 
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::budget::Work;
 use super::estimate::Approximate;
@@ -40,17 +40,17 @@ pub struct Numeric<'a> {
     products: Vec<Product>,
     pub(super) r: usize,
     pub(super) work: Work<'a>,
-    pub(super) atlas: Rc<Atlas>,
-    moments: std::cell::RefCell<Vec<(Vec<Expr>, u32, Estimate)>>,
+    pub(super) atlas: Arc<Atlas>,
+    moments: Mutex<Vec<(Vec<Expr>, u32, Estimate)>>,
 }
 
 impl<'a> Numeric<'a> {
     /// The link of this expression in r variables.
     pub fn new(expr: &Expr, r: usize, work: Work<'a>) -> Self {
-        Self::of_products(products(expr), r, work, Rc::default())
+        Self::of_products(products(expr), r, work, Arc::default())
     }
 
-    fn of_products(products: Vec<Product>, r: usize, work: Work<'a>, atlas: Rc<Atlas>) -> Self {
+    fn of_products(products: Vec<Product>, r: usize, work: Work<'a>, atlas: Arc<Atlas>) -> Self {
         let (constants, products): (Vec<_>, Vec<_>) =
             products.into_iter().partition(|p| p.factors.is_empty());
         Self {
@@ -60,7 +60,7 @@ impl<'a> Numeric<'a> {
             r,
             work,
             atlas,
-            moments: std::cell::RefCell::default(),
+            moments: Mutex::default(),
         }
     }
 
@@ -198,9 +198,9 @@ impl<'a> Numeric<'a> {
 
     /// The normalised Hermite coefficients of a block.
     pub fn moments(&self, block: &Block, degree: u32) -> Estimate {
-        let known = self
-            .moments
-            .borrow()
+        let moments = self.moments.lock();
+        let known = moments
+            .unwrap_or_else(PoisonError::into_inner)
             .iter()
             .find(|(factors, d, _)| *d == degree && *factors == block.factors)
             .map(|(_, _, estimate)| estimate.clone());
@@ -234,9 +234,12 @@ impl<'a> Numeric<'a> {
             better.error += self.overlooked(block, &seen);
             better
         };
-        self.moments
-            .borrow_mut()
-            .push((block.factors.clone(), degree, estimate.clone()));
+        let moments = self.moments.lock();
+        moments.unwrap_or_else(PoisonError::into_inner).push((
+            block.factors.clone(),
+            degree,
+            estimate.clone(),
+        ));
         estimate
     }
 }
@@ -284,11 +287,12 @@ impl<'a> Numeric<'a> {
     ) -> Estimate {
         let low = degree.min(SAMPLED_DEGREE);
         let wanted = exponents(frame.len(), low);
-        let mut hermite = vec![vec![0.0; low as usize + 1]; frame.len()];
         self.work
             .add(sampled::operations(frame.len(), SAMPLES, wanted.len()));
+        let r = self.r;
         let means = sampled::means(frame.len(), SAMPLES, wanted.len(), &self.work, |t, sums| {
-            let values = at_points(function, t, frame, self.r);
+            let values = at_points(function, t, frame, r);
+            let mut hermite = vec![vec![0.0; low as usize + 1]; t.len()];
             for (row, value) in values.into_iter().enumerate() {
                 for (t, h) in t.iter().zip(&mut hermite) {
                     crate::gauss::normalised_hermite(t[row], h);

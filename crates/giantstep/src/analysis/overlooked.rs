@@ -5,7 +5,10 @@
 //! a bound on what the rules missed is added to their error. A feature that stays within what the function changes
 //! between neighbouring points is not told from it, nor is one where the function is unbounded.
 
-use std::cell::RefCell;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use rayon::prelude::*;
 
 use super::numeric::{Numeric, at_points};
 use super::span::dot;
@@ -48,35 +51,47 @@ impl Numeric<'_> {
         let enclosure = Enclosure::new(&product(&block.factors));
         let frame: [&[f64]; M] = std::array::from_fn(|k| block.frame[k].as_slice());
         let origin = vec![0.0; self.r];
-        let mut left = MOST_CELLS;
-        let mut sum = 0.0;
-        for (cell, (low, high)) in lows.into_iter().zip(highs).enumerate() {
+        let excess = |part: [Interval; M], [low, high]: [f64; 2]| {
+            let room = high - low;
+            let beyond = |x: Interval| (low - room - x.low).max(x.high - high - room).max(0.0);
+            let jet = enclosure.over(&origin, frame, part);
+            let excess = beyond(jet.value);
+            if !(excess > 0.0) {
+                return excess;
+            }
+            // By the mean value theorem, which the enclosure uses near zeros alone.
+            let middle = part.map(|x| Interval::point(x.middle()));
+            let mut mean = enclosure.over(&origin, frame, middle).value;
+            for ((x, m), slope) in part.iter().zip(middle).zip(jet.slopes) {
+                mean = mean.plus(slope.times(x.minus(m)));
+            }
+            excess.min(beyond(mean))
+        };
+        // Whole cells side by side; their parts, of which there may be so many in all, one after another.
+        let whole = |cell: usize| {
             let places = lattice.places(cell, lattice.cells);
             let side = |k: usize| {
                 let low = lattice.corner(places[k]);
                 Interval::new(low, low + lattice.step)
             };
-            let mut parts = vec![std::array::from_fn::<_, M, _>(side)];
-            let radius: f64 = parts[0].iter().map(|x| x.least().powi(2)).sum();
-            if radius > lattice.edge * lattice.edge || self.work.stopped() {
-                continue;
-            }
-            let room = high - low;
-            let beyond = |x: Interval| (low - room - x.low).max(x.high - high - room).max(0.0);
-            while let Some(part) = parts.pop() {
+            let part: [Interval; M] = std::array::from_fn(side);
+            let radius: f64 = part.iter().map(|x| x.least().powi(2)).sum();
+            let inside = radius <= lattice.edge * lattice.edge && !self.work.stopped();
+            let range = [lows[cell], highs[cell]];
+            inside.then(|| (part, range, excess(part, range)))
+        };
+        let wholes: Vec<_> = (0..lows.len()).into_par_iter().filter_map(whole).collect();
+        let mut left = MOST_CELLS;
+        let mut sum = 0.0;
+        for (cell, range, beyond) in wholes {
+            let mut parts = vec![(cell, Some(beyond))];
+            while let Some((part, known)) = parts.pop() {
+                if self.work.stopped() {
+                    break;
+                }
                 let masses = part.iter().map(|x| x.width() * density(x.least()));
                 let mass: f64 = masses.product();
-                let jet = enclosure.over(&origin, frame, part);
-                let mut excess = beyond(jet.value);
-                if excess > 0.0 {
-                    // By the mean value theorem, which the enclosure uses near zeros alone.
-                    let middle = part.map(|x| Interval::point(x.middle()));
-                    let mut mean = enclosure.over(&origin, frame, middle).value;
-                    for ((x, m), slope) in part.iter().zip(middle).zip(jet.slopes) {
-                        mean = mean.plus(slope.times(x.minus(m)));
-                    }
-                    excess = excess.min(beyond(mean));
-                }
+                let excess = known.unwrap_or_else(|| excess(part, range));
                 self.work.add_cells(2);
                 left = left.saturating_sub(1);
                 let widest = (1..M).fold(0, |a, k| match part[k].width() > part[a].width() {
@@ -88,7 +103,7 @@ impl Numeric<'_> {
                     let middle = part[widest].middle();
                     let [mut lower, mut upper] = [part, part];
                     (lower[widest].high, upper[widest].low) = (middle, middle);
-                    parts.extend([lower, upper]);
+                    parts.extend([(lower, None), (upper, None)]);
                 } else if excess.is_finite() {
                     sum += excess * mass;
                 }
@@ -125,7 +140,8 @@ fn product(factors: &[Expr]) -> Expr {
 pub(super) struct Seen<'a> {
     frame: &'a [Vec<f64>],
     lattice: Lattice,
-    ranges: RefCell<Vec<[f64; 2]>>,
+    /// The least and the largest value in each cell, as [`ordered`] numbers them.
+    ranges: OnceLock<Vec<[AtomicI64; 2]>>,
 }
 
 impl<'a> Seen<'a> {
@@ -142,17 +158,18 @@ impl<'a> Seen<'a> {
         Self {
             frame,
             lattice,
-            ranges: RefCell::default(),
+            ranges: OnceLock::new(),
         }
     }
 
     /// Takes down the values at the points of these columns.
     pub(super) fn note(&self, columns: &[&[f64]], values: &[f64]) {
         let lattice = &self.lattice;
-        let mut ranges = self.ranges.borrow_mut();
-        if ranges.is_empty() {
-            *ranges = vec![[f64::NAN; 2]; lattice.cells.pow(lattice.axes as u32)];
-        }
+        let ranges = self.ranges.get_or_init(|| {
+            let cells = 0..lattice.cells.pow(lattice.axes as u32);
+            let empty = [i64::MAX, i64::MIN];
+            cells.map(|_| empty.map(AtomicI64::new)).collect()
+        });
         let mut z = vec![0.0; columns.len()];
         for (row, value) in values.iter().enumerate() {
             z.iter_mut().zip(columns).for_each(|(z, c)| *z = c[row]);
@@ -162,8 +179,15 @@ impl<'a> Seen<'a> {
                 inside.then(|| number * lattice.cells + place as usize)
             });
             if let Some(cell) = cell.filter(|_| value.is_finite()) {
-                let [low, high] = ranges[cell];
-                ranges[cell] = [low.min(*value), high.max(*value)];
+                let [low, high] = &ranges[cell];
+                let number = ordered(*value);
+                // Most values are neither: to look costs less than to write.
+                if number < low.load(Ordering::Relaxed) {
+                    low.fetch_min(number, Ordering::Relaxed);
+                }
+                if number > high.load(Ordering::Relaxed) {
+                    high.fetch_max(number, Ordering::Relaxed);
+                }
             }
         }
     }
@@ -171,21 +195,40 @@ impl<'a> Seen<'a> {
     /// The least and the largest values in each cell and its neighbours, those at the corners among them.
     fn around(&self, corners: &[f64]) -> [Vec<f64>; 2] {
         let lattice = &self.lattice;
-        let ranges = self.ranges.borrow();
+        let ranges = self.ranges.get();
         let of = |end: usize, pick: fn(f64, f64) -> f64| {
             let corners = corners.iter();
             let corners = corners.map(|x| if x.is_finite() { *x } else { f64::NAN });
             let at_corners = lattice.around(corners.collect(), lattice.cells + 1, pick);
-            if ranges.is_empty() {
+            let Some(ranges) = ranges else {
                 return at_corners;
-            }
-            let inside = ranges.iter().map(|range| range[end]).collect();
+            };
+            let seen = |range: &[AtomicI64; 2]| {
+                let [low, high] = range.each_ref().map(|end| end.load(Ordering::Relaxed));
+                if low <= high {
+                    in_order([low, high][end])
+                } else {
+                    f64::NAN
+                }
+            };
+            let inside = ranges.iter().map(seen).collect();
             let inside = lattice.around(inside, lattice.cells, pick);
             let both = at_corners.into_iter().zip(inside);
             both.map(|(a, b)| pick(a, b)).collect()
         };
         [of(0, f64::min), of(1, f64::max)]
     }
+}
+
+/// A whole number for each number, in their order.
+fn ordered(value: f64) -> i64 {
+    let bits = value.to_bits() as i64;
+    bits ^ (((bits >> 63) as u64) >> 1) as i64
+}
+
+/// The number that has this whole number.
+fn in_order(number: i64) -> f64 {
+    f64::from_bits((number ^ (((number >> 63) as u64) >> 1) as i64) as u64)
 }
 
 /// The cells of a cube and their corners, moved off the places that people type.

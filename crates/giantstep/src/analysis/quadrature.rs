@@ -5,9 +5,11 @@
 
 use super::estimate::Estimate;
 
-use std::cell::Cell;
 use std::num::NonZeroUsize;
-use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rayon::prelude::*;
 
 use super::adaptive::{AGREED, ORDER, Rules, adaptive};
 use super::budget::Work;
@@ -29,24 +31,25 @@ const WIDTHS: [f64; 3] = [0.25, 2.0, 2.0];
 const PANELS: [usize; 3] = [20_000, 1_500, 3_000];
 
 /// A function of z, evaluated on columns.
-pub type Columns<'a> = &'a dyn Fn(&[&[f64]], &mut [f64]);
+pub type Columns<'a> = &'a (dyn Fn(&[&[f64]], &mut [f64]) + Sync);
 
 /// A function `f(z)` on a subspace, in the coordinates of an orthonormal frame, with its kinks.
 pub struct Integrand<'a> {
     pub(super) function: Columns<'a>,
     pub(super) frame: &'a [Vec<f64>],
-    pub(super) kinks: Rc<Kinks>,
+    pub(super) kinks: Arc<Kinks>,
     pub(super) r: usize,
     pub(super) work: Work<'a>,
-    /// The largest part of a line on which kinks could not be told from none, weighted by the density.
-    blurred: Cell<f64>,
+    /// The largest part of a line on which kinks could not be told from none, weighted by the density: its bits, which are
+    /// ordered as numbers that are not negative are.
+    blurred: AtomicU64,
 }
 
 impl<'a> Integrand<'a> {
     /// The function on the span of `frame`, smooth except at the zeros of `kinks`.
     pub fn new(
         function: Columns<'a>,
-        kinks: Rc<Kinks>,
+        kinks: Arc<Kinks>,
         frame: &'a [Vec<f64>],
         r: usize,
         work: Work<'a>,
@@ -57,7 +60,7 @@ impl<'a> Integrand<'a> {
             kinks,
             r,
             work,
-            blurred: Cell::new(0.0),
+            blurred: AtomicU64::new(0),
         }
     }
 
@@ -100,7 +103,7 @@ impl<'a> Integrand<'a> {
                     edges.extend([low, high]);
                     let here: f64 = t[..axis].iter().map(|x| density(*x)).product();
                     let mass = here * (high - low) * density(0.0f64.clamp(low, high));
-                    self.blurred.set(self.blurred.get().max(mass));
+                    self.blurred.fetch_max(mass.to_bits(), Ordering::Relaxed);
                 }
             }
         }
@@ -223,7 +226,7 @@ impl<'a> Integrand<'a> {
             .map(|b| (b.high - b.low) * density(0.0f64.clamp(b.low, b.high)))
             .sum();
         let largest = estimate.values.iter().fold(size, |a, v| a.max(v.abs()));
-        4.0 * largest * (mass + self.blurred.get())
+        4.0 * largest * (mass + f64::from_bits(self.blurred.load(Ordering::Relaxed)))
     }
 
     /// The coefficients along the last axis, of the function or of its square, at these coordinates before it.
@@ -288,7 +291,7 @@ impl<'a> Integrand<'a> {
     fn on_plane(
         &self,
         size: f64,
-        gather: impl Fn(f64, &Estimate, &Tables, &mut [f64]) -> f64,
+        gather: impl Fn(f64, &Estimate, &Tables, &mut [f64]) -> f64 + Sync,
         degree: u32,
         squared: bool,
     ) -> Estimate {
@@ -314,8 +317,9 @@ impl<'a> Integrand<'a> {
         };
         let outputs = tables.exponents[2].len();
         let mut estimate = adaptive(&edges, &rules, &mut |panels| {
+            self.kinks.begin();
             panels
-                .iter()
+                .par_iter()
                 .map(|(a, b)| {
                     let half = 0.5 * (b - a);
                     let mut sums = vec![0.0; outputs + 1];
@@ -340,6 +344,12 @@ impl<'a> Integrand<'a> {
                 .collect()
         });
         estimate.error += estimate.values.pop().unwrap_or(0.0);
+        self.work.settle();
+        if self.work.spent() {
+            // What was done by then depends on the threads.
+            estimate.values.fill(0.0);
+            estimate.error = f64::INFINITY;
+        }
         if !told {
             estimate.error = estimate.error.max(UNTOLD * size);
         }
@@ -373,16 +383,19 @@ impl<'a> Integrand<'a> {
             let magnitude = Integrand {
                 function: &function,
                 frame: self.frame,
-                kinks: Rc::default(),
+                kinks: Arc::default(),
                 r: self.r,
                 work: self.work,
-                blurred: Cell::new(0.0),
+                blurred: AtomicU64::new(0),
             };
-            magnitude.inner(0, &mut vec![0.0; m], &mut vec![0.0; self.r], &tables, &rule)[0]
+            magnitude.all(&tables, &rule)[0]
         };
         let size = beyond(0.0);
         if m == 0 {
             return (size, 0.0);
+        }
+        if m > 2 && self.work.spent() {
+            return (0.0, f64::INFINITY);
         }
         let outer = beyond(5.0 / 6.0 * edge);
         let inner = beyond(2.0 / 3.0 * edge) - outer;

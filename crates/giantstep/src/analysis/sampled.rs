@@ -3,6 +3,8 @@
 use super::budget::Work;
 use super::estimate::Approximate;
 
+use rayon::prelude::*;
+
 use crate::batch::{Role, Stream};
 use crate::gauss::{golden_ratios, normal_quantile};
 
@@ -21,22 +23,23 @@ pub fn operations(dimensions: usize, points: usize, outputs: usize) -> u64 {
 /// The means of several functions of `dimensions` standard normals: `add(columns, sums)` adds their values at a block
 /// of points.
 ///
-/// Points of Sobol, scrambled at random after Owen (by Burley's hash), up to 2^16 of them; the error is four standard
-/// errors of the replicates. O(12 * points) evaluations, the same numbers every time. Nothing is known of them where a stop is
+/// Points of Sobol, scrambled at random after Owen (by Burley's hash), up to 2^16 of them, a replicate on one thread; the error is four
+/// standard errors of the replicates. O(12 * points) evaluations, the same numbers every time. Nothing is known of them where a stop is
 /// asked for on the way.
 pub fn means(
     dimensions: usize,
     points: usize,
     outputs: usize,
     work: &Work<'_>,
-    mut add: impl FnMut(&[Vec<f64>], &mut [f64]),
+    add: impl Fn(&[Vec<f64>], &mut [f64]) + Sync,
 ) -> Vec<Approximate> {
-    let mut replicates = vec![vec![0.0; outputs]; REPLICATES];
-    for (seed, replicate) in (0x9e37u32..).zip(&mut replicates) {
+    let replicate = |number: usize| {
+        let seed = 0x9e37 + number as u32;
+        let mut sums = vec![0.0; outputs];
         let mut first = 0;
         while first < points {
             if work.stopped() {
-                return vec![Approximate::UNKNOWN; outputs];
+                return None;
             }
             let rows = BLOCK.min(points - first);
             let place = |dimension: usize, point: usize| {
@@ -47,11 +50,16 @@ pub fn means(
             let columns: Vec<Vec<f64>> = (0..dimensions)
                 .map(|dimension| (0..rows).map(|point| place(dimension, point)).collect())
                 .collect();
-            add(&columns, replicate);
+            add(&columns, &mut sums);
             first += rows;
         }
-        replicate.iter_mut().for_each(|sum| *sum /= points as f64);
-    }
+        sums.iter_mut().for_each(|sum| *sum /= points as f64);
+        Some(sums)
+    };
+    let replicates = (0..REPLICATES).into_par_iter().map(replicate);
+    let Some(replicates) = replicates.collect::<Option<Vec<Vec<f64>>>>() else {
+        return vec![Approximate::UNKNOWN; outputs];
+    };
     let count = REPLICATES as f64;
     (0..outputs)
         .map(|k| {
@@ -114,21 +122,25 @@ impl Probe {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
+    use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
     use super::super::budget::Budget;
     use super::*;
 
     #[test]
     fn means_end_with_the_block_in_which_a_stop_is_asked_for() {
-        let (done, blocks) = (Cell::new(0), Cell::new(0));
-        let stop = || blocks.get() >= 3;
+        let (done, blocks) = (AtomicU64::new(0), AtomicUsize::new(0));
+        let stop = || blocks.load(Ordering::Relaxed) >= 3;
         let work = Work::start(&Budget::default(), &done, &stop);
-        let means = means(2, 1 << 12, 1, &work, |columns, sums| {
-            blocks.set(blocks.get() + 1);
+        let one = rayon::ThreadPoolBuilder::new().num_threads(1).build();
+        let count = |columns: &[Vec<f64>], sums: &mut [f64]| {
+            blocks.fetch_add(1, Ordering::Relaxed);
             sums[0] += columns[0].len() as f64;
-        });
-        assert_eq!(blocks.get(), 3);
+        };
+        let means = one
+            .expect("a thread")
+            .install(|| means(2, 1 << 12, 1, &work, count));
+        assert_eq!(blocks.into_inner(), 3);
         assert!(means[0].error > 1e100, "nothing is known");
     }
 }

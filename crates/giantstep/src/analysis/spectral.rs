@@ -1,6 +1,7 @@
 //! The spectral threshold alpha_s: above it the matrix that a reused batch applies to every neuron has an outlier.
 
 use faer::{Mat, Side};
+use rayon::prelude::*;
 
 use super::budget::Work;
 use super::levels::finite_values;
@@ -29,6 +30,7 @@ pub fn spectral(
     }
     let turns: Vec<Vec<f64>> = symmetries.iter().map(|s| within(s, effective)).collect();
     let thresholds: Vec<[f64; 2]> = (0..REPETITIONS)
+        .into_par_iter()
         .map(|k| {
             let points = labelled(link, effective, 1 << 14, 61 + k);
             let count = points.len() as f64;

@@ -1,5 +1,7 @@
 //! The weak-recovery threshold alpha_c of approximate message passing.
 
+use rayon::prelude::*;
+
 use super::budget::Work;
 use super::estimate::Approximate;
 use super::levels::{finite_values, second_order_energy};
@@ -71,6 +73,7 @@ fn binned(
     const REPETITIONS: usize = 6;
     let turns: Vec<Vec<f64>> = symmetries.iter().map(|s| within(s, effective)).collect();
     let both: Vec<[f64; 2]> = (0..REPETITIONS)
+        .into_par_iter()
         .map(|k| repetition(link, effective, &turns, (QUARTERS * k) as u64 + 23, work))
         .collect::<Option<_>>()?;
     let count = REPETITIONS as f64;
