@@ -97,6 +97,12 @@ class Analysis(_Report):
         return dict(self._report["leap"])
 
     @property
+    def generative_leap(self) -> dict[str, Any] | None:
+        """The generative leap k*: ``value``, ``sample_exponent`` of n ~ d^..., and the ``steps`` of its chain, each an order and directions."""
+        found = self._report["generative_leap"]
+        return None if found is None else dict(found)
+
+    @property
     def staircase(self) -> dict[str, Any]:
         """What each fresh or repeated step adds."""
         return dict(self._report["staircase"])

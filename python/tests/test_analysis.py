@@ -49,6 +49,14 @@ def test_analyses_show_themselves():
     assert len(found.to_frame()) == 2
 
 
+def test_the_generative_leap_has_its_chain():
+    found = gs.analyze("sign(z1*z2*z3)").generative_leap
+    assert found is not None
+    assert (found["value"], found["sample_exponent"]) == (3, 1.5)
+    assert [(step["order"], len(step["directions"])) for step in found["steps"]] == [(3, 3)]
+    assert gs.analyze("1").generative_leap is None
+
+
 def test_floors_and_staircases_are_drawn():
     matplotlib = pytest.importorskip("matplotlib")
     matplotlib.use("Agg")

@@ -36,6 +36,9 @@ pub(super) const POWER_TOLERANCE: f64 = 5e-5;
 /// The largest variance of a power of the labels that counts as constant.
 pub(super) const CONSTANT_POWER: f64 = 1e-12;
 
+/// The degree to which powers of labels that are no polynomial are expanded, the first aside.
+pub(super) const POWER_DEGREE: u32 = 8;
+
 /// The most products of terms spent on one power of a polynomial, in exact numbers and in rounded ones.
 const MOST_PRODUCTS: [usize; 2] = [3_000, 1_000_000];
 
@@ -157,7 +160,7 @@ fn numeric_facts(
         let (transform, error) = power.heat(if exponent == 1 {
             degree
         } else {
-            numeric::degree(r).min(8)
+            numeric::degree(r).min(POWER_DEGREE)
         });
         let energy: f64 = energies(&transform)[1..].iter().sum();
         let tolerance = (SAFETY * error / deviation(energy)).max(precision);

@@ -1,6 +1,6 @@
 //! What label transformations reveal, and with them repeated passes over the same batch.
 
-use super::chain::{Heat, Signals};
+use super::chain::{Chain, Heat, Signals};
 use super::core::{FloatChain, floated};
 use super::heat::{energies, heat_transform};
 use super::labels::{Confirmed, Labels};
@@ -80,13 +80,11 @@ pub fn generative<C: Span>(
     let mut signals = Signals::new(Vec::new(), effective.to_vec());
     let mut used = Signals::new(Vec::new(), effective.to_vec());
     let mut all_used = true;
-    let chain = |signals: &Signals<C>, order: u32| {
-        let chain = floated(&signals.chain(order));
-        match basis {
-            Some(basis) => chain.mapped(basis),
-            None => chain,
-        }
+    let in_place = |chain: &Chain<C>| match basis {
+        Some(basis) => floated(chain).mapped(basis),
+        None => floated(chain),
     };
+    let chain = |signals: &Signals<C>, order: u32| in_place(&signals.chain(order));
     let mut chains = [1, 2].map(|order| chain(&signals, order));
     // The powers tried, and those before the first that was too coarse.
     let (mut tried, mut examined) = (0, 0);
@@ -117,7 +115,9 @@ pub fn generative<C: Span>(
         true => chains.clone(),
         false => [1, 2].map(|order| chain(&used, order)),
     };
-    let leap = Leap::of(&chain(&signals, u32::MAX), labels, examined, sampled);
+    let whole = signals.chain(u32::MAX);
+    let tolerance = whole.margin.tolerance;
+    let leap = Leap::of(&in_place(&whole), tolerance, labels, examined, sampled);
     let mut order = 0;
     let chains = chains.map(|chain| {
         order += 1;

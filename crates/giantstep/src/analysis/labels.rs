@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use super::core::FloatChain;
 use super::estimate::Approximate;
+use super::facts::POWER_DEGREE;
 use super::levels::{depends_on_signs, level_energy};
 use super::rules::exponents;
 use super::sampled::Probe;
@@ -145,7 +146,7 @@ impl Labels<'_> {
         match order {
             1 => return Confirmed::Proved,
             2 if fixed() => return Confirmed::Proved,
-            _ if self.exhausted(before, powers) => return Confirmed::Proved,
+            _ if self.exhausted(before, order, powers) => return Confirmed::Proved,
             _ => {}
         }
         match self.integrated(order) {
@@ -169,7 +170,7 @@ impl Labels<'_> {
             fixed == after.len() - before.len()
         };
         let complete = after.len() == self.effective.len() || order == 1 && bounded();
-        if complete || self.exhausted(before, powers) {
+        if complete || self.exhausted(before, order, powers) {
             Confirmed::Proved
         } else if sampled {
             self.sampled(before, after, order)
@@ -178,13 +179,16 @@ impl Labels<'_> {
         }
     }
 
-    /// Whether the first `powers` powers, expanded to a finite degree, hold all that any transformation reveals where a
-    /// subspace is known: they span all transformations, and an order is at most the degree of the expansion if nothing
+    /// Whether the first `powers` powers, expanded to a finite degree, hold all that any transformation reveals up to this
+    /// order where a subspace is known: they span all transformations, and the degree is enough if nothing
     /// is known, or if all depends on the signs of coordinates, of which some are known: `E[He_m(z) 1(z > 0)]` is
     /// not zero at m = 1.
-    fn exhausted(&self, known: &[Vec<f64>], powers: usize) -> bool {
+    fn exhausted(&self, known: &[Vec<f64>], order: u32, powers: usize) -> bool {
         // Expansions in this many variables reach a degree as high.
         const MOST: usize = 6;
+        if order > POWER_DEGREE {
+            return false;
+        }
         let of_signs = || {
             let whole = |share: f64| share < 1e-12 || share > 1.0 - 1e-12;
             let share = |i: usize| known.iter().map(|b| b[i] * b[i]).sum::<f64>();

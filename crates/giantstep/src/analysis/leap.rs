@@ -26,11 +26,19 @@ pub struct Leap {
     pub steps: Vec<LeapStep>,
     /// Whether they reach every direction on which the labels depend.
     pub complete: bool,
+    /// The bound below which signals of the powers count as zero, in standard deviations.
+    pub tolerance: f64,
 }
 
 impl Leap {
     /// The leap whose signals are those of this chain, from the first `powers` powers of the labels.
-    pub fn of(chain: &FloatChain, labels: &Labels<'_>, powers: usize, sampled: bool) -> Self {
+    pub fn of(
+        chain: &FloatChain,
+        tolerance: f64,
+        labels: &Labels<'_>,
+        powers: usize,
+        sampled: bool,
+    ) -> Self {
         let step = |(t, &order): (usize, &u32)| {
             let (before, after) = (chain.after(t), chain.after(t + 1));
             let least = labels.nothing_below(before, order, powers, sampled);
@@ -45,6 +53,7 @@ impl Leap {
         Self {
             steps: chain.orders.iter().enumerate().map(step).collect(),
             complete: chain.after(usize::MAX).len() == labels.effective.len(),
+            tolerance,
         }
     }
 

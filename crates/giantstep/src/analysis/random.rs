@@ -8,7 +8,8 @@ use super::chain::Heat;
 use super::convert;
 use super::core::{Core, FloatChain};
 use super::facts::{
-    CONSTANT_POWER, Facts, POWER_TOLERANCE, ROUNDING, SAFETY, adapted_basis, deviation, uses,
+    CONSTANT_POWER, Facts, POWER_DEGREE, POWER_TOLERANCE, ROUNDING, SAFETY, adapted_basis,
+    deviation, uses,
 };
 use super::generative::{Generative, Reused, generative};
 use super::heat::{energies, heat_transform};
@@ -127,7 +128,7 @@ fn heat_of(power: &Expr, r: usize, work: Work<'_>) -> Heat<f64> {
             let size: f64 = energies(&transform).iter().sum();
             (transform, 1e-15 * size.sqrt())
         }
-        None => Numeric::new(power, r, work).heat(known.min(8)),
+        None => Numeric::new(power, r, work).heat(known.min(POWER_DEGREE)),
     };
     let energy: f64 = energies(&transform).iter().skip(1).sum();
     let tolerance = (SAFETY * error / deviation(energy)).max(ROUNDING);

@@ -2,7 +2,6 @@
 
 use super::budget::Work;
 use super::core::{Core, FloatChain};
-use super::facts::POWER_TOLERANCE;
 use super::labels::Confirmed;
 use super::report::*;
 use super::span::{Span, axes, residual, squared_norm};
@@ -373,10 +372,9 @@ fn generative_leap(facts: &Facts) -> Option<GenerativeLeap> {
 /// As [`trust`], of the leap: what the other zeros of the link are does not matter, since its signals are there.
 fn trust_of_leap(confirmed: Confirmed, facts: &Facts) -> (Status, f64) {
     let (status, tolerance) = trust(confirmed, facts);
+    let own = facts.generative.leap.tolerance;
     match (status, confirmed) {
-        (Status::Undecided, Confirmed::Proved) => {
-            (Status::Certified, tolerance.min(POWER_TOLERANCE))
-        }
+        (Status::Certified | Status::Undecided, Confirmed::Proved) => (Status::Certified, own),
         (
             Status::Undecided,
             Confirmed::Sampled { tolerance } | Confirmed::Integrated { tolerance },
