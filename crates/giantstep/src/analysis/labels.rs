@@ -190,11 +190,11 @@ impl Labels<'_> {
             return false;
         }
         let of_signs = || {
-            let whole = |share: f64| share < 1e-12 || share > 1.0 - 1e-12;
+            let one_or_none = |share: f64| share.min(1.0 - share).abs() < 1e-12;
             let share = |i: usize| known.iter().map(|b| b[i] * b[i]).sum::<f64>();
             self.expr.is_some_and(depends_on_signs)
                 && self.r <= MOST
-                && (0..self.r).all(|i| whole(share(i)))
+                && (0..self.r).all(|i| one_or_none(share(i)))
         };
         self.spanned_by(powers) && (known.is_empty() || of_signs())
     }
