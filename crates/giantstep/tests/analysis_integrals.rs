@@ -333,7 +333,6 @@ fn a_report_depends_on_the_work_allowed_and_not_on_the_time_it_took() {
     }
 }
 
-/// Seen to fail when what was done beyond the end of a budget counts, and when partial sums of a spent integral are kept.
 #[test]
 fn the_number_of_threads_changes_no_bit_of_a_report() {
     let activation = Activation::parse("relu(x)").unwrap();

@@ -116,3 +116,33 @@ pub(super) fn operations(expr: &Expr) -> u64 {
     });
     sum
 }
+
+#[cfg(test)]
+mod tests {
+    use rayon::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_part_that_threads_spend_costs_what_it_was_given() {
+        let left = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+            let done = AtomicU64::new(0);
+            let budget = Budget { operations: 1000 };
+            let work = Work::start(&budget, &done, &|| false);
+            let part = work.part(0.5);
+            pool.expect("threads").install(|| {
+                (0..100).into_par_iter().for_each(|_| {
+                    if !part.spent() {
+                        part.add(90);
+                    }
+                });
+            });
+            part.settle();
+            assert!(part.spent() && !work.spent());
+            work.left()
+        };
+        // One thread alone goes to 540 before it sees the end.
+        assert_eq!([1, 2, 4].map(left), [500; 3]);
+    }
+}

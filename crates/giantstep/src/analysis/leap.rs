@@ -1,7 +1,11 @@
 //! The generative leap of a link: THEORY.md (72), (73).
 
 use super::core::FloatChain;
+use super::facts::Facts;
 use super::labels::{Confirmed, Labels};
+use super::report::{Answer, GenerativeLeap, GenerativeStep, Ground, Status};
+use super::span::Span;
+use super::verdict::{directions, trust};
 
 /// One step of the chain: what the labels reveal where the subspace before it is known.
 #[derive(Debug, Clone)]
@@ -65,5 +69,61 @@ impl Leap {
             .map(|s| s.least)
             .min_by(|a, b| a.doubt().total_cmp(&b.doubt()))?;
         self.complete.then_some((largest, best))
+    }
+}
+
+/// The leap as it is reported; none of a link that is constant.
+pub fn report(facts: &Facts) -> Option<GenerativeLeap> {
+    let (leap, effective) = (&facts.generative.leap, &facts.core.effective);
+    (!effective.is_empty()).then_some(())?;
+    let steps: Vec<GenerativeStep> = leap
+        .steps
+        .iter()
+        .map(|step| GenerativeStep {
+            order: step.order,
+            directions: directions(&step.opened),
+            lower_orders: ground(step.least),
+            other_directions: ground(step.whole),
+        })
+        .collect();
+    let opened: Vec<Vec<f64>> = leap.steps.iter().flat_map(|s| s.opened.clone()).collect();
+    let confirmed = leap.value().map_or(Confirmed::Unchecked, |(_, c)| c);
+    let (status, tolerance) = sure(confirmed, facts);
+    let at_most = leap.value().map(|(order, _)| order);
+    Some(GenerativeLeap {
+        // Nothing is less than 1.
+        value: Answer::found(
+            at_most.filter(|&order| order == 1 || status != Status::Undecided),
+            false,
+        ),
+        at_most,
+        sample_exponent: at_most.map(|order| f64::from(order.max(2)) / 2.0),
+        steps,
+        rest: directions(&f64::completed(&opened, effective)[opened.len()..]),
+        status,
+        tolerance,
+    })
+}
+
+/// As [`trust`], of the leap: what the other zeros of the link are does not matter, since its signals are there.
+fn sure(confirmed: Confirmed, facts: &Facts) -> (Status, f64) {
+    let (status, tolerance) = trust(confirmed, facts);
+    let own = facts.generative.leap.tolerance;
+    match (status, confirmed) {
+        (Status::Certified | Status::Undecided, Confirmed::Proved) => (Status::Certified, own),
+        (
+            Status::Undecided,
+            Confirmed::Sampled { tolerance } | Confirmed::Integrated { tolerance },
+        ) if facts.core.margin.is_clear() => (Status::Certified, tolerance.sqrt()),
+        _ => (status, tolerance),
+    }
+}
+
+fn ground(confirmed: Confirmed) -> Ground {
+    match confirmed {
+        Confirmed::Proved => Ground::Proved,
+        Confirmed::Integrated { .. } => Ground::Integrated,
+        Confirmed::Sampled { .. } => Ground::Sampled,
+        Confirmed::Unchecked | Confirmed::Open { .. } => Ground::Unknown,
     }
 }

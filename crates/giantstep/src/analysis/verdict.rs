@@ -3,6 +3,7 @@
 use super::budget::Work;
 use super::core::{Core, FloatChain};
 use super::labels::Confirmed;
+use super::leap;
 use super::report::*;
 use super::span::{Span, axes, residual, squared_norm};
 use super::spectral::spectral;
@@ -73,7 +74,7 @@ pub fn report(
         leap: leaps(&facts),
         hard_directions: hard_directions(&verdicts),
         generative_exponent: generative_exponent(&facts),
-        generative_leap: generative_leap(&facts),
+        generative_leap: leap::report(&facts),
         weak_recovery,
         floors: floors(core, steps, &staircase.fresh),
         kernel_floors: kernel_floors(core, |_| true),
@@ -162,7 +163,7 @@ fn direction(vector: &[f64]) -> Direction {
     }
 }
 
-fn directions(basis: &[Vec<f64>]) -> Vec<Direction> {
+pub(super) fn directions(basis: &[Vec<f64>]) -> Vec<Direction> {
     basis.iter().map(|v| direction(v)).collect()
 }
 
@@ -192,7 +193,7 @@ fn staircase(
 
 /// How far a decision about label transformations can be trusted, and the bound below which a signal counts as
 /// zero.
-fn trust(confirmed: Confirmed, facts: &Facts) -> (Status, f64) {
+pub(super) fn trust(confirmed: Confirmed, facts: &Facts) -> (Status, f64) {
     let own = facts.tolerance;
     match confirmed {
         Confirmed::Proved if facts.generative.exact => (facts.status, own),
@@ -335,61 +336,6 @@ fn generative_exponent(facts: &Facts) -> Option<Exponent> {
         status,
         tolerance,
     })
-}
-
-fn generative_leap(facts: &Facts) -> Option<GenerativeLeap> {
-    let (leap, effective) = (&facts.generative.leap, &facts.core.effective);
-    (!effective.is_empty()).then_some(())?;
-    let steps: Vec<GenerativeStep> = leap
-        .steps
-        .iter()
-        .map(|step| GenerativeStep {
-            order: step.order,
-            directions: directions(&step.opened),
-            lower_orders: ground(step.least),
-            other_directions: ground(step.whole),
-        })
-        .collect();
-    let opened: Vec<Vec<f64>> = leap.steps.iter().flat_map(|s| s.opened.clone()).collect();
-    let confirmed = leap.value().map_or(Confirmed::Unchecked, |(_, c)| c);
-    let (status, tolerance) = trust_of_leap(confirmed, facts);
-    let at_most = leap.value().map(|(order, _)| order);
-    Some(GenerativeLeap {
-        // Nothing is less than 1.
-        value: Answer::found(
-            at_most.filter(|&order| order == 1 || status != Status::Undecided),
-            false,
-        ),
-        at_most,
-        sample_exponent: at_most.map(|order| f64::from(order.max(2)) / 2.0),
-        steps,
-        rest: directions(&f64::completed(&opened, effective)[opened.len()..]),
-        status,
-        tolerance,
-    })
-}
-
-/// As [`trust`], of the leap: what the other zeros of the link are does not matter, since its signals are there.
-fn trust_of_leap(confirmed: Confirmed, facts: &Facts) -> (Status, f64) {
-    let (status, tolerance) = trust(confirmed, facts);
-    let own = facts.generative.leap.tolerance;
-    match (status, confirmed) {
-        (Status::Certified | Status::Undecided, Confirmed::Proved) => (Status::Certified, own),
-        (
-            Status::Undecided,
-            Confirmed::Sampled { tolerance } | Confirmed::Integrated { tolerance },
-        ) if facts.core.margin.is_clear() => (Status::Certified, tolerance.sqrt()),
-        _ => (status, tolerance),
-    }
-}
-
-fn ground(confirmed: Confirmed) -> Ground {
-    match confirmed {
-        Confirmed::Proved => Ground::Proved,
-        Confirmed::Integrated { .. } => Ground::Integrated,
-        Confirmed::Sampled { .. } => Ground::Sampled,
-        Confirmed::Unchecked | Confirmed::Open { .. } => Ground::Unknown,
-    }
 }
 
 /// The floors before and after steps; unknown after those that may have learnt more than was found.
