@@ -126,7 +126,7 @@ mod tests {
         let link = Link::parse("relu(z1 - 1/2)*z2^2", None).unwrap();
         let shape = Shape::of(&link);
         for law in [Inputs::Hypercube, Inputs::Uniform] {
-            let exact = points(law, (&shape, 2, 0), 1 << 12, 0);
+            let exact = points(law, (&shape, 2, 0), 1 << 14, 0);
             let drawn = Points::Sampled {
                 variables: 2,
                 count: 1 << 16,
