@@ -106,7 +106,7 @@ pub(super) fn gradient(
         shape => shape,
     };
     let points = shape.points(r, 2, POINTS, 0);
-    // E y, E y^2, E z y, E z.
+    // E y, E y^2, E z y.
     let sums = points.expect(2 + r, |columns, weights, sums| {
         let z: Vec<Vec<f64>> = (0..r)
             .map(|i| {
