@@ -41,9 +41,8 @@ fn at_step(reference: &Reference, plan: &Plan, rows: &[Row]) -> Option<(f64, Opt
     let points = plan.points_at(&reference.at);
     let fits = |row: &&Row| {
         points.contains(&row.point)
-            && (row.metric, row.step) == (reference.metric, reference.step)
-            && reference.n.is_none_or(|n| n == row.n)
-            && (row.direction, row.group) == (reference.direction, reference.group)
+            && row.step == reference.step
+            && reference.means(row.metric, row.n, (row.direction, row.group))
     };
     rows.iter().find(fits).map(|row| (row.mean, row.stderr))
 }
@@ -59,10 +58,9 @@ fn between(
     let points = plan.points_at(&reference.at);
     let fits = |record: &&Record| {
         points.contains(&record.point)
-            && (record.metric, record.neuron) == (reference.metric, None)
+            && record.neuron.is_none()
             && record.step <= reference.step
-            && reference.n.is_none_or(|n| n == record.n)
-            && (record.direction, record.group) == (reference.direction, reference.group)
+            && reference.means(record.metric, record.n, (record.direction, record.group))
     };
     let first = table.records.iter().find(fits)?;
     let alike = |record: &&Record| {

@@ -48,10 +48,10 @@ pub struct Cost {
 /// A normal costs about as much time as this many flops of a product, and so does an activation.
 const FLOPS_PER_NORMAL: f64 = 100.0;
 const FLOPS_PER_ACTIVATION: f64 = 60.0;
-/// A function of the link is evaluated in double precision, one number after the other: about ten nanoseconds.
-const FLOPS_PER_FUNCTION: f64 = 1500.0;
 /// So does what a step does once: its streams, its stacks of directions, its bookkeeping; about three microseconds.
 const FLOPS_PER_PASS: f64 = 2.5e5;
+/// And a function of the link, which is evaluated in double precision, one number after the other: about ten nanoseconds.
+const FLOPS_PER_FUNCTION: f64 = 1500.0;
 
 impl Cost {
     /// All of it in flops of a product.
@@ -169,7 +169,8 @@ pub fn cost_on(
     let protocol = &experiment.protocol;
     let p = experiment.network.width as f64;
     // What is in the frame for good.
-    let fixed = experiment.target.r as f64 + experiment.explicit_directions() as f64;
+    let r = experiment.target.r as f64;
+    let fixed = r + experiment.explicit_directions() as f64;
     let d = protocol.dimension as f64;
     let kept = experiment.kept() as f64;
     let held = experiment.touches_again();
@@ -210,7 +211,6 @@ pub fn cost_on(
     // Those of the link, on every row.
     let functions = experiment.target.link.functions() as f64;
     // The fields of the target; in law they are the first coordinates.
-    let r = experiment.target.r as f64;
     let labels = match engine {
         EngineKind::Direct => 2.0 * d * r,
         EngineKind::InLaw => r * r,
@@ -218,7 +218,7 @@ pub fn cost_on(
     };
     // Coordinates of rows that are brought to a law of their own along random directions.
     let exchanged = match (&experiment.inputs, engine) {
-        (Origin::Target(_), EngineKind::Direct) => 4.0 * d * experiment.target.r as f64,
+        (Origin::Target(_), EngineKind::Direct) => 4.0 * d * r,
         _ => 0.0,
     };
     // Given rows are read.

@@ -12,7 +12,7 @@ use giantstep::metric::Metric;
 use giantstep::readout::Intercept;
 use giantstep::spec::Checked;
 use giantstep::theory::ConditionalError;
-use giantstep::theory::one_step::{ActivationMoments, LinkMoments};
+use giantstep::theory::moments::{ActivationMoments, LinkMoments};
 use giantstep::theory::state_equations::{Sizes, TrainedFeatures, random_features};
 use giantstep::watch::Watch;
 use rayon::prelude::*;

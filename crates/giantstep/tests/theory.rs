@@ -20,7 +20,8 @@ use giantstep::labels::Target;
 use giantstep::measurement::Signs;
 use giantstep::metric::Metric;
 use giantstep::network::Pairing;
-use giantstep::theory::one_step::{ActivationMoments, Drift, LinkMoments, OneStep};
+use giantstep::theory::moments::{ActivationMoments, LinkMoments};
+use giantstep::theory::one_step::{Drift, OneStep};
 use giantstep::theory::population::{ClassMatrix, Population};
 use giantstep::theory::recursion::{Dynamics, RecursionError};
 use giantstep::theory::{

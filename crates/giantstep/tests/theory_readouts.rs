@@ -12,7 +12,7 @@ use giantstep::labels::Target;
 use giantstep::network::Pairing;
 use giantstep::readout::Intercept;
 use giantstep::theory::bounded_width::{Kernels, kernel};
-use giantstep::theory::one_step::{ActivationMoments, LinkMoments};
+use giantstep::theory::moments::{ActivationMoments, LinkMoments};
 use giantstep::theory::population::{ClassMatrix, Population};
 use giantstep::theory::recursion::Dynamics;
 use giantstep::theory::state_equations::{Sizes, StateError, TrainedFeatures, random_features};

@@ -8,8 +8,23 @@ pub mod trial;
 
 use comfy_table::{CellAlignment, Table, presets};
 
+use giantstep_lab::plan::Reference;
 use giantstep_lab::table::{Row, SIZES};
 pub use giantstep_lab::words::{bytes, count, number, seconds};
+
+/// What a published number of steps lies between.
+fn steps_between([from, to]: [f64; 2]) -> String {
+    format!("steps from {} to {}", number(from), number(to))
+}
+
+/// What is said where there is no mean beside a published value.
+fn unmeasured(reference: &Reference) -> &'static str {
+    match reference.between {
+        None => "not run",
+        // Runs that are not there have not come to it either.
+        Some(_) => "not reached",
+    }
+}
 
 /// A table without lines, numbers to the right: a header, then rows. Ends with a line break; no line ends
 /// with a blank.

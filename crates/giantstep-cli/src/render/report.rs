@@ -134,10 +134,9 @@ fn compared(comparisons: &[Comparison]) -> String {
             .map(|(key, position)| format!("{key} {position}"))
             .collect();
         at.extend(reference.n.map(|n| format!("n = {}", number(n))));
-        let steps = |[from, to]: [f64; 2]| format!("steps from {} to {}", number(from), number(to));
-        at.extend(reference.between.map(steps));
+        at.extend(reference.between.map(super::steps_between));
         let verdict = match comparison.within {
-            None => "not run",
+            None => super::unmeasured(reference),
             Some(true) => "within",
             Some(false) => "OUTSIDE",
         };

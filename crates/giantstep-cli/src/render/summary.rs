@@ -81,13 +81,13 @@ fn against_published(plan: &Plan, comparisons: &[Comparison]) -> String {
         at.extend(reference.n.map(|n| format!("n = {}", number(n))));
         at.push(match reference.between {
             None => format!("step {}", reference.step),
-            Some([from, to]) => format!("steps from {} to {}", number(from), number(to)),
+            Some(levels) => super::steps_between(levels),
         });
         at.extend(reference.direction.map(|k| format!("z{k}")));
         at.extend(reference.group.as_ref().map(|sign| format!("a {sign}")));
         let value = match comparison.measured {
             Some(value) => measured(value, comparison.stderr),
-            None => "not run".to_owned(),
+            None => super::unmeasured(reference).to_owned(),
         };
         let verdict = match comparison.within {
             Some(false) => format!(

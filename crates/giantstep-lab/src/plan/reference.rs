@@ -39,6 +39,19 @@ pub struct Reference {
     pub source: String,
 }
 
+impl Reference {
+    /// Whether a metric, the batch size of its point, its direction and its group are those that are meant.
+    pub(crate) fn means(
+        &self,
+        metric: Metric,
+        n: f64,
+        place: (Option<u32>, Option<Signs>),
+    ) -> bool {
+        let here = (self.direction, self.group);
+        metric == self.metric && self.n.is_none_or(|wanted| wanted == n) && place == here
+    }
+}
+
 /// Which predictions are computed beside a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -5,12 +5,15 @@
 //! `c_1 = E sigma'(sqrt q x)`, by Stein's lemma, and its noise has the squared length `a^2 E[sigma'^2] E[y^2] tr Sigma/n`.
 //! THEORY.md (55), (56).
 
+use faer::Mat;
 use faer::linalg::solvers::Solve;
-use faer::{Mat, Side};
 
 use crate::batch::{Covariance, DirectionsLaw};
 use crate::labels::{Removal, Target};
-use crate::theory::expectation::{Shape, Sigma, link_values};
+use crate::theory::expectation::{Shape, link_values};
+use crate::theory::sampler::root;
+use crate::theory::shared::combine;
+use crate::theory::smoothed::Sigma;
 
 /// Points behind the averages of labels where they are no product of rules.
 const POINTS: usize = 1 << 20;
@@ -94,12 +97,7 @@ pub(super) fn gradient(
     (seen, alpha): (&Seen, f64),
 ) -> Option<Gradient> {
     let r = target.r;
-    let eigen = seen.along.self_adjoint_eigen(Side::Lower).ok()?;
-    let root = Mat::<f64>::from_fn(r, r, |i, j| {
-        (0..r)
-            .map(|k| eigen.U()[(i, k)] * eigen.U()[(j, k)] * eigen.S()[k].max(0.0).sqrt())
-            .sum::<f64>()
-    });
+    let root = root(&seen.along)?;
     // Kinks of the link lie elsewhere in the coordinates of unit variance.
     let shape = match Shape::of(&target.link) {
         Shape::AxisKinks(_) => Shape::Kinked,
@@ -108,12 +106,7 @@ pub(super) fn gradient(
     let points = shape.points(r, 2, POINTS, 0);
     // E y, E y^2, E z y.
     let sums = points.expect(2 + r, |columns, weights, sums| {
-        let z: Vec<Vec<f64>> = (0..r)
-            .map(|i| {
-                let at = |v: usize| (0..r).map(|j| root[(i, j)] * columns[j][v]).sum();
-                (0..weights.len()).map(at).collect()
-            })
-            .collect();
+        let z = combine(&root, r, columns);
         let mut labels = vec![0.0; weights.len()];
         link_values(&target.link, &z, &mut labels);
         for (v, (y, weight)) in labels.iter().zip(weights).enumerate() {

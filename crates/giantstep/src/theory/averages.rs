@@ -10,13 +10,14 @@ use crate::batch::{Inputs, Role, Stream};
 use crate::reduce::tree_sum;
 use crate::theory::coordinates;
 use crate::theory::dynamics::{Dynamics, Effort};
-use crate::theory::expectation::{Shape, Sigma, link_values};
+use crate::theory::expectation::{Shape, link_values};
 use crate::theory::fields::Fields;
 use crate::theory::fluctuation::Growth;
 use crate::theory::population::{ClassMatrix, Population};
 use crate::theory::sampler::{Moments, Sampler};
 use crate::theory::separated::Separated;
 use crate::theory::shared::Fineness;
+use crate::theory::smoothed::Sigma;
 use crate::theory::split::Split;
 use crate::train::Loss;
 

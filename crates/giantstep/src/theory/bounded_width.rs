@@ -11,9 +11,10 @@ use crate::activation::Activation;
 use crate::expr::{Expr, Function};
 use crate::readout::Intercept;
 use crate::theory::dynamics::Dynamics;
-use crate::theory::expectation::{Shape, Sigma, link_values};
+use crate::theory::expectation::{Shape, link_values};
 use crate::theory::population::{ClassMatrix, Population};
 use crate::theory::separated::Separated;
+use crate::theory::smoothed::Sigma;
 
 /// `E y` and `E y^2` without noise, and whether they are sampled.
 fn label_moments(dynamics: &Dynamics<'_>, seed: u64) -> (f64, f64, bool) {

@@ -6,7 +6,8 @@ use rayon::prelude::*;
 use crate::activation::Activation;
 use crate::directions::Directions;
 use crate::expr::{Expr, Function, Link};
-use crate::theory::expectation::{Shape, Sigma};
+use crate::theory::expectation::Shape;
+use crate::theory::smoothed::Sigma;
 use crate::theory::table::Table;
 
 /// Fields along the directions are tabulated up to so many standard deviations.

@@ -9,10 +9,11 @@ use pulp::{Arch, Simd, WithSimd};
 
 use crate::theory::averages::{Averages, Residual, Task};
 use crate::theory::dynamics::Effort;
-use crate::theory::expectation::{Local, Smoothed, link_values};
+use crate::theory::expectation::link_values;
 use crate::theory::fluctuation::{Growth, Seen, Sizes};
 use crate::theory::population::{Class, ClassMatrix};
 use crate::theory::shared::Shared;
+use crate::theory::smoothed::{Local, Smoothed};
 use crate::theory::split::Split;
 
 impl Task<'_> {

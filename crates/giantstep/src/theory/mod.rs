@@ -4,6 +4,7 @@
 //! which it holds, its source, and whether it is proved.
 //!
 //! - [`one_step`]: one step, `n = alpha d^l`: alignment in closed form, or as a law over neurons.
+//! - [`moments`]: of links and activations.
 //! - [`recursion`]: T steps on fresh batches, `n = alpha d`: a closed recursion of (M, Q).
 //! - [`online`]: many small steps on few samples each: the equations of online learning.
 //! - [`reuse`]: two steps on the same batch.
@@ -24,6 +25,7 @@ mod fluctuation;
 pub mod given_weights;
 mod integrated;
 mod mirrored;
+pub mod moments;
 pub mod one_step;
 pub mod online;
 pub mod population;
@@ -33,6 +35,7 @@ pub mod reuse;
 mod sampler;
 mod separated;
 mod shared;
+pub(crate) mod smoothed;
 mod spiked;
 mod split;
 pub mod state_equations;

@@ -17,11 +17,12 @@ use faer::Mat;
 use crate::batch::Inputs;
 use crate::theory::averages::{Averages, Residual, Task};
 use crate::theory::dynamics::{Dynamics, Effort, RecursionError, Step, Trajectory};
-use crate::theory::expectation::{Shape, Sigma};
+use crate::theory::expectation::Shape;
 use crate::theory::fields::Fields;
 use crate::theory::population::{ClassMatrix, Population, Start};
 use crate::theory::recursion::{States, repeated};
 use crate::theory::shared::Fineness;
+use crate::theory::smoothed::Sigma;
 use crate::train::Geometry;
 
 /// The error of one step of integration, of entries of order one.

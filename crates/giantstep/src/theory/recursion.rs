@@ -21,11 +21,12 @@ use crate::batch::Inputs;
 use crate::network::Initial;
 use crate::theory::averages::{Averages, Residual, Task};
 use crate::theory::bounded_width::Kernels;
-use crate::theory::expectation::{Shape, Sigma, link_values};
+use crate::theory::expectation::{Shape, link_values};
 use crate::theory::fields::Fields;
 use crate::theory::population::{ClassMatrix, Population, Start};
 use crate::theory::separated::Separated;
 use crate::theory::shared::{Fineness, Shared};
+use crate::theory::smoothed::Sigma;
 use crate::theory::updates::{Followed, Taking};
 use crate::train::{Geometry, Loss, Update};
 

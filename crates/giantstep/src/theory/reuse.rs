@@ -17,10 +17,11 @@ use crate::batch::{Role, Stream};
 use crate::gauss::Rule;
 use crate::reduce::tree_sum;
 use crate::theory::averages::Averages;
-use crate::theory::expectation::{Points, Shape, Sigma, link_values, panels, trapezoid};
+use crate::theory::expectation::{Points, Shape, link_values, panels, trapezoid};
 use crate::theory::population::{ClassMatrix, Population};
 use crate::theory::recursion::{Dynamics, RecursionError, Step, Trajectory, average};
 use crate::theory::sampler::{Moments, SAMPLED_WIDTH, Sampler};
+use crate::theory::smoothed::Sigma;
 use crate::theory::split::Split;
 use crate::train::{Geometry, Loss};
 

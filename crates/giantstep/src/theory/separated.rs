@@ -144,7 +144,7 @@ fn split(
 mod tests {
     use super::*;
     use crate::labels::Target;
-    use crate::theory::one_step::LinkMoments;
+    use crate::theory::moments::LinkMoments;
 
     #[test]
     fn sums_have_the_moments_of_their_terms() {

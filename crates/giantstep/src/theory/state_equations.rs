@@ -9,8 +9,9 @@ use crate::activation::Activation;
 use crate::expr::Link;
 use crate::gauss::{Rule, kink_points};
 use crate::readout::Intercept;
-use crate::theory::expectation::{Sigma, panels, trapezoid};
-use crate::theory::one_step::{ActivationMoments, LinkMoments};
+use crate::theory::expectation::{panels, trapezoid};
+use crate::theory::moments::{ActivationMoments, LinkMoments};
+use crate::theory::smoothed::Sigma;
 
 /// The sizes of a readout.
 #[derive(Debug, Clone, Copy, PartialEq)]

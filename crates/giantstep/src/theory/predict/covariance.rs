@@ -1,12 +1,11 @@
 //! One step on Gaussian inputs of another covariance than 1.
 
-use super::prediction::{ANISOTROPIC, Grounds, INITIAL, Would};
+use super::prediction::{ANISOTROPIC, INITIAL, Would};
 use super::{GRADIENT, PROPORTIONAL, SCARCE, Task, WEIGHTS};
 use crate::batch::Covariance;
-use crate::measurement::Signs;
 use crate::metric::Metric;
 use crate::theory::anisotropic::{Gradient, Seen, gradient};
-use crate::theory::expectation::Sigma;
+use crate::theory::smoothed::Sigma;
 
 /// Overlaps of a gradient below this fraction of its length are none.
 const NOTHING: f64 = 1e-4;
@@ -94,27 +93,6 @@ impl Task<'_> {
             let reason =
                 "the error of a network with an output on these inputs is not derived here";
             self.absent(&[Metric::TrainError], (1, 1), reason, Would::UNKNOWN);
-        }
-    }
-
-    /// A metric of directions, as means over the neurons of either sign.
-    fn directions(
-        &mut self,
-        step: u32,
-        grounds: Grounds,
-        value: &dyn Fn(usize, usize) -> f64,
-        metric: Metric,
-    ) {
-        for group in Signs::ONE {
-            for k in 0..self.experiment.target.r {
-                let Some(value) = self.mean_of(group, |c| value(c, k)) else {
-                    continue;
-                };
-                if let Some(made) = self.push(step, metric, value, grounds) {
-                    made.direction = Some(k as u32 + 1);
-                    made.group = Some(group);
-                }
-            }
         }
     }
 }

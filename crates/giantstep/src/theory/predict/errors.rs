@@ -11,7 +11,7 @@ use crate::network::Bias;
 use crate::readout::{ReadoutLoss, Ridge};
 use crate::theory::bounded_width::{KernelError, Kernels};
 use crate::theory::given_weights::{Drawn, GivenWeightsError, NetworkErrors, Ridged};
-use crate::theory::one_step::LinkMoments;
+use crate::theory::moments::LinkMoments;
 use crate::theory::recursion::{Effort, Step};
 use crate::theory::state_equations::{Sizes, random_features};
 

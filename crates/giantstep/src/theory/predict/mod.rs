@@ -25,10 +25,11 @@ use crate::labels::{Removal, Target};
 use crate::metric::{Metric, MetricGroup};
 use crate::theory::compositions::compositions;
 use crate::theory::given_weights::NetworkErrors;
-use crate::theory::one_step::{ActivationMoments, LinkMoments};
+use crate::theory::moments::{ActivationMoments, LinkMoments};
 use crate::theory::population::{Population, Start};
 use crate::theory::recursion::{Dynamics, Effort};
 use crate::train::BatchPlan;
+use crate::watch::NEVER;
 use merge::averaged;
 use prediction::{Grounds, Would};
 use scope::{Scope, scope};
@@ -157,11 +158,11 @@ impl<'a> Task<'a> {
         let target = &experiment.target;
         let protocol = &experiment.protocol;
         let dimension = protocol.dimension as f64;
-        // Of a link that draws random numbers, and of functions given as code, nothing is predicted: `scope` says so.
-        // Where there are none, `scope` says so.
+        // Of a link that draws random numbers, of functions given as code, and of rows that are given, nothing is predicted: `scope`
+        // says so.
         let coordinates = experiment.coordinates().unwrap_or(Inputs::Gaussian);
         let raw = match target.link.is_random() {
-            false => LinkMoments::along(target, coordinates, (1, stop)),
+            false => LinkMoments::along(target, coordinates, (1, &NEVER)),
             true => LinkMoments::of(&Target::nothing(target.r)),
         };
         let population = Population::of_law(&experiment.network);
@@ -197,7 +198,7 @@ impl<'a> Task<'a> {
                 None => ActivationMoments::default(),
             },
             link: match seen {
-                Some(link) => LinkMoments::along(&Target::of(link), coordinates, (1, stop)),
+                Some(link) => LinkMoments::along(&Target::of(link), coordinates, (1, &NEVER)),
                 None => labels.clone(),
             },
             labels,

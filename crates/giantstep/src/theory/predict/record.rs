@@ -89,6 +89,27 @@ impl Task<'_> {
         (size > 0.0).then(|| sum / size)
     }
 
+    /// A metric of directions, as means over the neurons of either sign.
+    pub(super) fn directions(
+        &mut self,
+        step: u32,
+        grounds: Grounds,
+        value: &dyn Fn(usize, usize) -> f64,
+        metric: Metric,
+    ) {
+        for group in Signs::ONE {
+            for k in 0..self.experiment.target.r {
+                let Some(value) = self.mean_of(group, |c| value(c, k)) else {
+                    continue;
+                };
+                if let Some(made) = self.push(step, metric, value, grounds) {
+                    made.direction = Some(k as u32 + 1);
+                    made.group = Some(group);
+                }
+            }
+        }
+    }
+
     /// Cosines and overlaps by sign and direction.
     fn record_directions(&mut self, at: State<'_>) {
         let State {

@@ -10,7 +10,6 @@ use super::scope::{Scope, scope};
 use super::{GRADIENT, PROPORTIONAL, SCARCE, Task};
 use crate::experiment::Origin;
 use crate::labels::Removal;
-use crate::measurement::Signs;
 use crate::metric::Metric;
 use crate::theory::bounded_width::Kernels;
 use crate::theory::recursion::{Effort, RecursionError, Step, Trajectory};
@@ -247,17 +246,7 @@ impl Task<'_> {
         let Some(overlap) = self.dynamics.reused_overlap(&self.population) else {
             return false;
         };
-        for group in Signs::ONE {
-            for k in 0..overlap.ncols() {
-                let Some(value) = self.mean_of(group, |c| overlap[(c, k)]) else {
-                    continue;
-                };
-                if let Some(made) = self.push(2, Metric::Overlap, value, REUSED) {
-                    made.direction = Some(k as u32 + 1);
-                    made.group = Some(group);
-                }
-            }
-        }
+        self.directions(2, REUSED, &|c, k| overlap[(c, k)], Metric::Overlap);
         true
     }
 
