@@ -15,7 +15,7 @@ use crate::real::Precision;
 use crate::setup::{EngineChoice, Setup};
 
 /// The cost of one run (one seed).
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Cost {
     /// Floating-point operations of the products with batches (a multiply-add is two).
     pub flops: f64,
@@ -188,21 +188,7 @@ pub fn cost_on(
         EngineKind::Direct | EngineKind::Data => d,
         EngineKind::InLaw => (fixed + kept * p).min(d),
     };
-    let mut cost = Cost {
-        flops: 0.0,
-        normals: 0.0,
-        activations: 0.0,
-        functions: 0.0,
-        passes: 0.0,
-        rows: 0,
-        memory: 0.0,
-        held: 0.0,
-        given: 0.0,
-        recorded: 0,
-        shared: 0,
-        widest: 0,
-        drawn: 0,
-    };
+    let mut cost = Cost::default();
     let own = match engine {
         EngineKind::Direct | EngineKind::Data => 0.0,
         EngineKind::InLaw => 1.0,
@@ -341,6 +327,13 @@ fn baselines(
         solved += ridges * (fits + 2.0 * tests * changed);
     }
     cost.flops += double * solved;
+}
+
+/// The most numbers that one step records.
+pub(crate) fn widest(experiment: &Experiment) -> usize {
+    let mut cost = Cost::default();
+    recorded(experiment, &mut cost);
+    cost.widest as usize
 }
 
 /// Counts what a run records.

@@ -151,8 +151,6 @@ pub fn weights(
     let cosines = Cosines::of(first, target);
     if groups.contains(&MetricGroup::Covariance) {
         let gram = first.gram(first);
-        // A list that grows is copied, and leaves its halves behind.
-        out.reserve(second.len() * (second.len() + 1) / 2);
         for (i, j) in (0..second.len()).flat_map(|i| (0..=i).map(move |j| (i, j))) {
             out.push(Measurement {
                 neuron: Some(i as u32 + 1),

@@ -5,7 +5,7 @@ mod batches;
 use faer::Mat;
 
 use crate::batch::{Coloured, Direct, Engine, EngineKind, InLaw, any};
-use crate::cost::cost;
+use crate::cost::{cost, widest};
 use crate::directions::Directions;
 use crate::experiment::{Experiment, Origin};
 use crate::measurement::Measurement;
@@ -209,6 +209,10 @@ impl<'e> Trainer<'e> {
     /// Step `step` (none for 0) and all that is measured after it.
     fn advanced(&mut self, step: u32, watch: Watch<'_>) -> Result<(), Stop> {
         let Self { state, batches } = self;
+        if state.experiment.records(step) {
+            // A list that grows on the way is copied, and takes twice its length.
+            state.measurements.reserve(widest(&state.experiment));
+        }
         if step > 0 {
             batches.advance(state, step, watch)?;
         }
