@@ -66,8 +66,8 @@ fn recording(cost: &Cost) -> f64 {
         .iter()
         .map(|(each, count)| each * *count as f64)
         .sum();
-    // The pixels of panels with neurons.
-    bytes + if cost.drawn > 0 { 46e6 } else { 0.0 }
+    // The pixels of panels with neurons, twice 16 MB, and the tree they are drawn from, beside what the runs have left behind.
+    bytes + if cost.drawn > 0 { 50e6 } else { 0.0 }
 }
 
 /// One run of a plan.
