@@ -283,14 +283,14 @@ impl<'e> Trainer<'e> {
         self.state.network.first.gram(&self.state.network.first)
     }
 
-    /// All that was recorded so far and not taken.
+    /// All that was recorded so far and not forgotten.
     pub fn measurements(&self) -> &[Measurement] {
         &self.state.measurements
     }
 
-    /// Takes out what was recorded since the last time: a long run then holds no more than one step.
-    pub fn take_measurements(&mut self) -> Vec<Measurement> {
-        std::mem::take(&mut self.state.measurements)
+    /// Forgets what was recorded so far: a long run then holds no more than one step, always in the same place.
+    pub fn forget_measurements(&mut self) {
+        self.state.measurements.clear();
     }
 
     /// The test errors of the network as it is, in the form in which they are recorded: of the frozen second layer and
@@ -329,7 +329,7 @@ impl<'e> Trainer<'e> {
         }
     }
 
-    /// What happened, without the measurements that were taken.
+    /// What happened, without the measurements that were forgotten.
     pub fn finish(self) -> Run {
         let outcome = self.outcome();
         let state = self.state;

@@ -38,10 +38,10 @@ pub fn simulate(
     }
     caught(|| {
         let mut told = Vec::new();
-        let mut hear = |step: Vec<Measurement>| {
-            measured(&step);
+        let mut hear = |step: &[Measurement]| {
+            measured(step);
             if trainers.is_some() {
-                told.push(step);
+                told.push(step.to_vec());
             }
         };
         let mut trainer = match begun {
@@ -52,7 +52,7 @@ pub fn simulate(
             }) => {
                 for (step, numbers) in (0..).zip(told) {
                     watch.observer.step_done(step, &numbers);
-                    hear(numbers);
+                    hear(&numbers);
                 }
                 watch.observer.rows_done(rows);
                 trainer
@@ -62,13 +62,15 @@ pub fn simulate(
                     engine: job.cost.engine.into(),
                     ..job.point.checked.setup.clone()
                 };
-                let mut trainer = Trainer::new(&setup, job.seed, &watch);
-                hear(trainer.take_measurements());
+                let trainer = Trainer::new(&setup, job.seed, &watch);
+                hear(trainer.measurements());
                 trainer
             }
         };
+        trainer.forget_measurements();
         while trainer.step(&watch).is_some() {
-            hear(trainer.take_measurements());
+            hear(trainer.measurements());
+            trainer.forget_measurements();
         }
         match trainers {
             Some(trainers) if trainer.outcome() == Outcome::Completed => {
