@@ -14,6 +14,7 @@ mod analysis_traps;
 mod baselines;
 mod beyond_theory;
 mod callables;
+mod class_equations;
 mod common;
 mod engines_agree;
 mod equivalence;

@@ -162,10 +162,15 @@ pub(crate) struct LabelMoments {
 
 impl LinearLabels {
     fn new(link: &Link, centre: Mat<f64>) -> Option<Self> {
-        /// Directions with less variance given kappa are known.
-        const KNOWN: f64 = 1e-9;
         /// Points of a rule, at most.
         const BUDGET: usize = 4096;
+        Self::within(link, centre, BUDGET)
+    }
+
+    /// With so many points of a rule at most; beyond them averages are sampled.
+    pub(crate) fn within(link: &Link, centre: Mat<f64>, budget: usize) -> Option<Self> {
+        /// Directions with less variance given kappa are known.
+        const KNOWN: f64 = 1e-9;
         let r = centre.nrows();
         let left = Mat::<f64>::identity(r, r) - &centre * centre.transpose();
         let eigen = left.self_adjoint_eigen(Side::Lower).ok()?;
@@ -179,7 +184,7 @@ impl LinearLabels {
             Shape::AxisKinks(_) => Shape::Kinked,
             shape => shape,
         }
-        .points(m, 2, BUDGET, 0);
+        .points(m, 2, budget, 0);
         let (nodes, weights) = match m {
             0 => (Vec::new(), vec![1.0]),
             _ => points.listed(0, points.count()),

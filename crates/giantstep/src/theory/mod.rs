@@ -10,17 +10,20 @@
 //! - [`reuse`]: two steps on the same batch.
 //! - [`bounded_width`]: readout errors given (M, Q).
 //! - [`given_weights`]: readout errors on weights that are known, where n, p and d grow together.
-//! - [`state_equations`]: the same after no step or one, averaged over weights.
+//! - [`class_equations`]: the same after one step in closed form, for second layers of few values.
+//! - [`state_equations`]: the same after no step, and after one of equal neurons of equal length.
 
 mod anisotropic;
 mod averages;
 pub mod bounded_width;
+pub mod class_equations;
 mod compositions;
 pub(crate) mod conditional;
 mod coordinates;
 mod dynamics;
 pub(crate) mod expectation;
 mod fields;
+mod fixed_point;
 mod fluctuation;
 pub mod given_weights;
 mod integrated;

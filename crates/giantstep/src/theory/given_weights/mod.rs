@@ -23,11 +23,10 @@ mod drawn;
 mod nodes;
 mod spikes;
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use faer::linalg::matmul::triangular::{self, BlockStructure};
-use faer::linalg::solvers::{DenseSolveCore, Solve};
+use faer::linalg::solvers::DenseSolveCore;
 use faer::{Accum, Mat, MatRef, Par, Side};
 
 use crate::activation::Activation;
@@ -36,6 +35,7 @@ use crate::labels::Target;
 use crate::network::Pairing;
 use crate::readout::Intercept;
 use crate::theory::conditional::{Conditional, ConditionalError};
+use crate::theory::fixed_point::{Goal, fixed_point};
 use crate::watch::NEVER;
 
 pub(crate) use drawn::Drawn;
@@ -112,12 +112,8 @@ pub enum GivenWeightsError {
     Stopped,
 }
 
-/// Iterations, at most.
-const ITERATIONS: usize = 500;
 /// A fixed point is reached when a step changes it by less than this fraction.
 const TOLERANCE: f64 = 1e-6;
-/// Steps that are mixed.
-const DEPTH: usize = 4;
 
 impl GivenWeights {
     /// The features of the weights `first` (p x q) in dimension d with their biases (none, or p), and the labels of `target` along `directions`, of
@@ -348,8 +344,13 @@ impl GivenWeights {
             let factor = s.llt(Side::Lower).map_err(|_| failed())?;
             Ok(factor.inverse())
         };
-        let v = fixed_point(vec![1.0; self.points()], base, |v| {
-            Ok(self.full_traces(inverse(v)?.as_ref()))
+        let goal = |base| Goal {
+            tolerance: TOLERANCE,
+            positive: self.points(),
+            base,
+        };
+        let v = fixed_point(vec![1.0; self.points()], goal(base), |v| {
+            Ok::<_, GivenWeightsError>(self.full_traces(inverse(v)?.as_ref()))
         })?
         .ok_or_else(failed)?;
         let (shares, inverse) = (shares(&v), inverse(&v)?);
@@ -358,7 +359,7 @@ impl GivenWeights {
             &inverse * (&self.mean * column(&labels) + &self.covariance * column(&shares));
         let alone = self.alone(&weights);
         // The excess that the noise of the samples adds.
-        let errors = fixed_point(alone.clone(), 0.0, |errors| {
+        let errors = fixed_point(alone.clone(), goal(0.0), |errors| {
             if stop.load(Ordering::Relaxed) {
                 return Err(GivenWeightsError::Stopped);
             }
@@ -405,69 +406,6 @@ fn quadratic(x: &Mat<f64>, t: MatRef<'_, f64>) -> Vec<f64> {
             pairs.map(|(x, y)| x * y).sum()
         })
         .collect()
-}
-
-/// The fixed point of a map of positive numbers, by Anderson's mixing of the last steps: until a step changes no entry by
-/// more than a small fraction of its distance from `-base`; none if it does not come to that.
-fn fixed_point(
-    mut x: Vec<f64>,
-    base: f64,
-    next: impl Fn(&[f64]) -> Result<Vec<f64>, GivenWeightsError>,
-) -> Result<Option<Vec<f64>>, GivenWeightsError> {
-    // Changes of the image and of the step, relative to its size.
-    let mut history: VecDeque<(Vec<f64>, Vec<f64>)> = VecDeque::new();
-    let mut last: Option<(Vec<f64>, Vec<f64>)> = None;
-    for _ in 0..ITERATIONS {
-        let image = next(&x)?;
-        let pairs = x.iter().zip(&image);
-        let step: Vec<f64> = pairs.map(|(x, y)| (y - x) / (base + y.abs())).collect();
-        // NaN must not be lost in a maximum.
-        let change = step
-            .iter()
-            .fold(0.0, |worst: f64, x| match x.abs() <= worst {
-                true => worst,
-                false => x.abs(),
-            });
-        if !change.is_finite() {
-            break;
-        }
-        if change < TOLERANCE {
-            return Ok(Some(image));
-        }
-        if let Some((old_image, old_step)) = &last {
-            let less = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| x - y).collect();
-            history.push_back((less(&image, old_image), less(&step, old_step)));
-            if history.len() > DEPTH {
-                history.pop_front();
-            }
-        }
-        x = mixed_step(&image, &step, &history).unwrap_or_else(|| image.clone());
-        last = Some((image, step));
-    }
-    Ok(None)
-}
-
-/// `image - sum_j g_j (change of image)_j`, with the g that bring the step closest to zero; none if that is not positive.
-fn mixed_step(
-    image: &[f64],
-    step: &[f64],
-    history: &VecDeque<(Vec<f64>, Vec<f64>)>,
-) -> Option<Vec<f64>> {
-    let m = history.len();
-    let dot = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| x * y).sum::<f64>();
-    let mut gram = Mat::from_fn(m, m, |i, j| dot(&history[i].1, &history[j].1));
-    for i in 0..m {
-        gram[(i, i)] *= 1.0 + 1e-10;
-    }
-    let right = Mat::from_fn(m, 1, |i, _| dot(&history[i].1, step));
-    let shares = gram.llt(Side::Lower).ok()?.solve(right);
-    let mut mixed = image.to_vec();
-    for (j, (change, _)) in history.iter().enumerate() {
-        for (x, change) in mixed.iter_mut().zip(change) {
-            *x -= shares[(j, 0)] * change;
-        }
-    }
-    mixed.iter().all(|x| *x > 0.0).then_some(mixed)
 }
 
 fn column(x: &[f64]) -> MatRef<'_, f64> {

@@ -103,7 +103,9 @@ impl Task<'_> {
             let reason = "n is too small for a limit: errors of steps and readouts on so few samples have heavy tails";
             return self.absent(&metric, here, reason, Would::UNKNOWN);
         }
-        self.drawn_steps.push(step);
+        if step != 1 || !self.closed_errors(&ridges) {
+            self.drawn_steps.push(step);
+        }
     }
 
     /// Errors of random features.
@@ -251,7 +253,7 @@ impl Task<'_> {
     }
 
     /// Records the mean of repeated values, and its standard error if there are several.
-    fn push_errors<E: ToString>(
+    pub(super) fn push_errors<E: ToString>(
         &mut self,
         step: u32,
         ridge: f64,

@@ -1,5 +1,6 @@
 //! The predictions that apply to an experiment, and why others do not.
 
+mod closed;
 mod covariance;
 mod errors;
 mod floors;

@@ -238,3 +238,10 @@ pub(super) const GIVEN: Grounds = Grounds {
     status: Status::Derived,
     references: &["2410.18938"],
 };
+pub(super) const CLASSES: Grounds = Grounds {
+    regime: "one step on n0 of order d or more; the readout on fresh samples, n and p of order d, with what is of order 1/p of fitting \
+             functions of the spike",
+    source: "THEORY.md (45), on the equivalence (36); arXiv 2402.04980, 2410.18938",
+    status: Status::Derived,
+    references: &["2402.04980", "2410.18938"],
+};
