@@ -82,11 +82,11 @@ impl LabelLaw {
             for (node, share) in shares {
                 let weight = weight * share;
                 law.mean[node] += weight;
-                for a in 0..r {
-                    let along = weight * columns[a][row];
+                for (a, column) in columns.iter().enumerate() {
+                    let along = weight * column[row];
                     law.first[a][node] += along;
-                    for b in 0..r {
-                        law.second[a * r + b][node] += along * columns[b][row];
+                    for (b, other) in columns.iter().enumerate() {
+                        law.second[a * r + b][node] += along * other[row];
                     }
                 }
             }
