@@ -7,8 +7,9 @@ use super::labels::LabelLaw;
 use super::{AfterOneStep, Class, ClassError, Features, Lengths};
 use crate::network::FirstLayer;
 use crate::theory::conditional::LinearLabels;
-use crate::theory::expectation::{Shape, Sigma, trapezoid};
-use crate::theory::one_step::ActivationMoments;
+use crate::theory::expectation::{Shape, trapezoid};
+use crate::theory::moments::ActivationMoments;
+use crate::theory::smoothed::Sigma;
 
 /// Points for averages over what the spike leaves open of the target.
 const POINTS: usize = 1 << 16;
