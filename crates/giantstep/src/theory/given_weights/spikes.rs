@@ -7,13 +7,17 @@ use crate::spectrum::spikes;
 
 /// A part of a target's direction this small lies within the spikes.
 const WITHIN: f64 = 0.01;
+/// Along a spike of shares `s_i = <w_i, u>^2 / |w_i|^2` features are Gaussian but for a common function `He2(<u, x>)` of power
+/// `c_2^2 (1/p) sum_i s_i^2`, beside `mu*^2 / p` of each neuron alone: below this many of those it is not conditioned on.
+/// A step on few samples stretches the whole bulk beyond the edge of rows in random directions, which has no end of spikes.
+const FAINT: f64 = 0.1;
 
 /// The spikes of independent rows W, and those of the target's directions along which W has more than random overlaps
 /// besides: a direction that is known shows where an unknown one would drown. Orthonormal rows.
 ///
 /// None if the weights are not finite.
 pub(super) fn shared(rows: &Directions, target: &Directions, dimension: f64) -> Option<Directions> {
-    let spikes = spikes(rows, dimension)?;
+    let spikes = strong(spikes(rows, dimension)?, rows);
     let (p, r) = (rows.rows(), target.rows());
     let inside = target.gram(&spikes);
     let along = rows.gram(&spikes);
@@ -41,4 +45,18 @@ pub(super) fn shared(rows: &Directions, target: &Directions, dimension: f64) -> 
     });
     let more = Directions::new(combine * both.coordinates());
     Some(Directions::stack(&[&spikes, &more]))
+}
+
+/// Those of the spikes along which features are not Gaussian.
+fn strong(spikes: Directions, rows: &Directions) -> Directions {
+    let (along, lengths) = (rows.gram(&spikes), rows.norms());
+    let power = |k: usize| -> f64 {
+        let shares = (0..rows.rows()).map(|i| (along[(i, k)] / lengths[i]).powi(2));
+        shares.map(|share| share * share).sum()
+    };
+    let kept: Vec<usize> = (0..spikes.rows()).filter(|k| power(*k) > FAINT).collect();
+    let all = spikes.coordinates();
+    Directions::new(Mat::from_fn(kept.len(), spikes.columns(), |k, j| {
+        all[(kept[k], j)]
+    }))
 }
