@@ -70,6 +70,33 @@ fn the_spike_of_one_step_is_lifted_by_the_bulk() {
 }
 
 #[test]
+fn the_bulk_of_one_step_has_its_quantiles() {
+    // Found to differ: seven values of |a| for a Gaussian second layer, .193 for .143 in the middle.
+    for (student, second, link) in [
+        ("tanh(x)", "rademacher", "sin(z1)"),
+        ("relu(x)", "rademacher", "sin(z1)"),
+        ("relu(x)", "gaussian", "z1 + z1*z2"),
+        ("tanh(x)", "ones", "sign(z1)"),
+    ] {
+        let found = compared(
+            json!({
+                "target": {"link": link, "noise": 0.2},
+                "network": {"width": 480, "activation": student, "second_layer": second},
+                "protocol": {"dimension": 600, "steps": 1, "batch": "3*d", "step_size": "p", "loss": "correlation"},
+                "readout": {"after": "never"},
+                "evaluation": {"metrics": ["singular_values"]}
+            }),
+            12,
+            3e-3,
+        );
+        let bulk = found
+            .iter()
+            .filter(|(_, step, rank, _)| *step == 1 && *rank > 40);
+        assert_eq!(bulk.count(), 4, "{student} {second}: {found:?}");
+    }
+}
+
+#[test]
 fn spectra_after_several_steps_have_the_spikes_of_the_recursion() {
     let found = compared(
         json!({

@@ -263,6 +263,15 @@ impl Population {
     }
 }
 
+/// The sizes `sqrt(p) |a|` of the weights of a law and their shares, fine enough for functions like `1 / (1 + c a^2)`.
+pub(super) fn magnitudes(law: SecondLayer) -> Vec<(f64, f64)> {
+    const COUNT: usize = 24;
+    match law {
+        SecondLayer::Rademacher | SecondLayer::Ones => vec![(1.0, 1.0)],
+        SecondLayer::Gaussian | SecondLayer::Uniform => sizes(law, COUNT),
+    }
+}
+
 /// The Gauss rule of the sizes `|a|` of the weights of a continuous law, its weights summing to 1: exact for polynomials of degree
 /// below `2 count`. A rule of its own for either sign: means over neurons of one sign have a kink at zero.
 pub(super) fn sizes(law: SecondLayer, count: usize) -> Vec<(f64, f64)> {

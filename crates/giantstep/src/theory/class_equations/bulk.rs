@@ -23,8 +23,8 @@ use std::convert::Infallible;
 use faer::linalg::solvers::DenseSolveCore;
 use faer::{Mat, Scale};
 
-use super::labels::LabelLaw;
 use crate::theory::fixed_point::{Goal, fixed_point};
+use crate::theory::label_law::LabelLaw;
 
 /// Tight enough for differences of relative size 1e-4.
 const TOLERANCE: f64 = 1e-11;

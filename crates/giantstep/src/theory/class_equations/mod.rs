@@ -8,7 +8,6 @@
 
 mod bulk;
 mod equations;
-mod labels;
 mod model;
 
 use faer::Mat;

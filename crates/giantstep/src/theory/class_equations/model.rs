@@ -3,11 +3,11 @@
 use faer::Mat;
 
 use super::bulk::Bulk;
-use super::labels::LabelLaw;
 use super::{AfterOneStep, Class, ClassError, Features, Lengths};
 use crate::network::FirstLayer;
 use crate::theory::conditional::LinearLabels;
 use crate::theory::expectation::{Shape, trapezoid};
+use crate::theory::label_law::LabelLaw;
 use crate::theory::moments::ActivationMoments;
 use crate::theory::smoothed::Sigma;
 

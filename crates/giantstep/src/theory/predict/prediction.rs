@@ -214,6 +214,12 @@ pub(super) const SPIKES: Grounds = Grounds {
     status: Status::Derived,
     references: &["2410.18938"],
 };
+pub(super) const BULK: Grounds = Grounds {
+    regime: "one step of independent rows, d to infinity at fixed n/d, eta/p and p/d: singular values of W - W0 below the spike",
+    source: "THEORY.md (48)",
+    status: Status::Derived,
+    references: &[],
+};
 pub(super) const FEATURES: Grounds = Grounds {
     regime: "d to infinity at fixed n/d, eta/p and p/d: eigenvalues of order one; the bulk below them is of order 1/d",
     source: "THEORY.md (49) from the state of (20)",

@@ -71,7 +71,13 @@ impl Task<'_> {
                 .plus(-1.0, &state.with_start.transposed())
                 .plus(1.0, &self.start.covariance);
             match outliers(&moved, &self.population, d) {
-                Some((values, _)) => self.push_ranks(step, Metric::SingularValue, values, SPIKES),
+                Some((values, _)) => {
+                    let spikes = values.len();
+                    self.push_ranks(step, Metric::SingularValue, values, SPIKES);
+                    if step == 1 {
+                        self.bulk_of_step(spikes);
+                    }
+                }
                 None => {
                     let reason =
                         "products of the weights with those at the start are not followed here";
