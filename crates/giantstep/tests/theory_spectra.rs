@@ -1,9 +1,9 @@
 //! What leaves the bulk of weights and features: (47) and (49) against published numbers and runs.
 
-use crate::common::against::{mean, simulate};
+use crate::common::against::{mean, overlay_of, simulate};
 use crate::common::experiment;
 use giantstep::metric::Metric;
-use giantstep::theory::predict;
+use giantstep::theory::{Prediction, predict};
 use serde_json::{Value, json};
 
 /// Every predicted rank within three standard errors and `bias` of the value; by metric, step and rank.
@@ -146,5 +146,33 @@ fn features_have_as_many_large_eigenvalues_as_independent_responses() {
         for (value, (mean, error)) in values.iter().zip(&expected) {
             assert!((value - mean).abs() < 3.0 * error, "{student}: {values:?}");
         }
+    }
+}
+
+#[test]
+fn many_steps_of_a_quadratic_activation_are_a_power_iteration() {
+    let aligned = |p: &Prediction| p.metric == Metric::WeightAlignment && p.step > 2;
+    for (link, removal, batch, rate, geometry) in [
+        ("sign(z1*z2)", 0, "6*d", "p", "plain"),
+        ("tanh(z1^2 - 1)", 1, "3*d", "0.7*p", "projected"),
+    ] {
+        let changes = json!({
+            "target": {"link": link},
+            "network": {"width": 40, "activation": "He2(x)/2", "second_layer": "rademacher"},
+            "protocol": {
+                "dimension": 800, "steps": 14, "batch": batch, "step_size": rate, "loss": "correlation", "reuse": 12,
+                "geometry": geometry, "remove_below": removal
+            },
+            "readout": {"after": "never"},
+            "evaluation": {"metrics": ["weight_cosine"], "test_samples": 100}
+        });
+        let made = overlay_of(changes, 24, 0.0, aligned);
+        let steps: Vec<u32> = made.iter().filter(|p| aligned(p)).map(|p| p.step).collect();
+        assert_eq!(steps, (3..=12).collect::<Vec<_>>());
+        assert!(
+            made.iter()
+                .filter(|p| aligned(p))
+                .all(|p| p.source.contains("(60)"))
+        );
     }
 }

@@ -56,6 +56,7 @@ pub use report::{
     GenerativeStep, GenericStaircases, Ground, HardDirection, Leaps, Report, Series, Staircase,
     Staircases, Status, Tensor, TensorEntry, Verdict, WeakRecovery, WideFloor,
 };
+pub(crate) use spectral::bounded;
 
 use self::facts::{Facts, facts};
 use self::polynomial::MOST_VARIABLES;

@@ -113,7 +113,7 @@ fn largest(law: &[(f64, &[f64])], turns: &[Vec<f64>], tau: f64) -> f64 {
 }
 
 /// Whether the link is bounded: its values over a large cube are those over one ten thousand times larger.
-fn bounded(link: &Link) -> bool {
+pub(crate) fn bounded(link: &Link) -> bool {
     let enclosure = Enclosure::new(link.expr());
     let over = |edge: f64| {
         let variable = Jet {

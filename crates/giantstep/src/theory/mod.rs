@@ -34,6 +34,7 @@ mod moved_rows;
 pub mod one_step;
 pub mod online;
 pub mod population;
+mod power_iteration;
 mod predict;
 pub mod recursion;
 pub mod reuse;

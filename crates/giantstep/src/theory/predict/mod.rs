@@ -4,6 +4,7 @@ mod closed;
 mod covariance;
 mod errors;
 mod floors;
+mod iterated;
 mod law;
 mod merge;
 mod prediction;

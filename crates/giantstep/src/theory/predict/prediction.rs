@@ -208,6 +208,12 @@ pub(super) const REUSED: Grounds = Grounds {
     status: Status::Derived,
     references: &["2402.03220"],
 };
+pub(super) const ITERATED: Grounds = Grounds {
+    regime: "steps of a quadratic activation on one batch of n of order d, bounded labels; d to infinity, and what rows differ by at finite d",
+    source: "THEORY.md (60)",
+    status: Status::Derived,
+    references: &["1708.05932"],
+};
 pub(super) const SPIKES: Grounds = Grounds {
     regime: "d to infinity at fixed n/d, eta/p and p/d: singular values above the bulk, whose rows have isotropic noise",
     source: "THEORY.md (47) from the state of (20)",

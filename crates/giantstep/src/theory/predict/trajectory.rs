@@ -102,7 +102,18 @@ impl Task<'_> {
         } else if reused > 2 {
             let reason =
                 "more than two steps on one batch: the in-law engine at large d is the limit";
-            known = self.limit(known, 2, reason, Would::by(MEAN_FIELD));
+            let would = Would::by(MEAN_FIELD);
+            if self.power_iteration(reused) {
+                let aligned = [Metric::WeightAlignment];
+                let others = Self::all_metrics().into_iter();
+                let others: Vec<_> = others.filter(|m| !aligned.contains(m)).collect();
+                self.absent(&others, (3, known), reason, would);
+                self.absent(&aligned, (reused + 1, known), reason, would);
+                self.ended = (reason.to_owned(), would);
+                known = 2;
+            } else {
+                known = self.limit(known, 2, reason, would);
+            }
         } else if reused == 2 {
             let reason = "steps after a batch was used twice have no closed limit here";
             known = self.limit(known, 2, reason, Would::by(MEAN_FIELD));
