@@ -149,6 +149,35 @@ fn runs_agree_for_every_law_of_the_coordinates() {
     }
 }
 
+/// (21) with the averages of (53): what a readout of few neurons makes of coordinates that are not Gaussian. Seen to catch: the
+/// kernels of Gaussian coordinates, 1.167 for 1.294(3).
+#[test]
+fn errors_of_readouts_agree_with_runs_for_every_law_of_the_coordinates() {
+    for (inputs, link, activation, intercept) in [
+        ("hypercube", "z1 + z1*z2", "relu(x)", "without"),
+        ("hypercube", "z1 + z1*z2*z3", "tanh(x + 0.5)", "with"),
+        ("uniform", "z1 + z1*z2", "tanh(x)", "without"),
+        ("uniform", "z1^2 + z1", "relu(x)", "with"),
+    ] {
+        println!("{inputs}, {link}, {activation}");
+        let made = overlay_of(
+            json!({
+                "inputs": {"target": inputs},
+                "target": {"link": link, "noise": 0.1},
+                "network": {"width": 8, "activation": activation},
+                "protocol": {"dimension": 2000, "batch": "4*d", "steps": 2, "step_size": "p"},
+                "readout": {"samples": "10*d", "ridge": [1e-3, 100], "intercept": intercept},
+                "evaluation": {"metrics": ["test_error"], "test_samples": 10000}
+            }),
+            40,
+            0.0,
+            |p| p.metric == Metric::TestError,
+        );
+        let errors = made.iter().filter(|p| p.metric == Metric::TestError);
+        assert_eq!(errors.count(), 6, "{inputs} {link}");
+    }
+}
+
 /// (55), (56), against runs in law.
 #[test]
 fn one_step_on_other_covariances_agrees_with_runs() {
@@ -275,7 +304,7 @@ fn what_is_derived_for_gaussian_coordinates_alone_is_said() {
             .iter()
             .any(|p| p.metric == Metric::WeightCosine && p.step == 2)
     );
-    for metric in [Metric::TestError, Metric::FeatureEigenvalue] {
+    for metric in [Metric::FeatureEigenvalue] {
         let absent = found
             .absent
             .iter()

@@ -46,7 +46,7 @@ pub fn kernel(activation: &Activation, q_u: f64, q_v: f64, q_uv: f64) -> f64 {
 }
 
 /// `E[sigma(u + b_u) sigma(v + b_v)]`.
-fn biased_kernel(
+pub(super) fn biased_kernel(
     activation: &Activation,
     (q_u, q_v, q_uv): (f64, f64, f64),
     (b_u, b_v): (f64, f64),
@@ -91,7 +91,7 @@ fn nested_kernel(
 /// What readouts of a network depend on.
 #[derive(Debug, Clone)]
 pub struct Kernels {
-    population: Population,
+    pub(super) population: Population,
     /// `E[sigma(lambda_i) sigma(lambda_j)]`.
     pub features: ClassMatrix,
     /// `E[sigma(lambda_i) y]` for each class.

@@ -19,6 +19,7 @@ pub mod bounded_width;
 pub mod class_equations;
 mod compositions;
 pub(crate) mod conditional;
+mod coordinate_kernels;
 mod coordinates;
 mod dynamics;
 pub(crate) mod expectation;

@@ -40,11 +40,9 @@ impl Task<'_> {
             let reason = "logistic readouts have no prediction here";
             return self.absent(&metric, here, reason, Would::UNKNOWN);
         }
-        if !self.is_gaussian() {
-            let reason = "errors of readouts are derived for Gaussian coordinates of the target";
-            let would = Would::by(
-                "THEORY.md (21) or (38) with averages over the target's coordinates in their own law",
-            );
+        if experiment.coordinates().is_none() {
+            let reason = "errors of readouts are derived for inputs of covariance 1";
+            let would = Would::by("THEORY.md (21) or (38) with the covariances of (56)");
             return self.absent(&metric, here, reason, would);
         }
         let ridges = match &experiment.readout.ridge {
@@ -79,6 +77,13 @@ impl Task<'_> {
                 return self.absent(&metric, here, reason, would);
             };
             return self.bounded_errors(step, &ridges, state);
+        }
+        if !self.is_gaussian() {
+            let reason = "errors of readouts of many neurons are derived for Gaussian coordinates of the target";
+            let would = Would::by(
+                "THEORY.md (38) with averages over the target's coordinates in their own law",
+            );
+            return self.absent(&metric, here, reason, would);
         }
         if width < MANY {
             let reason = "p is neither far below n and d nor large";
@@ -225,13 +230,29 @@ impl Task<'_> {
         let intercept = self.experiment.readout.intercept;
         let at = (&state.overlap, &state.covariance);
         let of = |task: &Self, seed| Kernels::from_seed(&task.dynamics, &task.population, at, seed);
-        let mut kernels = vec![of(self, 0)];
-        if matches!(&kernels[0], Ok(kernels) if kernels.sampled) {
-            match self.effort {
-                Effort::Integrated => return self.needs_samples(step, "THEORY.md (21)"),
-                Effort::Sampled => kernels.extend((1..REPETITIONS).map(|seed| of(self, seed))),
+        let kernels = match self.is_gaussian() {
+            true => {
+                let first = of(self, 0);
+                let sampled = matches!(&first, Ok(kernels) if kernels.sampled);
+                if sampled && self.effort == Effort::Integrated {
+                    return self.needs_samples(step, "THEORY.md (21)");
+                }
+                let more = if sampled { 1..REPETITIONS } else { 0..0 };
+                std::iter::once(first)
+                    .chain(more.map(|seed| of(self, seed)))
+                    .collect()
             }
-        }
+            false => match Kernels::of_coordinates(&self.dynamics, &self.population, at) {
+                Some(kernels) => vec![kernels],
+                None => {
+                    let reason =
+                        "quadrature does not reach the target's coordinates in their own law";
+                    let would =
+                        Would::by("THEORY.md (21) with averages over them that are sampled");
+                    return self.absent(&[Metric::TestError], (step, step), reason, would);
+                }
+            },
+        };
         for ridge in ridges {
             let errors = kernels
                 .iter()
