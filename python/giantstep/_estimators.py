@@ -1,8 +1,8 @@
 """Estimators of scikit-learn: a two-layer network that learns its features in a few giant steps, on any data matrix.
 
 The network is that of THEORY.md with biases, on standardised inputs: mirrored pairs of neurons with rows of norm 1, full-batch
-steps of size c p after which rows have norm 1 again, and a ridge readout. Which c, which second layer and how many steps:
-what does best on held-out rows, no step among the candidates.
+steps of size c p after which rows have norm 1 again, and a ridge readout, which also sees neurons as they were drawn. Which c, which
+second layer and how many steps: what does best on held-out rows, no step among the candidates.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ Floats = NDArray[Any]
 class FittedNetwork:
     """A network on standardised inputs: ``f(x) = readout.T @ sigma(first @ (x - means) / deviations + bias) + intercept``.
 
-    A column of deviation 0 is constant and has no part in it.
+    A column of deviation 0 is constant and has no part in it. The first ``trained`` neurons are trained, the others are as they
+    were drawn.
     """
 
     means: Floats
@@ -44,6 +45,7 @@ class FittedNetwork:
     readout: Floats
     intercept: Floats
     activation: str
+    trained: int
     steps: int
     ridge: float
 
@@ -132,7 +134,7 @@ class _GiantStep(BaseEstimator):
                 {"network": number, "step": step, "c": c, "second_layer": second, "error": error}
                 for step, (c, second, error) in enumerate([*initial, *found["path"]])
             ]
-            kept = ("means", "deviations", "first", "bias", "readout", "intercept", "steps", "ridge")
+            kept = ("means", "deviations", "first", "bias", "readout", "intercept", "trained", "steps", "ridge")
             networks.append(FittedNetwork(activation=activation, **{name: found[name] for name in kept}))
         self.networks_ = networks
         self.n_steps_ = max(network.steps for network in networks)
@@ -147,19 +149,19 @@ class _GiantStep(BaseEstimator):
 
     def _first_layers(self) -> Floats:
         check_is_fitted(self)
-        first: Floats = np.concatenate([network.first for network in self.networks_])
+        first: Floats = np.concatenate([network.first[: network.trained] for network in self.networks_])
         first /= np.sqrt(len(self.networks_))
         return first
 
     @property
     def spectrum_(self) -> Floats:
-        """Singular values of the first layer, descending; those of learnt directions stand above the others."""
+        """Singular values of the trained first layer, descending; those of learnt directions stand above the others."""
         spectrum: Floats = np.linalg.svd(self._first_layers(), compute_uv=False)
         return spectrum
 
     @property
     def directions_(self) -> Floats:
-        """Right singular vectors of the first layer, (min(p, d), d), in the order of ``spectrum_``: rows of norm 1.
+        """Right singular vectors of the trained first layer, (min(p, d), d), in the order of ``spectrum_``: rows of norm 1.
 
         They are directions of standardised inputs; the entry of the largest size is positive.
         """
@@ -192,7 +194,8 @@ _PARAMETERS = """
     Parameters
     ----------
     width : int or "auto"
-        The number p of neurons, even. "auto": twice the number of rows, from 512 to 4096.
+        The number p of trained neurons, even; p / 2 stay beside them as they were drawn. "auto": twice the number of rows, from 512
+        to 4096.
     steps : int
         The largest number of giant steps; fewer are taken where held-out rows say so.
     step_sizes : sequence of float
@@ -221,9 +224,9 @@ _PARAMETERS = """
     networks_ : list of FittedNetwork
         The networks: first layer, biases, readout, on standardised inputs.
     directions_ : array of shape (min(p, d), d)
-        Right singular vectors of the first layer, learnt directions first, in the order of ``feature_names_in_``.
+        Right singular vectors of the trained first layer, learnt directions first, in the order of ``feature_names_in_``.
     spectrum_ : array of shape (min(p, d),)
-        Singular values of the first layer.
+        Singular values of the trained first layer.
     path_ : list of dict
         The search: for every step its c, its second layer ("frozen" or "fitted") and the error on held-out rows after it, over
         the variance of y. Step 0 is the initial network.
@@ -236,7 +239,7 @@ class GiantStepRegressor(RegressorMixin, _GiantStep):
     __doc__ = f"""Regression by a network that learns its features in a few giant steps.
 
     Any number of outputs; rows of weight 2 are two rows. Memory: a copy of nothing, beside the rows a panel of them for each
-    thread and matrices of min(n, p)^2 numbers.
+    thread and matrices of min(n, 3p/2)^2 numbers.
 {_PARAMETERS}
     >>> import numpy as np
     >>> rng = np.random.default_rng(0)
@@ -302,13 +305,14 @@ class GiantStepClassifier(ClassifierMixin, _GiantStep):
 class GiantStepFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _GiantStep):
     __doc__ = f"""The features ``sigma(W x + b)`` of a network that has learnt them in a few giant steps, for any model after it.
 
-    y is numbers, (n,) or (n, k), or classes as text or booleans.
+    y is numbers, (n,) or (n, k), or classes as text or booleans. Features of the p trained neurons come first, then those of p / 2 as
+    they were drawn.
 {_PARAMETERS}
     >>> import numpy as np
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(300, 5))
     >>> GiantStepFeatures(width=64, steps=1, random_state=0).fit(X, X[:, 0] ** 2).transform(X).shape
-    (300, 64)
+    (300, 96)
     """
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> GiantStepFeatures:
@@ -322,7 +326,7 @@ class GiantStepFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Gian
         return self
 
     def transform(self, X: Any) -> Floats:
-        """The features of rows X, (n, p), of all networks one after the other, in the precision of X."""
+        """The features of rows X, (n, 3p/2), of all networks one after the other, in the precision of X."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
         features = [finished(net.native().features(_readable(X), self._threads())) for net in self.networks_]

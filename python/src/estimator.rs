@@ -164,6 +164,7 @@ pub fn fit_network(
         product.set_item("bias", network.bias.into_pyarray(py))?;
         product.set_item("readout", array(py, &network.readout)?)?;
         product.set_item("intercept", network.intercept.into_pyarray(py))?;
+        product.set_item("trained", fitted.trained)?;
         product.set_item("initial_error", fitted.initial_error)?;
         product.set_item("path", path)?;
         product.set_item("steps", fitted.steps)?;

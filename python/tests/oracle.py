@@ -105,5 +105,7 @@ def fit(X, Y, weights, start, *, steps, step_sizes, validation, seed):
     W = W0
     for c, name, _ in path[:taken]:
         W = unit(W + c * direction(W, frozen if name == "frozen" else readout(W, counts)[:2], counts))
+    # The last readout also sees one neuron of each mirrored pair as it was drawn.
+    W, bias = np.concatenate([W, W0[: p // 2]]), np.concatenate([bias, bias[: p // 2]])
     a, f0, value = readout(W, counts)
     return W, a * label_deviation, f0 * label_deviation + label_mean, value, initial, path, taken

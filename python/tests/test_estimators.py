@@ -59,20 +59,21 @@ def test_the_search_is_that_of_an_independent_program_to_rounding(n, width, k):
     weights = np.random.default_rng(1).integers(0, 4, size=n).astype(float)
     start = searched(X, Y, weights, width=width, steps=0)
     assert start["steps"] == 0 and start["path"] == []
-    np.testing.assert_allclose(np.linalg.norm(start["first"], axis=1), 1, rtol=1e-14)
-    np.testing.assert_array_equal(start["first"], start["first"][::-1])
-    np.testing.assert_array_equal(start["bias"], start["bias"][::-1])
+    drawn, bias = start["first"][:width], start["bias"][:width]
+    np.testing.assert_allclose(np.linalg.norm(drawn, axis=1), 1, rtol=1e-14)
+    np.testing.assert_array_equal(drawn, drawn[::-1])
+    np.testing.assert_array_equal(bias, bias[::-1])
     np.testing.assert_array_equal(start["signs"], -start["signs"][::-1])
     np.testing.assert_allclose(np.abs(start["signs"]), 1 / width / np.sqrt(k), rtol=1e-14)
     ours = searched(X, Y, weights, width=width, steps=3)
     first, readout, intercept, value, initial, path, taken = oracle.fit(
-        X, Y, weights, (start["first"], start["bias"], start["signs"]), steps=3, step_sizes=(0.5, 2.0), validation=0.2, seed=7
+        X, Y, weights, (drawn, bias, start["signs"]), steps=3, step_sizes=(0.5, 2.0), validation=0.2, seed=7
     )
     assert ours["initial_error"] == pytest.approx(initial, rel=1e-9)
     assert [(c, name) for c, name, _ in ours["path"]] == [(c, name) for c, name, _ in path]
     assert "fitted" in {name for _, name, _ in path} or width > n
     np.testing.assert_allclose([error for *_, error in ours["path"]], [error for *_, error in path], rtol=1e-7)
-    assert ours["steps"] == taken > 0
+    assert ours["steps"] == taken > 0 and ours["trained"] == width
     assert ours["ridge"] == pytest.approx(value)
     np.testing.assert_allclose(ours["first"], first, atol=1e-8)
     np.testing.assert_allclose(ours["readout"], readout, atol=1e-6 * np.abs(readout).max())
@@ -135,15 +136,15 @@ def test_features_go_before_any_model():
     model = make_pipeline(gs.GiantStepFeatures(width=128, steps=2, random_state=0), RidgeCV(np.logspace(-3, 5, 9)))
     linear = RidgeCV(np.logspace(-3, 5, 9)).fit(X[:300], y[:300]).score(X[300:], y[300:])
     assert model.fit(X[:300], y[:300]).score(X[300:], y[300:]) > linear + 0.1
-    # The same network as the regressor's.
+    # The same networks as the regressor's, with half as many neurons as they were drawn beside the 64 that are trained.
     features = gs.GiantStepFeatures(width=64, steps=1, ensemble=2, random_state=0).fit(X, y)
     network = features.networks_[1]
     expected = np.maximum((X - network.means) / network.deviations @ network.first.T + network.bias, 0)
-    np.testing.assert_allclose(features.transform(X)[:, 64:], expected, atol=1e-12)
+    np.testing.assert_allclose(features.transform(X)[:, 96:], expected, atol=1e-12)
     features.set_output(transform="pandas")
     assert list(features.transform(X).columns[:2]) == ["giantstepfeatures0", "giantstepfeatures1"]
     labels = np.where(y > np.median(y), "high", "low")
-    assert gs.GiantStepFeatures(width=32, steps=1, random_state=0).fit(X, labels).transform(X).shape == (400, 32)
+    assert gs.GiantStepFeatures(width=32, steps=1, random_state=0).fit(X, labels).transform(X).shape == (400, 48)
 
 
 def test_precision_shape_and_pickles_are_kept():

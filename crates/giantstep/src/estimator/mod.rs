@@ -31,7 +31,7 @@ use rows::Rows;
 /// How the network is found.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The number p of neurons, even; by default twice the number of rows, from 512 to 4096.
+    /// The number p of trained neurons, even, beside which the readout sees p/2 as they were drawn; by default twice the number of rows, from 512 to 4096.
     pub width: Option<usize>,
     /// The largest number T of giant steps.
     pub steps: usize,
@@ -100,11 +100,11 @@ pub struct Network {
     pub means: Vec<f64>,
     /// The standard deviation of each column; 0 if it is constant, which leaves it out.
     pub deviations: Vec<f64>,
-    /// The first layer, p x d, rows of norm 1.
+    /// The first layer, a row of norm 1 for each neuron.
     pub first: Mat<f64>,
-    /// The biases, p.
+    /// The bias of each neuron.
     pub bias: Vec<f64>,
-    /// The readout, p x k, in units of the labels.
+    /// The readout, a row of k numbers for each neuron, in units of the labels.
     pub readout: Mat<f64>,
     /// Its intercepts, k.
     pub intercept: Vec<f64>,
@@ -115,6 +115,8 @@ pub struct Network {
 pub struct Fitted {
     /// The network.
     pub network: Network,
+    /// How many of its neurons are trained, the first of them; the others are as they were drawn.
+    pub trained: usize,
     /// The error on held-out rows before the first step; none where there are too few rows to hold any out.
     pub initial_error: Option<f64>,
     /// Every step of the path.
@@ -238,7 +240,8 @@ impl Samples<'_> {
 /// biases `N(0, bias^2)`, opposite second layers. A giant step is `w_i <- w_i + c p a_i E[r sigma'(<w_i, x> + b_i) x]` with r
 /// the residual of all training rows, then norm 1. At each step all `step_sizes` are tried, from the second step on with
 /// both second layers, and the best on the held-out rows is taken; then the best number of steps, 0 among them, is taken
-/// again on all rows. A row of weight 2 is two rows to rounding.
+/// again on all rows. The last readout also sees one neuron of each pair as it was drawn: a path that is the best of many on
+/// held-out rows is less good elsewhere. A row of weight 2 is two rows to rounding.
 ///
 /// Cost: about `2 steps |step_sizes|` candidates of `2 n d p + n p min(n, p) + (4/3) min(n, p)^3` flops. Memory beside the
 /// inputs: for each thread a panel of rows and a matrix of `min(n, p)^2` numbers.
@@ -290,18 +293,24 @@ fn fit_in<T: Real>(
         [] => search::Search::default(),
         _ => problem.search(&start, &parts)?,
     };
-    let (first, fit) = problem.replay(&start, &search.path[..search.steps], &parts.all())?;
+    let all = parts.all();
+    let trained = problem.replay(&start, &search.path[..search.steps], &all)?;
+    let (first, bias) = start.beside(&trained);
+    let fit = problem.ridge(&first, &bias, &all)?;
     Ok(Fitted {
         network: Network {
-            readout: Mat::from_fn(width, k, |i, j| fit.weights[(i, j)] * scales.deviations[j]),
+            readout: Mat::from_fn(first.nrows(), k, |i, j| {
+                fit.weights[(i, j)] * scales.deviations[j]
+            }),
             intercept: (0..k)
                 .map(|j| scales.means[j] + scales.deviations[j] * fit.intercept[j])
                 .collect(),
             first,
-            bias: start.bias,
+            bias,
             means,
             deviations,
         },
+        trained: width,
         initial_error: search.initial_error,
         path: search.path,
         steps: search.steps,
@@ -355,6 +364,18 @@ struct Start {
     first: Mat<f64>,
     bias: Vec<f64>,
     signs: Mat<f64>,
+}
+
+impl Start {
+    /// Rows and biases of trained neurons, and beside them one neuron of each pair as it was drawn.
+    fn beside(&self, trained: &Mat<f64>) -> (Mat<f64>, Vec<f64>) {
+        let ((p, d), pairs) = (trained.shape(), trained.nrows() / 2);
+        let first = Mat::from_fn(p + pairs, d, |i, j| match i.checked_sub(p) {
+            None => trained[(i, j)],
+            Some(pair) => self.first[(pair, j)],
+        });
+        (first, [&self.bias[..], &self.bias[..pairs]].concat())
+    }
 }
 
 impl<T: Real> Problem<'_, T> {
