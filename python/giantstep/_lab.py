@@ -12,7 +12,15 @@ from ._wait import threads_of
 
 
 class Lab:
-    """A laboratory that is open until it is closed, or the process ends; also a context manager."""
+    """A laboratory that is open until it is closed, or the process ends; also a context manager.
+
+    >>> opened = lab(browser=False)
+    >>> opened  # doctest: +ELLIPSIS
+    <Lab http://127.0.0.1:...>
+    >>> opened.address in opened._repr_html_()
+    True
+    >>> opened.close()
+    """
 
     def __init__(self, native: _native.Lab) -> None:
         self._native = native

@@ -9,25 +9,63 @@ create_exception!(
     giantstep,
     GiantstepError,
     PyValueError,
-    "What was asked for is wrong or cannot be done; the text says what, and what to do."
+    "What was asked for is wrong or cannot be done; the text says what, and what to do. The other errors are kinds of it.
+
+>>> import giantstep as gs
+>>> gs.lab(threads=-1)
+Traceback (most recent call last):
+    ...
+giantstep.GiantstepError: threads = -1: at least 1, or None for all
+>>> issubclass(gs.GiantstepError, ValueError) and issubclass(gs.LinkError, gs.GiantstepError)
+True
+"
 );
 create_exception!(
     giantstep,
     LinkError,
     GiantstepError,
-    "A link or an activation cannot be read."
+    "A link or an activation cannot be read.
+
+>>> import giantstep as gs
+>>> try:
+...     gs.analyze('z1 + z_2')
+... except gs.LinkError as error:
+...     print(error)
+the link `z1 + z_2`: unknown name `z_2`
+  z1 + z_2
+       ^^^
+  help: did you mean `z2`?
+"
 );
 create_exception!(
     giantstep,
     ExperimentError,
     GiantstepError,
-    "An experiment cannot be run as it is written."
+    "An experiment cannot be run as it is written.
+
+>>> import giantstep as gs
+>>> try:
+...     gs.Experiment('z1', d=100, p=16, n='4*d', eta='p', **{'protocol.batch_size': 3})
+... except gs.ExperimentError as error:
+...     print(error)
+unknown key `protocol.batch_size`
+  help: did you mean `protocol.batch`?
+"
 );
 create_exception!(
     giantstep,
     ResultsError,
     GiantstepError,
-    "Results cannot be kept, read or drawn."
+    "Results cannot be kept, read or drawn.
+
+>>> import giantstep as gs
+>>> try:
+...     gs.Results.open('nowhere')
+... except gs.ResultsError as error:
+...     print(error)
+`nowhere` is no results folder: No such file or directory (os error 2)
+  help: give a folder that `gs.run(experiment, out=folder)` has made
+"
 );
 
 /// Why something was not done; raised where Python waits for it.
