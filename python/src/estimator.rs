@@ -53,7 +53,7 @@ impl<'py> Borrowed<'py> {
 }
 
 /// The numbers of a contiguous array.
-fn slice<'a, T>(found: Result<&'a [T], impl std::error::Error>) -> Result<&'a [T], Problem> {
+fn slice<T>(found: Result<&[T], impl std::error::Error>) -> Result<&[T], Problem> {
     found.map_err(|error| Problem::Failed(error.to_string()))
 }
 
