@@ -1,12 +1,14 @@
 //! Features and labels that are Gaussian given `kappa = U x`. THEORY.md (34), (35).
 
 use faer::{Mat, Side};
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use crate::activation::Activation;
 use crate::directions::Directions;
-use crate::expr::{Expr, Function, Link};
+use crate::expr::Link;
 use crate::theory::expectation::Shape;
+use crate::theory::relu::{LANES, Lane, Normal, is_relu, normal};
 use crate::theory::smoothed::Sigma;
 use crate::theory::table::Table;
 
@@ -69,9 +71,7 @@ enum Response {
 
 impl Response {
     fn new(sigma: &Sigma<'_>, inside: f64, across: f64, bias: f64) -> Option<Self> {
-        if let Some(Expr::Apply(Function::Relu, x)) = sigma.activation.expr()
-            && **x == Expr::Variable(0)
-        {
+        if is_relu(sigma.activation) {
             return Some(Self::Relu(across.sqrt()));
         }
         let coefficients = |s: f64| {
@@ -92,16 +92,24 @@ impl Response {
         match self {
             Self::Relu(deviation) => {
                 let t = s / deviation;
-                let below = 0.5 * libm::erfc(-t / std::f64::consts::SQRT_2);
-                let density = (-t * t / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt();
-                // For unit deviation; relu is homogeneous.
-                let value = t * below + density;
-                let rest = (1.0 + t * t) * below + t * density - value * value - below * below;
-                [deviation * value, below, deviation * deviation * rest]
+                relu(*deviation, unit_relu(t, normal(t)))
             }
             Self::Table(table) => table.at(s),
         }
     }
+}
+
+/// The response of relu at unit standard deviation.
+#[inline(always)]
+fn unit_relu(t: f64, (below, density): (f64, f64)) -> [f64; 3] {
+    let value = t * below + density;
+    let rest = (1.0 + t * t) * below + t * density - value * value - below * below;
+    [value, below, rest]
+}
+
+/// The response of relu, which is homogeneous, at this standard deviation.
+fn relu(deviation: f64, [value, slope, rest]: [f64; 3]) -> [f64; 3] {
+    [deviation * value, slope, deviation * deviation * rest]
 }
 
 impl Neuron {
@@ -277,6 +285,58 @@ impl Conditional {
             labels,
         })
     }
+
+    /// `mu0`, `mu1` and `mu*^2` of every neuron where `<U w_i, kappa>` is `along_i`: [`Neuron::at`] to 1e-13.
+    pub(crate) fn at(&self, along: &[f64], [value, slope, rest]: [&mut [f64]; 3]) {
+        // What is no relu has its values now, and 0 in their place below.
+        let mut places = vec![[0.0; LANES]; along.len().div_ceil(LANES)];
+        let flat = places.as_flattened_mut();
+        for (i, neuron) in self.neurons.iter().enumerate() {
+            let s = along[i] + neuron.bias;
+            match &neuron.response {
+                Response::Relu(deviation) => flat[i] = s / deviation,
+                Response::Table(table) => [value[i], slope[i], rest[i]] = table.at(s),
+            }
+        }
+        let mut bells = places.clone();
+        Normal::bells(places.as_flattened(), bells.as_flattened_mut());
+        let mut units = vec![[[0.0; LANES]; 3]; places.len()];
+        Arch::new().dispatch(Units {
+            places: &places,
+            bells: &bells,
+            units: &mut units,
+        });
+        for (i, neuron) in self.neurons.iter().enumerate() {
+            if let Response::Relu(deviation) = &neuron.response {
+                let of_unit = units[i / LANES].map(|lane| lane[i % LANES]);
+                [value[i], slope[i], rest[i]] = relu(*deviation, of_unit);
+            }
+            rest[i] = rest[i].max(0.0);
+        }
+    }
+}
+
+/// [`unit_relu`] of lanes, compiled for wide vectors.
+struct Units<'a> {
+    places: &'a [Lane],
+    bells: &'a [Lane],
+    units: &'a mut [[Lane; 3]],
+}
+
+impl WithSimd for Units<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let normal = Normal::new();
+        let pairs = self.places.iter().zip(self.bells);
+        for (unit, (t, bell)) in self.units.iter_mut().zip(pairs) {
+            let (below, density) = normal.lane(*t, *bell);
+            let lanes: [[f64; 3]; LANES] =
+                std::array::from_fn(|v| unit_relu(t[v], (below[v], density[v])));
+            *unit = std::array::from_fn(|of| lanes.map(|lane| lane[of]));
+        }
+    }
 }
 
 #[cfg(test)]
@@ -337,6 +397,32 @@ mod tests {
         assert_eq!(s, 0.0);
         assert!((value - 2.0 / (2.0 * pi).sqrt()).abs() < 1e-9 && (slope - 0.5).abs() < 1e-9);
         assert!((rest - (1.0 - 2.0 / pi)).abs() < 1e-9);
+    }
+
+    #[test]
+    fn neurons_respond_together_as_one_by_one() {
+        for text in ["relu(x)", "tanh(x)"] {
+            let activation = Activation::parse(text).unwrap();
+            let link = Link::parse("z1", None).unwrap();
+            let first = Mat::from_fn(11, 3, |i, j| {
+                (1.0 + i as f64) * (1.7 * j as f64 + 1.0).sin()
+            });
+            let axes = |j: usize| Directions::new(Mat::from_fn(1, 3, |_, k| f64::from(j == k)));
+            let bias: Vec<f64> = (0..11).map(|i| 0.3 * f64::from(i) - 1.0).collect();
+            let features = (&Directions::new(first), &bias[..], &activation);
+            let model = Conditional::new(features, (&axes(0), &link), axes(1)).unwrap();
+            for kappa in [-8.0, -0.3, 0.0, 1.2, 9.0] {
+                let of_one = model.neurons.iter().map(|neuron| neuron.at(&[kappa]));
+                let (along, alone): (Vec<f64>, Vec<[f64; 3]>) = of_one.unzip();
+                let mut found = [const { [0.0; 11] }; 3];
+                model.at(&along, found.each_mut().map(|of| &mut of[..]));
+                for (i, alone) in alone.iter().enumerate() {
+                    for (found, alone) in found.iter().zip(alone) {
+                        assert!((found[i] - alone).abs() < 1e-11, "{text} {kappa} {i}");
+                    }
+                }
+            }
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::theory::dynamics::Effort;
 use crate::theory::expectation::link_values;
 use crate::theory::fluctuation::{Growth, Seen, Sizes};
 use crate::theory::population::{Class, ClassMatrix};
+use crate::theory::relu::{LANES, Lane};
 use crate::theory::shared::Shared;
 use crate::theory::smoothed::{Local, Smoothed};
 use crate::theory::split::Split;
@@ -165,10 +166,6 @@ impl Columns {
         }
     }
 }
-
-/// Points that are computed together: with arrays of this length there is no doubt that loops have wide vectors.
-const LANES: usize = 8;
-type Lane = [f64; LANES];
 
 fn lanes(column: &[f64]) -> &[Lane] {
     column.as_chunks().0

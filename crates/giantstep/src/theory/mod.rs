@@ -38,6 +38,7 @@ pub mod population;
 mod power_iteration;
 mod predict;
 pub mod recursion;
+mod relu;
 pub mod reuse;
 mod sampler;
 mod separated;

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::gauss::{Rule, kink_points};
 use crate::theory::expectation::panels;
+use crate::theory::relu::{LANES, Normal, is_relu, normal};
 use crate::theory::table::Table;
 
 /// Gaussian averages of an activation about a point s: `lambda = s + own`, `own ~ N(0, D)`, `u = sigma - E sigma`.
@@ -78,9 +79,37 @@ impl<'a> Local<&'a [f64]> {
     }
 }
 
-/// A table of [`Local`] averages at one variance, as functions of s.
+/// [`Local`] averages at one variance, as functions of s.
 #[derive(Debug, Clone)]
-pub(super) struct Smoothed(Table<FIELDS>);
+pub(super) enum Smoothed {
+    /// Of relu, with this standard deviation.
+    Relu(f64),
+    /// Of any other activation.
+    Table(Table<FIELDS>),
+}
+
+/// The averages of relu about `t` standard deviations, with the distribution function and the density there.
+#[inline(always)]
+fn relu(deviation: f64, t: f64, (below, density): (f64, f64)) -> [f64; FIELDS] {
+    let variance = deviation * deviation;
+    let value = t * below + density;
+    let square = (1.0 + t * t) * below + t * density;
+    let slope_value = deviation * value * (1.0 - below);
+    let slope_square = variance * (square - value * value * (2.0 - below));
+    [
+        deviation * value,
+        variance * (square - value * value),
+        variance * below,
+        below,
+        slope_value,
+        slope_square,
+        deviation * density,
+        variance * (below - value * density),
+        below,
+        slope_value,
+        slope_square,
+    ]
+}
 
 /// The kinks of an activation and its two columns.
 #[derive(Debug, Clone)]
@@ -180,41 +209,73 @@ impl<'a> Sigma<'a> {
         })
     }
 
-    /// The table for `|s| <= reach`; none if it were too large, because the variance is too small, or when `stop` is set.
+    /// The averages for `|s| <= reach`; none if their table were too large, because the variance is too small, or when `stop`
+    /// is set.
     pub(super) fn smoothed(
         &self,
         variance: f64,
         reach: f64,
         stop: &AtomicBool,
     ) -> Option<Smoothed> {
+        if is_relu(self.activation) && variance > 0.0 {
+            return Some(Smoothed::Relu(variance.sqrt()));
+        }
         let step = variance.sqrt() / 16.0;
         let stopped = || stop.load(Ordering::Relaxed);
         let table = Table::new(reach, step, |s| match stopped() {
             true => [0.0; FIELDS],
             false => self.local(s, variance),
         });
-        table.filter(|_| !stopped()).map(Smoothed)
+        table.filter(|_| !stopped()).map(Smoothed::Table)
     }
 }
 
 impl Smoothed {
-    /// The table covers `|s|` up to here.
+    /// The averages are known for `|s|` up to here.
     pub(super) fn reach(&self) -> f64 {
-        self.0.reach()
+        match self {
+            Self::Relu(_) => f64::INFINITY,
+            Self::Table(table) => table.reach(),
+        }
     }
 
     /// The averages about s.
     pub(super) fn at(&self, s: f64) -> Local {
-        Local::from_array(self.0.at(s))
+        Local::from_array(match self {
+            Self::Relu(deviation) => relu(*deviation, s / deviation, normal(s / deviation)),
+            Self::Table(table) => table.at(s),
+        })
     }
 
-    /// The averages about `s + shift`, one column after the other.
+    /// The averages about `s + shift`, one column after the other; s comes in whole lanes.
     #[inline(always)]
     pub(super) fn write(&self, s: &[f64], shift: f64, columns: &mut [f64]) {
         let rows = s.len();
-        for (v, s) in s.iter().enumerate() {
-            for (f, value) in self.0.at(s + shift).into_iter().enumerate() {
-                columns[f * rows + v] = value;
+        match self {
+            Self::Relu(deviation) => {
+                let (places, rest) = columns.split_at_mut(rows);
+                for (place, s) in places.iter_mut().zip(s) {
+                    *place = (s + shift) / deviation;
+                }
+                Normal::bells(places, &mut rest[..rows]);
+                let (normals, count) = (Normal::new(), rows / LANES);
+                let columns = columns.as_chunks_mut::<LANES>().0;
+                for i in 0..count {
+                    let t = columns[i];
+                    let (below, density) = normals.lane(t, columns[count + i]);
+                    let averages: [[f64; FIELDS]; LANES] =
+                        std::array::from_fn(|v| relu(*deviation, t[v], (below[v], density[v])));
+                    for f in 0..FIELDS {
+                        columns[f * count + i] = averages.map(|of_one| of_one[f]);
+                    }
+                }
+            }
+            Self::Table(table) => {
+                for (v, s) in s.iter().enumerate() {
+                    for (f, value) in table.at(s + shift).into_iter().enumerate() {
+                        columns[f * rows + v] = value;
+                    }
+                }
             }
         }
     }
@@ -238,5 +299,42 @@ mod tests {
         assert!((local.slope - mass).abs() < 1e-7);
         assert!((local.value - (s * mass + variance.sqrt() * density)).abs() < 1e-7);
         assert!((local.value_own - variance * mass).abs() < 1e-7);
+    }
+
+    #[test]
+    fn averages_of_relu_are_those_of_its_table() {
+        let relu = Activation::parse("relu(x)").unwrap();
+        let same = Activation::parse("(x + abs(x))/2").unwrap();
+        for variance in [0.04, 3.0] {
+            let of = |activation| {
+                let sigma = Sigma::new(activation);
+                sigma.smoothed(variance, 9.0, &crate::watch::NEVER).unwrap()
+            };
+            let (closed, table) = (of(&relu), of(&same));
+            assert!(matches!(closed, Smoothed::Relu(_)) && matches!(table, Smoothed::Table(_)));
+            let s: [f64; 16] = std::array::from_fn(|v| 0.2 * (v as f64 - 7.0).powi(3) / 16.0);
+            let columns = [&closed, &table].map(|smoothed| {
+                let mut columns = vec![0.0; FIELDS * s.len()];
+                smoothed.write(&s, 0.1, &mut columns);
+                columns
+            });
+            let [mut closed_at, columns_at] = [Vec::new(), columns[0].clone()];
+            for f in 0..FIELDS {
+                closed_at.extend(s.map(|s| relu_at(&closed, s + 0.1, f)));
+            }
+            for ((x, y), z) in columns_at.iter().zip(&columns[1]).zip(&closed_at) {
+                assert!(
+                    (x - y).abs() < 1e-6 && (x - z).abs() < 1e-12,
+                    "{variance}: {x} {y} {z}"
+                );
+            }
+        }
+    }
+
+    fn relu_at(closed: &Smoothed, s: f64, field: usize) -> f64 {
+        let Smoothed::Relu(deviation) = closed else {
+            return f64::NAN;
+        };
+        super::relu(*deviation, s / deviation, normal(s / deviation))[field]
     }
 }
