@@ -23,6 +23,16 @@ pub(super) struct Goal {
 
 /// The fixed point of a map, by Anderson's mixing of the last steps; none if it does not come to that.
 pub(super) fn fixed_point<E>(
+    x: Vec<f64>,
+    goal: Goal,
+    next: impl Fn(&[f64]) -> Result<Vec<f64>, E>,
+) -> Result<Option<Vec<f64>>, E> {
+    fixed_point_knowing(&[], x, goal, next)
+}
+
+/// [`fixed_point`] of a map of which changes of x and of its image are nearly known.
+pub(super) fn fixed_point_knowing<E>(
+    known: &[(Vec<f64>, Vec<f64>)],
     mut x: Vec<f64>,
     goal: Goal,
     next: impl Fn(&[f64]) -> Result<Vec<f64>, E>,
@@ -53,6 +63,13 @@ pub(super) fn fixed_point<E>(
         }
         if change < goal.tolerance {
             return Ok(Some(image));
+        }
+        if last.is_none() {
+            history.extend(known.iter().map(|(from, to)| {
+                let pairs = from.iter().zip(to).enumerate();
+                let step = pairs.map(|(i, (x, y))| (y - x) / size(i));
+                (to.clone(), step.collect())
+            }));
         }
         if let Some((old_image, old_step)) = &last {
             let less = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| x - y).collect();

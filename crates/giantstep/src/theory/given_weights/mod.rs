@@ -24,7 +24,7 @@ mod nodes;
 mod products;
 mod spikes;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use faer::linalg::triangular_solve::solve_lower_triangular_in_place;
@@ -36,7 +36,7 @@ use crate::labels::Target;
 use crate::network::Pairing;
 use crate::readout::Intercept;
 use crate::theory::conditional::{Conditional, ConditionalError};
-use crate::theory::fixed_point::{Goal, fixed_point};
+use crate::theory::fixed_point::{Goal, fixed_point, fixed_point_knowing};
 use crate::watch::NEVER;
 
 pub(crate) use drawn::Drawn;
@@ -118,6 +118,8 @@ pub enum GivenWeightsError {
 const TOLERANCE: f64 = 1e-6;
 /// And a first guess of it.
 const NEAR: f64 = 1e-2;
+/// Changes of V that are known to the search for R.
+const KNOWN: usize = 3;
 
 impl GivenWeights {
     /// The features of the weights `first` (p x q) in dimension d with their biases (none, or p), and the labels of `target` along `directions`, of
@@ -319,12 +321,14 @@ impl GivenWeights {
         })?;
         let start = constant.map_or(1.0, |v| v[0]);
         let count = self.points();
-        // The last V that was tried, and `L^-1` there.
+        // The last V that was tried, and `L^-1` there; all that were tried, with their images.
         let last = Cell::new((Vec::new(), Mat::zeros(0, 0)));
+        let tried = RefCell::new(Vec::new());
         fixed_point(vec![start; count], goal(TOLERANCE, count, base), |v| {
             let inverse = inverse(self.mixed(&shares(v)))?;
             let image = self.full_traces(&inverse);
             last.set((v.to_vec(), inverse));
+            tried.borrow_mut().push((v.to_vec(), image.clone()));
             Ok::<_, GivenWeightsError>(image)
         })?
         .ok_or_else(failed)?;
@@ -335,22 +339,31 @@ impl GivenWeights {
         let weights = inverse.transpose() * (&inverse * seen);
         let alone = self.alone(&weights);
         let means = &inverse * &self.mean;
+        // The map of V has the derivative that the excess has: its last changes begin the search.
+        let less = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| x - y).collect();
+        let changes = tried.into_inner();
+        let changes: Vec<(Vec<f64>, Vec<f64>)> = changes
+            .windows(2)
+            .map(|pair| (less(&pair[1].0, &pair[0].0), less(&pair[1].1, &pair[0].1)))
+            .collect();
+        let known = &changes[changes.len().saturating_sub(KNOWN)..];
         // The excess that the noise of the samples adds.
-        let errors = fixed_point(alone.clone(), goal(TOLERANCE, 0, 0.0), |errors| {
-            if stop.load(Ordering::Relaxed) {
-                return Err(GivenWeightsError::Stopped);
-            }
-            let x: Vec<f64> = (0..v.len())
-                .map(|q| shares[q] * errors[q] / (base + v[q]))
-                .collect();
-            // `L^-1 E[...] L^-T`: `tr F(kappa) S^-1 F(kappa') S^-1` in the basis in which S is I.
-            let middle = &inverse * self.linear(&x) * inverse.transpose() + outer(&means, &x);
-            let linear = self.traces(&(inverse.transpose() * &middle * &inverse));
-            let excess = linear.iter().zip(quadratic(&means, &middle));
-            let pairs = alone.iter().zip(excess);
-            Ok(pairs.map(|(alone, (x, y))| alone + x + y).collect())
-        })?
-        .ok_or_else(failed)?;
+        let errors =
+            fixed_point_knowing(known, alone.clone(), goal(TOLERANCE, 0, 0.0), |errors| {
+                if stop.load(Ordering::Relaxed) {
+                    return Err(GivenWeightsError::Stopped);
+                }
+                let x: Vec<f64> = (0..v.len())
+                    .map(|q| shares[q] * errors[q] / (base + v[q]))
+                    .collect();
+                // `L^-1 E[...] L^-T`: `tr F(kappa) S^-1 F(kappa') S^-1` in the basis in which S is I.
+                let middle = &inverse * self.linear(&x) * inverse.transpose() + outer(&means, &x);
+                let linear = self.traces(&(inverse.transpose() * &middle * &inverse));
+                let excess = linear.iter().zip(quadratic(&means, &middle));
+                let pairs = alone.iter().zip(excess);
+                Ok(pairs.map(|(alone, (x, y))| alone + x + y).collect())
+            })?
+            .ok_or_else(failed)?;
         let average = |of: &dyn Fn(usize) -> f64| {
             let terms = self.weights.iter().enumerate();
             terms.map(|(q, w)| w * of(q)).sum::<f64>()

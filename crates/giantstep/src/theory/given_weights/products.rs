@@ -10,9 +10,10 @@ use pulp::{Arch, Simd, WithSimd};
 
 use super::{GivenWeights, column};
 
-/// Points, and rows of a symmetric matrix, that are handled at a time: they stay in the cache.
+/// Points that are handled at a time: they stay in the cache.
 const POINTS: usize = 256;
-const ROWS: usize = 32;
+/// Rows of a panel: three vectors, which the product keeps in registers.
+const ROWS: usize = 24;
 
 impl GivenWeights {
     /// `sum_k x_k F(kappa_k)`.
