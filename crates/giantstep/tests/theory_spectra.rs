@@ -39,6 +39,25 @@ fn compared(changes: Value, seeds: u64, bias: f64) -> Vec<(Metric, u32, u32, f64
     out
 }
 
+/// Singular values of what one step adds, compared with runs.
+fn of_one_step(
+    (link, noise): (&str, f64),
+    student: &str,
+    second: &str,
+) -> Vec<(Metric, u32, u32, f64)> {
+    compared(
+        json!({
+            "target": {"link": link, "noise": noise},
+            "network": {"width": 480, "activation": student, "second_layer": second},
+            "protocol": {"dimension": 600, "steps": 1, "batch": "3*d", "step_size": "p", "loss": "correlation"},
+            "readout": {"after": "never"},
+            "evaluation": {"metrics": ["singular_values"]}
+        }),
+        12,
+        3e-3,
+    )
+}
+
 #[test]
 fn the_spike_of_one_step_is_lifted_by_the_bulk() {
     // THEORY.md (47): eta~ c_1 S sqrt p at leading order; spectral.py, d = 600, p = 480, n = 3d.
@@ -47,17 +66,7 @@ fn the_spike_of_one_step_is_lifted_by_the_bulk() {
         ("sin(z1)", "relu(x)", 7.838),
         ("sign(z1)", "relu(x)", 10.786),
     ] {
-        let found = compared(
-            json!({
-                "target": {"link": link},
-                "network": {"width": 480, "activation": student, "second_layer": "rademacher"},
-                "protocol": {"dimension": 600, "steps": 1, "batch": "3*d", "step_size": "p", "loss": "correlation"},
-                "readout": {"after": "never"},
-                "evaluation": {"metrics": ["singular_values"]}
-            }),
-            12,
-            3e-3,
-        );
+        let found = of_one_step((link, 0.0), student, "rademacher");
         let first = found
             .iter()
             .find(|(_, _, rank, _)| *rank == 1)
@@ -78,17 +87,7 @@ fn the_bulk_of_one_step_has_its_quantiles() {
         ("relu(x)", "gaussian", "z1 + z1*z2"),
         ("tanh(x)", "ones", "sign(z1)"),
     ] {
-        let found = compared(
-            json!({
-                "target": {"link": link, "noise": 0.2},
-                "network": {"width": 480, "activation": student, "second_layer": second},
-                "protocol": {"dimension": 600, "steps": 1, "batch": "3*d", "step_size": "p", "loss": "correlation"},
-                "readout": {"after": "never"},
-                "evaluation": {"metrics": ["singular_values"]}
-            }),
-            12,
-            3e-3,
-        );
+        let found = of_one_step((link, 0.2), student, second);
         let bulk = found
             .iter()
             .filter(|(_, step, rank, _)| *step == 1 && *rank > 40);

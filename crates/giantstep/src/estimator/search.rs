@@ -7,7 +7,8 @@ use rayon::prelude::*;
 use super::held_out::Parts;
 use super::problem::{Problem, features, shift};
 use super::ridge::Readout;
-use super::{EstimatorError, Second, Start, Taken};
+use super::start::Start;
+use super::{EstimatorError, Second, Taken};
 use crate::real::Real;
 use crate::watch::Interrupted;
 

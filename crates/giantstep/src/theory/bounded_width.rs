@@ -13,6 +13,7 @@ use crate::readout::Intercept;
 use crate::theory::dynamics::Dynamics;
 use crate::theory::expectation::{Shape, link_values};
 use crate::theory::population::{ClassMatrix, Population};
+use crate::theory::relu::is_relu;
 use crate::theory::separated::Separated;
 use crate::theory::smoothed::Sigma;
 
@@ -56,7 +57,7 @@ pub(super) fn biased_kernel(
     let q_uv = q_uv.clamp(-size, size);
     match activation.expr() {
         _ if (b_u, b_v) != (0.0, 0.0) => nested_kernel(activation, (q_u, q_v, q_uv), (b_u, b_v)),
-        Some(Expr::Apply(Function::Relu, x)) if **x == Expr::Variable(0) => {
+        _ if is_relu(activation) => {
             if size == 0.0 {
                 return 0.0;
             }
@@ -139,23 +140,28 @@ pub(super) fn features(
     population: &Population,
     covariance: &ClassMatrix,
 ) -> ClassMatrix {
-    let k = population.len();
     let variance = |c: usize| covariance.diagonal(c);
-    let of = |c: usize, e: usize, q: f64| match dynamics.stopped() {
+    of_pairs(population, covariance, |c, e, q| match dynamics.stopped() {
         true => f64::NAN,
         false => biased_kernel(
             dynamics.activation,
             (variance(c), variance(e), q),
             (population.classes[c].bias, population.classes[e].bias),
         ),
-    };
+    })
+}
+
+/// What two neurons have in common, from their classes and their covariance.
+pub(super) fn of_pairs(
+    population: &Population,
+    covariance: &ClassMatrix,
+    of: impl Fn(usize, usize, f64) -> f64,
+) -> ClassMatrix {
+    let k = population.len();
     let cross = Mat::from_fn(k, k, |c, e| of(c, e, covariance.cross[(c, e)]));
-    let own = Mat::from_fn(k, k, |c, e| {
-        if population.same_unit(c, e) {
-            of(c, e, covariance.own[(c, e)] + covariance.cross[(c, e)]) - cross[(c, e)]
-        } else {
-            0.0
-        }
+    let own = Mat::from_fn(k, k, |c, e| match population.same_unit(c, e) {
+        true => of(c, e, covariance.own[(c, e)] + covariance.cross[(c, e)]) - cross[(c, e)],
+        false => 0.0,
     });
     ClassMatrix { own, cross }
 }

@@ -6,7 +6,7 @@
 use faer::Mat;
 
 use crate::gauss::Rule;
-use crate::theory::bounded_width::{KernelError, Kernels, biased_kernel};
+use crate::theory::bounded_width::{KernelError, Kernels, biased_kernel, of_pairs};
 use crate::theory::coordinates;
 use crate::theory::dynamics::Dynamics;
 use crate::theory::expectation::{Points, Shape, link_values};
@@ -69,23 +69,7 @@ impl Kernels {
                 .map(|(v, weight)| weight * at(v))
                 .sum()
         };
-        let mut cross = Mat::zeros(k, k);
-        let mut own = Mat::zeros(k, k);
-        for c in 0..k {
-            for e in 0..=c {
-                let shared = product(c, e, covariance.cross[(c, e)]);
-                let alone = match population.same_unit(c, e) {
-                    true => {
-                        product(c, e, covariance.own[(c, e)] + covariance.cross[(c, e)]) - shared
-                    }
-                    false => 0.0,
-                };
-                for (i, j) in [(c, e), (e, c)] {
-                    cross[(i, j)] = shared;
-                    own[(i, j)] = alone;
-                }
-            }
-        }
+        let features = of_pairs(population, covariance, product);
         let mut response = vec![0.0; k];
         let mut feature_mean = vec![0.0; k];
         for c in 0..k {
@@ -107,7 +91,7 @@ impl Kernels {
             terms.map(|(y, weight)| weight * y.powi(power)).sum()
         };
         Some(Ok(Self {
-            features: ClassMatrix { own, cross },
+            features,
             response,
             feature_mean,
             label_mean: average(1),

@@ -61,7 +61,7 @@ struct Outlier {
     overlap: f64,
 }
 
-/// `E[y^k w / (1 + y delta)^l]`-like sums over the labels, at real delta.
+/// Averages over the labels at a real delta: `delta = -1/tau` of THEORY.md (59).
 struct Labels<'a> {
     law: &'a LabelLaw,
     directions: usize,
@@ -109,8 +109,8 @@ impl Labels<'_> {
         for step in 0..PLACES {
             let here = delta(f64::from(step));
             let (z, growth) = self.place(here);
-            // Inside the bulk delta is no place of the real line.
             edge = edge.min(z * extreme.signum());
+            // Such a delta belongs to no z outside of the bulk.
             if growth <= 0.0 {
                 before = None;
                 continue;

@@ -97,17 +97,22 @@ impl Task<'_> {
         })
     }
 
+    /// Whether steps are bare gradients of neurons without biases, which begin in random directions, on Gaussian inputs.
+    pub(super) fn takes_bare_gradients(&self) -> bool {
+        let (network, protocol) = (&self.experiment.network, &self.experiment.protocol);
+        let bare = protocol.update == Update::PLAIN && protocol.lookahead.is_none();
+        let unbiased = network.bias == Bias::Zero && !protocol.biases.is_trained();
+        let kept = protocol.removal != Removal::MeanAndLinear;
+        bare && unbiased && kept && self.start.drawn && self.is_gaussian()
+    }
+
     /// What a plain first step of independent rows takes off the labels, of networks whose output is a constant but for parts that
     /// vanish; none for other steps.
     fn plain_step(&self) -> Option<f64> {
         let (network, protocol) = (&self.experiment.network, &self.experiment.protocol);
         let alone = network.pairing == Pairing::Independent && network.output == Output::Plain;
-        let plain = protocol.geometry == Geometry::Plain && protocol.update == Update::PLAIN;
-        let fresh = protocol.lookahead.is_none() && protocol.set.is_none();
-        let unbiased = network.bias == Bias::Zero && !protocol.biases.is_trained();
-        let kept = protocol.removal != Removal::MeanAndLinear;
-        let drawn = self.start.drawn && self.is_gaussian();
-        if !(alone && plain && fresh && unbiased && kept && drawn) {
+        let plain = protocol.geometry == Geometry::Plain && protocol.set.is_none();
+        if !(alone && plain && self.takes_bare_gradients()) {
             return None;
         }
         if (protocol.rows(1) as f64) < self.dynamics.dimension.powf(SCARCE) {

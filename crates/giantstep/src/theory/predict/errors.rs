@@ -230,29 +230,22 @@ impl Task<'_> {
         let intercept = self.experiment.readout.intercept;
         let at = (&state.overlap, &state.covariance);
         let of = |task: &Self, seed| Kernels::from_seed(&task.dynamics, &task.population, at, seed);
-        let kernels = match self.is_gaussian() {
-            true => {
-                let first = of(self, 0);
-                let sampled = matches!(&first, Ok(kernels) if kernels.sampled);
-                if sampled && self.effort == Effort::Integrated {
-                    return self.needs_samples(step, "THEORY.md (21)");
-                }
-                let more = if sampled { 1..REPETITIONS } else { 0..0 };
-                std::iter::once(first)
-                    .chain(more.map(|seed| of(self, seed)))
-                    .collect()
-            }
-            false => match Kernels::of_coordinates(&self.dynamics, &self.population, at) {
-                Some(kernels) => vec![kernels],
-                None => {
-                    let reason =
-                        "quadrature does not reach the target's coordinates in their own law";
-                    let would =
-                        Would::by("THEORY.md (21) with averages over them that are sampled");
-                    return self.absent(&[Metric::TestError], (step, step), reason, would);
-                }
-            },
+        let first = match self.is_gaussian() {
+            true => Some(of(self, 0)),
+            false => Kernels::of_coordinates(&self.dynamics, &self.population, at),
         };
+        let Some(first) = first else {
+            let reason = "quadrature does not reach the target's coordinates in their own law";
+            let would = Would::by("THEORY.md (21) with averages over them that are sampled");
+            return self.absent(&[Metric::TestError], (step, step), reason, would);
+        };
+        let mut kernels = vec![first];
+        if matches!(&kernels[0], Ok(kernels) if kernels.sampled) {
+            match self.effort {
+                Effort::Integrated => return self.needs_samples(step, "THEORY.md (21)"),
+                Effort::Sampled => kernels.extend((1..REPETITIONS).map(|seed| of(self, seed))),
+            }
+        }
         for ridge in ridges {
             let errors = kernels
                 .iter()

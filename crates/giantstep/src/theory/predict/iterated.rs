@@ -3,12 +3,10 @@
 use super::Task;
 use super::prediction::{ITERATED, Would};
 use crate::analysis::bounded;
-use crate::labels::Removal;
 use crate::metric::Metric;
-use crate::network::Bias;
 use crate::theory::label_law::LabelLaw;
 use crate::theory::power_iteration::BatchSpectrum;
-use crate::train::{Geometry, Loss, StepSize, Update};
+use crate::train::{Geometry, Loss, StepSize};
 
 /// `E sigma'^2` is that of a linear function to this fraction.
 const LINEAR: f64 = 1e-9;
@@ -43,22 +41,20 @@ impl Task<'_> {
         true
     }
 
-    /// That of the first batch, if steps on it are `1 + b H`.
+    /// That of the first batch, if steps on it are `1 + b H` and the alignment is asked for.
     fn batch_spectrum(&self) -> Option<BatchSpectrum> {
-        let (network, protocol) = (&self.experiment.network, &self.experiment.protocol);
+        let protocol = &self.experiment.protocol;
         let of = &self.activation;
         let quadratic = of.slope_power > 0.0
             && (of.slopes[1].powi(2) - of.slope_power).abs() < LINEAR * of.slope_power;
-        let plain = protocol.update == Update::PLAIN
-            && protocol.loss == Loss::Correlation
+        let alike = protocol.loss == Loss::Correlation
             && matches!(protocol.geometry, Geometry::Plain | Geometry::Projected)
-            && matches!(protocol.step_size, StepSize::Constant(_))
-            && protocol.lookahead.is_none();
-        let unbiased = network.bias == Bias::Zero && protocol.removal != Removal::MeanAndLinear;
+            && matches!(protocol.step_size, StepSize::Constant(_));
         let target = &self.experiment.target;
         // Of unbounded labels the largest leave the bulk of H, wherever they are.
         let bulk = target.noise == 0.0 && bounded(&target.link);
-        if !(quadratic && plain && unbiased && bulk && self.is_gaussian()) {
+        let asked = self.is_measured(Metric::WeightAlignment);
+        if !(asked && quadratic && alike && bulk && self.takes_bare_gradients()) {
             return None;
         }
         let d = self.dynamics.dimension;

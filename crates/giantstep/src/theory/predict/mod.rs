@@ -354,9 +354,25 @@ impl Task<'_> {
         [&WEIGHTS[..], &GRADIENT[..], &ERRORS[..]].concat()
     }
 
+    fn all_but(others: &[Metric]) -> Vec<Metric> {
+        let all = Self::all_metrics().into_iter();
+        all.filter(|metric| !others.contains(metric)).collect()
+    }
+
     /// Steps beyond `last` are absent; returns the number of steps that remain of `known`.
     fn limit(&mut self, known: u32, last: u32, reason: &str, would: Would) -> u32 {
-        self.absent(&Self::all_metrics(), (last + 1, known), reason, would);
+        self.limit_of(&Self::all_metrics(), (known, last), reason, would)
+    }
+
+    /// [`Task::limit`] where other metrics are known further on.
+    fn limit_of(
+        &mut self,
+        metrics: &[Metric],
+        (known, last): (u32, u32),
+        reason: &str,
+        would: Would,
+    ) -> u32 {
+        self.absent(metrics, (last + 1, known), reason, would);
         if last < known {
             self.ended = (reason.to_owned(), would);
         }

@@ -103,17 +103,14 @@ impl Task<'_> {
             let reason =
                 "more than two steps on one batch: the in-law engine at large d is the limit";
             let would = Would::by(MEAN_FIELD);
-            if self.power_iteration(reused) {
-                let aligned = [Metric::WeightAlignment];
-                let others = Self::all_metrics().into_iter();
-                let others: Vec<_> = others.filter(|m| !aligned.contains(m)).collect();
-                self.absent(&others, (3, known), reason, would);
-                self.absent(&aligned, (reused + 1, known), reason, would);
-                self.ended = (reason.to_owned(), would);
-                known = 2;
-            } else {
-                known = self.limit(known, 2, reason, would);
-            }
+            known = match self.power_iteration(reused) {
+                true => {
+                    let aligned = [Metric::WeightAlignment];
+                    self.absent(&aligned, (reused + 1, known), reason, would);
+                    self.limit_of(&Self::all_but(&aligned), (known, 2), reason, would)
+                }
+                false => self.limit(known, 2, reason, would),
+            };
         } else if reused == 2 {
             let reason = "steps after a batch was used twice have no closed limit here";
             known = self.limit(known, 2, reason, Would::by(MEAN_FIELD));
@@ -181,11 +178,7 @@ impl Task<'_> {
         if let Some(error) = error {
             let first = steps.get(found.steps.len()).copied().unwrap_or(known);
             let would = would(&error);
-            let metrics: Vec<Metric> = Self::all_metrics()
-                .into_iter()
-                .filter(|metric| !GRADIENT.contains(metric))
-                .collect();
-            self.absent(&metrics, (first, known), &error, would);
+            self.absent(&Self::all_but(&GRADIENT), (first, known), &error, would);
             self.ended = (error.to_string(), would);
         }
         for (index, step) in steps.iter().enumerate().take(found.steps.len()) {
@@ -234,10 +227,10 @@ impl Task<'_> {
             Err(error) => {
                 let sampled = matches!(error, ReuseError::First(RecursionError::Sampled { .. }));
                 let integrated = sampled && self.reused_overlaps();
-                let metrics: Vec<Metric> = Self::all_metrics()
-                    .into_iter()
-                    .filter(|metric| !(integrated && *metric == Metric::Overlap))
-                    .collect();
+                let metrics = match integrated {
+                    true => Self::all_but(&[Metric::Overlap]),
+                    false => Self::all_metrics(),
+                };
                 let would = match &error {
                     ReuseError::First(error) => would(error),
                     ReuseError::Protocol => {
