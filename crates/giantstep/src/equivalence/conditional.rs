@@ -1,5 +1,7 @@
 //! Batches with the features and labels of the conditional Gaussian model. THEORY.md (34), (35).
 
+use faer::Mat;
+
 use crate::batch::{Panel, Role, Stream};
 use crate::directions::Directions;
 use crate::readout::{Features, Samples};
@@ -98,14 +100,15 @@ impl Samples for Drawn<'_, Conditional> {
 
     fn activations<T: Real>(&self, panel: &mut Panel<'_, T>) {
         let projections = self.known(panel);
-        for (i, neuron) in self.model.neurons.iter().enumerate() {
+        let s = self.model.known.rows();
+        let points = Mat::from_fn(s, projections.len(), |k, v| projections[v][k]);
+        let (seen, [value, slope, rest]) = self.model.at(&points);
+        for i in 0..self.width() {
             let noise = self.noise(panel, 1 + i);
-            for ((field, kappa), noise) in
-                panel.field_mut(i).iter_mut().zip(&projections).zip(noise)
-            {
-                let (s, [value, slope, rest]) = neuron.at(kappa);
-                let own = field.to_f64() - s;
-                *field = T::from_f64(value + slope * own + rest.sqrt() * noise);
+            for (v, (field, noise)) in panel.field_mut(i).iter_mut().zip(noise).enumerate() {
+                let own = field.to_f64() - seen[(i, v)];
+                let linear = value[(i, v)] + slope[(i, v)] * own;
+                *field = T::from_f64(linear + rest[(i, v)].sqrt() * noise);
             }
         }
     }

@@ -34,7 +34,9 @@ impl Marginal {
                 points.listed(0, points.count())
             }
         };
-        let (p, count) = (given.neurons.len(), weights.len());
+        let (p, count) = (given.along.nrows(), weights.len());
+        let points = Mat::from_fn(s, count, |k, q| nodes[k][q]);
+        let (_, [value, slope, own]) = given.at(&points);
         let target = network.labels.target;
         let m = given.labels.variables();
         // One column for each point, the label first: means, slopes across U, and what is independent.
@@ -51,21 +53,20 @@ impl Marginal {
             for (j, slope) in label.slopes.iter().enumerate() {
                 label_slopes[(j, q)] = root * slope;
             }
-            for (i, neuron) in given.neurons.iter().enumerate() {
-                let (_, [value, slope, own]) = neuron.at(&kappa);
-                means[(i + 1, q)] = root * value;
-                slopes[(i, q)] = root * slope;
-                rest[i + 1] += weight * own;
+            for i in 0..p {
+                means[(i + 1, q)] = root * value[(i, q)];
+                slopes[(i, q)] = root * slope[(i, q)];
+                rest[i + 1] += weight * own[(i, q)];
             }
         }
         let mean: Vec<f64> = (0..=p)
             .map(|i| (0..count).map(|q| means[(i, q)] * weights[q].sqrt()).sum())
             .collect();
         // <w_i, P w_j>, and <w_i, P W*^T> in the coordinates v of the label.
-        let along = network.first.gram(&given.known);
-        let across = network.first.gram(network.first) - &along * along.transpose();
-        let overlaps = network.first.gram(network.labels.directions)
-            - &along * given.labels.centre.transpose();
+        let along = &given.along;
+        let across = network.first.gram(network.first) - along * along.transpose();
+        let overlaps =
+            network.first.gram(network.labels.directions) - along * given.labels.centre.transpose();
         let overlaps = overlaps * given.labels.inverse.transpose();
         let both = &slopes * slopes.transpose();
         let with_label = &slopes * label_slopes.transpose();

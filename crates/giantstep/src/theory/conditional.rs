@@ -8,7 +8,7 @@ use crate::activation::Activation;
 use crate::directions::Directions;
 use crate::expr::Link;
 use crate::theory::expectation::Shape;
-use crate::theory::relu::{LANES, Lane, Normal, is_relu, normal};
+use crate::theory::relu::{LANES, Lane, Normal, is_relu};
 use crate::theory::smoothed::Sigma;
 use crate::theory::table::Table;
 
@@ -45,56 +45,79 @@ pub enum ConditionalError {
 /// kappa. THEORY.md (34), (35).
 #[derive(Debug)]
 pub(crate) struct Conditional {
+    /// U.
     pub known: Directions,
-    pub neurons: Vec<Neuron>,
+    /// `W U^T`, p x s.
+    pub along: Mat<f64>,
     pub labels: LinearLabels,
-}
-
-/// The response of one neuron.
-#[derive(Debug)]
-pub(crate) struct Neuron {
-    /// `U w_i`.
-    along: Vec<f64>,
-    /// The bias.
-    bias: f64,
+    /// The biases, p of them.
+    bias: Vec<f64>,
     response: Response,
 }
 
-/// `mu0`, `mu1` and `mu*^2` of (34) as functions of `s = <U w_i, kappa>`, at one length across U.
+/// `mu0`, `mu1` and `mu*^2` of (34) of every neuron as functions of `<U w_i, kappa> + b_i`.
 #[derive(Debug)]
 enum Response {
-    /// relu, in closed form, across which the standard deviation is this.
-    Relu(f64),
-    /// Any other activation, at the length across U of this many standard deviations.
-    Table(Table<3>),
+    /// relu, in closed form, by the standard deviations across U.
+    Relu(Vec<f64>),
+    /// Any other activation.
+    Table(Vec<Table<3>>),
+}
+
+/// A neuron: the squared lengths of its parts along U and across, and its bias.
+#[derive(Debug, Clone, Copy)]
+struct Neuron {
+    inside: f64,
+    across: f64,
+    bias: f64,
 }
 
 impl Response {
-    fn new(sigma: &Sigma<'_>, inside: f64, across: f64, bias: f64) -> Option<Self> {
-        if is_relu(sigma.activation) {
-            return Some(Self::Relu(across.sqrt()));
+    /// The number of the neuron that has none, if there is one.
+    fn new(activation: &Activation, neurons: &[Neuron]) -> Result<Self, usize> {
+        if is_relu(activation) {
+            return Ok(Self::Relu(
+                neurons.iter().map(|of| of.across.sqrt()).collect(),
+            ));
         }
-        let coefficients = |s: f64| {
-            let [value, own, power] = sigma.average(s, across, |v, _, own| [v, v * own, v * v]);
-            let slope = own / across;
-            let rest = power - value * value - slope * own;
-            [value, slope, rest]
+        let sigma = Sigma::new(activation);
+        let table = |(number, neuron): (usize, &Neuron)| {
+            let Neuron {
+                inside,
+                across,
+                bias,
+            } = *neuron;
+            let coefficients = |s: f64| {
+                let [value, own, power] = sigma.average(s, across, |v, _, own| [v, v * own, v * v]);
+                let slope = own / across;
+                let rest = power - value * value - slope * own;
+                [value, slope, rest]
+            };
+            let reach = REACH * inside.sqrt() + bias.abs();
+            Table::new(reach, across.sqrt() / 8.0, coefficients).ok_or(number)
         };
-        Table::new(
-            REACH * inside.sqrt() + bias.abs(),
-            across.sqrt() / 8.0,
-            coefficients,
-        )
-        .map(Self::Table)
+        let tables = neurons.par_iter().enumerate().map(table);
+        Ok(Self::Table(tables.collect::<Result<_, _>>()?))
     }
 
-    fn at(&self, s: f64) -> [f64; 3] {
+    /// The coefficients of every neuron at its place.
+    fn write(&self, places: &[f64], [value, slope, rest]: [&mut [f64]; 3]) {
         match self {
-            Self::Relu(deviation) => {
-                let t = s / deviation;
-                relu(*deviation, unit_relu(t, normal(t)))
+            Self::Relu(deviations) => {
+                Arch::new().dispatch(Relus {
+                    places,
+                    deviations,
+                    coefficients: [value, slope, &mut *rest],
+                });
             }
-            Self::Table(table) => table.at(s),
+            Self::Table(tables) => {
+                for (i, table) in tables.iter().enumerate() {
+                    [value[i], slope[i], rest[i]] = table.at(places[i]);
+                }
+            }
+        }
+        for rest in rest {
+            *rest = rest.max(0.0);
         }
     }
 }
@@ -107,42 +130,51 @@ fn unit_relu(t: f64, (below, density): (f64, f64)) -> [f64; 3] {
     [value, below, rest]
 }
 
-/// The response of relu, which is homogeneous, at this standard deviation.
-fn relu(deviation: f64, [value, slope, rest]: [f64; 3]) -> [f64; 3] {
-    [deviation * value, slope, deviation * deviation * rest]
+/// The response of relu, which is homogeneous, at these standard deviations, compiled for wide vectors.
+struct Relus<'a> {
+    places: &'a [f64],
+    deviations: &'a [f64],
+    coefficients: [&'a mut [f64]; 3],
 }
 
-impl Neuron {
-    fn new(
-        sigma: &Sigma<'_>,
-        number: usize,
-        along: Vec<f64>,
-        (squared, bias): (f64, f64),
-    ) -> Result<Self, ConditionalError> {
-        let inside: f64 = along.iter().map(|x| x * x).sum();
-        let across = squared - inside;
-        let response = match across > 1e-12 * squared {
-            true => Response::new(sigma, inside, across, bias),
-            false => None,
-        };
-        let response = response.ok_or(ConditionalError::Inside {
-            neuron: number + 1,
-            length: squared.sqrt(),
-            across,
-        })?;
-        Ok(Self {
-            along,
-            bias,
-            response,
-        })
-    }
+impl WithSimd for Relus<'_> {
+    type Output = ();
 
-    /// `<U w_i, kappa>`, and there `mu0`, `mu1`, `mu*^2`.
-    pub(crate) fn at(&self, kappa: &[f64]) -> (f64, [f64; 3]) {
-        let s: f64 = self.along.iter().zip(kappa).map(|(a, k)| a * k).sum();
-        let [value, slope, rest] = self.response.at(s + self.bias);
-        (s, [value, slope, rest.max(0.0)])
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let [value, slope, rest] = self.coefficients;
+        // Places in units of the deviations, and the bells there.
+        for (value, (place, deviation)) in value
+            .iter_mut()
+            .zip(self.places.iter().zip(self.deviations))
+        {
+            *value = place / deviation;
+        }
+        Normal::bells(value, rest);
+        let normal = Normal::new();
+        let outputs = value.chunks_mut(LANES).zip(slope.chunks_mut(LANES));
+        let outputs = outputs.zip(rest.chunks_mut(LANES));
+        for (((value, slope), rest), deviations) in outputs.zip(self.deviations.chunks(LANES)) {
+            let [t, bell, deviation] = [&*value, &*rest, deviations].map(lane);
+            let (below, density) = normal.lane(t, bell);
+            let units: [[f64; 3]; LANES] =
+                std::array::from_fn(|v| unit_relu(t[v], (below[v], density[v])));
+            let all: Lane = std::array::from_fn(|v| deviation[v] * units[v][0]);
+            value.copy_from_slice(&all[..value.len()]);
+            let all: Lane = std::array::from_fn(|v| units[v][1]);
+            slope.copy_from_slice(&all[..slope.len()]);
+            let all: Lane = std::array::from_fn(|v| deviation[v] * deviation[v] * units[v][2]);
+            rest.copy_from_slice(&all[..rest.len()]);
+        }
     }
+}
+
+/// A lane, which may be short at the end of a column.
+#[inline(always)]
+fn lane(column: &[f64]) -> Lane {
+    let mut lane = [0.0; LANES];
+    lane[..column.len()].copy_from_slice(column);
+    lane
 }
 
 /// The best linear label given kappa.
@@ -264,84 +296,61 @@ impl Conditional {
         (targets, link): (&Directions, &Link),
         known: Directions,
     ) -> Result<Self, ConditionalError> {
-        let sigma = Sigma::new(activation);
         let along = first.gram(&known);
+        let neuron = |(i, length): (usize, f64)| {
+            let (row, squared) = (along.row(i), length * length);
+            let inside = row.iter().map(|x| x * x).sum();
+            Neuron {
+                inside,
+                across: squared - inside,
+                bias: bias.get(i).copied().unwrap_or(0.0),
+            }
+        };
         let lengths = first.norms();
-        let s = known.rows();
-        let neurons = lengths
-            .par_iter()
-            .enumerate()
-            .map(|(i, length)| {
-                let along = (0..s).map(|k| along[(i, k)]).collect();
-                let bias = bias.get(i).copied().unwrap_or(0.0);
-                Neuron::new(&sigma, i, along, (length * length, bias))
-            })
-            .collect::<Result<_, _>>()?;
+        let neurons: Vec<Neuron> = lengths.iter().copied().enumerate().map(neuron).collect();
+        let within = |i: usize| ConditionalError::Inside {
+            neuron: i + 1,
+            length: lengths[i],
+            across: neurons[i].across,
+        };
+        let seen = |i: usize| neurons[i].across > 1e-12 * lengths[i] * lengths[i];
+        if let Some(i) = (0..neurons.len()).find(|i| !seen(*i)) {
+            return Err(within(i));
+        }
+        let response = Response::new(activation, &neurons).map_err(within)?;
         let centre = targets.gram(&known);
         let labels = LinearLabels::new(link, centre).ok_or(ConditionalError::Labels)?;
         Ok(Self {
             known,
-            neurons,
+            along,
             labels,
+            bias: neurons.iter().map(|neuron| neuron.bias).collect(),
+            response,
         })
     }
 
-    /// `mu0`, `mu1` and `mu*^2` of every neuron where `<U w_i, kappa>` is `along_i`: [`Neuron::at`] to 1e-13.
-    pub(crate) fn at(&self, along: &[f64], [value, slope, rest]: [&mut [f64]; 3]) {
-        // What is no relu has its values now, and 0 in their place below.
-        let mut places = vec![[0.0; LANES]; along.len().div_ceil(LANES)];
-        let flat = places.as_flattened_mut();
-        for (i, neuron) in self.neurons.iter().enumerate() {
-            let s = along[i] + neuron.bias;
-            match &neuron.response {
-                Response::Relu(deviation) => flat[i] = s / deviation,
-                Response::Table(table) => [value[i], slope[i], rest[i]] = table.at(s),
+    /// `<U w_i, kappa>` of every neuron (p x K) at points kappa, the columns of a matrix (s x K), and there `mu0`, `mu1` and `mu*^2`.
+    pub(crate) fn at(&self, points: &Mat<f64>) -> (Mat<f64>, [Mat<f64>; 3]) {
+        let seen = &self.along * points;
+        let mut coefficients: [Mat<f64>; 3] =
+            std::array::from_fn(|_| Mat::zeros(seen.nrows(), seen.ncols()));
+        let mut places = vec![0.0; self.bias.len()];
+        for q in 0..seen.ncols() {
+            let pairs = seen.col_as_slice(q).iter().zip(&self.bias);
+            for (place, (s, bias)) in places.iter_mut().zip(pairs) {
+                *place = s + bias;
             }
+            let columns = coefficients.each_mut().map(|of| of.col_as_slice_mut(q));
+            self.response.write(&places, columns);
         }
-        let mut bells = places.clone();
-        Normal::bells(places.as_flattened(), bells.as_flattened_mut());
-        let mut units = vec![[[0.0; LANES]; 3]; places.len()];
-        Arch::new().dispatch(Units {
-            places: &places,
-            bells: &bells,
-            units: &mut units,
-        });
-        for (i, neuron) in self.neurons.iter().enumerate() {
-            if let Response::Relu(deviation) = &neuron.response {
-                let of_unit = units[i / LANES].map(|lane| lane[i % LANES]);
-                [value[i], slope[i], rest[i]] = relu(*deviation, of_unit);
-            }
-            rest[i] = rest[i].max(0.0);
-        }
-    }
-}
-
-/// [`unit_relu`] of lanes, compiled for wide vectors.
-struct Units<'a> {
-    places: &'a [Lane],
-    bells: &'a [Lane],
-    units: &'a mut [[Lane; 3]],
-}
-
-impl WithSimd for Units<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        let normal = Normal::new();
-        let pairs = self.places.iter().zip(self.bells);
-        for (unit, (t, bell)) in self.units.iter_mut().zip(pairs) {
-            let (below, density) = normal.lane(*t, *bell);
-            let lanes: [[f64; 3]; LANES] =
-                std::array::from_fn(|v| unit_relu(t[v], (below[v], density[v])));
-            *unit = std::array::from_fn(|of| lanes.map(|lane| lane[of]));
-        }
+        (seen, coefficients)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::theory::relu::normal;
 
     fn labels(text: &str, centre: &[f64]) -> (Link, LinearLabels) {
         let link = Link::parse(text, None).unwrap();
@@ -387,14 +396,27 @@ mod tests {
         }
     }
 
+    /// The coefficients of a neuron of these squared lengths along U and across, at a place.
+    fn alone(text: &str, inside: f64, across: f64, place: f64) -> [f64; 3] {
+        let activation = Activation::parse(text).unwrap();
+        let neuron = Neuron {
+            inside,
+            across,
+            bias: 0.0,
+        };
+        let response = Response::new(&activation, &[neuron]).unwrap();
+        let closed = matches!(response, Response::Relu(_));
+        assert_eq!(closed, text == "relu(x)");
+        let mut found = [[0.0; 1]; 3];
+        response.write(&[place], found.each_mut().map(|of| &mut of[..]));
+        found.map(|[x]| x)
+    }
+
     #[test]
     fn neurons_that_know_nothing_have_hermite_coefficients() {
         // relu of a vector of length 2: c_0 = 2/sqrt(2 pi), slope 1/2, and 4 (1/2 - 1/4 - 1/(2 pi)) are left.
-        let relu = Activation::parse("relu(x)").unwrap();
-        let neuron = Neuron::new(&Sigma::new(&relu), 0, Vec::new(), (4.0, 0.0)).unwrap();
-        let (s, [value, slope, rest]) = neuron.at(&[]);
+        let [value, slope, rest] = alone("relu(x)", 0.0, 4.0, 0.0);
         let pi = std::f64::consts::PI;
-        assert_eq!(s, 0.0);
         assert!((value - 2.0 / (2.0 * pi).sqrt()).abs() < 1e-9 && (slope - 0.5).abs() < 1e-9);
         assert!((rest - (1.0 - 2.0 / pi)).abs() < 1e-9);
     }
@@ -404,21 +426,34 @@ mod tests {
         for text in ["relu(x)", "tanh(x)"] {
             let activation = Activation::parse(text).unwrap();
             let link = Link::parse("z1", None).unwrap();
-            let first = Mat::from_fn(11, 3, |i, j| {
+            let first = Directions::new(Mat::from_fn(11, 3, |i, j| {
                 (1.0 + i as f64) * (1.7 * j as f64 + 1.0).sin()
-            });
+            }));
             let axes = |j: usize| Directions::new(Mat::from_fn(1, 3, |_, k| f64::from(j == k)));
             let bias: Vec<f64> = (0..11).map(|i| 0.3 * f64::from(i) - 1.0).collect();
-            let features = (&Directions::new(first), &bias[..], &activation);
+            let features = (&first, &bias[..], &activation);
             let model = Conditional::new(features, (&axes(0), &link), axes(1)).unwrap();
-            for kappa in [-8.0, -0.3, 0.0, 1.2, 9.0] {
-                let of_one = model.neurons.iter().map(|neuron| neuron.at(&[kappa]));
-                let (along, alone): (Vec<f64>, Vec<[f64; 3]>) = of_one.unzip();
-                let mut found = [const { [0.0; 11] }; 3];
-                model.at(&along, found.each_mut().map(|of| &mut of[..]));
-                for (i, alone) in alone.iter().enumerate() {
-                    for (found, alone) in found.iter().zip(alone) {
-                        assert!((found[i] - alone).abs() < 1e-11, "{text} {kappa} {i}");
+            let points = [-8.0, -0.3, 0.0, 1.2, 9.0];
+            let (seen, found) = model.at(&Mat::from_fn(1, 5, |_, q| points[q]));
+            for (q, kappa) in points.into_iter().enumerate() {
+                for (i, bias) in bias.iter().enumerate() {
+                    let inside = model.along[(i, 0)].powi(2);
+                    let across = first.norms()[i].powi(2) - inside;
+                    assert_eq!(seen[(i, q)], kappa * model.along[(i, 0)]);
+                    let place = seen[(i, q)] + bias;
+                    let one = match text {
+                        "relu(x)" => {
+                            let t = place / across.sqrt();
+                            let [value, slope, rest] = unit_relu(t, normal(t));
+                            [across.sqrt() * value, slope, (across * rest).max(0.0)]
+                        }
+                        _ => alone(text, inside, across, place),
+                    };
+                    // Tables of other reaches have other points.
+                    let tolerance = if text == "relu(x)" { 1e-11 } else { 1e-6 };
+                    for (found, one) in found.iter().zip(one) {
+                        let error = (found[(i, q)] - one).abs();
+                        assert!(error < tolerance, "{text} {kappa} {i}: {error:e}");
                     }
                 }
             }
@@ -427,14 +462,11 @@ mod tests {
 
     #[test]
     fn relu_has_the_numbers_of_its_table() {
-        let relu = Activation::parse("relu(x)").unwrap();
-        let same = Activation::parse("(x + abs(x))/2").unwrap();
         for across in [0.3, 2.5] {
-            let closed = Response::new(&Sigma::new(&relu), 1.0, across, 0.0).unwrap();
-            let table = Response::new(&Sigma::new(&same), 1.0, across, 0.0).unwrap();
-            assert!(matches!(closed, Response::Relu(_)) && matches!(table, Response::Table(_)));
             for s in [-5.0, -1.1, 0.0, 0.4, 3.0] {
-                for (x, y) in closed.at(s).into_iter().zip(table.at(s)) {
+                let [closed, table] =
+                    ["relu(x)", "(x + abs(x))/2"].map(|text| alone(text, 1.0, across, s));
+                for (x, y) in closed.into_iter().zip(table) {
                     assert!((x - y).abs() < 1e-6, "{across} {s}: {x} {y}");
                 }
             }

@@ -4,9 +4,10 @@
 //! Two kinds are followed: the overlap of one neuron, and the means over the neurons of either sign, whose own parts
 //! average out and whose shared noise does not. What lengths do beside overlaps is left out.
 
-use faer::{Mat, MatRef, Side};
+use faer::{Mat, Side};
 
-use crate::theory::integrated::add_product;
+use crate::columns;
+use crate::theory::integrated::{add_product, of_columns};
 use crate::theory::population::Population;
 use crate::theory::split::Split;
 
@@ -181,10 +182,16 @@ pub(super) struct Seen<'a> {
     pub drive: &'a Mat<f64>,
     /// Weight times `E B^2`.
     pub power: &'a Mat<f64>,
-    /// `a E sigma'`.
-    pub slope: MatRef<'a, f64>,
+    /// `a E sigma'`, in the first rows.
+    pub slope: &'a Mat<f64>,
     /// `1/p`.
     pub narrow: f64,
+}
+
+impl Seen<'_> {
+    fn slope(&self, c: usize) -> &[f64] {
+        &self.slope.col_as_slice(c)[..self.drive.nrows()]
+    }
 }
 
 impl Growth {
@@ -204,7 +211,7 @@ impl Growth {
         z: &Mat<f64>,
         (residual, feedback): (&[f64], f64),
     ) {
-        let ((rows, k), r) = (seen.slope.shape(), z.ncols());
+        let ((rows, k), r) = (seen.drive.shape(), z.ncols());
         if sums.is_empty() {
             return;
         }
@@ -216,17 +223,22 @@ impl Growth {
         for c in 0..k {
             let (sign, share) = (sizes.sign[c], sizes.share[c]);
             let count = share * sizes.of_sign[sign] * seen.narrow;
-            for v in 0..rows {
-                output[(v, sign)] += count * seen.slope[(v, c)];
-                mean[(v, sign)] += share * seen.slope[(v, c)];
-            }
+            let slope = seen.slope(c);
+            columns::add_scaled(output.col_as_slice_mut(sign), count, slope);
+            columns::add_scaled(mean.col_as_slice_mut(sign), share, slope);
         }
-        let products = Mat::from_fn(rows, r * r, |v, ij| z[(v, ij / r)] * z[(v, ij % r)]);
-        let through = Mat::from_fn(rows, SIGNS * k, |v, cs| {
-            seen.drive[(v, cs / SIGNS)] * output[(v, cs % SIGNS)]
+        let products = of_columns(rows, r * r, |ij, out| {
+            let (i, j) = (z.col_as_slice(ij / r), z.col_as_slice(ij % r));
+            columns::scaled_product(out, 1.0, i, j);
         });
-        let pairs = Mat::from_fn(rows, SIGNS * SIGNS, |v, st| {
-            residual[v] * mean[(v, st / SIGNS)] * mean[(v, st % SIGNS)]
+        let through = of_columns(rows, SIGNS * k, |cs, out| {
+            let drive = seen.drive.col_as_slice(cs / SIGNS);
+            columns::scaled_product(out, 1.0, drive, output.col_as_slice(cs % SIGNS));
+        });
+        let mut weighted = vec![0.0; rows];
+        let pairs = of_columns(rows, SIGNS * SIGNS, |st, out| {
+            columns::scaled_product(&mut weighted, 1.0, residual, mean.col_as_slice(st / SIGNS));
+            columns::scaled_product(out, 1.0, &weighted, mean.col_as_slice(st % SIGNS));
         });
         let (sums_own, rest) = sums.split_at_mut(k * r * r);
         let (sums_through, rest) = rest.split_at_mut(SIGNS * k * r * r);

@@ -7,6 +7,7 @@ use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatMut, Par};
 use pulp::{Arch, Simd, WithSimd};
 
+use crate::columns;
 use crate::theory::averages::{Averages, Residual, Task};
 use crate::theory::dynamics::Effort;
 use crate::theory::expectation::link_values;
@@ -330,9 +331,11 @@ impl Model<'_> {
         sums: &mut [f64],
     ) {
         let (k, r, rows) = (self.classes.len(), targets.len(), weights.len());
-        let z = Mat::from_fn(rows, r, |v, j| targets[j][v]);
-        let squares = Mat::from_fn(rows, r, |v, j| targets[j][v] * targets[j][v]);
-        let fields = Mat::from_fn(rows, k, |v, c| fields[c][v]);
+        let z = of_columns(rows, r, |j, out| out.copy_from_slice(&targets[j]));
+        let squares = of_columns(rows, r, |j, out| {
+            columns::scaled_product(out, 1.0, &targets[j], &targets[j]);
+        });
+        let fields = of_columns(rows, k, |c, out| out.copy_from_slice(&fields[c]));
         let (sums_target, rest) = sums.split_at_mut(k * r);
         let (sums_shared, rest) = rest.split_at_mut(k * k);
         let (sums_square, rest) = rest.split_at_mut(k * r);
@@ -357,7 +360,7 @@ impl Model<'_> {
             own: &seen.bent,
             drive: &seen.weighted,
             power: &seen.power,
-            slope: seen.right.subrows(0, rows),
+            slope: &seen.right,
             narrow: self.narrow,
         };
         Growth::add(
@@ -367,6 +370,19 @@ impl Model<'_> {
             (&seen.squared, self.feedback),
         );
     }
+}
+
+/// A matrix whose columns are written one by one.
+pub(super) fn of_columns(
+    rows: usize,
+    count: usize,
+    mut write: impl FnMut(usize, &mut [f64]),
+) -> Mat<f64> {
+    let mut matrix = Mat::zeros(rows, count);
+    for j in 0..count {
+        write(j, matrix.col_as_slice_mut(j));
+    }
+    matrix
 }
 
 /// `sums += scale A^T B` (a x b, row by row), of columns over points.

@@ -3,6 +3,7 @@
 use faer::{Mat, Side};
 
 use crate::batch::Inputs;
+use crate::columns;
 use crate::expr::Link;
 use crate::gauss::Rule;
 use crate::theory::coordinates;
@@ -220,17 +221,15 @@ impl Shared {
     }
 }
 
-pub(super) fn combine(matrix: &Mat<f64>, rows: usize, columns: &[Vec<f64>]) -> Vec<Vec<f64>> {
-    let length = columns.first().map_or(1, Vec::len);
+pub(super) fn combine(matrix: &Mat<f64>, rows: usize, of: &[Vec<f64>]) -> Vec<Vec<f64>> {
+    let length = of.first().map_or(1, Vec::len);
     (0..rows)
         .map(|i| {
             let mut out = vec![0.0; length];
-            for (j, column) in columns.iter().enumerate() {
+            for (j, column) in of.iter().enumerate() {
                 let scale = matrix[(i, j)];
                 if scale != 0.0 {
-                    for (out, x) in out.iter_mut().zip(column) {
-                        *out += scale * x;
-                    }
+                    columns::add_scaled(&mut out, scale, column);
                 }
             }
             out

@@ -29,6 +29,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use faer::linalg::triangular_solve::solve_lower_triangular_in_place;
 use faer::{Mat, MatRef, Par, Scale, Side};
+use pulp::Arch;
 
 use crate::activation::Activation;
 use crate::directions::Directions;
@@ -115,7 +116,7 @@ pub enum GivenWeightsError {
 }
 
 /// A fixed point is reached when a step changes it by less than this fraction.
-const TOLERANCE: f64 = 1e-6;
+const TOLERANCE: f64 = 1e-5;
 /// And a first guess of it.
 const NEAR: f64 = 1e-2;
 /// Changes of V that are known to the search for R.
@@ -149,11 +150,11 @@ impl GivenWeights {
         let rows = first.coordinates().get(..independent, ..).to_owned();
         let known =
             shared(&rows.into(), directions, dimension).ok_or(GivenWeightsError::NotFinite)?;
-        let along = first.gram(&known);
-        let across = first.gram(first) - &along * along.transpose();
-        let overlap = first.gram(directions) - &along * directions.gram(&known).transpose();
         let features = (first, bias, activation);
         let model = Conditional::new(features, (directions, &target.link), known)?;
+        let along = &model.along;
+        let across = first.gram(first) - along * along.transpose();
+        let overlap = first.gram(directions) - along * model.labels.centre.transpose();
         let s = along.ncols();
         // How many standard deviations a neuron crosses along a spike.
         let sharpness: Vec<f64> = (0..s)
@@ -165,8 +166,6 @@ impl GivenWeights {
         let Nodes { points, weights } = Nodes::new(&sharpness);
         let nodes = points.len();
         let scale = 1.0 / (p as f64).sqrt();
-        let (mut mean, mut slope) = (Mat::zeros(p, nodes), Mat::zeros(p, nodes));
-        let mut rest = Mat::zeros(p, nodes);
         let (mut label, mut label_rest) = (vec![0.0; nodes], vec![0.0; nodes]);
         // tau = R^+T slopes, in the target's coordinates.
         let overlap = overlap * model.labels.inverse.transpose();
@@ -178,18 +177,20 @@ impl GivenWeights {
             label_rest[q] = linear + moments.rest + target.noise;
             slopes.col_as_slice_mut(q).copy_from_slice(&moments.slopes);
         }
-        let seen = along * Mat::from_fn(s, nodes, |k, q| points[q][k]);
+        let points = Mat::from_fn(s, nodes, |k, q| points[q][k]);
+        let (_, [mut mean, mut slope, mut rest]) = model.at(&points);
         let mut covariance = overlap * slopes;
         for q in 0..nodes {
             let columns = [&mut mean, &mut slope, &mut rest, &mut covariance];
             let [mean, slope, rest, covariance] = columns.map(|of| of.col_as_slice_mut(q));
-            model.at(seen.col_as_slice(q), [&mut *mean, slope, rest]);
-            for i in 0..p {
-                mean[i] *= scale;
-                slope[i] *= scale;
-                rest[i] *= scale * scale;
-                covariance[i] *= slope[i];
-            }
+            Arch::new().dispatch(|| {
+                mean.iter_mut().for_each(|mean| *mean *= scale);
+                rest.iter_mut().for_each(|rest| *rest *= scale * scale);
+                for (slope, covariance) in slope.iter_mut().zip(covariance) {
+                    *slope *= scale;
+                    *covariance *= *slope;
+                }
+            });
         }
         Ok(Self {
             weights,

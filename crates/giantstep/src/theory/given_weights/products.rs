@@ -59,11 +59,15 @@ pub(super) fn outer(z: &Mat<f64>, x: &[f64]) -> Mat<f64> {
     let mut sum = Mat::zeros(p, p);
     let mut scaled = Mat::<f64>::zeros(p, POINTS.min(x.len()));
     for (block, x) in x.chunks(POINTS).enumerate() {
-        let z = z.subcols(block * POINTS, x.len());
-        for (q, x) in x.iter().enumerate() {
-            let pairs = scaled.col_mut(q).iter_mut().zip(z.col(q).iter());
-            pairs.for_each(|(scaled, z)| *scaled = x * z);
-        }
+        let first = block * POINTS;
+        Arch::new().dispatch(|| {
+            for (q, x) in x.iter().enumerate() {
+                let pairs = scaled.col_as_slice_mut(q).iter_mut();
+                let pairs = pairs.zip(z.col_as_slice(first + q));
+                pairs.for_each(|(scaled, z)| *scaled = x * z);
+            }
+        });
+        let z = z.subcols(first, x.len());
         triangular::matmul(
             sum.as_mut(),
             BlockStructure::TriangularLower,
