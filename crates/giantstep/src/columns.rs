@@ -46,6 +46,20 @@ pub fn dot<T: Real>(x: &[T], y: &[T]) -> f64 {
     })
 }
 
+/// `sum_v x_v`, in f64.
+pub fn sum<T: Real>(x: &[T]) -> f64 {
+    Arch::new().dispatch(|| {
+        let (pieces, rest) = x.as_chunks::<LANES>();
+        let mut sums = [0.0; LANES];
+        for piece in pieces {
+            for (sum, x) in sums.iter_mut().zip(piece) {
+                *sum += x.to_f64();
+            }
+        }
+        sums.iter().sum::<f64>() + rest.iter().map(|x| x.to_f64()).sum::<f64>()
+    })
+}
+
 /// `sum_v x_v^2`, in f64.
 pub fn power<T: Real>(x: &[T]) -> f64 {
     Arch::new().dispatch(|| {

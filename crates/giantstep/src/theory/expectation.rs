@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Rules reach this far: beyond it the Gaussian mass is 2e-17.
 const REACH: f64 = 8.5;
 /// Points that are visited at a time; of a product of rules, before the light ones are left out.
-const BLOCK: usize = 512;
+const BLOCK: usize = 256;
 
 /// The points at which an expectation is evaluated.
 #[derive(Debug, Clone)]

@@ -268,14 +268,18 @@ impl WithSimd for See<'_> {
             let left = lanes_mut(seen.left.col_as_slice_mut(c));
             let right = lanes_mut(seen.right.col_as_slice_mut(c));
             let count = rows / LANES;
+            let (slopes, slopes_value) = (lanes(x.slopes), lanes(x.slopes_value));
+            let (slopes_square, slope_square) = (lanes(x.slopes_square), lanes(x.slope_square));
+            let (flat, slope_own) = (lanes(x.slope), lanes(x.slope_own));
+            let (with_slope, slope_value_own) = (lanes(x.slope_value), lanes(x.slope_value_own));
+            let (variance, values) = (lanes(x.variance), lanes(x.value_own));
             for i in 0..count {
-                let (w, rho, square) = (weights[i], together[i].0, squared[i]);
-                let [slopes, slopes_value, slopes_square] =
-                    [x.slopes, x.slopes_value, x.slopes_square].map(|x| lanes(x)[i]);
-                let [flat, slope_own, slope_value_own, slope_square] =
-                    [x.slope, x.slope_own, x.slope_value_own, x.slope_square].map(|x| lanes(x)[i]);
-                let [variance, values, with_slope] =
-                    [x.variance, x.value_own, x.slope_value].map(|x| lanes(x)[i]);
+                let (w, rho, square) = (&weights[i], &together[i].0, &squared[i]);
+                let (slopes, slopes_value) = (&slopes[i], &slopes_value[i]);
+                let (slopes_square, slope_square) = (&slopes_square[i], &slope_square[i]);
+                let (flat, slope_own) = (&flat[i], &slope_own[i]);
+                let (with_slope, slope_value_own) = (&with_slope[i], &slope_value_own[i]);
+                let (variance, values) = (&variance[i], &values[i]);
                 let slope: Lane = each(|v| a * flat[v]);
                 let slope_value: Lane = each(|v| a * a * with_slope[v]);
                 let alone: Lane = each(|v| w[v] * narrow * variance[v]);
@@ -351,11 +355,11 @@ impl Model<'_> {
         add_product(sums_other, &seen.weighted, &seen.value_own, -small);
         add_product(sums_joint, &seen.left, &seen.right, 1.0);
         for c in 0..k {
-            sums_own[c] += seen.with_own.col_as_slice(c).iter().sum::<f64>();
-            sums_power[c] += seen.power.col_as_slice(c).iter().sum::<f64>();
+            sums_own[c] += columns::sum(seen.with_own.col_as_slice(c));
+            sums_power[c] += columns::sum(seen.power.col_as_slice(c));
         }
-        ends[0] += seen.errors.iter().sum::<f64>();
-        ends[1] += seen.labels.iter().sum::<f64>();
+        ends[0] += columns::sum(&seen.errors);
+        ends[1] += columns::sum(&seen.labels);
         let of_classes = Seen {
             own: &seen.bent,
             drive: &seen.weighted,

@@ -15,9 +15,9 @@ use crate::watch::Watch;
 
 /// Networks are drawn from seeds that no run counts up to.
 const FIRST_SEED: u64 = 1 << 62;
-/// Points kappa and iterations that are counted on.
+/// Points kappa that are counted on, and iterations, of which setting up takes the time of two.
 const POINTS: f64 = 1500.0;
-const ITERATIONS: f64 = 20.0;
+const ITERATIONS: f64 = 9.0;
 /// An operation of the readouts, in double precision on small matrices, takes the time of this many of the steps.
 const SLOWER: f64 = 4.0;
 
@@ -45,7 +45,7 @@ impl Drawn<'_> {
         let recorded = (0..=self.experiment.protocol.steps)
             .filter(|step| self.experiment.fits_readout(*step))
             .count();
-        let readout = ITERATIONS * (4.0 * p.powi(3) + 6.0 * POINTS * p * p);
+        let readout = ITERATIONS * (5.0 * p.powi(3) + 5.0 * POINTS * p * p);
         steps + SLOWER * readout * (recorded * self.readouts.len()) as f64
     }
 
@@ -63,7 +63,7 @@ impl Drawn<'_> {
     /// The bytes of one network: its steps, and the matrices of (38) to (40).
     pub(crate) fn memory(&self) -> f64 {
         let p = self.experiment.network.width as f64;
-        self.engine().1.memory + 8.0 * (8.0 * p * p + 6.0 * MOST_POINTS * p)
+        self.engine().1.memory + 8.0 * (8.0 * p * p + 7.0 * MOST_POINTS * p)
     }
 
     /// Draws the network of this number.

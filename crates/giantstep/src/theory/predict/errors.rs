@@ -23,8 +23,8 @@ const MANY: f64 = 30.0;
 const FEW_NETWORKS: f64 = 2.0;
 const NETWORKS: f64 = 4.0;
 const MANY_NETWORKS: u64 = 8;
-/// What makes few of several: about two seconds of one core.
-const QUICK_FLOPS: f64 = 2e11;
+/// What makes few of several: about half a second of one core.
+const QUICK_FLOPS: f64 = 5e10;
 
 impl Task<'_> {
     /// Errors of the ridge readout after a step.
