@@ -116,7 +116,7 @@ pub enum GivenWeightsError {
 }
 
 /// A fixed point is reached when a step changes it by less than this fraction.
-const TOLERANCE: f64 = 1e-5;
+const TOLERANCE: f64 = 3e-6;
 /// And a first guess of it.
 const NEAR: f64 = 1e-2;
 /// Changes of V that are known to the search for R.
