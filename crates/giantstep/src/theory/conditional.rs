@@ -152,29 +152,50 @@ impl WithSimd for Relus<'_> {
         }
         Normal::bells(value, rest);
         let normal = Normal::new();
-        let outputs = value.chunks_mut(LANES).zip(slope.chunks_mut(LANES));
-        let outputs = outputs.zip(rest.chunks_mut(LANES));
-        for (((value, slope), rest), deviations) in outputs.zip(self.deviations.chunks(LANES)) {
-            let [t, bell, deviation] = [&*value, &*rest, deviations].map(lane);
-            let (below, density) = normal.lane(t, bell);
-            let units: [[f64; 3]; LANES] =
-                std::array::from_fn(|v| unit_relu(t[v], (below[v], density[v])));
-            let all: Lane = std::array::from_fn(|v| deviation[v] * units[v][0]);
-            value.copy_from_slice(&all[..value.len()]);
-            let all: Lane = std::array::from_fn(|v| units[v][1]);
-            slope.copy_from_slice(&all[..slope.len()]);
-            let all: Lane = std::array::from_fn(|v| deviation[v] * deviation[v] * units[v][2]);
-            rest.copy_from_slice(&all[..rest.len()]);
+        let deviations = self.deviations.chunks(LANES);
+        let columns = value.chunks_mut(LANES).zip(slope.chunks_mut(LANES));
+        let columns = columns.zip(rest.chunks_mut(LANES)).zip(deviations);
+        for (((value, slope), rest), deviations) in columns {
+            let pieces = (
+                value.as_mut_array(),
+                slope.as_mut_array(),
+                rest.as_mut_array(),
+            );
+            if let (Some(value), Some(slope), Some(rest)) = pieces
+                && let Some(deviations) = deviations.as_array()
+            {
+                relu(&normal, deviations, [value, slope, rest]);
+                continue;
+            }
+            // The end of a column.
+            let mut lanes = [&*value, &*slope, &*rest].map(lane);
+            let [of_value, of_slope, of_rest] = &mut lanes;
+            relu(&normal, &lane(deviations), [of_value, of_slope, of_rest]);
+            for (out, lane) in [value, slope, rest].into_iter().zip(lanes) {
+                out.copy_from_slice(&lane[..out.len()]);
+            }
         }
     }
 }
 
 /// A lane, which may be short at the end of a column.
-#[inline(always)]
 fn lane(column: &[f64]) -> Lane {
     let mut lane = [0.0; LANES];
     lane[..column.len()].copy_from_slice(column);
     lane
+}
+
+/// The coefficients, from the places in units of the deviations, and the bells in the third lane.
+#[inline(always)]
+fn relu(normal: &Normal, deviation: &Lane, [value, slope, rest]: [&mut Lane; 3]) {
+    let t = *value;
+    let (below, density) = normal.lane(t, *rest);
+    for v in 0..LANES {
+        let [of_value, of_slope, of_rest] = unit_relu(t[v], (below[v], density[v]));
+        value[v] = deviation[v] * of_value;
+        slope[v] = of_slope;
+        rest[v] = deviation[v] * deviation[v] * of_rest;
+    }
 }
 
 /// The best linear label given kappa.

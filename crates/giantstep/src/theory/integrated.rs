@@ -8,6 +8,7 @@ use faer::{Accum, Mat, MatMut, Par};
 use pulp::{Arch, Simd, WithSimd};
 
 use crate::columns;
+use crate::reduce::Pool;
 use crate::theory::averages::{Averages, Residual, Task};
 use crate::theory::dynamics::Effort;
 use crate::theory::expectation::link_values;
@@ -55,6 +56,7 @@ impl Task<'_> {
             sizes: &Sizes::of(population),
         };
         let (points, stop) = (&shared.points, self.dynamics.stop);
+        let spaces = Pool::default();
         let sums = points.expect_until(stop, Sums::length(k, r), |columns, weights, sums| {
             let (columns, weights) = &filled(columns, weights);
             let (targets, fields) = shared.fields(columns);
@@ -63,7 +65,11 @@ impl Task<'_> {
             for label in &mut labels {
                 *label -= self.dynamics.removed_mean;
             }
-            let mut seen = Columns::zeros(weights.len(), k);
+            let rows = weights.len();
+            let mut seen = spaces.take_or(|| Columns::zeros(rows, k));
+            if seen.errors.len() != rows {
+                seen = Columns::zeros(rows, k);
+            }
             Arch::new().dispatch(See {
                 model: &model,
                 seen: &mut seen,
@@ -72,6 +78,7 @@ impl Task<'_> {
                 weights,
             });
             model.add(&seen, (&targets, &fields), weights, sums);
+            spaces.give(seen);
         });
         let mut parts = Split(&sums);
         let target = parts.matrix(k, r);
@@ -125,8 +132,10 @@ struct Model<'a> {
 }
 
 /// At every point: of every class, a column each (points x K), and of all of them together. With the weight w of a point, the
-/// residual rho of the mean output and a class's `V = a E sigma'`:
+/// residual rho of the mean output and a class's `V = a E sigma'`. Blocks hand them on to each other.
 struct Columns {
+    /// The averages of every class, of [`Smoothed::write`].
+    local: Vec<f64>,
     /// `w E B`, without the fluctuations of the class's own field.
     drive: Mat<f64>,
     /// `w E B^2`.
@@ -153,6 +162,7 @@ impl Columns {
     fn zeros(rows: usize, k: usize) -> Self {
         let zeros = || Mat::zeros(rows, k);
         Self {
+            local: vec![0.0; k * Local::<f64>::FIELDS * rows],
             drive: zeros(),
             power: zeros(),
             with_own: zeros(),
@@ -220,13 +230,12 @@ impl WithSimd for See<'_> {
         } = self;
         let rows = weights.len();
         let (weights, labels) = (lanes(weights), lanes(labels));
-        let mut known: Vec<f64> = vec![0.0; model.classes.len() * Local::<f64>::FIELDS * rows];
         let mut together = vec![([0.0; LANES], [0.0; LANES]); rows / LANES];
-        let columns = known.chunks_exact_mut(Local::<f64>::FIELDS * rows);
+        let columns = seen.local.chunks_exact_mut(Local::<f64>::FIELDS * rows);
         let classes = model.classes.iter().zip(model.tables).zip(fields);
-        for (((class, table), field), known) in classes.zip(columns) {
-            table.write(field, class.bias, known);
-            let local = Local::columns(known, rows);
+        for (((class, table), field), local) in classes.zip(columns) {
+            table.write(field, class.bias, local);
+            let local = Local::columns(local, rows);
             let (value, variance) = (lanes(local.value), lanes(local.variance));
             let share = class.count * model.narrow * class.second;
             let narrower = share * model.narrow * class.second;
@@ -256,7 +265,8 @@ impl WithSimd for See<'_> {
         let squared = lanes(&seen.squared);
         for (c, class) in model.classes.iter().enumerate() {
             let first = c * Local::<f64>::FIELDS * rows;
-            let x = Local::columns(&known[first..first + Local::<f64>::FIELDS * rows], rows);
+            let local = &seen.local[first..first + Local::<f64>::FIELDS * rows];
+            let x = Local::columns(local, rows);
             let (a, own) = (class.second, model.own[c]);
             let narrow = small * model.narrow * a * a;
             let drive = lanes_mut(seen.drive.col_as_slice_mut(c));

@@ -25,7 +25,7 @@ impl GivenWeights {
     pub(super) fn linear(&self, x: &[f64]) -> Mat<f64> {
         let slopes = outer(&self.slope, x);
         let own = &self.rest * column(x);
-        let mut linear = hadamard(&slopes, &self.across);
+        let mut linear = hadamard(slopes, &self.across);
         for i in 0..self.width() {
             linear[(i, i)] += own[(i, 0)];
         }
@@ -34,7 +34,7 @@ impl GivenWeights {
 
     /// `tr Sigma(kappa) T` at every point, for a symmetric T.
     pub(super) fn traces(&self, t: &Mat<f64>) -> Vec<f64> {
-        let linear = quadratic(&self.slope, &hadamard(t, &self.across));
+        let linear = quadratic(&self.slope, &hadamard(t.clone(), &self.across));
         let own = self.rest.transpose() * t.diagonal().column_vector();
         (0..self.points()).map(|q| linear[q] + own[q]).collect()
     }
@@ -49,8 +49,14 @@ impl GivenWeights {
 }
 
 /// The products of the entries.
-fn hadamard(x: &Mat<f64>, y: &Mat<f64>) -> Mat<f64> {
-    Mat::from_fn(x.nrows(), x.ncols(), |i, j| x[(i, j)] * y[(i, j)])
+fn hadamard(mut x: Mat<f64>, y: &Mat<f64>) -> Mat<f64> {
+    Arch::new().dispatch(|| {
+        for j in 0..y.ncols() {
+            let pairs = x.col_as_slice_mut(j).iter_mut().zip(y.col_as_slice(j));
+            pairs.for_each(|(x, y)| *x *= y);
+        }
+    });
+    x
 }
 
 /// `sum_q x_q z_q z_q^T`, of columns z.
