@@ -87,7 +87,7 @@ struct Passes {
 struct Solves {
     /// Double-precision flops: products `Phi^T Phi` or `Phi Phi^T`, factorisations, rotations for leave-one-out.
     flops: f64,
-    /// Forward passes over the batch.
+    /// Forward passes over the batch, those that gradients share among them.
     forwards: f64,
 }
 
@@ -143,7 +143,7 @@ fn passes(experiment: &Experiment) -> [Passes; 3] {
     let readout = Passes {
         rows: experiment.readout_samples as f64,
         gradients: 0.0,
-        forwards: solves(experiment).forwards,
+        forwards: solves(experiment).forwards - experiment.shared_passes() as f64,
     };
     let test = Passes {
         rows: experiment.test_samples as f64,

@@ -79,17 +79,24 @@ impl Recording {
                 1 + u64::from(steps / k) + last
             }
             Recording::Log(k) => {
-                let step = |j: u32| 10f64.powf(f64::from(j) / f64::from(k)).round();
-                let mut wanted: Vec<u64> = (0..)
-                    .map(step)
-                    .take_while(|step| *step <= f64::from(steps))
-                    .map(|step| step as u64)
-                    .collect();
-                wanted.dedup();
-                let last = wanted.last() != Some(&u64::from(steps));
-                1 + wanted.len() as u64 + u64::from(last && steps > 0)
+                let (mut count, mut last) = (1, 0);
+                for step in Self::decades(k, steps) {
+                    (count, last) = (count + 1, step);
+                }
+                count + u64::from(last != steps)
             }
         }
+    }
+
+    /// The steps `round(10^(j/k))` for j = 0, 1, ..., up to `steps`, each once.
+    fn decades(k: u32, steps: u32) -> impl Iterator<Item = u32> {
+        let step = move |j: u32| 10f64.powf(f64::from(j) / f64::from(k)).round();
+        let mut last = 0.0;
+        (0..)
+            .map(step)
+            .take_while(move |step| *step <= f64::from(steps))
+            .filter(move |step| std::mem::replace(&mut last, *step) != *step)
+            .map(|step| step as u32)
     }
 
     /// Whether it wants numbers after `step` of `steps` steps.
@@ -292,6 +299,55 @@ impl Experiment {
         }
     }
 
+    /// Whether readouts after `step` steps are made in the pass of the next gradient: both are of one network and the same rows,
+    /// and one pass over them is enough for the readouts.
+    ///
+    /// A step is left; readouts are fitted on rows that it sees again; what is measured is the network that is trained, and no
+    /// average; its fields are all that both ask for, so that a centred output, along whose start a gradient takes fields
+    /// besides, keeps the last bit; ridges are given, and samples more than features.
+    pub(crate) fn shares_pass(&self, step: u32) -> bool {
+        let protocol = &self.protocol;
+        let again = match self.readout_batch {
+            ReadoutBatch::Same => protocol.sees_again(step + 1),
+            ReadoutBatch::TrainingSet => protocol.visits_all(),
+            ReadoutBatch::Fresh => false,
+        };
+        let averaged = protocol.average_from.is_some_and(|from| step >= from);
+        let (n, p) = (protocol.rows(step + 1), self.network.width);
+        step < protocol.steps
+            && self.fits_readout(step)
+            && again
+            && !averaged
+            && self.network.output == Output::Plain
+            && self.readout.by_moments(n, p).is_some()
+    }
+
+    /// How many of the steps do ([`Experiment::shares_pass`]), of batches of one size.
+    pub(crate) fn shared_passes(&self) -> u64 {
+        let protocol = &self.protocol;
+        if protocol.steps == 0 || !self.shares_pass(0) {
+            return 0;
+        }
+        // Of the steps 0, 1, ... before this one, so many are multiples of k.
+        let end = protocol.average_from.unwrap_or(protocol.steps);
+        let end = u64::from(end.min(protocol.steps));
+        let every = |k: u64| match protocol.repeats() {
+            // A batch ends with each multiple, but for 0.
+            Some(steps) => end.div_ceil(k) + 1 - end.div_ceil(lcm(k, u64::from(steps))),
+            None => end.div_ceil(k),
+        };
+        match (self.schedule, self.recording) {
+            (ReadoutSchedule::EveryStep, Recording::EveryStep) => every(1),
+            (ReadoutSchedule::EveryStep, Recording::Every(k)) => every(u64::from(k)),
+            (ReadoutSchedule::EveryStep, Recording::Log(k)) => {
+                let wanted = Recording::decades(k, protocol.steps);
+                1 + wanted.filter(|step| self.shares_pass(*step)).count() as u64
+            }
+            // The first alone; the last one shares nothing.
+            _ => 1,
+        }
+    }
+
     /// Why theory says nothing of it; none if it may.
     pub fn beyond_theory(&self) -> Option<&'static str> {
         if let Some(GivenLabels::Callable(_)) = self.target.given {
@@ -349,6 +405,15 @@ impl Experiment {
                 && (!self.baselines.is_empty()
                     || self.schedule != ReadoutSchedule::Never && self.tests_readouts()))
     }
+}
+
+/// The least common multiple of positive numbers below 2^32.
+fn lcm(a: u64, b: u64) -> u64 {
+    let (mut divisor, mut rest) = (a, b);
+    while rest > 0 {
+        (divisor, rest) = (rest, divisor % rest);
+    }
+    a / divisor * b
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! One run from start to end, and the same opened: a giant step, a look, another.
 
+mod ahead;
 mod batches;
 
 use faer::Mat;

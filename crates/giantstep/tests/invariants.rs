@@ -92,8 +92,15 @@ fn mirrored<E: Engine>(experiment: &Experiment, mut engine: E) -> (f64, f64) {
     let protocol = &experiment.protocol;
     let mut memories = giantstep::train::Memories::default();
     let state = (&mut moved, &mut memories);
-    giantstep::train::advance(state, (1, protocol), None, &mut engine, &mut batch, step)
-        .expect("no interruption");
+    giantstep::train::advance(
+        state,
+        (1, protocol),
+        (None, None),
+        &mut engine,
+        &mut batch,
+        step,
+    )
+    .expect("no interruption");
     let mut moved = moved.first;
     moved.add_scaled(|_| -1.0, &network.first);
     let coordinates = moved.coordinates().to_owned();
@@ -729,6 +736,8 @@ fn a_look_between_two_steps_changes_no_bit() {
     for changes in [
         json!({}),
         json!({"protocol": {"reuse": 2, "remove_below": 2}, "readout": {"batch": "same"}}),
+        json!({"protocol": {"reuse": 9}, "readout": {"batch": "same", "ridge": [0.1, 1.0]}}),
+        json!({"protocol": {"reuse": 9}, "readout": {"batch": "same", "after": "ends"}}),
         json!({"readout": {"batch": "same", "after": "never"}}),
         json!({"protocol": {"remove_below": 1}, "evaluation": {"metrics": ["singular_values"]}}),
     ] {
@@ -757,6 +766,10 @@ fn a_prolonged_run_has_the_numbers_of_the_longer_one() {
             json!({"protocol": {"momentum": {"heavy_ball": 0.5}, "average_from": 2}}),
             json!({"protocol": {"lookahead": {"kind": "extragradient", "radius": 1.0}}}),
             json!({"readout": {"batch": "same"}}),
+            json!({"protocol": {"reuse": 9}, "readout": {"batch": "same"}}),
+            json!({"protocol": {"reuse": 2, "lookahead": {"kind": "extragradient", "radius": 1.0}}, "readout": {"batch": "same"}}),
+            json!({"protocol": {"reuse": 2, "remove_below": 2}, "readout": {"batch": "same"}}),
+            json!({"protocol": {"training_set": 160, "average_from": 2}, "readout": {"batch": "training_set"}}),
         ] {
             let setup = |steps: u32| {
                 let mut spec = json!({"run": {"engine": engine}});

@@ -33,6 +33,7 @@ mod ranks;
 mod readout;
 mod reproducible;
 mod runs;
+mod shared_pass;
 mod sizes;
 mod spectra;
 mod stairway;

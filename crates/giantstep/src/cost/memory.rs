@@ -156,6 +156,11 @@ impl<'a> Sizes<'a> {
         self.engine == EngineKind::InLaw && self.start < self.d
     }
 
+    /// Whether gradients share their passes with readouts.
+    fn shares(&self) -> bool {
+        self.experiment.shares_pass(0)
+    }
+
     /// The held rows: coordinates on the frame, contracted directions, and what a pass makes of them.
     fn held(&self) -> f64 {
         match self.experiment.touches_again() && self.reveals() {
@@ -218,16 +223,24 @@ impl<'a> Sizes<'a> {
         let copy = F64 * p;
         // Stacked directions and their widened copy.
         let stacked = 2.0 * F64 * (p + r) * start;
-        let gradient = Pass {
-            rows: protocol.largest(),
-            columns: start,
-            fields: p + r,
-            coefficients: p,
-            products: if self.reveals() { start + p } else { start },
-            sums: 2.0,
-            scratch: self.entry * 3.0 * ROWS as f64,
+        let pass = |moments: f64, prepared: f64| {
+            let gradient = Pass {
+                rows: protocol.largest(),
+                columns: start,
+                fields: p + r,
+                coefficients: p,
+                products: if self.reveals() { start + p } else { start },
+                sums: 2.0 + moments,
+                scratch: self.entry * 3.0 * ROWS as f64 + prepared,
+            };
+            gradient.bytes(self.entry, self.threads)
         };
-        let pass = gradient.bytes(self.entry, self.threads);
+        // With readouts on the way: their moments, the features of a panel; no copy yet.
+        let shared = match self.shares() {
+            true => pass(p * p + 2.0 * p, F64 * ROWS as f64 * (p + 1.0)),
+            false => 0.0,
+        };
+        let pass = pass(0.0, 0.0);
         // After a revealing pass: X^T C, C^T C and its cosines, eigenvectors with their workspace, root and what it meets.
         let revealed = match self.reveals() {
             true => F64 * p * (start + end) + 6.0 * square,
@@ -238,7 +251,7 @@ impl<'a> Sizes<'a> {
             EngineKind::InLaw if before > 0.0 => F64 * 5.0 * (p * (1.0 + initial) + fixed) * end,
             _ => 0.0,
         };
-        let stepping = stacked + (copy * start + pass).max(copy * end + revealed);
+        let stepping = stacked + (copy * start + pass).max(copy * end + revealed).max(shared);
         weights + others + stepping.max(copy * end + compacted)
     }
 
@@ -279,7 +292,12 @@ impl<'a> Sizes<'a> {
             let sums = ridges + 3.0 + moments;
             let errors = self.forward(experiment.test_samples, sums, scratch + prepared);
             let solved = if moments > 0.0 { EIGEN * square } else { 0.0 };
-            most = most.max(along + (2.0 * F64 * ridges * p + errors).max(solved));
+            // The next gradient, where it is known.
+            let ahead = match self.shares() {
+                true => F64 * p * columns,
+                false => 0.0,
+            };
+            most = most.max(ahead + along + (2.0 * F64 * ridges * p + errors).max(solved));
         }
         if !experiment.baselines.is_empty() {
             most = most.max(along + self.baselines());

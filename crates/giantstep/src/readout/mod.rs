@@ -8,7 +8,7 @@ mod dual;
 mod logistic;
 mod primal;
 
-pub(crate) use primal::{add_moments, add_products, moment_sums, second_moments};
+pub(crate) use primal::{add_moments, add_products, moment_sums, of_moments, second_moments};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -59,6 +59,21 @@ pub struct RidgeParams {
     pub ridge: Ridge,
     /// With or without intercept.
     pub intercept: Intercept,
+}
+
+impl RidgeParams {
+    /// Whether n samples leave more degrees of freedom than p features take: the system is then solved in p x p.
+    fn is_primal(&self, n: u64, p: usize) -> bool {
+        n - u64::from(self.intercept == Intercept::With).min(n) > p as u64
+    }
+
+    /// The ridges, if readouts on n samples of p features are made of their moments alone, which one pass sums.
+    pub(crate) fn by_moments(&self, n: u64, p: usize) -> Option<&[f64]> {
+        match (self.loss, &self.ridge) {
+            (ReadoutLoss::Squared, Ridge::Values(ridges)) if self.is_primal(n, p) => Some(ridges),
+            _ => None,
+        }
+    }
 }
 
 /// A readout `f(x) = phi(x) . a + b` with `phi(x) = sigma(W x) / sqrt p`.
@@ -259,12 +274,10 @@ pub fn fit<E: Engine>(
             .map(|ridge| logistic::fit((*ridge, params.intercept), &features, engine, batch));
         return Ok((fitted.collect::<Result<_, _>>()?, RidgeInfo::default()));
     }
-    let free =
-        features.rows() - u64::from(params.intercept == Intercept::With).min(features.rows());
-    if free <= features.width() as u64 {
-        dual::fit(params, &features, engine, batch)
-    } else {
+    if params.is_primal(features.rows(), features.width()) {
         primal::fit(params, &features, engine, batch)
+    } else {
+        dual::fit(params, &features, engine, batch)
     }
 }
 

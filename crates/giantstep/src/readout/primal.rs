@@ -26,28 +26,11 @@ pub(super) fn fit<E: Engine>(
     engine: &mut E,
     batch: &mut E::Batch,
 ) -> Result<(Vec<Fitted>, RidgeInfo), RidgeError> {
-    let p = features.width();
     let moments = moments(params.intercept, features, engine, batch)?;
-    let failed = || RidgeError::NotFinite { width: p };
-    if !moments.cross.is_all_finite() {
-        return Err(failed());
-    }
-    let one = |ridge: f64, weights: Vec<f64>| {
-        fitted(ridge, weights, &moments.feature_mean, moments.label_mean)
-    };
-    if let Ridge::Values(ridges) = &params.ridge
-        && let [ridge] = ridges[..]
-        && let Some(weights) = moments.cholesky(ridge)
-    {
-        return Ok((vec![one(ridge, weights)], RidgeInfo::default()));
-    }
-    let eigen = Eigen::of(&moments).ok_or_else(failed)?;
     match &params.ridge {
-        Ridge::Values(ridges) => {
-            let readouts = ridges.iter().map(|ridge| one(*ridge, eigen.solve(*ridge)));
-            Ok((readouts.collect(), RidgeInfo::default()))
-        }
+        Ridge::Values(ridges) => Ok((moments.readouts(ridges)?, RidgeInfo::default())),
         Ridge::LeaveOneOut(ridges) => {
+            let eigen = moments.eigen()?;
             let errors = eigen.leave_one_out(
                 params.intercept,
                 (features, &moments),
@@ -56,10 +39,22 @@ pub(super) fn fit<E: Engine>(
                 batch,
             )?;
             let (best, info) = least(ridges, errors);
-            let readouts = best.map(|ridge| one(ridge, eigen.solve(ridge)));
+            let readouts = best.map(|ridge| moments.readout(ridge, eigen.solve(ridge)));
             Ok((readouts.into_iter().collect(), info))
         }
     }
+}
+
+/// Readouts of n rows of p features whose moments have the sums of [`add_moments`].
+///
+/// # Errors
+/// [`RidgeError::NotFinite`].
+pub(crate) fn of_moments(
+    (ridges, intercept): (&[f64], Intercept),
+    sums: &[f64],
+    (n, p): (u64, usize),
+) -> Result<Vec<Fitted>, RidgeError> {
+    Moments::of(sums, p, n as f64, intercept).readouts(ridges)
 }
 
 impl Moments {
@@ -88,6 +83,36 @@ impl Moments {
             feature_mean,
             label_mean,
         }
+    }
+
+    fn failed(&self) -> RidgeError {
+        RidgeError::NotFinite {
+            width: self.gram.nrows(),
+        }
+    }
+
+    fn eigen(&self) -> Result<Eigen, RidgeError> {
+        match self.cross.is_all_finite() {
+            true => Eigen::of(self).ok_or_else(|| self.failed()),
+            false => Err(self.failed()),
+        }
+    }
+
+    fn readout(&self, ridge: f64, weights: Vec<f64>) -> Fitted {
+        fitted(ridge, weights, &self.feature_mean, self.label_mean)
+    }
+
+    /// A readout for each of these ridges.
+    fn readouts(&self, ridges: &[f64]) -> Result<Vec<Fitted>, RidgeError> {
+        if let [ridge] = ridges[..]
+            && self.cross.is_all_finite()
+            && let Some(weights) = self.cholesky(ridge)
+        {
+            return Ok(vec![self.readout(ridge, weights)]);
+        }
+        let eigen = self.eigen()?;
+        let solved = ridges.iter().map(|ridge| (*ridge, eigen.solve(*ridge)));
+        Ok(solved.map(|(ridge, a)| self.readout(ridge, a)).collect())
     }
 
     /// `(G + lambda I)^{-1} b` by Cholesky: a fraction of the cost of eigenvalues where there is one ridge, and it stands

@@ -1,7 +1,9 @@
-//! What of a run needs its batches: steps, readouts and tests, on any engine.
+//! What of a run needs its batches: steps, readouts and tests, on any engine. Where readouts are fitted on rows that the next
+//! step sees again, its gradient comes of the same pass (`run/ahead.rs`).
 
 use std::sync::Arc;
 
+use super::ahead::Ahead;
 use super::{State, Stop, ranked};
 use crate::baseline::{Fits, Learner};
 use crate::batch::{Access, AnyBatch, AnyEngine, BatchId, Engine, Purpose};
@@ -15,7 +17,7 @@ use crate::network::{Output, Start};
 use crate::readout::{Features, Fitted, Readout, Ridge, RidgeError, fit};
 use crate::real::Real;
 use crate::spectrum;
-use crate::train::{Draws, Gradient, Layers, Memories, StepContext, advance};
+use crate::train::{Draws, Gradient, Layers, Memories, advance};
 use crate::watch::{Interrupted, Watch};
 
 /// Which readouts are tested.
@@ -52,10 +54,10 @@ pub(super) trait Batches: std::fmt::Debug + Send {
 
 /// The open training batch, or the training set of which a batch is a part, and what was removed from its labels.
 pub(super) struct Training {
-    id: BatchId,
-    batch: AnyBatch,
-    part: Option<Arc<[u64]>>,
-    removed: RemovedPart,
+    pub(super) id: BatchId,
+    pub(super) batch: AnyBatch,
+    pub(super) part: Option<Arc<[u64]>>,
+    pub(super) removed: RemovedPart,
 }
 
 impl Training {
@@ -85,12 +87,13 @@ impl Training {
     }
 }
 
-/// An engine with the batch that it has open and the last gradient followed.
+/// An engine with the batch that it has open, the last gradient followed, and the next one if it is known.
 pub(super) struct On<'e, T: Real> {
-    engine: AnyEngine<'e, T>,
-    training: Option<Training>,
+    pub(super) engine: AnyEngine<'e, T>,
+    pub(super) training: Option<Training>,
     draws: Option<Draws>,
-    last: Option<Gradient>,
+    pub(super) last: Option<Gradient>,
+    pub(super) ahead: Option<Ahead>,
     memories: Memories,
 }
 
@@ -112,6 +115,7 @@ impl<'e, T: Real> On<'e, T> {
             training: None,
             draws,
             last: None,
+            ahead: None,
             memories: Memories::default(),
         }
     }
@@ -187,31 +191,22 @@ impl<T: Real> Batches for On<'_, T> {
             engine,
             training: Some(training),
             last,
+            ahead,
             memories,
             ..
         } = self
         else {
             return Ok(());
         };
-        let experiment = &state.experiment;
         let mut network = state.network.clone();
-        let context = StepContext {
-            activation: &experiment.network.activation,
-            gain: experiment.network.gain,
-            start: state.start(),
-            labels: state.labels(),
-            removed: &training.removed,
-            id: training.id,
-            rows: experiment.protocol.rows(step),
-            part: training.part.as_deref(),
-            watch,
-        };
+        let known = ahead.take().and_then(|ahead| ahead.gradient(step));
+        let (context, batch) = training.of_step(state, step, watch);
         let gradient = advance(
             (&mut network, memories),
-            (step, &experiment.protocol),
-            last.as_ref(),
+            (step, &state.experiment.protocol),
+            (last.as_ref(), known),
             engine,
-            &mut training.batch,
+            batch,
             context,
         )?;
         let norms = network.first.norms();
@@ -251,17 +246,34 @@ impl<T: Real> Batches for On<'_, T> {
             .map_or(&nothing, |open| &open.removed);
         let removed = removed.clone();
         let network = state.measured();
-        let mut features = state.samples(&removed, step, watch);
+        let features = state.samples(&removed, step, watch);
+        let clean = state.clean();
+        let mut tests = features.of_tests(experiment, clean.as_ref());
+        tests.start = state.start();
+        if readouts == Readouts::Fitted {
+            self.look_ahead(state, step, (tests.id, tests.rows), watch)?;
+        }
+        let known = self.ahead.as_mut();
+        let known = known.and_then(|ahead| ahead.readouts(step));
         let shared = self.training.as_mut();
         let shared = shared.and_then(|open| open.shared(experiment, step, features));
-        let fitted = match (readouts, shared) {
-            (Readouts::FrozenAlone, _) => Vec::new(),
-            (Readouts::Fitted, Some((own, batch))) => {
-                fit(&experiment.readout, own, &mut self.engine, batch)?.0
-            }
-            (Readouts::Fitted, None) => {
-                let mut batch = self.engine.open(features.id, features.rows, Access::Once);
-                fit(&experiment.readout, features, &mut self.engine, &mut batch)?.0
+        let mut opened;
+        let (fitted, batch) = match (known, readouts, shared) {
+            (Some((fitted, batch)), ..) => (fitted.to_vec(), batch),
+            (None, readouts, shared) => {
+                let engine = &mut self.engine;
+                let fitted = match (readouts, shared) {
+                    (Readouts::FrozenAlone, _) => Vec::new(),
+                    (Readouts::Fitted, Some((own, batch))) => {
+                        fit(&experiment.readout, own, engine, batch)?.0
+                    }
+                    (Readouts::Fitted, None) => {
+                        let mut batch = engine.open(features.id, features.rows, Access::Once);
+                        fit(&experiment.readout, features, engine, &mut batch)?.0
+                    }
+                };
+                opened = engine.open(tests.id, tests.rows, Access::Once);
+                (fitted, &mut opened)
             }
         };
         let mut readouts = vec![Readout {
@@ -273,10 +285,6 @@ impl<T: Real> Batches for On<'_, T> {
             intercept: 0.0,
         }];
         readouts.extend(fitted.iter().map(|fit| fit.readout.clone()));
-        let clean = state.clean();
-        features = features.of_tests(experiment, clean.as_ref());
-        features.start = state.start();
-        let mut batch = self.engine.open(features.id, features.rows, Access::Once);
         let asks = |group| experiment.metrics.contains(&group);
         let moments = match asks(MetricGroup::FeatureSpectrum) {
             true => Moments::Taken,
@@ -285,13 +293,13 @@ impl<T: Real> Batches for On<'_, T> {
         let found = errors(
             &readouts,
             (Some(&experiment.protocol.loss), moments),
-            features,
+            tests,
             &mut self.engine,
-            &mut batch,
+            batch,
         )?;
         let power = found.label_variance + found.label_mean * found.label_mean;
         let spectrum = match &found.moments {
-            Some(moments) => Some(spectrum::features(moments, features.rows as f64, power)?),
+            Some(moments) => Some(spectrum::features(moments, tests.rows as f64, power)?),
             None => None,
         };
         let put = |metric, value| Measurement::new(step, metric, value);
@@ -357,10 +365,7 @@ impl<T: Real> Batches for On<'_, T> {
                 .as_ref()
                 .filter(|_| experiment.fits_tangent_kernel()),
             gain: experiment.network.gain,
-            layers: Layers {
-                second: experiment.protocol.second_layer.is_trained(),
-                biases: experiment.protocol.biases.is_trained(),
-            },
+            layers: Layers::of(&experiment.protocol),
         };
         let none = Directions::none();
         let samples = Features {
@@ -462,7 +467,7 @@ fn of_readout(error: Measurement, ridge: &Ridge, fit: &Fitted) -> Vec<Measuremen
 
 impl State {
     /// Where labels come from.
-    fn labels(&self) -> Labels<'_> {
+    pub(super) fn labels(&self) -> Labels<'_> {
         Labels {
             target: &self.experiment.target,
             directions: &self.target,
@@ -471,7 +476,7 @@ impl State {
     }
 
     /// The network at the start, where its output is subtracted.
-    fn start(&self) -> Option<Start<'_>> {
+    pub(super) fn start(&self) -> Option<Start<'_>> {
         let law = &self.experiment.network;
         let network = self.initial.as_ref()?;
         (law.output == Output::Centred).then_some(Start {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::expr::Formula;
 use crate::labels::Removal;
-use crate::train::{Loss, TrainingSet, Update};
+use crate::train::{Loss, Sampling, TrainingSet, Update};
 
 /// Where the batch of each step comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -218,6 +218,29 @@ impl Protocol {
     /// The number of rows of the batch that is open at step `step`: the training set, or the step's own.
     pub fn opened(&self, step: u32) -> u64 {
         self.set.map_or_else(|| self.rows(step), |set| set.rows)
+    }
+
+    /// Whether step `step`, 1 for the first, sees the rows of the step before it, or of those is the first.
+    pub(crate) fn sees_again(&self, step: u32) -> bool {
+        let index = |step: u32| self.plan.index(step - 1);
+        step == 1 || self.visits_all() || index(step) == index(step - 1)
+    }
+
+    /// The number of steps in a row that see the same rows; none if all steps do.
+    pub(crate) fn repeats(&self) -> Option<u32> {
+        match self.plan {
+            _ if self.visits_all() => None,
+            BatchPlan::Fresh => Some(1),
+            BatchPlan::Reused { steps } => Some(steps),
+        }
+    }
+
+    /// Whether every step visits the whole training set.
+    pub(crate) fn visits_all(&self) -> bool {
+        let whole = |set: TrainingSet| {
+            set.sampling == Sampling::WithoutReplacement && set.rows == self.batch
+        };
+        self.sizes.is_none() && self.set.is_some_and(whole)
     }
 
     /// The most rows of an open batch.

@@ -1,6 +1,6 @@
 //! One giant step.
 
-use faer::Mat;
+use faer::{Mat, MatRef};
 
 use crate::activation::Activation;
 use crate::batch::{BatchId, Engine, Panel, Sweep};
@@ -8,6 +8,7 @@ use crate::columns;
 use crate::directions::Directions;
 use crate::labels::{Labels, RemovedPart};
 use crate::network::{Network, Start, shift};
+use crate::readout::{add_moments, moment_sums};
 use crate::real::Real;
 use crate::train::{Geometry, Layer, LookaheadKind, Loss, Memory, Pointwise, Protocol, Update};
 use crate::watch::{Interrupted, Watch};
@@ -89,6 +90,24 @@ pub struct Layers {
     pub biases: bool,
 }
 
+impl Layers {
+    /// Those that a protocol trains.
+    pub fn of(protocol: &Protocol) -> Self {
+        Self {
+            second: protocol.second_layer.is_trained(),
+            biases: protocol.biases.is_trained(),
+        }
+    }
+}
+
+/// What the pass of a gradient sums besides, of the same fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Besides {
+    Nothing,
+    /// The moments of features and labels that a readout is made of: `n p^2` flops more.
+    Moments,
+}
+
 /// The descent direction at a network, in one pass over the batch.
 ///
 /// `4 n d p` flops on the direct engine, `O(n p (p + r))` on the in-law engine for a batch used once, and `2 n p`
@@ -105,6 +124,41 @@ pub fn gradient<E: Engine>(
     batch: &mut E::Batch,
     step: StepContext<'_>,
 ) -> Result<Gradient, Interrupted> {
+    let found = sweep(
+        network,
+        (loss, layers, Besides::Nothing),
+        last,
+        engine,
+        batch,
+        step,
+    )?;
+    Ok(found.0)
+}
+
+/// [`gradient`], and the sums of [`add_moments`] over the same rows, in the same pass: those of a readout that is fitted there.
+///
+/// # Errors
+/// [`Interrupted`] when the end of the work was asked for.
+pub(crate) fn gradient_and_moments<E: Engine>(
+    network: &Network,
+    (loss, layers): (&Loss, Layers),
+    last: Option<&Gradient>,
+    engine: &mut E,
+    batch: &mut E::Batch,
+    step: StepContext<'_>,
+) -> Result<(Gradient, Vec<f64>), Interrupted> {
+    let asked = (loss, layers, Besides::Moments);
+    sweep(network, asked, last, engine, batch, step)
+}
+
+fn sweep<E: Engine>(
+    network: &Network,
+    (loss, layers, besides): (&Loss, Layers, Besides),
+    last: Option<&Gradient>,
+    engine: &mut E,
+    batch: &mut E::Batch,
+    step: StepContext<'_>,
+) -> Result<(Gradient, Vec<f64>), Interrupted> {
     let first = &network.first;
     let p = first.rows();
     let r = step.labels.target.r;
@@ -116,6 +170,8 @@ pub fn gradient<E: Engine>(
     let output_scale = network.weights(step.gain);
     let seconds = if layers.second { p } else { 0 };
     let biases = if layers.biases { p } else { 0 };
+    let own = 2 + seconds + biases;
+    let root = 1.0 / (p as f64).sqrt();
     let visit = |panel: &mut Panel<'_, E::Real>| {
         let rows = panel.rows;
         let mut scratch = std::mem::take(panel.scratch);
@@ -128,8 +184,23 @@ pub fn gradient<E: Engine>(
         errors.copy_from_slice(labels);
         shift(&network.bias, panel, 0);
         let values = step.activation.on(&panel.fields[..p * rows]);
-        for (i, scale) in output_scale.iter().enumerate() {
-            values.add(i, panel.field(i), -scale, errors, column);
+        match besides {
+            Besides::Nothing => {
+                for (i, scale) in output_scale.iter().enumerate() {
+                    values.add(i, panel.field(i), -scale, errors, column);
+                }
+            }
+            Besides::Moments => {
+                let mut phi = Vec::with_capacity(p * rows);
+                for (i, scale) in output_scale.iter().enumerate() {
+                    values.write(i, panel.field(i), column);
+                    columns::add_scaled(errors, -scale, column);
+                    phi.extend(column.iter().map(|value| root * value.to_f64()));
+                }
+                let phi = MatRef::from_column_major_slice(&phi, rows, p);
+                let labels: Vec<f64> = labels.iter().map(|y| y.to_f64()).collect();
+                add_moments(phi, &labels, &mut panel.sums[own..]);
+            }
         }
         if let Some(start) = step.start {
             start.add_output(
@@ -173,23 +244,28 @@ pub fn gradient<E: Engine>(
     let sweep = Sweep {
         directions: &directions,
         coefficients: p,
-        sums: 2 + seconds + biases,
+        sums: match besides {
+            Besides::Nothing => own,
+            Besides::Moments => own + moment_sums(p),
+        },
         part: step.part,
     };
     let mut swept = engine.sweep(batch, sweep, &visit, step.watch)?;
     let scale = 1.0 / step.rows as f64;
     swept.backward.scale(|_| scale);
+    let moments = swept.sums.split_off(own);
     let (second, bias) = swept.sums[2..].split_at(seconds);
     let unit = scale * step.gain / (p as f64).sqrt();
     let bias = bias.iter().zip(&output_scale);
-    Ok(Gradient {
+    let gradient = Gradient {
         directions: swept.backward,
         second: second.iter().map(|sum| sum * unit).collect(),
         bias: bias.map(|(sum, weight)| sum * weight * scale).collect(),
         train_error: swept.sums[0] * scale,
         label_power: swept.sums[1] * scale,
         residual,
-    })
+    };
+    Ok((gradient, moments))
 }
 
 /// What updates of the layers carry from one step to the next.
@@ -204,24 +280,24 @@ pub struct Memories {
 /// Takes one giant step in place and returns the gradient that was followed: after lookahead, and without its radial
 /// part on spherical steps; clipping, momentum and the rule of the update come after. THEORY.md (2).
 ///
-/// One gradient pass, two with lookahead. `number` is that of the step, 1 for the first.
+/// One gradient pass, two with lookahead; one less if the gradient at the network is known. `number` is that of the step, 1 for
+/// the first.
 ///
 /// # Errors
 /// [`Interrupted`] when the end of the work was asked for; network and memories are then unchanged.
 pub fn advance<E: Engine>(
     (network, memories): (&mut Network, &mut Memories),
     (number, protocol): (u32, &Protocol),
-    last: Option<&Gradient>,
+    (last, known): (Option<&Gradient>, Option<Gradient>),
     engine: &mut E,
     batch: &mut E::Batch,
     step: StepContext<'_>,
 ) -> Result<Gradient, Interrupted> {
-    let layers = Layers {
-        second: protocol.second_layer.is_trained(),
-        biases: protocol.biases.is_trained(),
+    let objective = (&protocol.loss, Layers::of(protocol));
+    let mut followed = match known {
+        Some(gradient) => gradient,
+        None => gradient(network, objective, last, engine, batch, step)?,
     };
-    let objective = (&protocol.loss, layers);
-    let mut followed = gradient(network, objective, last, engine, batch, step)?;
     if let Some(lookahead) = protocol.lookahead {
         let radius = match lookahead.kind {
             LookaheadKind::Extragradient => lookahead.radius,
