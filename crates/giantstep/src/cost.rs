@@ -126,7 +126,8 @@ fn solves(experiment: &Experiment) -> Solves {
     }
 }
 
-fn passes(experiment: &Experiment) -> [Passes; 3] {
+/// The passes, of which so many fits are made in those of gradients.
+fn passes(experiment: &Experiment, shared: u64) -> [Passes; 3] {
     let protocol = &experiment.protocol;
     let steps = f64::from(protocol.steps);
     let tests = experiment.tested_steps();
@@ -143,7 +144,7 @@ fn passes(experiment: &Experiment) -> [Passes; 3] {
     let readout = Passes {
         rows: experiment.readout_samples as f64,
         gradients: 0.0,
-        forwards: solves(experiment).forwards - experiment.shared_passes() as f64,
+        forwards: solves(experiment).forwards - shared as f64,
     };
     let test = Passes {
         rows: experiment.test_samples as f64,
@@ -165,6 +166,18 @@ pub fn cost_on(
     engine: EngineKind,
     precision: Precision,
     threads: usize,
+) -> Cost {
+    let shared = experiment.shared_passes();
+    with_shared(experiment, engine, precision, threads, shared)
+}
+
+/// With so many passes for both a readout and a gradient.
+fn with_shared(
+    experiment: &Experiment,
+    engine: EngineKind,
+    precision: Precision,
+    threads: usize,
+    shared: u64,
 ) -> Cost {
     let protocol = &experiment.protocol;
     let p = experiment.network.width as f64;
@@ -223,7 +236,7 @@ pub fn cost_on(
         }
         false => (columns, own),
     };
-    for pass in passes(experiment) {
+    for pass in passes(experiment, shared) {
         let sweeps = pass.gradients + pass.forwards;
         let width = if own > 0.0 && held { frame } else { columns };
         let rows = match pass.gradients {
@@ -423,13 +436,19 @@ impl RunCost {
             };
         }
         let (direct, in_law) = (of(EngineKind::Direct), of(EngineKind::InLaw));
+        // An engine has draws of its own: which one is cheaper does not depend on what sharing passes saves, which leaves numbers
+        // as they are.
+        let apart = |engine| {
+            let cost = with_shared(&setup.experiment, engine, setup.precision, threads, 0);
+            cost.equivalent_flops()
+        };
         let engine = match setup.engine {
             EngineChoice::Direct => EngineKind::Direct,
             EngineChoice::InLaw => EngineKind::InLaw,
             EngineChoice::Auto => match (direct.memory <= limit, in_law.memory <= limit) {
                 (true, false) => EngineKind::Direct,
                 (false, true) => EngineKind::InLaw,
-                (true, true) if direct.equivalent_flops() <= in_law.equivalent_flops() => {
+                (true, true) if apart(EngineKind::Direct) <= apart(EngineKind::InLaw) => {
                     EngineKind::Direct
                 }
                 (false, false) if direct.memory < in_law.memory => EngineKind::Direct,

@@ -1,14 +1,14 @@
 //! Readouts and the next gradient in one pass: as many passes less, and the numbers of two passes to the last bit.
 //!
 //! A run that ends after t steps fits its last readouts in a pass of their own; a longer one in that of step t + 1.
-//! Seen to catch: a test batch opened after the gradient, a gradient kept for a later step, labels before the removal, a sum
-//! over activations before the biases.
+//! Seen to catch: a test batch opened after the gradient, readouts of a network that is not the average or on rows of another
+//! batch, labels before the removal.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::common::{bits, experiment, merge};
 use giantstep::batch::{
-    Access, BatchId, Direct, DirectionsLaw, Engine, InLaw, Panel, Purpose, Sweep, Swept,
+    Access, BatchId, Direct, DirectionsLaw, Engine, EngineKind, InLaw, Panel, Purpose, Sweep, Swept,
 };
 use giantstep::cost::cost;
 use giantstep::directions::Directions;
@@ -352,5 +352,19 @@ fn a_gradient_that_is_no_number_ends_the_step_that_it_is_of() {
             let before = whole.measurements.iter().filter(|m| m.step < step);
             assert!(run.measurements.iter().eq(before), "{engine}, {step}");
         }
+    }
+}
+
+/// The engine decides on draws: 130 is the last dimension in which the direct one is cheaper with passes of their own, 168 with
+/// shared ones.
+#[test]
+fn what_a_shared_pass_saves_chooses_no_engine() {
+    for (dimension, engine) in [(130, EngineKind::Direct), (131, EngineKind::InLaw)] {
+        let changes = json!({
+            "target": {"link": "z1 + z1*z2"}, "network": {"width": 40},
+            "protocol": {"dimension": dimension, "batch": 1000},
+            "evaluation": {"test_samples": 1000, "metrics": ["test_error"]}
+        });
+        assert_eq!(cost(&setup(&changes, json!({}))).engine, engine);
     }
 }

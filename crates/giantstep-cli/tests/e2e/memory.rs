@@ -20,7 +20,7 @@ run.threads = 2
 "#;
 
 /// Name and settings; the first ones are quick.
-const CASES: [(&str, &[&str]); 34] = [
+const CASES: [(&str, &[&str]); 35] = [
     ("small", &[]),
     (
         "covariance",
@@ -103,6 +103,18 @@ const CASES: [(&str, &[&str]); 34] = [
             "protocol.batch=768",
             "protocol.steps=1",
             "evaluation.metrics=[\"norm\"]",
+        ],
+    ),
+    (
+        "readouts in the passes of gradients",
+        &[
+            "network.width=1000",
+            "protocol.dimension=1200",
+            "run.engine=direct",
+            "protocol.batch=8000",
+            "protocol.reuse=2",
+            "readout.batch=same",
+            "evaluation.metrics=[\"test_error\"]",
         ],
     ),
     (
@@ -381,7 +393,7 @@ const CASES: [(&str, &[&str]); 34] = [
     ),
 ];
 
-const QUICK: usize = 16;
+const QUICK: usize = 17;
 
 /// The largest memory of a process, in bytes.
 fn peak(toy: &Toy, overrides: &[&str]) -> f64 {
