@@ -304,7 +304,8 @@ impl Experiment {
     ///
     /// A step is left; readouts are fitted on rows that it sees again; what is measured is the network that is trained, and no
     /// average; its fields are all that both ask for, so that a centred output, along whose start a gradient takes fields
-    /// besides, keeps the last bit; ridges are given, and samples more than features.
+    /// besides, keeps the last bit; ridges are given, and samples more than features; their p^2 moments, which every thread holds
+    /// beside the p d numbers of the gradient, are few beside these.
     pub(crate) fn shares_pass(&self, step: u32) -> bool {
         let protocol = &self.protocol;
         let again = match self.readout_batch {
@@ -317,6 +318,7 @@ impl Experiment {
         step < protocol.steps
             && self.fits_readout(step)
             && again
+            && 2 * p as u64 <= protocol.dimension
             && !averaged
             && self.network.output == Output::Plain
             && self.readout.by_moments(n, p).is_some()

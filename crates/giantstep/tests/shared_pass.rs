@@ -168,15 +168,22 @@ fn readouts_on_rows_of_the_next_gradient_take_no_pass() {
             json!({"readout": {"ridge": {"leave_one_out": [0.1, 1]}}}),
             0,
         ),
-        (json!({"network": {"width": 160}}), 0),
+        // Samples no more than features, beside one more.
         (
-            json!({"network": {"width": 158}, "readout": {"intercept": "with"}}),
+            json!({"network": {"width": 160}, "protocol": {"dimension": 400}}),
+            0,
+        ),
+        (
+            json!({"network": {"width": 158}, "protocol": {"dimension": 400}, "readout": {"intercept": "with"}}),
             5,
         ),
         (
-            json!({"network": {"width": 159}, "readout": {"intercept": "with"}}),
+            json!({"network": {"width": 159}, "protocol": {"dimension": 400}, "readout": {"intercept": "with"}}),
             0,
         ),
+        // p^2 moments beside p d numbers.
+        (json!({"network": {"width": 50}}), 5),
+        (json!({"network": {"width": 51}}), 0),
     ] {
         for engine in ["direct", "in_law"] {
             let setup = setup(&changes, json!({"run": {"engine": engine}}));

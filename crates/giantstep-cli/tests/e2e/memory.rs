@@ -108,7 +108,7 @@ const CASES: [(&str, &[&str]); 35] = [
     (
         "readouts in the passes of gradients",
         &[
-            "network.width=1000",
+            "network.width=600",
             "protocol.dimension=1200",
             "run.engine=direct",
             "protocol.batch=8000",
