@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use giantstep::theory::Effort;
+use giantstep::theory::{Effort, Networks};
 
 use crate::keep::Shelf;
 use crate::plan::Wanted;
@@ -90,6 +90,13 @@ impl<'a> Ask<'a> {
         match self.wanted {
             Wanted::None | Wanted::Quick | Wanted::Patient => Effort::Integrated,
             Wanted::All => Effort::Sampled,
+        }
+    }
+
+    pub(super) fn networks(self) -> Networks {
+        match self.wanted {
+            Wanted::None | Wanted::Quick => Networks::Few,
+            Wanted::Patient | Wanted::All => Networks::Many,
         }
     }
 

@@ -71,6 +71,7 @@ impl Kinds {
                 settings.insert("readout.ridge".to_owned(), json!(ridges));
             }
             settings.insert("effort".to_owned(), json!(ask.effort()));
+            settings.insert("networks".to_owned(), json!(ask.networks()));
             let version = [giantstep::NUMBERS, PREDICTIONS];
             settings.insert("version".to_owned(), json!(version));
             kind.name = RunId::of(&settings);

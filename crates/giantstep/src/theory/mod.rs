@@ -52,7 +52,7 @@ mod updates;
 
 pub use conditional::ConditionalError;
 pub use predict::{
-    Absent, Floor, FloorKind, Forecast, Needs, Prediction, Predictions, Spread, Status, floors,
-    predict, predict_within,
+    Absent, Floor, FloorKind, Forecast, Needs, Networks, Prediction, Predictions, Spread, Status,
+    floors, predict, predict_within,
 };
 pub use recursion::Effort;

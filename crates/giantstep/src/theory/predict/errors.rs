@@ -12,6 +12,7 @@ use crate::readout::{ReadoutLoss, Ridge};
 use crate::theory::bounded_width::{KernelError, Kernels};
 use crate::theory::given_weights::{Drawn, GivenWeightsError, NetworkErrors, Ridged};
 use crate::theory::moments::LinkMoments;
+use crate::theory::predict::Networks;
 use crate::theory::recursion::{Effort, Step};
 use crate::theory::state_equations::{Sizes, random_features};
 
@@ -19,7 +20,7 @@ use crate::theory::state_equations::{Sizes, random_features};
 const REPETITIONS: u64 = 8;
 /// Neurons and samples from here on are many, where p is not small beside n and d.
 const MANY: f64 = 30.0;
-/// Networks drawn in law by effort: several have a standard error.
+/// Networks drawn in law: several have a standard error.
 const FEW_NETWORKS: f64 = 2.0;
 const NETWORKS: f64 = 4.0;
 const MANY_NETWORKS: u64 = 8;
@@ -176,13 +177,13 @@ impl Task<'_> {
     }
 
     /// How many networks are drawn.
-    pub(super) fn networks(&self) -> u64 {
-        match self.effort {
-            Effort::Integrated => {
+    pub(super) fn networks(&self, number: Networks) -> u64 {
+        match number {
+            Networks::Few => {
                 let flops = self.asked(&self.readouts()).flops();
                 (QUICK_FLOPS / flops).clamp(FEW_NETWORKS, NETWORKS) as u64
             }
-            Effort::Sampled => MANY_NETWORKS,
+            Networks::Many => MANY_NETWORKS,
         }
     }
 

@@ -20,6 +20,7 @@ use std::borrow::Cow;
 use std::sync::atomic::AtomicBool;
 
 use rayon::prelude::*;
+use serde::Serialize;
 
 use crate::batch::Inputs;
 use crate::experiment::{Experiment, ReadoutSchedule, TestLabels};
@@ -84,9 +85,23 @@ pub fn predict(experiment: &Experiment) -> Predictions {
 /// absent, and what was not reached when `stop` was set.
 pub fn predict_within(experiment: &Experiment, effort: Effort, stop: &AtomicBool) -> Predictions {
     let forecast = Forecast::new(experiment, effort, stop);
-    let networks = (0..forecast.networks()).into_par_iter();
+    let number = match effort {
+        Effort::Integrated => Networks::Few,
+        Effort::Sampled => Networks::Many,
+    };
+    let networks = (0..forecast.networks(number)).into_par_iter();
     let drawn = networks.map(|number| forecast.draw(number)).collect();
     forecast.finish(Ok(drawn))
+}
+
+/// How many networks are drawn in law where errors of readouts are those on their weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Networks {
+    /// Two to four, by what one takes: their spread is hardly known.
+    Few,
+    /// Eight.
+    Many,
 }
 
 /// Predictions in the making: the integrals are done, and networks may be drawn in law, on any number of threads, for the
@@ -123,10 +138,10 @@ impl<'a> Forecast<'a> {
     }
 
     /// How many networks are to be drawn.
-    pub fn networks(&self) -> u64 {
+    pub fn networks(&self, number: Networks) -> u64 {
         match self.first().drawn_steps.is_empty() {
             true => 0,
-            false => self.first().networks(),
+            false => self.first().networks(number),
         }
     }
 
