@@ -115,10 +115,9 @@ pub enum GivenWeightsError {
     Stopped,
 }
 
-/// V is found when an iteration changes it by less than this fraction: small train errors are some hundred times as sensitive.
+/// V and R are found when an iteration changes them by less than this fraction: where n and p meet, errors are some hundred times
+/// as sensitive.
 const TOLERANCE: f64 = 3e-6;
-/// And R, which is what is asked for.
-const OF_ERRORS: f64 = 1e-5;
 /// And a first guess of V.
 const NEAR: f64 = 1e-2;
 /// Changes of V that are known to the search for R.
@@ -352,7 +351,7 @@ impl GivenWeights {
         let known = &changes[changes.len().saturating_sub(KNOWN)..];
         // The excess that the noise of the samples adds.
         let errors =
-            fixed_point_knowing(known, alone.clone(), goal(OF_ERRORS, 0, 0.0), |errors| {
+            fixed_point_knowing(known, alone.clone(), goal(TOLERANCE, 0, 0.0), |errors| {
                 if stop.load(Ordering::Relaxed) {
                     return Err(GivenWeightsError::Stopped);
                 }
