@@ -262,6 +262,7 @@ def measured(name, known, model, data):
 
 def compare(names, asked, draws):
     """A row for each data set: R2, or accuracy for classes; with several draws of the folds their mean and its standard error."""
+    asked = [known for known in models(1, False) if known in asked]
     header = ["data", "rows x columns", *asked]
     print("| " + " | ".join(header) + " |")
     print("|---" * len(header) + "|", flush=True)
