@@ -8,8 +8,11 @@ mod check;
 mod covariance;
 mod given;
 mod inputs;
+mod network;
 mod protocol;
 mod quantity;
+mod readout;
+mod target;
 
 use std::collections::BTreeMap;
 
