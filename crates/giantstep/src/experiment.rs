@@ -307,6 +307,11 @@ impl Experiment {
     /// besides, keeps the last bit; ridges are given, and samples more than features; their p^2 moments, which every thread holds
     /// beside the p d numbers of the gradient, are few beside these.
     pub(crate) fn shares_pass(&self, step: u32) -> bool {
+        self.shares_pass_of(step, self.protocol.rows(step + 1))
+    }
+
+    /// Whether they would, were the next step's rows so many.
+    pub(crate) fn shares_pass_of(&self, step: u32, n: u64) -> bool {
         let protocol = &self.protocol;
         let again = match self.readout_batch {
             ReadoutBatch::Same => protocol.sees_again(step + 1),
@@ -314,7 +319,7 @@ impl Experiment {
             ReadoutBatch::Fresh => false,
         };
         let averaged = protocol.average_from.is_some_and(|from| step >= from);
-        let (n, p) = (protocol.rows(step + 1), self.network.width);
+        let p = self.network.width;
         step < protocol.steps
             && self.fits_readout(step)
             && again

@@ -62,7 +62,7 @@ pub struct Run {
 
 /// Runs one seed from start to end, on the engine and in the precision of the setup: THEORY.md (1) to (4).
 ///
-/// Cost of a step on the direct engine: `4 n d p` flops; of a readout `2 n d p + n p^2`; of a test
+/// Cost of a step on the direct engine: `4 n d p` flops; of a readout `2 n d p + n p^2` (`n p^2` in the pass of a gradient); of a test
 /// `2 n_test d p`; [`cost()`] adds up. Results depend on the seed, the experiment and the engine, not on the number of
 /// threads. It takes the threads of the rayon pool in which it is called, and does not check the memory limit.
 pub fn run(setup: &Setup, seed: u64, watch: &Watch<'_>) -> Run {

@@ -111,6 +111,18 @@ fn setup(changes: &Value, more: Value) -> Setup {
     experiment(spec).setup
 }
 
+/// The first batch has fewer samples than features, and shares nothing; the last ones do.
+#[test]
+fn the_memory_of_shared_passes_is_counted_where_batches_grow() {
+    let memory = |batch: Value| {
+        let changes = json!({"protocol": {"batch": batch, "reuse": 2}, "network": {"width": 50}});
+        let setup = setup(&changes, json!({"run": {"engine": "direct"}}));
+        cost(&setup).cost.memory
+    };
+    let (grows, largest) = (memory(json!("20*t")), memory(json!(100)));
+    assert_eq!(grows, largest);
+}
+
 /// Of 5 steps with a readout and a test after each and before the first: 5 gradients, 6 readouts, 6 tests without sharing.
 #[test]
 fn readouts_on_rows_of_the_next_gradient_take_no_pass() {

@@ -93,10 +93,11 @@ impl<'a> Ask<'a> {
         }
     }
 
+    /// Many take a time that nobody has set: of what does not fit into one nothing would be known.
     pub(super) fn networks(self) -> Networks {
-        match self.wanted {
-            Wanted::None | Wanted::Quick => Networks::Few,
-            Wanted::Patient | Wanted::All => Networks::Many,
+        match (self.wanted, self.time) {
+            (Wanted::None | Wanted::Quick, _) | (Wanted::Patient, Time::Asked(_)) => Networks::Few,
+            (Wanted::Patient | Wanted::All, _) => Networks::Many,
         }
     }
 
@@ -104,6 +105,24 @@ impl<'a> Ask<'a> {
         match self.wanted {
             Wanted::None | Wanted::Quick | Wanted::Patient => MEMORY,
             Wanted::All => MORE_MEMORY,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_networks_take_a_time_that_nobody_has_set() {
+        let limited = |wanted| Ask::new(wanted).within(MOST_TIME).networks();
+        for (wanted, free, within) in [
+            (Wanted::Quick, Networks::Few, Networks::Few),
+            (Wanted::Patient, Networks::Many, Networks::Few),
+            (Wanted::All, Networks::Many, Networks::Many),
+        ] {
+            assert_eq!(Ask::new(wanted).networks(), free);
+            assert_eq!(limited(wanted), within);
         }
     }
 }

@@ -61,7 +61,7 @@ pub enum Wanted {
     /// Those that are integrals or rest on a few networks, in no more time than the runs take and at most 10 s.
     #[default]
     Quick,
-    /// The same on eight networks, however long they take.
+    /// The same however long they take, on eight networks unless a time is set.
     Patient,
     /// Also those that have to be sampled, up to a minute a point.
     All,

@@ -1,6 +1,6 @@
 //! The largest memory of a run: the buffers that are alive at its fullest moments, counted one by one.
 //!
-//! The numbers of copies are those of `run.rs`, `train/step.rs`, `readout/`, `batch/streamed.rs`, `batch/in_law.rs`,
+//! The numbers of copies are those of `run.rs`, `run/ahead.rs`, `train/step.rs`, `readout/`, `batch/streamed.rs`, `batch/in_law.rs`,
 //! `batch/ledger.rs` and `reduce.rs`; whoever adds one there adds it here. The end-to-end test `memory` compares the sum
 //! with the peaks of whole processes.
 
@@ -156,9 +156,10 @@ impl<'a> Sizes<'a> {
         self.engine == EngineKind::InLaw && self.start < self.d
     }
 
-    /// Whether gradients share their passes with readouts.
+    /// Whether gradients share their passes with readouts; those of the largest batch take most.
     fn shares(&self) -> bool {
-        self.experiment.shares_pass(0)
+        let largest = self.experiment.protocol.largest();
+        self.experiment.shares_pass_of(0, largest)
     }
 
     /// The held rows: coordinates on the frame, contracted directions, and what a pass makes of them.

@@ -52,7 +52,7 @@ static TAIL: LazyLock<[f64; TERMS]> = LazyLock::new(|| {
     std::array::from_fn(|j| coefficients[(j, 0)])
 });
 
-/// [`normal`] of columns of whole lanes.
+/// [`normal`] of columns: the bells of all entries first, then lane by lane.
 pub(super) struct Normal {
     tail: [f64; TERMS],
 }

@@ -220,7 +220,7 @@ impl Protocol {
         self.set.map_or_else(|| self.rows(step), |set| set.rows)
     }
 
-    /// Whether step `step`, 1 for the first, sees the rows of the step before it, or of those is the first.
+    /// Whether step `step` sees the rows of the step before it, or is the first, 1.
     pub(crate) fn sees_again(&self, step: u32) -> bool {
         let index = |step: u32| self.plan.index(step - 1);
         step == 1 || self.visits_all() || index(step) == index(step - 1)

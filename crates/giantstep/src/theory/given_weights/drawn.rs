@@ -15,7 +15,7 @@ use crate::watch::Watch;
 
 /// Networks are drawn from seeds that no run counts up to.
 const FIRST_SEED: u64 = 1 << 62;
-/// Points kappa that are counted on, and iterations, of which setting up takes the time of two.
+/// Points kappa and iterations that are counted on.
 const POINTS: f64 = 1500.0;
 const ITERATIONS: f64 = 9.0;
 /// An operation of the readouts, in double precision on small matrices, takes the time of this many of the steps.
