@@ -293,9 +293,9 @@ impl Task<'_> {
         if let Some(made) = self.push(step, Metric::TestError, mean, grounds) {
             made.ridge = Some(ridge);
             made.standard_error = deviation.map(|sd| sd / size.sqrt());
-            // Networks drawn in law differ as seeds do; repeated samples of one average do not.
+            // Networks drawn in law differ as seeds do; repeated samples of one average do not. Two or three do not tell by how much.
             made.spread = deviation
-                .filter(|_| grounds == GIVEN)
+                .filter(|_| grounds == GIVEN && size >= NETWORKS)
                 .map(Spread::Fluctuation);
         }
     }
