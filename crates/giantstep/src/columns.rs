@@ -62,17 +62,5 @@ pub fn sum<T: Real>(x: &[T]) -> f64 {
 
 /// `sum_v x_v^2`, in f64.
 pub fn power<T: Real>(x: &[T]) -> f64 {
-    Arch::new().dispatch(|| {
-        let (pieces, rest) = x.as_chunks::<LANES>();
-        let mut sums = [0.0; LANES];
-        for piece in pieces {
-            for (sum, x) in sums.iter_mut().zip(piece) {
-                *sum += x.to_f64() * x.to_f64();
-            }
-        }
-        for (sum, x) in sums.iter_mut().zip(rest) {
-            *sum += x.to_f64() * x.to_f64();
-        }
-        sums.iter().sum()
-    })
+    dot(x, x)
 }

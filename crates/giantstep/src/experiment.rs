@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use num_integer::lcm;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -307,11 +308,12 @@ impl Experiment {
     /// besides, keeps the last bit; ridges are given, and samples more than features; their p^2 moments, which every thread holds
     /// beside the p d numbers of the gradient, are few beside these.
     pub(crate) fn shares_pass(&self, step: u32) -> bool {
-        self.shares_pass_of(step, self.protocol.rows(step + 1))
+        self.shared_ridges(step, self.protocol.rows(step + 1))
+            .is_some()
     }
 
-    /// Whether they would, were the next step's rows so many.
-    pub(crate) fn shares_pass_of(&self, step: u32, n: u64) -> bool {
+    /// The ridges of readouts that are made in the pass of the next gradient, were its rows so many; none where they are not.
+    pub(crate) fn shared_ridges(&self, step: u32, n: u64) -> Option<&[f64]> {
         let protocol = &self.protocol;
         let again = match self.readout_batch {
             ReadoutBatch::Same => protocol.sees_again(step + 1),
@@ -320,13 +322,13 @@ impl Experiment {
         };
         let averaged = protocol.average_from.is_some_and(|from| step >= from);
         let p = self.network.width;
-        step < protocol.steps
+        let fits = step < protocol.steps
             && self.fits_readout(step)
             && again
             && 2 * p as u64 <= protocol.dimension
             && !averaged
-            && self.network.output == Output::Plain
-            && self.readout.by_moments(n, p).is_some()
+            && self.network.output == Output::Plain;
+        self.readout.by_moments(n, p).filter(|_| fits)
     }
 
     /// How many of the steps do ([`Experiment::shares_pass`]), of batches of one size.
@@ -412,15 +414,6 @@ impl Experiment {
                 && (!self.baselines.is_empty()
                     || self.schedule != ReadoutSchedule::Never && self.tests_readouts()))
     }
-}
-
-/// The least common multiple of positive numbers below 2^32.
-fn lcm(a: u64, b: u64) -> u64 {
-    let (mut divisor, mut rest) = (a, b);
-    while rest > 0 {
-        (divisor, rest) = (rest, divisor % rest);
-    }
-    a / divisor * b
 }
 
 #[cfg(test)]

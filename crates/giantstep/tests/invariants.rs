@@ -8,6 +8,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use crate::common::faulty::Faulty;
 use crate::common::{bits, experiment, merge};
 use giantstep::batch::{
     Access, BatchId, Direct, DirectionsLaw, Engine, EngineKind, InLaw, Panel, Purpose, Sweep, Swept,
@@ -23,7 +24,7 @@ use giantstep::run::{Outcome, Run, Trainer, run, run_on};
 use giantstep::setup::Setup;
 use giantstep::spec::Spec;
 use giantstep::train::Geometry;
-use giantstep::watch::{Interrupted, Observer, OnRows, Watch};
+use giantstep::watch::{Observer, OnRows, Watch};
 use serde_json::{Value, json};
 
 fn direct<T>(experiment: &Experiment, seed: u64) -> Direct<T> {
@@ -433,59 +434,6 @@ fn the_largest_dimension_runs_in_law() {
 
 // Runs that end early
 
-/// An engine whose answer number `at` has a NaN in row `row`.
-struct Faulty<E> {
-    inner: E,
-    answers: u32,
-    at: u32,
-    row: usize,
-}
-
-impl<E: Engine<Real = f64>> Engine for Faulty<E> {
-    type Real = f64;
-    type Batch = E::Batch;
-
-    fn dimension(&self) -> u64 {
-        self.inner.dimension()
-    }
-
-    fn target(&mut self, r: usize) -> Directions {
-        self.inner.target(r)
-    }
-
-    fn gaussian(&mut self, rows: usize) -> Directions {
-        self.inner.gaussian(rows)
-    }
-
-    fn open(&mut self, id: BatchId, rows: u64, access: Access) -> Self::Batch {
-        self.inner.open(id, rows, access)
-    }
-
-    fn sweep(
-        &mut self,
-        batch: &mut Self::Batch,
-        sweep: Sweep<'_>,
-        visit: &(dyn Fn(&mut Panel<'_, f64>) + Sync),
-        watch: Watch<'_>,
-    ) -> Result<Swept, Interrupted> {
-        let mut swept = self.inner.sweep(batch, sweep, visit, watch)?;
-        if sweep.coefficients > 0 {
-            self.answers += 1;
-            if self.answers == self.at {
-                let row = self.row;
-                swept
-                    .backward
-                    .scale(|i| if i == row { f64::NAN } else { 1.0 });
-            }
-        }
-        Ok(swept)
-    }
-
-    fn keep_only(&mut self, known: &mut [&mut Directions]) {
-        self.inner.keep_only(known);
-    }
-}
-
 /// Names and bits of all that was measured up to step `last`.
 fn measured(run: &Run, last: u32) -> Vec<(u32, Metric, u64)> {
     run.measurements
@@ -507,12 +455,8 @@ fn a_weight_that_is_no_number_ends_the_run_with_its_step_and_neuron() {
         &Watch::default(),
     );
     for (step, neuron) in [(1, 1), (3, 7), (4, 10)] {
-        let mut engine = Faulty {
-            inner: in_law::<f64>(&experiment, 1),
-            answers: 0,
-            at: step,
-            row: neuron as usize - 1,
-        };
+        let inner = in_law::<f64>(&experiment, 1);
+        let mut engine = Faulty::new(inner, step, neuron as usize - 1);
         let run = run_on(&experiment, &mut engine, 1, &Watch::default());
         assert_eq!(run.outcome, Outcome::Diverged { step, neuron });
         assert_eq!(measured(&run, u32::MAX), measured(&whole, step - 1));

@@ -6,6 +6,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use crate::common::faulty::Faulty;
 use crate::common::{bits, experiment, merge};
 use giantstep::batch::{
     Access, BatchId, Direct, DirectionsLaw, Engine, EngineKind, InLaw, Panel, Purpose, Sweep, Swept,
@@ -18,12 +19,13 @@ use giantstep::setup::Setup;
 use giantstep::watch::{Interrupted, OnRows, Watch};
 use serde_json::{Value, json};
 
+/// The row of a gradient that has a NaN where one is asked for.
+const ROW: usize = 2;
+
 /// An engine that counts passes over batches for steps and readouts, and over batches for tests.
 struct Counted<E> {
     inner: E,
     passes: [u32; 2],
-    /// The answer number `at` with coefficients has a NaN.
-    faulty: Option<u32>,
 }
 
 impl<E: Engine<Real = f64>> Engine for Counted<E> {
@@ -54,16 +56,7 @@ impl<E: Engine<Real = f64>> Engine for Counted<E> {
         watch: Watch<'_>,
     ) -> Result<Swept, Interrupted> {
         self.passes[usize::from(id.purpose == Purpose::Test)] += 1;
-        let mut swept = self.inner.sweep(batch, sweep, visit, watch)?;
-        if let (Some(left), 1..) = (&mut self.faulty, sweep.coefficients) {
-            *left = left.wrapping_sub(1);
-            if *left == 0 {
-                swept
-                    .backward
-                    .scale(|i| if i == 2 { f64::NAN } else { 1.0 });
-            }
-        }
-        Ok(swept)
+        self.inner.sweep(batch, sweep, visit, watch)
     }
 
     fn keep_only(&mut self, known: &mut [&mut Directions]) {
@@ -71,15 +64,10 @@ impl<E: Engine<Real = f64>> Engine for Counted<E> {
     }
 }
 
-fn counted<E: Engine<Real = f64>>(
-    setup: &Setup,
-    inner: E,
-    faulty: Option<u32>,
-) -> (Run, [u32; 2], u64) {
+fn counted<E: Engine<Real = f64>>(setup: &Setup, inner: E, faulty: u32) -> (Run, [u32; 2], u64) {
     let mut engine = Counted {
-        inner,
+        inner: Faulty::new(inner, faulty, ROW),
         passes: [0; 2],
-        faulty,
     };
     let rows = AtomicU64::new(0);
     let observer = OnRows(|more| {
@@ -93,7 +81,8 @@ fn counted<E: Engine<Real = f64>>(
     (run, engine.passes, rows.into_inner())
 }
 
-fn on(engine: &str, setup: &Setup, faulty: Option<u32>) -> (Run, [u32; 2], u64) {
+/// The run with its passes and rows; the gradient number `faulty`, from 1, has a NaN.
+fn on(engine: &str, setup: &Setup, faulty: u32) -> (Run, [u32; 2], u64) {
     let d = setup.experiment.protocol.dimension;
     match engine {
         "direct" => {
@@ -201,7 +190,7 @@ fn readouts_on_rows_of_the_next_gradient_take_no_pass() {
             let setup = setup(&changes, json!({"run": {"engine": engine}}));
             let experiment = &setup.experiment;
             let steps = experiment.protocol.steps;
-            let (run, passes, rows) = on(engine, &setup, None);
+            let (run, passes, rows) = on(engine, &setup, 0);
             assert_eq!(run.outcome, Outcome::Completed);
             let wanted = |wants: &dyn Fn(u32) -> bool| (0..=steps).filter(|t| wants(*t)).count();
             let gradients = match experiment.protocol.lookahead {
@@ -363,10 +352,10 @@ fn a_run_that_is_stopped_in_a_shared_pass_has_not_finished_the_step_before() {
 fn a_gradient_that_is_no_number_ends_the_step_that_it_is_of() {
     for engine in ["direct", "in_law"] {
         let setup = setup(&json!({}), json!({}));
-        let (whole, ..) = on(engine, &setup, None);
+        let (whole, ..) = on(engine, &setup, 0);
         for step in [1, 3, 5] {
-            let (run, ..) = on(engine, &setup, Some(step));
-            let neuron = 3;
+            let (run, ..) = on(engine, &setup, step);
+            let neuron = ROW as u32 + 1;
             assert_eq!(run.outcome, Outcome::Diverged { step, neuron });
             let before = whole.measurements.iter().filter(|m| m.step < step);
             assert!(run.measurements.iter().eq(before), "{engine}, {step}");

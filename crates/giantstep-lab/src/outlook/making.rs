@@ -93,20 +93,18 @@ impl Making<'_> {
 
     /// The errors on the networks that each asks for, or why they were not drawn.
     fn networks(&self, forecasts: &[Forecast<'_>]) -> Vec<Result<Vec<NetworkErrors>, String>> {
-        let number = self.ask.networks();
-        let mut order: Vec<(usize, f64)> = forecasts
+        let wanted = self.ask.networks();
+        let mut order: Vec<(usize, u64, f64)> = forecasts
             .iter()
             .enumerate()
-            .filter(|(_, forecast)| forecast.networks(number) > 0)
-            .map(|(index, forecast)| (index, forecast.flops()))
+            .map(|(index, forecast)| (index, forecast.networks(wanted), forecast))
+            .filter(|(_, networks, _)| *networks > 0)
+            .map(|(index, networks, forecast)| (index, networks, forecast.flops()))
             .collect();
-        order.sort_by(|a, b| a.1.total_cmp(&b.1));
+        order.sort_by(|a, b| a.2.total_cmp(&b.2));
         let jobs: Vec<(usize, u64)> = order
             .iter()
-            .flat_map(|(index, _)| {
-                let networks = forecasts[*index].networks(number);
-                (0..networks).map(move |k| (*index, k))
-            })
+            .flat_map(|(index, networks, _)| (0..*networks).map(move |k| (*index, k)))
             .collect();
         self.begins(jobs.len());
         let empty = || Mutex::new(Ok(Vec::new()));

@@ -159,7 +159,7 @@ impl<'a> Sizes<'a> {
     /// Whether gradients share their passes with readouts; those of the largest batch take most.
     fn shares(&self) -> bool {
         let largest = self.experiment.protocol.largest();
-        self.experiment.shares_pass_of(0, largest)
+        self.experiment.shared_ridges(0, largest).is_some()
     }
 
     /// The held rows: coordinates on the frame, contracted directions, and what a pass makes of them.

@@ -12,7 +12,7 @@ use super::batches::{On, Training};
 use crate::batch::{Access, AnyBatch, BatchId, Engine};
 use crate::readout::{Fitted, RidgeError, of_moments};
 use crate::real::Real;
-use crate::train::{Gradient, Layers, StepContext, gradient_and_moments};
+use crate::train::{Besides, Gradient, Layers, StepContext, gradient_besides};
 use crate::watch::Watch;
 
 /// What is known of the next step.
@@ -72,21 +72,20 @@ impl<T: Real> On<'_, T> {
         watch: Watch<'_>,
     ) -> Result<(), RidgeError> {
         let experiment = &state.experiment;
-        let known = self.ahead.as_ref().is_some_and(|ahead| ahead.taken == step);
-        let (Some(training), false) = (&mut self.training, known || !experiment.shares_pass(step))
-        else {
+        if self.ahead.as_ref().is_some_and(|ahead| ahead.taken == step) {
+            return Ok(());
+        }
+        let sizes = (experiment.protocol.rows(step + 1), experiment.network.width);
+        let ridges = experiment.shared_ridges(step, sizes.0);
+        let (Some(training), Some(ridges)) = (&mut self.training, ridges) else {
             return Ok(());
         };
         let tests = self.engine.open(tests, samples, Access::Once);
         let (context, batch) = training.of_step(state, step + 1, watch);
-        let sizes = (context.rows, experiment.network.width);
-        let Some(ridges) = experiment.readout.by_moments(sizes.0, sizes.1) else {
-            return Ok(());
-        };
         let protocol = &experiment.protocol;
-        let (gradient, sums) = gradient_and_moments(
+        let (gradient, sums) = gradient_besides(
             &state.network,
-            (&protocol.loss, Layers::of(protocol)),
+            (&protocol.loss, Layers::of(protocol), Besides::Moments),
             self.last.as_ref(),
             &mut self.engine,
             batch,

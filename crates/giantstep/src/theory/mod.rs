@@ -29,6 +29,7 @@ mod fluctuation;
 pub mod given_weights;
 mod integrated;
 mod label_law;
+mod linear_labels;
 mod mirrored;
 pub mod moments;
 mod moved_rows;

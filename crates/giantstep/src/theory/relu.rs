@@ -27,6 +27,12 @@ pub(super) fn normal(t: f64) -> (f64, f64) {
     (below, DENSITY * (-t * t / 2.0).exp())
 }
 
+/// `E relu(t + x)` and `E relu(t + x)^2`, x ~ N(0, 1), with the distribution function and the density at t.
+#[inline(always)]
+pub(super) fn moments(t: f64, (below, density): (f64, f64)) -> (f64, f64) {
+    (t * below + density, (1.0 + t * t) * below + t * density)
+}
+
 /// `1 / sqrt(2 pi)`.
 const DENSITY: f64 = 0.398_942_280_401_432_7;
 /// Tails are fitted up to here; beyond it they are below 1e-18.

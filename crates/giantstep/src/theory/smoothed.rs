@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::gauss::{Rule, kink_points};
 use crate::theory::expectation::panels;
-use crate::theory::relu::{LANES, Normal, is_relu, normal};
+use crate::theory::relu::{LANES, Normal, is_relu, moments, normal};
 use crate::theory::table::Table;
 
 /// Gaussian averages of an activation about a point s: `lambda = s + own`, `own ~ N(0, D)`, `u = sigma - E sigma`.
@@ -92,8 +92,7 @@ pub(super) enum Smoothed {
 #[inline(always)]
 fn relu(deviation: f64, t: f64, (below, density): (f64, f64)) -> [f64; FIELDS] {
     let variance = deviation * deviation;
-    let value = t * below + density;
-    let square = (1.0 + t * t) * below + t * density;
+    let (value, square) = moments(t, (below, density));
     let slope_value = deviation * value * (1.0 - below);
     let slope_square = variance * (square - value * value * (2.0 - below));
     [

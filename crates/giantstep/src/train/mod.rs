@@ -15,6 +15,6 @@ pub use protocol::{
 };
 pub(crate) use set::Draws;
 pub use set::{Sampling, TrainingSet};
-pub(crate) use step::gradient_and_moments;
+pub(crate) use step::{Besides, gradient_besides};
 pub use step::{Gradient, Layers, Memories, Residual, StepContext, advance, gradient};
 pub use update::{Adam, Clip, Memory, Momentum, Rule, Update};

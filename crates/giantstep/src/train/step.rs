@@ -102,9 +102,9 @@ impl Layers {
 
 /// What the pass of a gradient sums besides, of the same fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Besides {
+pub(crate) enum Besides {
     Nothing,
-    /// The moments of features and labels that a readout is made of: `n p^2` flops more.
+    /// The sums of [`add_moments`], of which a readout on the same rows is made: `n p^2` flops more.
     Moments,
 }
 
@@ -124,34 +124,16 @@ pub fn gradient<E: Engine>(
     batch: &mut E::Batch,
     step: StepContext<'_>,
 ) -> Result<Gradient, Interrupted> {
-    let found = sweep(
-        network,
-        (loss, layers, Besides::Nothing),
-        last,
-        engine,
-        batch,
-        step,
-    )?;
-    Ok(found.0)
+    let asked = (loss, layers, Besides::Nothing);
+    let (gradient, _) = gradient_besides(network, asked, last, engine, batch, step)?;
+    Ok(gradient)
 }
 
-/// [`gradient`], and the sums of [`add_moments`] over the same rows, in the same pass: those of a readout that is fitted there.
+/// [`gradient`], and the sums that were asked for besides, in the same pass.
 ///
 /// # Errors
 /// [`Interrupted`] when the end of the work was asked for.
-pub(crate) fn gradient_and_moments<E: Engine>(
-    network: &Network,
-    (loss, layers): (&Loss, Layers),
-    last: Option<&Gradient>,
-    engine: &mut E,
-    batch: &mut E::Batch,
-    step: StepContext<'_>,
-) -> Result<(Gradient, Vec<f64>), Interrupted> {
-    let asked = (loss, layers, Besides::Moments);
-    sweep(network, asked, last, engine, batch, step)
-}
-
-fn sweep<E: Engine>(
+pub(crate) fn gradient_besides<E: Engine>(
     network: &Network,
     (loss, layers, besides): (&Loss, Layers, Besides),
     last: Option<&Gradient>,

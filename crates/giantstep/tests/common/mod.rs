@@ -3,6 +3,7 @@
 
 pub mod against;
 pub mod explicit;
+pub mod faulty;
 pub mod losses;
 pub mod protocols;
 

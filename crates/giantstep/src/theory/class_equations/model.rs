@@ -5,9 +5,9 @@ use faer::Mat;
 use super::bulk::Bulk;
 use super::{AfterOneStep, Class, ClassError, Features, Lengths};
 use crate::network::FirstLayer;
-use crate::theory::conditional::LinearLabels;
 use crate::theory::expectation::{Shape, trapezoid};
 use crate::theory::label_law::LabelLaw;
+use crate::theory::linear_labels::LinearLabels;
 use crate::theory::moments::ActivationMoments;
 use crate::theory::smoothed::Sigma;
 
