@@ -87,7 +87,7 @@ impl Drawn<'_> {
         let mut errors = NetworkErrors::new();
         loop {
             let wanted = self.experiment.fits_readout(trainer.taken());
-            errors.push(wanted.then(|| self.errors(trainer.network(), trainer.target())));
+            errors.push(wanted.then(|| self.errors(number, trainer.network(), trainer.target())));
             if trainer.step(&watch).is_none() {
                 return errors;
             }
@@ -96,6 +96,7 @@ impl Drawn<'_> {
 
     fn errors(
         &self,
+        number: u64,
         network: &Network,
         directions: &Directions,
     ) -> Result<Vec<f64>, GivenWeightsError> {
@@ -110,6 +111,7 @@ impl Drawn<'_> {
             experiment.network.pairing,
             self.removed_mean,
             experiment.protocol.dimension as f64,
+            number,
         )?;
         let readouts = self.readouts.iter();
         readouts
