@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use super::prediction::{BOUNDED, GIVEN, Grounds, Needs, RANDOM, Spread, UP, Would};
+use super::prediction::{BOUNDED, Grounds, Needs, RANDOM, UP, Would};
 use super::{BOUNDED_WIDTH, PROPORTIONAL, Task};
 use crate::experiment::ReadoutBatch;
 use crate::labels::Removal;
@@ -10,9 +10,8 @@ use crate::metric::Metric;
 use crate::network::Bias;
 use crate::readout::{ReadoutLoss, Ridge};
 use crate::theory::bounded_width::{KernelError, Kernels};
-use crate::theory::given_weights::{Drawn, GivenWeightsError, NetworkErrors, Ridged};
+use crate::theory::given_weights::Ridged;
 use crate::theory::moments::LinkMoments;
-use crate::theory::predict::Networks;
 use crate::theory::recursion::{Effort, Step};
 use crate::theory::state_equations::{Sizes, random_features};
 
@@ -20,12 +19,6 @@ use crate::theory::state_equations::{Sizes, random_features};
 const REPETITIONS: u64 = 8;
 /// Neurons and samples from here on are many, where p is not small beside n and d.
 const MANY: f64 = 30.0;
-/// Networks drawn in law: several have a standard error.
-const FEW_NETWORKS: f64 = 2.0;
-const NETWORKS: f64 = 4.0;
-const MANY_NETWORKS: u64 = 8;
-/// What makes few of several: about half a second of one core.
-const QUICK_FLOPS: f64 = 5e10;
 
 impl Task<'_> {
     /// Errors of the ridge readout after a step.
@@ -166,60 +159,6 @@ impl Task<'_> {
         ridges.iter().map(readout).collect()
     }
 
-    /// What is asked of networks drawn in law.
-    pub(super) fn asked<'b>(&'b self, readouts: &'b [Ridged]) -> Drawn<'b> {
-        Drawn {
-            experiment: self.experiment,
-            removed_mean: self.dynamics.removed_mean,
-            readouts,
-            stop: self.stop,
-        }
-    }
-
-    /// How many networks are drawn.
-    pub(super) fn networks(&self, number: Networks) -> u64 {
-        match number {
-            Networks::Few => {
-                let flops = self.asked(&self.readouts()).flops();
-                (QUICK_FLOPS / flops).clamp(FEW_NETWORKS, NETWORKS) as u64
-            }
-            Networks::Many => MANY_NETWORKS,
-        }
-    }
-
-    /// Errors on the weights of networks drawn in law, or why none were drawn.
-    pub(super) fn drawn_errors(&mut self, drawn: &Result<Vec<NetworkErrors>, String>) {
-        let metric = [Metric::TestError];
-        let time = Would::with(Needs::Time, "THEORY.md (38) to (40)");
-        for step in std::mem::take(&mut self.drawn_steps) {
-            let here = (step, step);
-            let networks = match drawn {
-                Ok(networks) => networks,
-                Err(reason) => {
-                    self.absent(&metric, here, reason, time);
-                    continue;
-                }
-            };
-            let of_step: Result<Vec<&Vec<f64>>, GivenWeightsError> = networks
-                .iter()
-                .map(|network| match network.get(step as usize) {
-                    Some(Some(found)) => found.as_ref().map_err(Clone::clone),
-                    _ => Err(GivenWeightsError::NotFinite),
-                })
-                .collect();
-            match of_step {
-                _ if self.stopped() => self.absent(&metric, here, UP, time),
-                Err(error) => self.absent(&metric, here, error, Would::UNKNOWN),
-                Ok(errors) => {
-                    for (k, readout) in self.readouts().iter().enumerate() {
-                        let of_ridge = errors.iter().map(|errors| Ok::<_, String>(errors[k]));
-                        self.push_errors(step, readout.ridge, of_ridge.collect(), GIVEN);
-                    }
-                }
-            }
-        }
-    }
-
     /// Whether the end was asked for.
     pub(super) fn stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
@@ -286,17 +225,36 @@ impl Task<'_> {
                 return self.absent(&metric, here, E::to_string(&error), Would::UNKNOWN);
             }
         };
-        let size = errors.len() as f64;
-        let mean = errors.iter().sum::<f64>() / size;
-        let spread: f64 = errors.iter().map(|x| (x - mean).powi(2)).sum();
-        let deviation = (size > 1.0).then(|| (spread / (size - 1.0)).sqrt());
-        if let Some(made) = self.push(step, Metric::TestError, mean, grounds) {
+        let errors = Sample::of(&errors);
+        if let Some(made) = self.push(step, Metric::TestError, errors.mean, grounds) {
             made.ridge = Some(ridge);
-            made.standard_error = deviation.map(|sd| sd / size.sqrt());
-            // Networks drawn in law differ as seeds do; repeated samples of one average do not. Two or three do not tell by how much.
-            made.spread = deviation
-                .filter(|_| grounds == GIVEN && size >= NETWORKS)
-                .map(Spread::Fluctuation);
+            made.standard_error = errors.standard_error();
         }
+    }
+}
+
+/// Numbers that differ at random.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sample {
+    pub size: f64,
+    pub mean: f64,
+    /// None of a single number.
+    pub deviation: Option<f64>,
+}
+
+impl Sample {
+    pub(super) fn of(numbers: &[f64]) -> Self {
+        let size = numbers.len() as f64;
+        let mean = numbers.iter().sum::<f64>() / size;
+        let spread: f64 = numbers.iter().map(|x| (x - mean).powi(2)).sum();
+        Self {
+            size,
+            mean,
+            deviation: (size > 1.0).then(|| (spread / (size - 1.0)).sqrt()),
+        }
+    }
+
+    pub(super) fn standard_error(self) -> Option<f64> {
+        self.deviation.map(|deviation| deviation / self.size.sqrt())
     }
 }

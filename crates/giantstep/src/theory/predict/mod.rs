@@ -2,6 +2,7 @@
 
 mod closed;
 mod covariance;
+mod drawn;
 mod errors;
 mod floors;
 mod iterated;
