@@ -57,7 +57,7 @@ impl Served {
         );
         let mut stream = TcpStream::connect(host).unwrap();
         stream
-            .set_read_timeout(Some(Duration::from_secs(60)))
+            .set_read_timeout(Some(Duration::from_secs(600)))
             .unwrap();
         stream.write_all(request.as_bytes()).unwrap();
         stream

@@ -65,10 +65,15 @@ export async function visited(browser, lab, options = {}) {
   return page;
 }
 
-/** Waits for an answer to what was typed, and returns it. */
+/** Waits for an answer to what was typed, and returns it; where the machine needs more time than the page takes, it is asked to take more. */
 export async function answered(page, link) {
   await page.fill('#link', link);
   await page.waitForFunction((link) => document.getElementById('answer').dataset.whole === link, link);
+  const more = page.locator('#remark button');
+  if (await more.count()) {
+    await more.click();
+    await page.waitForFunction((link) => document.getElementById('answer').dataset.whole === link && !document.querySelector('#remark button'), link);
+  }
   return page.getAttribute('#answer', 'data-plain');
 }
 
