@@ -9,22 +9,10 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use super::common::{giantstep, text};
+use super::common::{giantstep, text, wait_until};
 
-/// Longer than anything here takes: it ends a test that hangs.
-const PATIENCE: Duration = Duration::from_secs(400);
 /// So small that a few tasks need more than one array.
 const MAX_ARRAY_SIZE: usize = 5;
-
-/// Asks until the answer is yes.
-#[track_caller]
-pub fn wait_until(what: &str, mut happens: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !happens() {
-        assert!(start.elapsed() < PATIENCE, "waited in vain until {what}");
-        std::thread::sleep(Duration::from_millis(100));
-    }
-}
 
 /// A SLURM of one node: its daemons, and everything they write, in a folder of its own.
 pub struct Slurm {

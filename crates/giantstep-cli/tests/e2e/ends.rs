@@ -7,7 +7,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::common::{TOY, Toy, text};
+use crate::common::{PATIENCE, TOY, Toy, listens, text, wait_until};
 
 /// A run that nobody waits for, under way.
 fn endless(toy: &Toy, stderr: Stdio) -> Child {
@@ -18,19 +18,11 @@ fn endless(toy: &Toy, stderr: Stdio) -> Child {
         .stderr(stderr)
         .spawn()
         .expect("a process");
-    let leased = || {
+    listens(&child);
+    wait_until("it begins", || {
         let leases = std::fs::read_dir(toy.path("out/runs/leases"));
         leases.is_ok_and(|entries| entries.count() > 0)
-    };
-    let start = Instant::now();
-    while !leased() {
-        assert!(
-            start.elapsed() < Duration::from_secs(60),
-            "it does not begin"
-        );
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    std::thread::sleep(Duration::from_millis(300));
+    });
     child
 }
 
@@ -45,7 +37,7 @@ fn signal(child: &Child, name: &str) {
 #[track_caller]
 fn end(mut child: Child) -> ExitStatus {
     let start = Instant::now();
-    while start.elapsed() < Duration::from_secs(20) {
+    while start.elapsed() < PATIENCE {
         if let Some(status) = child.try_wait().expect("a child") {
             return status;
         }
@@ -65,11 +57,9 @@ fn an_analysis_that_is_asked_to_end_prints_what_it_knows() {
             .stderr(Stdio::piped())
             .spawn()
             .expect("a process");
-        std::thread::sleep(Duration::from_millis(700));
+        listens(&child);
         signal(&child, name);
-        let start = Instant::now();
         let output = child.wait_with_output().expect("an end");
-        assert!(start.elapsed() < Duration::from_secs(20));
         assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
         assert!(text(&output.stderr).contains("interrupted"));
         assert!(text(&output.stdout).contains("undecided"));

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::common::{TOY, Toy, text};
+use crate::common::{PATIENCE, TOY, Toy, text};
 
 /// `mpirun` with `ranks` processes of this program on one thread each.
 fn mpirun(ranks: usize, toy: &Toy, overrides: &[&str]) -> Command {
@@ -160,14 +160,14 @@ fn children(parent: u32) -> Vec<u32> {
         .collect()
 }
 
-/// Waits until `done` gives something, for a minute at most.
+/// Waits until `done` gives something, for some minutes at most.
 fn wait<T>(mut done: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
         if let Some(found) = done() {
             return found;
         }
-        assert!(start.elapsed() < Duration::from_secs(60), "nothing happens");
+        assert!(start.elapsed() < PATIENCE, "nothing happens");
         std::thread::sleep(Duration::from_millis(20));
     }
 }

@@ -9,8 +9,8 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::cluster::{Slurm, said, wait_until};
-use crate::common::{TOY, Toy, giantstep, json, text};
+use crate::cluster::{Slurm, said};
+use crate::common::{TOY, Toy, giantstep, json, text, wait_until};
 
 /// The table of the same experiment, undisturbed.
 fn undisturbed(experiment: &str) -> Vec<u8> {

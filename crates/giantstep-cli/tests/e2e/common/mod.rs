@@ -2,7 +2,8 @@
 #![allow(dead_code)]
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output};
+use std::time::{Duration, Instant};
 
 use giantstep_lab::table::{Record, read};
 use serde_json::Value as Json;
@@ -73,6 +74,49 @@ impl Toy {
             .expect("a table")
             .records
     }
+}
+
+/// Longer than anything that is waited for takes on a busy machine: it ends a test that hangs.
+pub const PATIENCE: Duration = Duration::from_secs(400);
+
+/// Asks until the answer is yes.
+#[track_caller]
+pub fn wait_until(what: &str, mut happens: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !happens() {
+        assert!(start.elapsed() < PATIENCE, "waited in vain until {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Waits until a process has handlers for the signals that it is sent: before, they would end it.
+#[track_caller]
+pub fn listens(child: &Child) {
+    // SIGUSR1 is the last one.
+    const USR1: u64 = 1 << (10 - 1);
+    wait_until("it listens to signals", || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id()));
+        let status = status.expect("this needs /proc");
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+        let caught = caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+        caught.is_some_and(|mask| mask & USR1 != 0)
+    });
+}
+
+/// Waits until a process has computed for so many seconds, whatever else the machine does meanwhile.
+#[track_caller]
+pub fn computes(child: &Child, seconds: f64) {
+    wait_until("it has computed for a while", || {
+        let told = std::fs::read_to_string(format!("/proc/{}/stat", child.id()));
+        let told = told.expect("this needs /proc");
+        // Behind the name, in hundredths of a second: with the kernel's own work.
+        let (_, fields) = told.rsplit_once(") ").expect("a name");
+        let ticks = fields.split(' ').skip(11).take(2);
+        ticks
+            .filter_map(|ticks| ticks.parse::<f64>().ok())
+            .sum::<f64>()
+            > 100.0 * seconds
+    });
 }
 
 pub fn text(bytes: &[u8]) -> &str {
