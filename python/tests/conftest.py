@@ -22,6 +22,12 @@ def small() -> gs.Experiment:
 
 
 @pytest.fixture(scope="session")
+def many(small) -> gs.Experiment:
+    """Minutes of work on two threads, in runs of some ten milliseconds, to be ended."""
+    return small.set({"run.seeds": 3000})
+
+
+@pytest.fixture(scope="session")
 def long() -> gs.Experiment:
     """Hours of work, to be ended."""
     return gs.Experiment("z1 + z1*z2", d=1000, p=512, n=10**9, eta="p", steps=100, **{"run.engine": "direct"})

@@ -159,7 +159,10 @@ def test_values_of_another_shape_are_refused_by_name():
 
 
 def test_an_interrupt_ends_a_run_that_calls():
+    called = threading.Event()
+
     def slow(z):
+        called.set()
         time.sleep(0.01)
         return staircase(z)
 
@@ -167,12 +170,12 @@ def test_an_interrupt_ends_a_run_that_calls():
     sent = []
 
     def send():
-        time.sleep(0.5)
+        called.wait()
         sent.append(time.monotonic())
         signal.raise_signal(signal.SIGINT)
 
-    threading.Thread(target=send).start()
     with pytest.raises(KeyboardInterrupt) as caught:
+        threading.Thread(target=send, daemon=True).start()
         gs.run(experiment, progress=False)
     assert sent and len(set(caught.value.results.columns()["seed"])) < 3000
 

@@ -49,7 +49,7 @@ class Page:
         headers = {"Cookie": self.cookie, "Origin": self.origin, "Content-Type": "application/json"}
         body = json.dumps(question).encode() if question else None
         request = urllib.request.Request(f"{self.origin}/api/{path}", body, headers)
-        with urllib.request.urlopen(request, timeout=120) as answer:
+        with urllib.request.urlopen(request, timeout=600) as answer:
             return json.load(answer)
 
 
@@ -119,7 +119,7 @@ def test_rows_of_a_run_are_one_document(page, file, tmp_path):
     assert golden["rows"] and golden["runs"]["completed"] == 3
     assert gs.run(gs.Experiment.from_toml(EXPERIMENT), progress=False).means() == golden["rows"]
     run = page.ask("runs", file=EXPERIMENT)["run"]
-    until = time.monotonic() + 60
+    until = time.monotonic() + 600
     while (told := page.ask(f"runs/{run}"))["stage"] != "done" and time.monotonic() < until:
         time.sleep(0.05)
     assert without(told["document"], "seconds", "files") == without(golden, "seconds", "files")

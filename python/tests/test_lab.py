@@ -19,7 +19,7 @@ class Stay(urllib.request.HTTPRedirectHandler):
 def status(address, **headers):
     request = urllib.request.Request(address, headers=headers)
     try:
-        with urllib.request.build_opener(Stay).open(request, timeout=30) as answer:
+        with urllib.request.build_opener(Stay).open(request, timeout=300) as answer:
             return answer.status, answer.headers
     except urllib.error.HTTPError as error:
         return error.code, error.headers
