@@ -5,12 +5,16 @@
 //! Seen to catch: arrays whose tasks all count from 0, a path with a space in a directive, a cancelled task that queues
 //! again.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use crate::cluster::{Slurm, said};
-use crate::common::{TOY, Toy, giantstep, json, text, wait_until};
+use crate::common::{PATIENCE, TOY, Toy, giantstep, json, text, wait_until};
+use serde_json::Value as Json;
 
 /// The table of the same experiment, undisturbed.
 fn undisturbed(experiment: &str) -> Vec<u8> {
@@ -113,17 +117,65 @@ fn longer() -> String {
         .replace("dimension = 20", "dimension = 300")
 }
 
-/// The parts that are being worked on, such as `1/3`.
+/// The part that a process works on, such as `1/3`.
+fn part(process: &Json) -> Option<String> {
+    let command = fs::read_to_string(format!("/proc/{process}/cmdline")).ok()?;
+    let mut words = command.split('\0');
+    words.find(|word| *word == "--shard")?;
+    words.next().map(str::to_owned)
+}
+
+/// The parts that are being worked on.
 fn parts_under_way(slurm: &Slurm, folder: &str) -> Vec<String> {
     let status = json(&slurm.giantstep(&["status", folder, "--json"], 0));
     let under_way = status["under_way"].as_array().expect("a list");
-    let part = |run: &serde_json::Value| {
-        let command = fs::read_to_string(format!("/proc/{}/cmdline", run["process"])).ok()?;
-        let mut words = command.split('\0');
-        words.find(|word| *word == "--shard")?;
-        words.next().map(str::to_owned)
-    };
-    under_way.iter().filter_map(part).collect()
+    let parts = under_way.iter().map(|run| part(&run["process"]));
+    parts.flatten().collect()
+}
+
+/// The first worker of each part, which stands still once it computes: no machine is too fast to be asked to go.
+#[derive(Default)]
+struct Halted(Mutex<BTreeMap<String, u64>>);
+
+impl Halted {
+    fn get(&self, part: &str) -> Option<u64> {
+        self.0.lock().expect("a lock").get(part).copied()
+    }
+
+    /// Looks until workers of so many parts stand still.
+    fn halt(&self, out: &Path, parts: usize) {
+        let start = Instant::now();
+        while self.0.lock().expect("a lock").len() < parts && start.elapsed() < PATIENCE {
+            let leases = fs::read_dir(out.join("runs/leases")).expect("a folder");
+            for lease in leases.flatten() {
+                let owner = fs::read(lease.path()).unwrap_or_default();
+                let owner: Json = serde_json::from_slice(&owner).unwrap_or_default();
+                let (Some(process), Some(part)) =
+                    (owner["process"].as_u64(), part(&owner["process"]))
+                else {
+                    continue;
+                };
+                let mut halted = self.0.lock().expect("a lock");
+                halted.entry(part).or_insert_with(|| {
+                    send("-STOP", process);
+                    process
+                });
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+fn send(signal: &str, process: u64) {
+    said(Command::new("kill").args([signal, &process.to_string()]));
+}
+
+/// Whether a signal waits for a process to go on.
+fn is_sent(process: u64, signal: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let pending = status.lines().find_map(|line| line.strip_prefix("ShdPnd:"));
+    let pending = pending.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    pending.is_some_and(|mask| mask & (1 << (signal - 1)) != 0)
 }
 
 #[test]
@@ -146,16 +198,26 @@ fn tasks_that_are_asked_to_go_queue_again_and_lose_nothing() {
     let task = |number: usize| format!("{array}_{number}");
 
     // Time limit ahead; preempted; cancelled.
-    for (number, options) in [
-        (0, &["--signal=USR1", "--batch"][..]),
-        (1, &["--signal=TERM", "--batch"]),
-        (2, &[]),
-    ] {
-        slurm.wait_until(&format!("task {number} computes"), || {
-            parts_under_way(&slurm, &folder).contains(&format!("{number}/3"))
-        });
-        slurm.said("scancel", &[options, &[&task(number)]].concat());
-    }
+    let halted = Halted::default();
+    std::thread::scope(|scope| {
+        scope.spawn(|| halted.halt(&out, 3));
+        for (number, options, signal) in [
+            (0, &["--signal=USR1", "--batch"][..], Some(10)),
+            (1, &["--signal=TERM", "--batch"], Some(15)),
+            (2, &[], None),
+        ] {
+            let part = format!("{number}/3");
+            slurm.wait_until(&format!("task {number} computes"), || {
+                halted.get(&part).is_some() && parts_under_way(&slurm, &folder).contains(&part)
+            });
+            let worker = halted.get(&part).expect("a worker");
+            slurm.said("scancel", &[options, &[&task(number)]].concat());
+            if let Some(signal) = signal {
+                slurm.wait_until("the worker is told", || is_sent(worker, signal));
+            }
+            send("-CONT", worker);
+        }
+    });
     for number in [0, 1] {
         slurm.wait_until(&format!("task {number} queues again"), || {
             let known = slurm.task(&task(number));
@@ -188,7 +250,7 @@ fn tasks_that_are_asked_to_go_queue_again_and_lose_nothing() {
     // Requeued tasks are held back for two minutes. One that was released within a second of its requeue has been
     // seen to fail after no time.
     slurm.wait_until("the earlier starts have ended", || slurm.steps().is_empty());
-    std::thread::sleep(std::time::Duration::from_secs(10));
+    std::thread::sleep(Duration::from_secs(10));
     for number in [0, 1] {
         let job = format!("JobId={}", task(number));
         slurm.said("scontrol", &["update", &job, "StartTime=now"]);
