@@ -60,7 +60,9 @@ pub(crate) fn short(message: &str) -> Cow<'_, str> {
 
 pub(crate) fn words(remedy: Remedy) -> String {
     let plain = match remedy {
-        Remedy::GiveExperiment => "give the path of an experiment file (TOML)",
+        Remedy::GiveExperiment => {
+            "give the path of an experiment file (TOML); those that come along are run by name: `giantstep reproduce --list`"
+        }
         Remedy::GiveResults => "give a folder that `giantstep run` has made",
         Remedy::WriteChange => "write --set key=value, for instance --set protocol.dimension=512",
         Remedy::LookUpKey => "`giantstep schema` describes every key",
