@@ -5,44 +5,19 @@ use std::sync::atomic::AtomicBool;
 
 use crate::common::against::{agrees, mean, measured, simulate};
 use crate::common::experiment;
-use giantstep::activation::Activation;
-use giantstep::batch::Inputs;
-use giantstep::expr::Link;
-use giantstep::labels::Target;
+use crate::common::steps::{FOUR, dynamics, one_step};
+use crate::common::text::{activation, link, target};
 use giantstep::measurement::Signs;
 use giantstep::metric::Metric;
 use giantstep::network::Pairing;
 use giantstep::readout::Intercept;
 use giantstep::theory::moments::{ActivationMoments, LinkMoments};
-use giantstep::theory::one_step::{Drift, OneStep};
 use giantstep::theory::population::Population;
 use giantstep::theory::recursion::Dynamics;
 use giantstep::theory::state_equations::{Sizes, TrainedFeatures, random_features};
 use giantstep::theory::{Effort, predict_within};
-use giantstep::train::{Geometry, Loss, Update};
-use giantstep::watch::NEVER;
+use giantstep::train::Loss;
 use serde_json::json;
-
-fn link(text: &str) -> Link {
-    Link::parse(text, None).unwrap()
-}
-
-fn activation(text: &str) -> Activation {
-    Activation::parse(text).unwrap()
-}
-
-fn target(text: &str) -> Target {
-    Target::of(link(text))
-}
-
-fn one_step(text: &str, student: &str) -> OneStep {
-    OneStep {
-        activation: ActivationMoments::of(&activation(student)),
-        link: LinkMoments::of(&target(text)),
-        drift: Drift::default(),
-        plug_in: None,
-    }
-}
 
 /// Within three of its standard errors of a value simulated by another program.
 #[track_caller]
@@ -147,25 +122,10 @@ fn three_steps_at_n_of_order_d() {
         ("4*z1 + z1^2 + z2", &[]),
     ];
     let relu = activation("relu(x)");
-    let population = Population::of_weights(&[1.0, 1.0, -1.0, -1.0], Pairing::Independent);
+    let population = Population::of_weights(&FOUR, Pairing::Independent);
     for (text, rows) in cases {
         let link = link(text);
-        let found = Dynamics {
-            link: &link,
-            coordinates: Inputs::Gaussian,
-            noise: 0.0,
-            removed_mean: 0.0,
-            activation: &relu,
-            rate: 1.0,
-            samples: 4.0,
-            dimension: 2000.0,
-            loss: Loss::Squared,
-            geometry: Geometry::Plain,
-            update: Update::PLAIN,
-            stop: &NEVER,
-        }
-        .run(&population, 3)
-        .unwrap();
+        let found = dynamics(&link, &relu).run(&population, 3).unwrap();
         for (step, (theory, simulated, variance)) in rows {
             let state = &found.steps[*step];
             for k in 0..2 {
@@ -202,18 +162,11 @@ fn overlaps_fluctuate_as_predicted() {
     let (z, relu) = (link("z1"), activation("relu(x)"));
     let dimension = 2000.0;
     let found = Dynamics {
-        link: &z,
-        coordinates: Inputs::Gaussian,
-        noise: 0.0,
-        removed_mean: 0.0,
-        activation: &relu,
         rate: 2.0,
         samples: 3.0,
         dimension,
         loss: Loss::Correlation,
-        geometry: Geometry::Plain,
-        update: Update::PLAIN,
-        stop: &NEVER,
+        ..dynamics(&z, &relu)
     }
     .run(&Population::of_weights(&[1.0], Pairing::Independent), 1)
     .unwrap();
@@ -344,18 +297,10 @@ fn reuse_shows_with_tanh_and_not_with_relu() {
     let tanh = activation("tanh(x)");
     let population = Population::of_weights(&[1.0; 4], Pairing::Independent);
     let setting = Dynamics {
-        link: &he3,
-        coordinates: Inputs::Gaussian,
-        noise: 0.0,
-        removed_mean: 0.0,
-        activation: &tanh,
-        rate: 1.0,
         samples: 2.0,
         dimension: f64::INFINITY,
         loss: Loss::Correlation,
-        geometry: Geometry::Plain,
-        update: Update::PLAIN,
-        stop: &NEVER,
+        ..dynamics(&he3, &tanh)
     };
     let predicted = setting.reused_overlap(&population).unwrap()[(0, 0)];
     assert!((predicted + 0.229).abs() < 0.003, "{predicted}");

@@ -3,8 +3,8 @@
 //! Seen to catch: H left out of the rows; the lengths of neurons left out; noise taken isotropic on few samples; what fitting
 //! functions of the spike takes left out.
 use crate::common::against::overlay_of;
+use crate::common::text::{activation, target};
 use giantstep::activation::Activation;
-use giantstep::expr::Link;
 use giantstep::labels::Target;
 use giantstep::metric::Metric;
 use giantstep::network::FirstLayer;
@@ -14,14 +14,6 @@ use giantstep::theory::class_equations::{AfterOneStep, Class, ClassError, Length
 use giantstep::theory::state_equations::{Sizes, TrainedFeatures};
 use serde::Deserialize;
 use serde_json::{Value, json};
-
-fn target(text: &str) -> Target {
-    Target::of(Link::parse(text, None).expect("a link"))
-}
-
-fn activation(text: &str) -> Activation {
-    Activation::parse(text).expect("an activation")
-}
 
 const ONES: &[f64] = &[1.0];
 const SIGNS: &[f64] = &[1.0, -1.0];

@@ -5,15 +5,14 @@
 
 use crate::common::against::{measured, overlay_of, simulate};
 use crate::common::experiment;
-use giantstep::activation::Activation;
-use giantstep::batch::Inputs;
-use giantstep::expr::Link;
+use crate::common::steps::dynamics;
+use crate::common::text::{activation, link};
 use giantstep::metric::Metric;
 use giantstep::network::Pairing;
 use giantstep::theory::population::Population;
 use giantstep::theory::recursion::Dynamics;
 use giantstep::theory::{Effort, Spread, predict, predict_within};
-use giantstep::train::{Geometry, Loss, Update};
+use giantstep::train::Loss;
 use giantstep::watch::NEVER;
 use serde_json::json;
 
@@ -25,21 +24,13 @@ fn fluctuations_have_the_numbers_of_an_independent_program() {
         ("tanh(x)", [2.361, 2.045], 0.0, Some(1.253)),
         ("relu(x)", [2.899, 2.479], 1.197, None),
     ] {
-        let link = Link::parse("z1 + z1*z2", None).unwrap();
-        let activation = Activation::parse(student).unwrap();
+        let link = link("z1 + z1*z2");
+        let activation = activation(student);
         let found = Dynamics {
-            link: &link,
-            coordinates: Inputs::Gaussian,
-            noise: 0.0,
-            removed_mean: 0.0,
-            activation: &activation,
             rate: 1.5,
-            samples: 4.0,
             dimension: 300.0,
             loss: Loss::Correlation,
-            geometry: Geometry::Plain,
-            update: Update::PLAIN,
-            stop: &NEVER,
+            ..dynamics(&link, &activation)
         }
         .run(&Population::of_weights(&[1.0; 6], Pairing::Independent), 1)
         .unwrap();
@@ -63,21 +54,13 @@ fn fluctuations_have_the_numbers_of_an_independent_program() {
 
 #[test]
 fn one_neuron_spreads_like_the_mean_over_it() {
-    let link = Link::parse("z1 + z1*z2", None).unwrap();
-    let activation = Activation::parse("relu(x)").unwrap();
+    let link = link("z1 + z1*z2");
+    let activation = activation("relu(x)");
     let found = Dynamics {
-        link: &link,
-        coordinates: Inputs::Gaussian,
         noise: 0.1,
-        removed_mean: 0.0,
-        activation: &activation,
         rate: 0.7,
-        samples: 4.0,
         dimension: 300.0,
-        loss: Loss::Squared,
-        geometry: Geometry::Plain,
-        update: Update::PLAIN,
-        stop: &NEVER,
+        ..dynamics(&link, &activation)
     }
     .run(&Population::of_weights(&[1.2], Pairing::Independent), 3)
     .unwrap();

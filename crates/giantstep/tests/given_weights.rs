@@ -3,13 +3,12 @@
 //!
 //! Agreement with readouts means three standard errors of their ratio over seeds.
 use crate::common::experiment;
-use giantstep::activation::Activation;
+use crate::common::text::{activation, target};
 use giantstep::batch::{Access, BatchId, Direct, DirectionsLaw, Engine, Purpose};
 use giantstep::directions::Directions;
 use giantstep::evaluate::{Moments, errors};
-use giantstep::expr::Link;
 use giantstep::faer::Mat;
-use giantstep::labels::{Labels, RemovedPart, Target};
+use giantstep::labels::{Labels, RemovedPart};
 use giantstep::network::Pairing;
 use giantstep::readout::{Features, Intercept, Readout, ReadoutLoss, Ridge, RidgeParams, fit};
 use giantstep::run::{Outcome, run_on};
@@ -65,10 +64,6 @@ fn weights(p: usize, d: usize, strengths: &[f64]) -> Directions {
     first.into()
 }
 
-fn target(text: &str) -> Target {
-    Target::of(Link::parse(text, None).expect("a link"))
-}
-
 #[test]
 fn errors_on_given_weights_are_those_of_an_independent_program() {
     let text = include_str!("../../../reference/given_weights.json");
@@ -78,11 +73,7 @@ fn errors_on_given_weights_are_those_of_an_independent_program() {
         let target = target(&case.link);
         let axes = Mat::identity(target.r, case.d).into();
         let given = GivenWeights::new(
-            (
-                &first,
-                &[],
-                &Activation::parse(&case.activation).expect("an activation"),
-            ),
+            (&first, &[], &activation(&case.activation)),
             (&axes, &target),
             Pairing::Independent,
             0.0,

@@ -8,12 +8,12 @@
     reason = "linear algebra reads best by indices"
 )]
 
-use crate::common::explicit::{Explicit, ID, activation, matrix};
+use crate::common::explicit::{Explicit, ID, matrix};
+use crate::common::text::{activation, target};
 use giantstep::activation::Activation;
 use giantstep::batch::{Purpose, Role, Stream};
 use giantstep::directions::Directions;
 use giantstep::evaluate::{Moments, errors};
-use giantstep::expr::Link;
 use giantstep::faer::Mat;
 use giantstep::labels::{Labels, RemovedPart, Target};
 use giantstep::readout::{
@@ -46,7 +46,7 @@ impl Problem {
             x: normals(0, n),
             first: normals(1, p).into(),
             directions: normals(2, 2).into(),
-            target: Target::of(Link::parse("1 + z1 + z1*z2/3", None).expect("a link")),
+            target: target("1 + z1 + z1*z2/3"),
             activation: activation("relu(x)"),
         }
     }
@@ -331,7 +331,7 @@ fn found<T: Real>(case: &Case) -> (Vec<f64>, Vec<(f64, f64)>) {
     let mut engine = Explicit::<T>::default();
     let mut fitted = numbers.matrix(case.n, case.d, 1.0);
     let mut tested = numbers.matrix(case.tests, case.d, 1.0);
-    let target = Target::of(Link::parse("1 + z1 + z1*z2", None).expect("a link"));
+    let target = target("1 + z1 + z1*z2");
     let activation = activation(&case.activation);
     let directions = Mat::identity(2, case.d).into();
     let nothing = RemovedPart::nothing();

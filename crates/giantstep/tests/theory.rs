@@ -12,66 +12,21 @@ use std::time::{Duration, Instant};
 
 use crate::common::against::{agrees, measured, overlay, overlay_of, simulate};
 use crate::common::experiment;
+use crate::common::steps::{FOUR, dynamics, one_step};
+use crate::common::text::{activation, link, target};
 use faer::Mat;
-use giantstep::activation::Activation;
-use giantstep::batch::Inputs;
-use giantstep::expr::Link;
-use giantstep::labels::Target;
 use giantstep::measurement::Signs;
 use giantstep::metric::Metric;
 use giantstep::network::Pairing;
-use giantstep::theory::moments::{ActivationMoments, LinkMoments};
-use giantstep::theory::one_step::{Drift, OneStep};
+use giantstep::theory::moments::LinkMoments;
 use giantstep::theory::population::{ClassMatrix, Population};
 use giantstep::theory::recursion::{Dynamics, RecursionError};
 use giantstep::theory::{
     Effort, FloorKind, Needs, Prediction, Spread, Status, floors, predict, predict_within,
 };
-use giantstep::train::{Geometry, Loss, Update};
+use giantstep::train::Loss;
 use giantstep::watch::NEVER;
 use serde_json::{Value, json};
-
-/// Two neurons of either sign.
-const FOUR: [f64; 4] = [1.0, 1.0, -1.0, -1.0];
-
-fn link(text: &str) -> Link {
-    Link::parse(text, None).unwrap()
-}
-
-fn activation(text: &str) -> Activation {
-    Activation::parse(text).unwrap()
-}
-
-fn target(text: &str) -> Target {
-    Target::of(link(text))
-}
-
-fn one_step(text: &str, student: &str) -> OneStep {
-    OneStep {
-        activation: ActivationMoments::of(&activation(student)),
-        link: LinkMoments::of(&target(text)),
-        drift: Drift::default(),
-        plug_in: None,
-    }
-}
-
-/// `n = 4 d`, `eta = p`, plain steps on the squared loss.
-fn dynamics<'a>(link: &'a Link, activation: &'a Activation) -> Dynamics<'a> {
-    Dynamics {
-        link,
-        coordinates: Inputs::Gaussian,
-        noise: 0.0,
-        removed_mean: 0.0,
-        activation,
-        rate: 1.0,
-        samples: 4.0,
-        dimension: 2000.0,
-        loss: Loss::Squared,
-        geometry: Geometry::Plain,
-        update: Update::PLAIN,
-        stop: &NEVER,
-    }
-}
 
 // One step, n = alpha d.
 

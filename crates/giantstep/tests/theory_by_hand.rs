@@ -1,16 +1,13 @@
 //! Terms of predictions that simulations do not resolve, against sums over grids and closed forms.
 
-use giantstep::activation::Activation;
-use giantstep::batch::Inputs;
-use giantstep::expr::Link;
-use giantstep::labels::Target;
+use crate::common::steps::{dynamics, one_step};
+use crate::common::text::{activation, link};
 use giantstep::network::Pairing;
-use giantstep::theory::moments::{ActivationMoments, LinkMoments};
+use giantstep::theory::moments::ActivationMoments;
 use giantstep::theory::one_step::{Drift, OneStep};
 use giantstep::theory::population::Population;
 use giantstep::theory::recursion::Dynamics;
-use giantstep::train::{Geometry, Loss, Update};
-use giantstep::watch::NEVER;
+use giantstep::train::Loss;
 
 fn density(x: f64) -> f64 {
     (-0.5 * x * x).exp() / (2.0 * std::f64::consts::PI).sqrt()
@@ -43,7 +40,7 @@ fn the_moves_of_a_network_that_is_not_symmetrised_are_those_of_its_population_gr
             }
         }
     }
-    let moments = ActivationMoments::of(&Activation::parse("sin(x + 0.7)").unwrap());
+    let moments = ActivationMoments::of(&activation("sin(x + 0.7)"));
     let power = second.iter().map(|a| a * a).sum::<f64>() / 3.0;
     let drift = Drift::of(&moments, 3.0, d, 2, power);
     let mean = second.iter().sum::<f64>() / 3.0;
@@ -71,13 +68,7 @@ fn the_moves_of_a_network_that_is_not_symmetrised_are_those_of_its_population_gr
 
 #[test]
 fn neurons_move_along_themselves_as_their_drift_says() {
-    let target = Target::of(Link::parse("z1*z2", None).unwrap());
-    let still = OneStep {
-        activation: ActivationMoments::of(&Activation::parse("relu(x)").unwrap()),
-        link: LinkMoments::of(&target),
-        drift: Drift::default(),
-        plug_in: None,
-    };
+    let still = one_step("z1*z2", "relu(x)");
     let population = Population::of_weights(&[1.5; 4], Pairing::Independent);
     let mean = |drift: Drift| -> f64 {
         let step = OneStep {
@@ -107,22 +98,15 @@ fn neurons_move_along_themselves_as_their_drift_says() {
 #[test]
 fn linear_neurons_take_the_same_step_twice_on_one_batch() {
     // Correlation loss and sigma = x: both gradients are a (1/n) sum y x, the noise of the batch included.
-    let link = Link::parse("z1 + He2(z1)", None).unwrap();
-    let linear = Activation::parse("x").unwrap();
+    let link = link("z1 + He2(z1)");
+    let linear = activation("x");
     let (rate, samples) = (0.8, 2.0);
     let setting = Dynamics {
-        link: &link,
-        coordinates: Inputs::Gaussian,
-        noise: 0.0,
-        removed_mean: 0.0,
-        activation: &linear,
         rate,
         samples,
         dimension: 1e6,
         loss: Loss::Correlation,
-        geometry: Geometry::Plain,
-        update: Update::PLAIN,
-        stop: &NEVER,
+        ..dynamics(&link, &linear)
     };
     let population = Population::of_weights(&[1.0; 4], Pairing::Independent);
     let found = setting.run_reused(&population).unwrap();

@@ -1,21 +1,19 @@
 //! Predictions where the target's coordinates are not Gaussian, THEORY.md (53): against sums over the points of the square, and
 //! against runs.
 
-use giantstep::activation::Activation;
 use giantstep::batch::Inputs;
-use giantstep::expr::Link;
 use giantstep::metric::Metric;
 use giantstep::network::Pairing;
 use giantstep::predict;
 use giantstep::theory::population::Population;
 use giantstep::theory::recursion::Dynamics;
-use giantstep::train::{Geometry, Loss, Update};
-use giantstep::watch::NEVER;
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::common::against::{measured, overlay_of, simulate};
 use crate::common::experiment;
+use crate::common::steps::{FOUR, dynamics};
+use crate::common::text::{activation, link};
 
 #[derive(Deserialize)]
 struct Reference {
@@ -42,23 +40,15 @@ struct State {
 
 /// The overlaps and the norm of a neuron with a > 0 after each step, and their standard errors.
 fn states(text: &str, inputs: Inputs, pairing: Pairing) -> Vec<[(f64, f64); 3]> {
-    let link = Link::parse(text, None).expect("a link");
-    let activation = Activation::parse("tanh(x)").expect("an activation");
+    let link = link(text);
+    let activation = activation("tanh(x)");
     let found = Dynamics {
-        link: &link,
         coordinates: inputs,
-        noise: 0.0,
-        removed_mean: 0.0,
-        activation: &activation,
-        rate: 1.0,
         samples: 6.0,
         dimension: f64::INFINITY,
-        loss: Loss::Squared,
-        geometry: Geometry::Plain,
-        update: Update::PLAIN,
-        stop: &NEVER,
+        ..dynamics(&link, &activation)
     }
-    .run(&Population::of_weights(&[1.0, 1.0, -1.0, -1.0], pairing), 3)
+    .run(&Population::of_weights(&FOUR, pairing), 3)
     .expect("states");
     let error = |step: usize, k: usize| {
         let errors = found.standard_errors.as_ref();

@@ -4,9 +4,10 @@
 //! of the step; a bulk of variance 1; a spectrum without its atom; an intercept that keeps the mean of the labels.
 
 use crate::common::against::overlay;
+use crate::common::steps::dynamics;
+use crate::common::text::{activation, link, target};
 use faer::Mat;
 use giantstep::activation::Activation;
-use giantstep::batch::Inputs;
 use giantstep::expr::Link;
 use giantstep::labels::Target;
 use giantstep::network::Pairing;
@@ -16,39 +17,7 @@ use giantstep::theory::moments::{ActivationMoments, LinkMoments};
 use giantstep::theory::population::{ClassMatrix, Population};
 use giantstep::theory::recursion::Dynamics;
 use giantstep::theory::state_equations::{Sizes, StateError, TrainedFeatures, random_features};
-use giantstep::train::{Geometry, Loss, Update};
-use giantstep::watch::NEVER;
 use serde_json::json;
-
-fn link(text: &str) -> Link {
-    Link::parse(text, None).unwrap()
-}
-
-fn activation(text: &str) -> Activation {
-    Activation::parse(text).unwrap()
-}
-
-fn target(text: &str) -> Target {
-    Target::of(link(text))
-}
-
-/// `n = 4 d`, `eta = p`, plain steps on the squared loss.
-fn dynamics<'a>(link: &'a Link, activation: &'a Activation) -> Dynamics<'a> {
-    Dynamics {
-        link,
-        coordinates: Inputs::Gaussian,
-        noise: 0.0,
-        removed_mean: 0.0,
-        activation,
-        rate: 1.0,
-        samples: 4.0,
-        dimension: 2000.0,
-        loss: Loss::Squared,
-        geometry: Geometry::Plain,
-        update: Update::PLAIN,
-        stop: &NEVER,
-    }
-}
 
 // State equations.
 

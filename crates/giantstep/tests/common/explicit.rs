@@ -2,7 +2,6 @@
 
 use std::marker::PhantomData;
 
-use giantstep::activation::Activation;
 use giantstep::batch::{Access, BatchId, Engine, Numbers, Panel, Purpose, Sweep, Swept};
 use giantstep::directions::Directions;
 use giantstep::faer::Mat;
@@ -114,10 +113,6 @@ pub const ID: BatchId = BatchId {
     purpose: Purpose::Training,
     index: 0,
 };
-
-pub fn activation(text: &str) -> Activation {
-    Activation::parse(text).expect("an activation")
-}
 
 /// The matrix of these rows.
 pub fn matrix(rows: &[Vec<f64>]) -> Mat<f64> {

@@ -6,6 +6,8 @@ pub mod explicit;
 pub mod faulty;
 pub mod losses;
 pub mod protocols;
+pub mod steps;
+pub mod text;
 
 use giantstep::batch::{Coloured, Direct, DirectionsLaw, Engine, InLaw};
 use giantstep::experiment::{Experiment, Origin};
