@@ -1,11 +1,10 @@
 //! Settings without a theory are said to have none: never the numbers of the setting beside them.
 
-use crate::common::merge;
-use std::sync::atomic::AtomicBool;
-
+use crate::common::{experiment, merge};
+use giantstep::metric::Metric;
 use giantstep::spec::Spec;
-use giantstep::theory::{Effort, FloorKind, floors};
-use giantstep::{Prediction, predict};
+use giantstep::theory::{Effort, Needs, Prediction, Status, predict, predict_within};
+use giantstep::watch::NEVER;
 use serde_json::{Value, json};
 
 fn predicted(changes: &Value) -> (Vec<Prediction>, Vec<String>) {
@@ -95,6 +94,97 @@ fn what_has_no_theory_has_no_prediction_but_a_reason() {
     }
 }
 
+#[test]
+fn what_has_no_prediction_says_why() {
+    let reasons = |changes: Value| -> Vec<String> {
+        let mut base = json!({"network": {"width": 4}, "protocol": {"dimension": 200, "steps": 3, "batch": "4*d"}});
+        for (key, part) in changes.as_object().unwrap() {
+            for (name, value) in part.as_object().unwrap() {
+                base[key][name] = value.clone();
+            }
+        }
+        predict(&experiment(base).setup.experiment)
+            .absent
+            .into_iter()
+            .map(|absent| absent.reason)
+            .collect()
+    };
+    let says = |changes: Value, word: &str| {
+        let found = reasons(changes.clone());
+        assert!(
+            found.iter().any(|r| r.contains(word)),
+            "{changes}: {found:?}"
+        );
+    };
+    assert_eq!(reasons(json!({})), Vec::<String>::new());
+    says(json!({"protocol": {"reuse": 3}}), "in-law engine");
+    says(
+        json!({"protocol": {"remove_below": 2}}),
+        "estimated on the training batch",
+    );
+    says(
+        json!({"protocol": {"lookahead": {"kind": "extragradient", "radius": 1}}}),
+        "lookahead",
+    );
+    says(
+        json!({"protocol": {"batch": "d^2"}, "target": {"link": "z1*z2"}}),
+        "leading order",
+    );
+    says(
+        json!({"protocol": {"batch": "d^2"}, "target": {"link": "z1*z2 + 1"}}),
+        "mean",
+    );
+    // What more samples or time would give is told from what is not derived.
+    let absent = |changes: Value| {
+        let checked = experiment(changes);
+        predict_within(&checked.setup.experiment, Effort::Integrated, &NEVER).absent
+    };
+    let wide = absent(json!({
+        "target": {"link": "tanh(z1 + z2)*sin(z3*z4)"}, "network": {"width": 4},
+        "protocol": {"dimension": 200, "steps": 1, "batch": "4*d"}, "readout": {"after": "never"}
+    }));
+    assert!(
+        wide.iter()
+            .all(|a| a.needs == Some(Needs::Samples) && a.formula.is_some()),
+        "{wide:?}"
+    );
+    let ahead = absent(json!({
+        "network": {"width": 4},
+        "protocol": {"dimension": 200, "batch": "4*d", "lookahead": {"kind": "extragradient", "radius": 1}},
+        "readout": {"after": "never"}
+    }));
+    assert!(
+        ahead
+            .iter()
+            .all(|a| a.needs.is_none() && a.formula.is_some()),
+        "{ahead:?}"
+    );
+    says(
+        json!({"readout": {"ridge": {"leave_one_out": [1.0]}}}),
+        "chosen on the data",
+    );
+    // At n of order d, nothing of leading order two is learnt: a theorem.
+    let checked = experiment(json!({
+        "target": {"link": "z1*z2"}, "network": {"width": 4},
+        "protocol": {"dimension": 200, "steps": 2, "batch": "4*d"}
+    }));
+    let found = predict(&checked.setup.experiment);
+    let aligned = found
+        .present
+        .iter()
+        .find(|p| p.metric == Metric::WeightAlignment && p.step == 2)
+        .unwrap();
+    // The limit is zero by the theorem; what finite d leaves of an alignment is derived.
+    assert!(aligned.value < 0.05 && aligned.status == Status::Derived);
+    let none = found.present.iter().filter(|p| p.status == Status::Theorem);
+    assert!(none.clone().count() >= 4 && none.clone().all(|p| p.value.abs() < 1e-12));
+    assert!(
+        serde_json::to_string(&found)
+            .unwrap()
+            .contains("\"status\":\"theorem\"")
+    );
+}
+
 /// Against clean labels an error lacks the noise of the labels, 1/4, and nothing else changes.
 #[test]
 fn predicted_errors_against_clean_labels_lack_the_noise() {
@@ -113,45 +203,4 @@ fn predicted_errors_against_clean_labels_lack_the_noise() {
         );
     }
     assert!(moved > 0);
-}
-
-/// relu has no third Hermite coefficient; relu with a bias has one, and so no floor there.
-#[test]
-fn a_bias_takes_the_floors_of_missing_coefficients_away() {
-    let features = |bias: Value| {
-        let spec = json!({
-            "target": {"link": "He3(z1)"},
-            "network": {"width": 8, "bias": bias},
-            "protocol": {"dimension": 1000, "steps": 0, "batch": "2*d"}
-        });
-        let spec: Spec = serde_json::from_value(spec).expect("a specification");
-        let experiment = spec.check().expect("an experiment").setup.experiment;
-        let found =
-            floors(&experiment, Effort::Integrated, &AtomicBool::new(false)).expect("floors");
-        let features = found
-            .iter()
-            .filter(|floor| matches!(floor.kind, FloorKind::Features(_)));
-        features.map(|floor| floor.value).collect::<Vec<_>>()
-    };
-    assert_eq!(features(json!("zero")).len(), 3);
-    assert!(features(json!("zero"))[2] > 5.0);
-    assert!(features(json!({"gaussian": 1})).is_empty());
-}
-
-/// A link that draws random numbers has no floor where they count as part of the label.
-#[test]
-fn floors_of_random_links_are_those_of_clean_labels() {
-    let of = |labels: &str| {
-        let spec = json!({
-            "target": {"link": "z1 + 0.5*e1"},
-            "network": {"width": 8},
-            "protocol": {"dimension": 1000, "steps": 1, "batch": "2*d", "step_size": "p"},
-            "evaluation": {"labels": labels}
-        });
-        let spec: Spec = serde_json::from_value(spec).expect("a specification");
-        let experiment = spec.check().expect("an experiment").setup.experiment;
-        floors(&experiment, Effort::Integrated, &AtomicBool::new(false))
-    };
-    assert!(!of("clean").expect("floors").is_empty());
-    assert!(of("noisy").expect_err("no floors").contains("clean labels"));
 }
