@@ -1,8 +1,6 @@
 //! The values that this project accepted for its predictions before it had code, from independent simulations and
 //! programs; each with the standard error it came with.
 
-use std::sync::atomic::AtomicBool;
-
 use crate::common::against::{agrees, mean, measured, simulate};
 use crate::common::experiment;
 use crate::common::steps::{FOUR, dynamics, one_step};
@@ -17,6 +15,7 @@ use giantstep::theory::recursion::Dynamics;
 use giantstep::theory::state_equations::{Sizes, TrainedFeatures, random_features};
 use giantstep::theory::{Effort, predict_within};
 use giantstep::train::Loss;
+use giantstep::watch::NEVER;
 use serde_json::json;
 
 /// Within three of its standard errors of a value simulated by another program.
@@ -342,11 +341,7 @@ fn predictions_of_the_reused_batch_are_quick_for_overlaps() {
         "protocol": {"dimension": 1000, "steps": 2, "batch": "2*d", "reuse": 2, "loss": "correlation"},
         "evaluation": {"metrics": ["weight_cosine"]}
     }));
-    let found = predict_within(
-        &checked.setup.experiment,
-        Effort::Integrated,
-        &AtomicBool::new(false),
-    );
+    let found = predict_within(&checked.setup.experiment, Effort::Integrated, &NEVER);
     let second: Vec<f64> = found
         .present
         .iter()

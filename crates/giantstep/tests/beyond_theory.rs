@@ -98,11 +98,7 @@ fn what_has_no_theory_has_no_prediction_but_a_reason() {
 fn what_has_no_prediction_says_why() {
     let reasons = |changes: Value| -> Vec<String> {
         let mut base = json!({"network": {"width": 4}, "protocol": {"dimension": 200, "steps": 3, "batch": "4*d"}});
-        for (key, part) in changes.as_object().unwrap() {
-            for (name, value) in part.as_object().unwrap() {
-                base[key][name] = value.clone();
-            }
-        }
+        merge(&mut base, changes);
         predict(&experiment(base).setup.experiment)
             .absent
             .into_iter()

@@ -3,7 +3,6 @@
 //!
 //! `BATCHES="d d^1.5" cargo test --release -p giantstep stairway:: -- --nocapture` prints any of its columns.
 //! Seen to catch: V without the means of the features (12 % low at n = d), too few points kappa (9 % high at n = d^1.8).
-use std::sync::atomic::AtomicBool;
 
 use crate::common::against::{Mean, mean};
 use crate::common::experiment;
@@ -11,7 +10,7 @@ use giantstep::batch::{Direct, DirectionsLaw};
 use giantstep::metric::Metric;
 use giantstep::run::run_on;
 use giantstep::theory::{Effort, predict_within};
-use giantstep::watch::Watch;
+use giantstep::watch::{NEVER, Watch};
 use rayon::prelude::*;
 use serde_json::json;
 
@@ -51,7 +50,7 @@ fn errors(panel: usize, batch: &str, seeds: u64) -> Vec<(Mean, Option<(f64, f64)
             errors.map(|m| m.value).collect()
         })
         .collect();
-    let found = predict_within(&experiment, Effort::Integrated, &AtomicBool::new(false));
+    let found = predict_within(&experiment, Effort::Integrated, &NEVER);
     for absent in &found.absent {
         println!("absent {absent:?}");
     }

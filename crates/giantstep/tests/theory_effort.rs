@@ -57,11 +57,7 @@ fn what_needs_samples_is_left_to_a_larger_effort() {
         "protocol": {"dimension": 1000, "steps": 3, "batch": "4*d"},
         "evaluation": {"metrics": ["weight_cosine"]}
     }));
-    let quick = predict_within(
-        &checked.setup.experiment,
-        Effort::Integrated,
-        &AtomicBool::new(false),
-    );
+    let quick = predict_within(&checked.setup.experiment, Effort::Integrated, &NEVER);
     assert_eq!(quick.present.iter().map(|p| p.step).max(), Some(1));
     assert!(quick.present.iter().all(|p| p.standard_error.is_none()));
     let later = &quick.absent[0];
@@ -73,11 +69,7 @@ fn what_needs_samples_is_left_to_a_larger_effort() {
         "protocol": {"dimension": 1000, "steps": 8, "batch": "4*d", "step_size": "1000*p"},
         "evaluation": {"metrics": ["weight_cosine"]}
     }));
-    let found = predict_within(
-        &wild.setup.experiment,
-        Effort::Integrated,
-        &AtomicBool::new(false),
-    );
+    let found = predict_within(&wild.setup.experiment, Effort::Integrated, &NEVER);
     assert!(found.present.iter().any(|p| p.step == 0), "{found:?}");
     assert!(found.present.iter().all(|p| p.value.is_finite()));
     assert!(!found.absent.is_empty());

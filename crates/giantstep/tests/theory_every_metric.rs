@@ -4,6 +4,7 @@
 //! Seen to catch: neurons that do not share the noise of the data; label noise missing in readouts.
 
 use crate::common::against::overlay;
+use crate::common::merge;
 use giantstep::metric::Metric;
 use giantstep::theory::Status;
 use serde_json::{Value, json};
@@ -22,15 +23,10 @@ fn complete(network: Value, protocol: Value, target: Value) -> Value {
             ]
         }
     });
-    for (key, part) in [
-        ("network", network),
-        ("protocol", protocol),
-        ("target", target),
-    ] {
-        for (name, value) in part.as_object().unwrap() {
-            changes[key][name] = value.clone();
-        }
-    }
+    merge(
+        &mut changes,
+        json!({"network": network, "protocol": protocol, "target": target}),
+    );
     changes
 }
 

@@ -2,8 +2,6 @@
 //!
 //! Seen to catch: label noise missing in floors; floors of one response with all coefficients.
 
-use std::sync::atomic::AtomicBool;
-
 use crate::common::experiment;
 use giantstep::spec::Spec;
 use giantstep::theory::{Effort, FloorKind, floors};
@@ -81,8 +79,7 @@ fn a_bias_takes_the_floors_of_missing_coefficients_away() {
         });
         let spec: Spec = serde_json::from_value(spec).expect("a specification");
         let experiment = spec.check().expect("an experiment").setup.experiment;
-        let found =
-            floors(&experiment, Effort::Integrated, &AtomicBool::new(false)).expect("floors");
+        let found = floors(&experiment, Effort::Integrated, &NEVER).expect("floors");
         let features = found
             .iter()
             .filter(|floor| matches!(floor.kind, FloorKind::Features(_)));
@@ -105,7 +102,7 @@ fn floors_of_random_links_are_those_of_clean_labels() {
         });
         let spec: Spec = serde_json::from_value(spec).expect("a specification");
         let experiment = spec.check().expect("an experiment").setup.experiment;
-        floors(&experiment, Effort::Integrated, &AtomicBool::new(false))
+        floors(&experiment, Effort::Integrated, &NEVER)
     };
     assert!(!of("clean").expect("floors").is_empty());
     assert!(of("noisy").expect_err("no floors").contains("clean labels"));
