@@ -2,34 +2,17 @@
 //!
 //! Seen to catch: signals beyond the cut of the expansion that are not reported.
 
-use giantstep::activation::Activation;
+use crate::common::analysis::{GENERIC, all_close, analysed, close, report};
+use crate::common::text::activation;
 use giantstep::analysis::{AnalysisOptions, Answer, Report, Status, analyze};
 use giantstep::batch::{Purpose, Role, Stream};
 use giantstep::expr::Link;
 use giantstep::faer::{Mat, Side};
 
-fn report(text: &str) -> Report {
-    report_in(text, None)
-}
-
-fn report_in(text: &str, r: Option<usize>) -> Report {
-    let link = Link::parse(text, r).unwrap_or_else(|e| panic!("{text}: {e:?}"));
-    let activation = Activation::parse("exp(-(x - 1)^2)").unwrap();
-    analyze(&link, &activation, AnalysisOptions::patient()).unwrap()
-}
-
-fn close(found: f64, expected: f64, tolerance: f64, what: &str) {
-    assert!(
-        (found - expected).abs() <= tolerance,
-        "{what}: {found} instead of {expected}"
-    );
-}
-
-fn all_close(found: &[f64], expected: &[f64], tolerance: f64, what: &str) {
-    assert!(found.len() >= expected.len(), "{what}: {found:?}");
-    for (f, e) in found.iter().zip(expected) {
-        close(*f, *e, tolerance, what);
-    }
+/// A link that is constant in two variables.
+fn constant() -> Report {
+    let link = Link::parse("2", Some(2)).unwrap();
+    analyze(&link, &activation(GENERIC), AnalysisOptions::patient()).unwrap()
 }
 
 #[test]
@@ -128,11 +111,8 @@ fn tanh_of_a_cubic_starts_along_the_published_direction() {
 
 #[test]
 fn an_activation_without_the_leading_coefficient_is_flagged() {
-    let link = Link::parse("He3(z1)", None).unwrap();
-    let with = |activation: &str| {
-        let activation = Activation::parse(activation).unwrap();
-        analyze(&link, &activation, AnalysisOptions::patient()).unwrap()
-    };
+    let with =
+        |activation: &str| analysed("He3(z1)", activation, AnalysisOptions::patient()).unwrap();
     let relu = with("relu(x)").activation;
     assert!(relu.vanishing.contains(&3) && !relu.warnings.is_empty());
     close(relu.never_fitted, 6.0, 1e-12, "relu never fits He3");
@@ -176,7 +156,7 @@ fn six_kinked_directions_are_certified() {
 
 #[test]
 fn a_constant_has_no_leap() {
-    let report = report_in("2", Some(2));
+    let report = constant();
     assert_eq!([report.leap.one_step, report.leap.isotropic], [None, None]);
     assert_eq!(report.effective.dimension, 0);
 }
@@ -221,7 +201,7 @@ fn the_json_report_has_its_stable_keys() {
     assert_eq!(json["kernel_floors"][0], 1.0);
     assert_eq!(json["status"], "exact");
     assert_eq!(json["tolerance"], 0.0);
-    let constant = serde_json::to_value(report_in("2", Some(2))).unwrap();
+    let constant = serde_json::to_value(constant()).unwrap();
     assert!(constant["leap"]["one_step"].is_null());
 }
 
@@ -275,13 +255,11 @@ fn what_the_series_does_not_reach_is_not_claimed() {
 #[test]
 fn hermite_tensors_are_listed_on_request() {
     let tensors = |text: &str, most: u32| {
-        let link = Link::parse(text, None).unwrap();
         let options = AnalysisOptions {
             tensors: most,
             ..AnalysisOptions::patient()
         };
-        let relu = Activation::parse("relu(x)").unwrap();
-        analyze(&link, &relu, options).unwrap().tensors
+        analysed(text, "relu(x)", options).unwrap().tensors
     };
     let entries = |tensor: &giantstep::analysis::Tensor| -> Vec<(Vec<usize>, f64)> {
         tensor

@@ -1,20 +1,13 @@
 //! Verdicts are those of the activation that is named.
 
-use giantstep::activation::Activation;
-use giantstep::analysis::{AnalysisOptions, Answer, Report, Status, analyze};
-use giantstep::expr::Link;
+use crate::common::analysis::{analysed, unsampled};
+use giantstep::analysis::{Answer, Report, Status};
 
 const STAIRS: &str = "z1 + z1*z2 + z1*z2*z3";
 const GELU: &str = "x*(1 + erf(x/sqrt(2)))/2";
 
 fn report(link: &str, activation: &str) -> Report {
-    let link = Link::parse(link, None).unwrap_or_else(|e| panic!("{link}: {e:?}"));
-    let activation = Activation::parse(activation).unwrap();
-    let options = AnalysisOptions {
-        sampled: false,
-        ..AnalysisOptions::patient()
-    };
-    analyze(&link, &activation, options).unwrap()
+    analysed(link, activation, unsampled()).unwrap()
 }
 
 /// Dimensions at n ~ d, this activation and a generic one.

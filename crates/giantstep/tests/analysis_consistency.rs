@@ -1,23 +1,14 @@
 //! What a report prints does not contradict itself: small cases that once did, and 1000 random links.
 
+use crate::common::analysis::{GENERIC, analysed, unsampled};
 use chacha20::ChaCha8Rng;
-use giantstep::activation::Activation;
-use giantstep::analysis::{AnalysisOptions, Answer, Report, Status, analyze};
-use giantstep::expr::Link;
+use giantstep::analysis::{Answer, Report, Status};
 use rand::{RngExt, SeedableRng};
 use rayon::prelude::*;
 
 fn report(link: &str, activation: &str) -> Option<Report> {
-    let link = Link::parse(link, None).unwrap_or_else(|e| panic!("{link}: {e:?}"));
-    let activation = Activation::parse(activation).unwrap();
-    let options = AnalysisOptions {
-        sampled: false,
-        ..AnalysisOptions::patient()
-    };
-    analyze(&link, &activation, options).ok()
+    analysed(link, activation, unsampled()).ok()
 }
-
-const GENERIC: &str = "exp(-(x - 1)^2)";
 
 #[test]
 fn signals_at_the_edge_of_the_tolerance_are_open() {

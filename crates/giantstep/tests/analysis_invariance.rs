@@ -1,23 +1,15 @@
 //! Properties of the analysis: rotations, permutations, scales, learnt directions, closed forms.
 
-use giantstep::activation::Activation;
-use giantstep::analysis::{AnalysisOptions, Report, Status, analyze};
+use crate::common::analysis::{GENERIC, unsampled};
+use crate::common::text::activation;
+use giantstep::analysis::{Report, Status, analyze};
 use giantstep::expr::Link;
 use proptest::prelude::*;
 
-/// The analysis without the parts that rest on samples.
+/// Of r variables, without samples.
 fn quick(text: &str, r: usize) -> Report {
-    let options = AnalysisOptions {
-        sampled: false,
-        ..AnalysisOptions::patient()
-    };
     let link = Link::parse(text, Some(r)).unwrap_or_else(|e| panic!("{text}: {e:?}"));
-    analyze(
-        &link,
-        &Activation::parse("exp(-(x - 1)^2)").unwrap(),
-        options,
-    )
-    .unwrap()
+    analyze(&link, &activation(GENERIC), unsampled()).unwrap()
 }
 
 /// A polynomial of up to three variables: exponents and small integer coefficients.

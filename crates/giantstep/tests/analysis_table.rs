@@ -1,29 +1,8 @@
 //! The analysis against the acceptance table and the catalogue.
 
-use giantstep::activation::Activation;
-use giantstep::analysis::{AnalysisOptions, Report, Status, analyze};
+use crate::common::analysis::{all_close, close, report};
+use giantstep::analysis::Status;
 use giantstep::catalogue;
-use giantstep::expr::Link;
-
-fn report(text: &str) -> Report {
-    let link = Link::parse(text, None).unwrap_or_else(|e| panic!("{text}: {e:?}"));
-    let activation = Activation::parse("exp(-(x - 1)^2)").unwrap();
-    analyze(&link, &activation, AnalysisOptions::patient()).unwrap()
-}
-
-fn close(found: f64, expected: f64, tolerance: f64, what: &str) {
-    assert!(
-        (found - expected).abs() <= tolerance,
-        "{what}: {found} instead of {expected}"
-    );
-}
-
-fn all_close(found: &[f64], expected: &[f64], tolerance: f64, what: &str) {
-    assert!(found.len() >= expected.len(), "{what}: {found:?}");
-    for (f, e) in found.iter().zip(expected) {
-        close(*f, *e, tolerance, what);
-    }
-}
 
 /// One row of the acceptance table.
 struct Row {

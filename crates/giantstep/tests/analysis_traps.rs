@@ -1,18 +1,7 @@
 //! Links on which an analysis that trusts its numbers would claim what is not so.
 
-use giantstep::activation::Activation;
-use giantstep::analysis::{AnalysisError, AnalysisOptions, Answer, Report, Status, analyze};
-use giantstep::expr::Link;
-
-fn attempt(text: &str) -> Result<Report, AnalysisError> {
-    let link = Link::parse(text, None).unwrap_or_else(|e| panic!("{text}: {e:?}"));
-    let activation = Activation::parse("exp(-(x - 1)^2)").unwrap();
-    analyze(&link, &activation, AnalysisOptions::patient())
-}
-
-fn report(text: &str) -> Report {
-    attempt(text).unwrap_or_else(|e| panic!("{text}: {e}"))
-}
+use crate::common::analysis::{GENERIC, analysed, report};
+use giantstep::analysis::{AnalysisError, AnalysisOptions, Answer, Report, Status};
 
 /// Dimensions of the staircases: fresh at n ~ d, d^2, d^3, then reused at order 1, 2.
 fn dims(report: &Report) -> Vec<Vec<usize>> {
@@ -84,10 +73,8 @@ fn exact_numbers_are_exact_however_unequal() {
 #[test]
 fn a_polynomial_too_large_for_exact_algebra_is_not_called_exact() {
     let text = "(1+z1+z2+z3+z4+z5+z6)^20 + (z1-z2)^19 + (z3-z4)^18*z5";
-    let link = Link::parse(text, None).unwrap();
-    let relu = Activation::parse("relu(x)").unwrap();
     // Within its ten seconds it may stay undecided.
-    let dense = analyze(&link, &relu, AnalysisOptions::default()).unwrap();
+    let dense = analysed(text, "relu(x)", AnalysisOptions::default()).unwrap();
     assert_ne!(dense.status, Status::Exact);
     assert!(dense.notes.iter().any(|note| note.contains("too many")));
 }
@@ -102,7 +89,7 @@ fn mass_beyond_the_edges_of_the_rules_is_noticed() {
         heavy.variance
     );
     assert_eq!(
-        attempt("exp(z1^2/4)").unwrap_err(),
+        analysed("exp(z1^2/4)", GENERIC, AnalysisOptions::patient()).unwrap_err(),
         AnalysisError::NotFinite
     );
     // The variance is 5.76, of which the square that is integrated over holds all but 2e-4.

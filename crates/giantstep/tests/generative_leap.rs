@@ -1,13 +1,10 @@
 //! The generative leap against an independent program and by hand: THEORY.md (72)-(74).
 
-use giantstep::activation::Activation;
-use giantstep::analysis::{AnalysisOptions, Answer, GenerativeLeap, Ground, Status, analyze};
-use giantstep::expr::Link;
+use crate::common::analysis::analysed;
+use giantstep::analysis::{AnalysisOptions, Answer, GenerativeLeap, Ground, Status};
 
 fn leap(text: &str) -> GenerativeLeap {
-    let link = Link::parse(text, None).unwrap_or_else(|e| panic!("{text}: {e:?}"));
-    let activation = Activation::parse("relu(x)").unwrap();
-    let report = analyze(&link, &activation, AnalysisOptions::default()).unwrap();
+    let report = analysed(text, "relu(x)", AnalysisOptions::default()).unwrap();
     report.generative_leap.unwrap()
 }
 

@@ -6,10 +6,13 @@
 mod acceptance;
 mod analysis;
 mod analysis_activation;
+mod analysis_budget;
 mod analysis_consistency;
+mod analysis_grids;
 mod analysis_integrals;
 mod analysis_invariance;
 mod analysis_table;
+mod analysis_thresholds;
 mod analysis_traps;
 mod baselines;
 mod beyond_theory;

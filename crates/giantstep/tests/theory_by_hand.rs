@@ -1,5 +1,6 @@
 //! Terms of predictions that simulations do not resolve, against sums over grids and closed forms.
 
+use crate::common::gaussian::density;
 use crate::common::steps::{dynamics, one_step};
 use crate::common::text::{activation, link};
 use giantstep::network::Pairing;
@@ -8,10 +9,6 @@ use giantstep::theory::one_step::{Drift, OneStep};
 use giantstep::theory::population::Population;
 use giantstep::theory::recursion::Dynamics;
 use giantstep::train::Loss;
-
-fn density(x: f64) -> f64 {
-    (-0.5 * x * x).exp() / (2.0 * std::f64::consts::PI).sqrt()
-}
 
 #[test]
 fn the_moves_of_a_network_that_is_not_symmetrised_are_those_of_its_population_gradient() {

@@ -5,12 +5,11 @@
 //! of order 1/d while u is not learnt, and is of order one once it is. In units of 1/d, every direction that the chain
 //! names is above [`LEVEL`], and all across them are below, by three standard errors over seeds.
 
+use crate::common::analysis::{GENERIC, analysed, unsampled};
 use crate::common::{experiment, run_quietly};
-use giantstep::activation::Activation;
-use giantstep::analysis::{AnalysisOptions, Report, Staircase, analyze};
+use giantstep::analysis::{Report, Staircase};
 use giantstep::batch::InLaw;
 use giantstep::catalogue::{self, NamedTarget};
-use giantstep::expr::Link;
 use giantstep::faer::{Col, Mat, Side};
 use giantstep::metric::Metric;
 use rayon::prelude::*;
@@ -18,9 +17,6 @@ use serde_json::json;
 
 /// The alignment, in units of 1/d, that tells learnt directions from others.
 const LEVEL: f64 = 12.0;
-
-/// Its Hermite coefficients of order 1 to 4 are -- like `He_k(sqrt(2/3))` -- far from zero, even and odd.
-const ACTIVATION: &str = "exp(-(x - 1)^2)";
 
 /// Giant steps on batches of `n = samples * d^exponent`, each for `reuse` steps.
 struct Protocol {
@@ -67,19 +63,13 @@ impl From<&NamedTarget> for Case {
         Self {
             name: target.name,
             link: target.link,
-            activation: ACTIVATION,
+            activation: GENERIC,
         }
     }
 }
 
 fn report(case: Case) -> Report {
-    let link = Link::parse(case.link, None).unwrap();
-    let activation = Activation::parse(case.activation).unwrap();
-    let options = AnalysisOptions {
-        sampled: false,
-        ..AnalysisOptions::patient()
-    };
-    analyze(&link, &activation, options).unwrap()
+    analysed(case.link, case.activation, unsampled()).unwrap()
 }
 
 /// The chain of a case at the batch exponent of a protocol.

@@ -2,8 +2,10 @@
 #![allow(dead_code)]
 
 pub mod against;
+pub mod analysis;
 pub mod explicit;
 pub mod faulty;
+pub mod gaussian;
 pub mod losses;
 pub mod protocols;
 pub mod steps;
