@@ -4,21 +4,21 @@
 use std::sync::Arc;
 
 use crate::common::explicit::{Expected, Lines, assert_measured, matrix};
+use crate::common::own_data::{D, SEED, SET, drawn, finished, waves};
 use crate::common::{bits, merge};
 use giantstep::batch::{
-    Access, BatchId, Data, Direct, DirectionsLaw, Division, Engine, Order, Panel, Purpose, Split,
-    Sweep, TestRows,
+    Access, BatchId, Data, Direct, DirectionsLaw, Division, Engine, Given, Order, Panel, Purpose,
+    Split, Sweep, TestRows,
 };
 use giantstep::directions::Directions;
 use giantstep::experiment::{Experiment, Origin};
 use giantstep::faer::Mat;
 use giantstep::labels::Labels;
-use giantstep::metric::Metric;
-use giantstep::run::{Outcome, Run, run, run_on};
+use giantstep::run::{Outcome, run, run_on};
 use giantstep::spec::{Spec, Standardise};
 use giantstep::watch::Watch;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 const REFERENCE: &str = include_str!("../../../reference/own_data.json");
 
@@ -70,24 +70,6 @@ fn runs_on_given_rows_and_on_a_training_set_are_those_of_explicit_matrices() {
         }
         assert_measured(name, &run.measurements, &case.measured);
     }
-}
-
-const D: usize = 12;
-const SET: u64 = 900;
-const SEED: u64 = 7;
-
-/// An experiment on a training set of the direct engine.
-fn drawn(changes: &Value) -> Spec {
-    let mut spec = json!({
-        "target": {"link": "z1 + z1*z2"},
-        "network": {"width": 6, "activation": "tanh(x)"},
-        "protocol": {"dimension": D, "steps": 3, "batch": 400, "step_size": "p", "training_set": SET},
-        "readout": {"after": "last", "samples": 500},
-        "evaluation": {"test_samples": 600, "record": "last"},
-        "run": {"engine": "direct", "precision": "f64"},
-    });
-    merge(&mut spec, changes.clone());
-    serde_json::from_value(spec).expect("a specification")
 }
 
 /// The rows of a batch of the direct engine and their labels.
@@ -180,12 +162,6 @@ fn given(spec: &Spec, with_labels: bool) -> (Spec, Arc<Data<'static>>) {
     (spec, Arc::new(data))
 }
 
-fn finished(setup: &giantstep::Setup) -> Run {
-    let run = run(setup, SEED, &Watch::default());
-    assert_eq!(run.outcome, Outcome::Completed);
-    run
-}
-
 /// Same rows, same numbers: training and readouts cannot tell a file from a stream. Only rounding differs, where a sum is taken in
 /// panels of other rows.
 #[test]
@@ -266,39 +242,6 @@ fn the_rows_of_the_direct_engine_in_a_table_give_its_numbers() {
 }
 
 #[test]
-fn a_batch_of_the_whole_set_is_one_batch_used_in_every_step_whatever_the_epoch() {
-    let of = |changes: Value| finished(&drawn(&changes).check().expect("an experiment").setup);
-    let whole = of(json!({"protocol": {"batch": SET}}));
-    let again = of(json!({"protocol": {"batch": SET, "reuse": 3}}));
-    assert_eq!(bits(&whole), bits(&again));
-    // Mini-batches are other steps, the second epoch is another order, and with replacement another batch.
-    let parts = of(json!({"protocol": {"batch": 300}}));
-    let other = of(json!({"protocol": {"batch": 300, "sampling": "with_replacement"}}));
-    assert_ne!(bits(&parts), bits(&other));
-}
-
-/// Labels of noise alone are learnt by heart if they stay; noise that is drawn anew has an error of 1 or more before each step.
-#[test]
-fn a_row_keeps_its_noise_from_epoch_to_epoch() {
-    for engine in ["direct", "in_law"] {
-        let spec = json!({
-            "target": {"link": "0", "r": 0, "noise": 1.0},
-            "network": {"width": 60, "activation": "tanh(x)"},
-            "protocol": {
-                "dimension": 200, "batch": 10, "training_set": 20, "steps": 120, "step_size": "p/2",
-                "second_layer": {"step_size": 0.2}
-            },
-            "evaluation": {"metrics": ["train_error"]},
-            "run": {"engine": engine},
-        });
-        let spec: Spec = serde_json::from_value(spec).expect("a specification");
-        let run = finished(&spec.check().expect("an experiment").setup);
-        let last = run.measurements.last().expect("measured").value;
-        assert!(last < 0.3, "{engine}: {last}");
-    }
-}
-
-#[test]
 fn given_rows_are_shared_by_threads_without_a_change_of_a_bit() {
     let (n, d) = (9000, 20);
     let entries: Vec<f32> = (0..n * d)
@@ -328,8 +271,7 @@ fn given_rows_are_shared_by_threads_without_a_change_of_a_bit() {
 /// A borrowed matrix is an engine for as long as it lives.
 #[test]
 fn a_borrowed_matrix_serves_as_well_as_an_owned_one() {
-    use giantstep::batch::Given;
-    let entries: Vec<f64> = (0..300 * D).map(|i| (i as f64 * 0.7).sin()).collect();
+    let entries = waves(300, D);
     let spec = drawn(
         &json!({"protocol": {"training_set": 300, "batch": 100}, "readout": {"after": "never"}, "evaluation": {"metrics": ["norm"]}}),
     );
@@ -346,167 +288,6 @@ fn a_borrowed_matrix_serves_as_well_as_an_owned_one() {
     let borrowed = Data::new(&entries[..], 300, D, Order::Rows).expect("rows");
     let owned = Data::new(entries.clone(), 300, D, Order::Rows).expect("rows");
     assert_eq!(on(borrowed), on(owned));
-}
-
-fn refused(changes: Value, data: bool) -> String {
-    let spec = drawn(&changes);
-    let rows: Vec<f64> = (0..100 * D).map(|i| (i as f64 * 0.7).sin()).collect();
-    let data = data.then(|| Data::new(rows, 100, D, Order::Rows).expect("rows"));
-    let checked = match data {
-        Some(data) => spec.check_on(Arc::new(data)),
-        None => spec.check(),
-    };
-    checked
-        .err()
-        .map_or_else(String::new, |error| error.to_string())
-}
-
-#[test]
-fn what_makes_no_sense_is_refused_with_key_value_and_reason() {
-    let own = |changes: Value| {
-        let mut all = json!({
-            "inputs": {"file": "memory"},
-            "protocol": {"training_set": null, "batch": 20},
-            "readout": {"samples": 30},
-            "run": {"engine": "auto"}
-        });
-        merge(&mut all, changes);
-        refused(all, true)
-    };
-    assert_eq!(own(json!({})), "");
-    for (changes, said) in [
-        (
-            json!({"protocol": {"dimension": 13}}),
-            "protocol.dimension = 13: the rows that are given have 12 columns",
-        ),
-        (
-            json!({"protocol": {"batch": 51}}),
-            "protocol.batch = 51: a batch of 51 rows is drawn from a training set of 50",
-        ),
-        (
-            json!({"protocol": {"training_set": 51}}),
-            "of 100 rows 20 are held out for tests and 30 kept for readouts",
-        ),
-        (json!({"readout": {"samples": 80}}), "readout.samples = 80"),
-        (
-            json!({"inputs": {"test_share": 0.001}}),
-            "inputs.test_share = 0.001: of 100 rows this is none",
-        ),
-        (
-            json!({"inputs": {"test_share": 1.0}}),
-            "inputs.test_share = 1",
-        ),
-        (
-            json!({"run": {"engine": "direct"}}),
-            "run.engine = \"direct\": this engine draws its inputs",
-        ),
-        (
-            json!({"run": {"engine": "in_law"}}),
-            "run.engine = \"in_law\"",
-        ),
-        (json!({"target": {"link": null}}), "target.link = absent"),
-    ] {
-        let error = own(changes.clone());
-        assert!(
-            error.contains(said) && error.contains("help:"),
-            "{changes}: {error}"
-        );
-    }
-    for (changes, said) in [
-        (json!({"protocol": {"batch": 901}}), "protocol.batch = 901"),
-        (
-            json!({"protocol": {"training_set": null, "sampling": "with_replacement"}}),
-            "protocol.sampling",
-        ),
-        (
-            json!({"protocol": {"training_set": null}, "readout": {"samples": null, "batch": "training_set"}}),
-            "readout.batch",
-        ),
-        (
-            json!({"readout": {"batch": "training_set"}}),
-            "readout.samples = 500",
-        ),
-        (
-            json!({"protocol": {"dimension": null}}),
-            "protocol.dimension = absent",
-        ),
-        (
-            json!({"inputs": {"file": "X.npy"}}),
-            "inputs.file = \"X.npy\": this library reads no files",
-        ),
-    ] {
-        let error = refused(changes.clone(), false);
-        assert!(
-            error.contains(said) && error.contains("help:"),
-            "{changes}: {error}"
-        );
-    }
-    let labelled = Data::new(vec![0.0; 24], 2, D, Order::Rows).expect("rows");
-    let labelled = labelled.with_labels(vec![1.0, 2.0]).expect("labels");
-    let error = drawn(&json!({}))
-        .check_on(Arc::new(labelled))
-        .expect_err("both");
-    assert!(
-        error.to_string().contains("labels are given with the rows"),
-        "{error}"
-    );
-}
-
-#[test]
-fn labels_that_are_given_have_no_directions() {
-    let data = Data::new(vec![0.5; 100 * D], 100, D, Order::Rows).expect("rows");
-    let data = Arc::new(data.with_labels(vec![1.0; 100]).expect("labels"));
-    let base = json!({
-        "network": {"width": 2}, "protocol": {"steps": 0, "batch": 10}, "readout": {"batch": "same"}
-    });
-    let of = |target: Value| {
-        let mut spec = base.clone();
-        merge(&mut spec, json!({ "target": target }));
-        let spec: Spec = serde_json::from_value(spec).expect("a specification");
-        spec.check_on(data.clone())
-            .map(|_| ())
-            .map_err(|error| error.to_string())
-    };
-    assert_eq!(of(json!({"noise": 0.1})), Ok(()));
-    for (target, said) in [
-        (
-            json!({"gram": [[1.0, 0.5], [0.5, 1.0]]}),
-            "target.gram = [[1.0, 0.5], [0.5, 1.0]]",
-        ),
-        (json!({"r": 2}), "target.r = 2"),
-    ] {
-        let error = of(target).expect_err(said);
-        assert!(
-            error.contains(said) && error.contains("no direction is known of them"),
-            "{error}"
-        );
-    }
-}
-
-#[test]
-fn rows_that_are_given_have_no_other_law() {
-    let data = Arc::new(Data::new(vec![0.5; 100 * D], 100, D, Order::Rows).expect("rows"));
-    let of = |inputs: Value| {
-        let spec: Spec = serde_json::from_value(json!({
-            "inputs": inputs, "target": {"link": "z1"}, "network": {"width": 2},
-            "protocol": {"steps": 0, "batch": 10}, "readout": {"batch": "same"}
-        }))
-        .expect("a specification");
-        spec.check_on(data.clone())
-            .map(|_| ())
-            .map_err(|error| error.to_string())
-    };
-    assert_eq!(of(json!("gaussian")), Ok(()));
-    for (inputs, said) in [
-        (json!("hypercube"), "inputs = \"hypercube\""),
-        (json!({"target": "uniform"}), "inputs.target = \"uniform\""),
-    ] {
-        let error = of(inputs).expect_err(said);
-        assert!(
-            error.contains(said) && error.contains("their law with them"),
-            "{error}"
-        );
-    }
 }
 
 /// Rows in single precision take four bytes an entry and labels eight, once for all runs: the same run on drawn rows needs as
@@ -528,51 +309,4 @@ fn rows_that_are_given_count_as_memory() {
     let cost = giantstep::cost(&spec.check_on(Arc::new(data)).expect("an experiment").setup).cost;
     assert_eq!(cost.given, (4 * n * d + 8 * n + 16 * d) as f64);
     assert!(cost.memory > 50e6 + cost.given);
-}
-
-/// Nothing is predicted of rows that are given, and of a training set what its first batch allows.
-#[test]
-fn theory_says_what_it_does_not_know() {
-    let rows: Vec<f64> = (0..100 * D).map(|i| (i as f64 * 0.7).sin()).collect();
-    let data = Data::new(rows, 100, D, Order::Rows).expect("rows");
-    let changes = json!({
-        "inputs": {"file": "memory"}, "protocol": {"training_set": null, "batch": 20}, "readout": {"samples": 30},
-        "run": {"engine": "auto"}
-    });
-    let checked = drawn(&changes)
-        .check_on(Arc::new(data))
-        .expect("an experiment");
-    let predictions = giantstep::predict(&checked.setup.experiment);
-    assert!(predictions.present.is_empty());
-    let of = |metric: Metric| {
-        let mut absent = predictions.absent.iter();
-        let found = absent.find(|absent| absent.metrics.contains(&metric));
-        &found.expect("nothing goes without a word").reason
-    };
-    for metric in [Metric::TestError, Metric::WeightAlignment, Metric::Norm] {
-        assert!(
-            of(metric).contains("inputs that are drawn"),
-            "{}",
-            of(metric)
-        );
-    }
-    let every = json!({"evaluation": {"record": "every_step"}, "readout": {"after": "never"}});
-    let drawn = drawn(&every)
-        .check()
-        .expect("an experiment")
-        .setup
-        .experiment;
-    let predictions = giantstep::predict(&drawn);
-    let last = predictions
-        .present
-        .iter()
-        .map(|prediction| prediction.step)
-        .max();
-    assert_eq!(last, Some(1));
-    assert!(
-        predictions
-            .absent
-            .iter()
-            .any(|absent| absent.reason.contains("training set"))
-    );
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::common::merge;
+use crate::common::own_data::waves;
 use giantstep::batch::{Data, Order};
 use giantstep::faer::Mat;
 use giantstep::network::Weights;
@@ -43,8 +44,7 @@ fn given(weights: Weights) -> Given {
 
 #[test]
 fn a_run_starts_from_the_weights_that_are_given() {
-    let rows: Vec<f64> = (0..100 * D).map(|i| (i as f64 * 0.7).sin()).collect();
-    let data = Arc::new(Data::new(rows, 100, D, Order::Rows).expect("rows"));
+    let data = Arc::new(Data::new(waves(100, D), 100, D, Order::Rows).expect("rows"));
     let spike = json!({"inputs": {"spike": {"along": [0.5], "strength": 2}}});
     for (changes, data) in [
         (json!({}), None),

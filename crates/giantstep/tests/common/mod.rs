@@ -7,6 +7,7 @@ pub mod explicit;
 pub mod faulty;
 pub mod gaussian;
 pub mod losses;
+pub mod own_data;
 pub mod protocols;
 pub mod steps;
 pub mod text;
