@@ -11,9 +11,10 @@ fn a_batch_of_the_whole_set_is_one_batch_used_in_every_step_whatever_the_epoch()
     let whole = of(json!({"protocol": {"batch": SET}}));
     let again = of(json!({"protocol": {"batch": SET, "reuse": 3}}));
     assert_eq!(bits(&whole), bits(&again));
-    // Mini-batches are other steps, the second epoch is another order, and with replacement another batch.
+    // Mini-batches are other steps, and with replacement other batches.
     let parts = of(json!({"protocol": {"batch": 300}}));
     let other = of(json!({"protocol": {"batch": 300, "sampling": "with_replacement"}}));
+    assert_ne!(bits(&whole), bits(&parts));
     assert_ne!(bits(&parts), bits(&other));
 }
 
