@@ -3,6 +3,7 @@
 
 pub mod against;
 pub mod analysis;
+pub mod engines;
 pub mod explicit;
 pub mod faulty;
 pub mod gaussian;
@@ -102,6 +103,15 @@ pub fn bits(run: &Run) -> Vec<u64> {
     let weights = (0..first.nrows()).flat_map(|i| (0..first.ncols()).map(move |j| first[(i, j)]));
     let measured = run.measurements.iter().map(|measured| measured.value);
     weights.chain(measured).map(f64::to_bits).collect()
+}
+
+/// Steps, names and bits of all that was measured up to step `last`.
+pub fn bits_until(run: &Run, last: u32) -> Vec<(u32, Metric, u64)> {
+    run.measurements
+        .iter()
+        .filter(|measured| measured.step <= last)
+        .map(|measured| (measured.step, measured.metric, measured.value.to_bits()))
+        .collect()
 }
 
 /// Names of the scalars that [`statistics`] returns.
