@@ -2,13 +2,11 @@
 //!
 //! Seen to catch: the neuron before the one that diverged, a finished step that an interruption loses.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-
 use crate::common::engines::{direct, in_law};
 use crate::common::faulty::Faulty;
-use crate::common::{bits_until, experiment};
+use crate::common::{bits_until, experiment, stopped_after};
 use giantstep::run::{Outcome, Trainer, run, run_on};
-use giantstep::watch::{OnRows, Watch};
+use giantstep::watch::Watch;
 use serde_json::json;
 
 #[test]
@@ -88,21 +86,10 @@ fn an_interrupted_run_keeps_what_it_has_measured() {
         .experiment;
     for engine in ["direct", "in law"] {
         let until = |most: u64| {
-            let (stop, rows) = (AtomicBool::new(false), AtomicU64::new(0));
-            let observer = OnRows(|more: u64| {
-                if rows.fetch_add(more, Ordering::Relaxed) + more >= most {
-                    stop.store(true, Ordering::Relaxed);
-                }
-            });
-            let watch = Watch {
-                stop: &stop,
-                observer: &observer,
-                ..Watch::default()
-            };
-            match engine {
-                "direct" => run_on(&experiment, &mut direct::<f64>(&experiment, 6), 6, &watch),
-                _ => run_on(&experiment, &mut in_law::<f64>(&experiment, 6), 6, &watch),
-            }
+            stopped_after(most, |watch| match engine {
+                "direct" => run_on(&experiment, direct::<f64>(&experiment, 6), 6, watch),
+                _ => run_on(&experiment, in_law::<f64>(&experiment, 6), 6, watch),
+            })
         };
         let whole = until(u64::MAX);
         let whole = bits_until(&whole, u32::MAX);

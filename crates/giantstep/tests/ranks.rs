@@ -3,12 +3,12 @@
 //! Seen to catch: a tree that depends on the number of ranks, a held block that draws the stream of its place on its rank,
 //! triangles that are not exchanged, a flag to stop that only its own rank sees (which hangs).
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
-use crate::common::{bits, large};
-use giantstep::batch::{Data, Direct, DirectionsLaw, InLaw, Order};
+use crate::common::{bits, engines, large, stopped_after};
+use giantstep::batch::{Data, Order};
 use giantstep::experiment::Experiment;
 use giantstep::ranks::{Alone, Ranks};
 use giantstep::real::Real;
@@ -134,25 +134,23 @@ fn numbers_and_flags_reach_every_rank() {
 
 /// A run on either engine.
 fn start<T: Real>(experiment: &Experiment, in_law: bool, watch: Watch<'_>) -> Run {
-    let d = experiment.protocol.dimension;
     if in_law {
-        run_on(experiment, &mut InLaw::<T>::new(d, 5), 5, &watch)
+        run_on(experiment, engines::in_law::<T>(experiment, 5), 5, &watch)
     } else {
-        let mut engine = Direct::<T>::new(d as usize, DirectionsLaw::Random, 5);
-        run_on(experiment, &mut engine, 5, &watch)
+        run_on(experiment, engines::direct::<T>(experiment, 5), 5, &watch)
     }
 }
 
 /// The bits of a whole run and the rows that this rank has seen.
 fn whole<T: Real>(experiment: &Experiment, in_law: bool, ranks: &dyn Ranks) -> (Vec<u64>, u64) {
-    let (stop, rows) = (AtomicBool::new(false), AtomicU64::new(0));
+    let rows = AtomicU64::new(0);
     let observer = OnRows(|more| {
         rows.fetch_add(more, Ordering::Relaxed);
     });
     let watch = Watch {
-        stop: &stop,
         observer: &observer,
         ranks,
+        ..Watch::default()
     };
     let run = start::<T>(experiment, in_law, watch);
     assert_eq!(run.outcome, Outcome::Completed);
@@ -270,20 +268,19 @@ fn what_one_rank_is_told_ends_all() {
         let experiment = large(changes);
         for (in_law, teller, most) in [(false, 1, 9000), (true, 2, 20_000), (true, 0, 1)] {
             let (all, _) = on_ranks(3, |rank| {
-                let (stop, rows) = (AtomicBool::new(false), AtomicU64::new(0));
-                let observer = OnRows(|more| {
-                    let seen = rows.fetch_add(more, Ordering::Relaxed) + more;
-                    if rank.rank() == teller && seen >= most {
-                        stop.store(true, Ordering::Relaxed);
-                    }
-                });
-                let watch = Watch {
-                    stop: &stop,
-                    observer: &observer,
-                    ranks: rank,
+                let most = if rank.rank() == teller {
+                    most
+                } else {
+                    u64::MAX
                 };
-                let run = start::<f64>(&experiment, in_law, watch);
-                (run.outcome.clone(), bits(&run))
+                stopped_after(most, |watch| {
+                    let watch = Watch {
+                        ranks: rank,
+                        ..*watch
+                    };
+                    let run = start::<f64>(&experiment, in_law, watch);
+                    (run.outcome.clone(), bits(&run))
+                })
             });
             assert!(
                 matches!(all[0].0, Outcome::Interrupted { .. }),

@@ -2,12 +2,10 @@
 //!
 //! Seen to catch: leaves of a sum whose size follows the number of threads, a stream that forgets its step or seed.
 
-use crate::common::{bits, large, run_quietly};
-use giantstep::batch::{Direct, DirectionsLaw, Engine, InLaw, Purpose, Role, Stream};
+use crate::common::{bits, engines, large, run_quietly};
+use giantstep::batch::{Engine, Purpose, Role, Stream};
 use giantstep::experiment::Experiment;
 use giantstep::real::Real;
-use giantstep::run::run_on;
-use giantstep::watch::Watch;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -23,9 +21,8 @@ fn on_threads<E: Engine>(experiment: &Experiment, engine: impl Fn() -> E + Sync)
 }
 
 fn check<T: Real>(name: &str, experiment: &Experiment) {
-    let d = experiment.protocol.dimension;
-    let direct = || Direct::<T>::new(d as usize, DirectionsLaw::Random, 5);
-    let in_law = || InLaw::<T>::new(d, 5);
+    let direct = || engines::direct::<T>(experiment, 5);
+    let in_law = || engines::in_law::<T>(experiment, 5);
     for (engine, runs) in [
         ("direct", on_threads(experiment, direct)),
         ("in law", on_threads(experiment, in_law)),
@@ -78,13 +75,12 @@ fn the_number_of_threads_changes_no_bit() {
 #[test]
 fn every_seed_is_another_run() {
     let experiment = large(json!({}));
-    let d = experiment.protocol.dimension;
     let all = [0, 1, 5, u64::MAX].map(|seed| {
-        let mut direct = Direct::<f64>::new(d as usize, DirectionsLaw::Random, seed);
-        let mut in_law = InLaw::<f64>::new(d, seed);
+        let direct = engines::direct::<f64>(&experiment, seed);
+        let in_law = engines::in_law::<f64>(&experiment, seed);
         [
-            bits(&run_on(&experiment, &mut direct, seed, &Watch::default())),
-            bits(&run_on(&experiment, &mut in_law, seed, &Watch::default())),
+            bits(&run_quietly(&experiment, direct, seed)),
+            bits(&run_quietly(&experiment, in_law, seed)),
         ]
     });
     for (i, one) in all.iter().enumerate() {

@@ -4,13 +4,11 @@
 //! Seen to catch: a test batch opened after the gradient, readouts of a network that is not the average or on rows of another
 //! batch, labels before the removal.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::common::faulty::Faulty;
-use crate::common::{bits, experiment, merge};
-use giantstep::batch::{
-    Access, BatchId, Direct, DirectionsLaw, Engine, EngineKind, InLaw, Panel, Purpose, Sweep, Swept,
-};
+use crate::common::{bits, engines, experiment, merge, stopped_after};
+use giantstep::batch::{Access, BatchId, Engine, EngineKind, Panel, Purpose, Sweep, Swept};
 use giantstep::cost::cost;
 use giantstep::directions::Directions;
 use giantstep::metric::Metric;
@@ -83,13 +81,10 @@ fn counted<E: Engine<Real = f64>>(setup: &Setup, inner: E, faulty: u32) -> (Run,
 
 /// The run with its passes and rows; the gradient number `faulty`, from 1, has a NaN.
 fn on(engine: &str, setup: &Setup, faulty: u32) -> (Run, [u32; 2], u64) {
-    let d = setup.experiment.protocol.dimension;
+    let experiment = &setup.experiment;
     match engine {
-        "direct" => {
-            let engine = Direct::new(d as usize, DirectionsLaw::Random, 3);
-            counted(setup, engine, faulty)
-        }
-        _ => counted(setup, InLaw::new(d, 3), faulty),
+        "direct" => counted(setup, engines::direct(experiment, 3), faulty),
+        _ => counted(setup, engines::in_law(experiment, 3), faulty),
     }
 }
 
@@ -300,20 +295,7 @@ fn a_shared_pass_has_the_numbers_of_two() {
 fn a_run_that_is_stopped_in_a_shared_pass_has_not_finished_the_step_before() {
     for engine in ["direct", "in_law"] {
         let setup = setup(&json!({}), json!({"run": {"engine": engine}}));
-        let until = |most: u64| {
-            let (stop, rows) = (AtomicBool::new(false), AtomicU64::new(0));
-            let observer = OnRows(|more: u64| {
-                if rows.fetch_add(more, Ordering::Relaxed) + more >= most {
-                    stop.store(true, Ordering::Relaxed);
-                }
-            });
-            let watch = Watch {
-                stop: &stop,
-                observer: &observer,
-                ..Watch::default()
-            };
-            run(&setup, 6, &watch)
-        };
+        let until = |most: u64| stopped_after(most, |watch| run(&setup, 6, watch));
         let whole = until(u64::MAX);
         // A shared pass and a test: 160 + 400 rows.
         for (most, step) in [

@@ -13,12 +13,14 @@ pub mod protocols;
 pub mod steps;
 pub mod text;
 
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
 use giantstep::batch::{Coloured, Direct, DirectionsLaw, Engine, InLaw};
 use giantstep::experiment::{Experiment, Origin};
 use giantstep::metric::Metric;
 use giantstep::run::{Outcome, Run, run_on};
 use giantstep::spec::{Checked, Spec};
-use giantstep::watch::Watch;
+use giantstep::watch::{OnRows, Watch};
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
@@ -95,6 +97,21 @@ pub fn in_law(experiment: &Experiment, seed: u64) -> Run {
         Origin::Target(inputs) => run_quietly(experiment, engine.on_target(*inputs), seed),
         _ => run_quietly(experiment, engine, seed),
     }
+}
+
+/// What becomes of work that is told to stop as soon as this many rows are done.
+pub fn stopped_after<R>(most: u64, work: impl FnOnce(&Watch<'_>) -> R) -> R {
+    let (stop, rows) = (AtomicBool::new(false), AtomicU64::new(0));
+    let observer = OnRows(|more: u64| {
+        if rows.fetch_add(more, Ordering::Relaxed) + more >= most {
+            stop.store(true, Ordering::Relaxed);
+        }
+    });
+    work(&Watch {
+        stop: &stop,
+        observer: &observer,
+        ..Watch::default()
+    })
 }
 
 /// Every bit that a run leaves behind.
