@@ -186,16 +186,34 @@ fn cosines_fill_their_plane_and_theory_has_the_colour_of_its_sign() {
         .records
         .iter_mut()
         .for_each(|record| record.value = 0.2);
-    let nothing = Predicted::default();
-    let spec = &plan.document.figures()[0];
-    let drawing = draw(spec, &Data::new(&table, &nothing, Some(&plan)), "").unwrap();
-    assert_eq!(drawing.figure.panels.len(), 4);
-    for panel in &drawing.figure.panels {
+    let panels = |predicted: &Predicted| {
+        let spec = &plan.document.figures()[0];
+        let drawing = draw(spec, &Data::new(&table, predicted, Some(&plan)), "");
+        drawing.unwrap().figure.panels
+    };
+    let alone = panels(&Predicted::default());
+    assert_eq!(alone.len(), 4);
+    for panel in &alone {
         let (low, high) = panel.x.range.unwrap();
         assert!(low == -high && (high - 0.22).abs() < 1e-12, "{low} {high}");
         let colours: Vec<Colour> = panel.marks.iter().map(|mark| mark.colour).collect();
         assert_eq!(colours, [Colour::BLUE, Colour::VERMILION]);
     }
+    let mut compared = 0;
+    for panel in panels(&predicted(&plan)) {
+        let labelled = |label: &str| {
+            let mut marks = panel.marks.iter();
+            marks.find(|mark| mark.label.as_deref() == Some(label))
+        };
+        for mark in &panel.marks {
+            let theory = mark.label.as_deref().unwrap_or_default();
+            if let Some(sign) = theory.strip_prefix("theory, ") {
+                assert_eq!(Some(mark.colour), labelled(sign).map(|mark| mark.colour));
+                compared += 1;
+            }
+        }
+    }
+    assert!(compared >= 4, "{compared}");
 }
 
 #[test]
