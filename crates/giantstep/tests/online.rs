@@ -4,7 +4,7 @@
 //! Seen to catch: batches of two samples in place of one, whose noise is half as large, and steps that are longer by a third, in runs and
 //! in predictions the former.
 
-use crate::common::against::{measured, overlay_of, place, simulate};
+use crate::common::against::{mean, measured, overlay_of, place, simulate};
 use crate::common::experiment;
 use giantstep::Trainer;
 use giantstep::activation::Activation;
@@ -92,11 +92,8 @@ fn distance(case: &Case, how: (&str, u32, f64), seeds: u64) -> f64 {
         let expected = expected.chain(lower.map(|(i, k)| state.covariance[i][k]));
         for (entry, expected) in expected.enumerate() {
             let values: Vec<f64> = runs.iter().map(|run| run[place][entry]).collect();
-            let n = values.len() as f64;
-            let mean = values.iter().sum::<f64>() / n;
-            let spread: f64 = values.iter().map(|x| (x - mean).powi(2)).sum();
-            let error = (spread / (n * (n - 1.0))).sqrt();
-            worst = worst.max((mean - expected).abs() / (4.0 * error + 0.02));
+            let found = mean(&values);
+            worst = worst.max((found.value - expected).abs() / (4.0 * found.error + 0.02));
         }
     }
     worst

@@ -4,6 +4,8 @@
 //! limit. Cases tell each other apart: the squared loss from the absolute one, Gaussian inputs from signs, rows of length 1 from
 //! the polar factor.
 
+use crate::common::against::{Mean, mean};
+use crate::common::gaussian::probability;
 use crate::common::losses::losses;
 use giantstep::measurement::Signs;
 use giantstep::metric::Metric;
@@ -25,8 +27,8 @@ fn runs(mut spec: Value, seeds: u64) -> Vec<Run> {
     runs
 }
 
-/// Mean and standard error over runs of a measured average.
-fn mean(runs: &[Run], step: u32, metric: Metric, direction: Option<u32>) -> (f64, f64) {
+/// A measured average, over runs.
+fn over(runs: &[Run], step: u32, metric: Metric, direction: Option<u32>) -> Mean {
     let values: Vec<f64> = runs
         .iter()
         .map(|run| {
@@ -38,16 +40,13 @@ fn mean(runs: &[Run], step: u32, metric: Metric, direction: Option<u32>) -> (f64
             found.expect("measured").value
         })
         .collect();
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    let spread = values.iter().map(|x| (x - mean).powi(2)).sum::<f64>();
-    (mean, (spread / (n * (n - 1.0))).sqrt())
+    mean(&values)
 }
 
-fn assert_near(what: &str, (found, error): (f64, f64), expected: f64, limit: f64) {
+fn assert_near(what: &str, Mean { value, error }: Mean, expected: f64, limit: f64) {
     assert!(
-        (found - expected).abs() < 4.0 * error + limit,
-        "{what}: {found} +- {error}, not {expected}"
+        (value - expected).abs() < 4.0 * error + limit,
+        "{what}: {value} +- {error}, not {expected}"
     );
 }
 
@@ -76,7 +75,7 @@ fn overlaps_are_those_of_the_recursion_with_the_residual_of_the_loss() {
         let runs = runs(spec, 10);
         for (step, overlaps) in (1..).zip(&case.overlap) {
             for (direction, expected) in (1..).zip(overlaps) {
-                let found = mean(&runs, step, Metric::Overlap, Some(direction));
+                let found = over(&runs, step, Metric::Overlap, Some(direction));
                 let what = format!(
                     "{} {} {}, step {step}, {direction}",
                     case.link, case.loss, case.inputs
@@ -108,7 +107,7 @@ fn an_orthogonalised_step_shares_the_spike_among_all_neurons() {
             "evaluation": {"metrics": ["weight_alignment"]},
         });
         let runs = runs(spec, 6);
-        let found = mean(&runs, 1, Metric::WeightAlignment, None);
+        let found = over(&runs, 1, Metric::WeightAlignment, None);
         assert_near(
             &format!("{update}, {width}"),
             found,
@@ -139,7 +138,7 @@ fn a_bias_changes_how_far_a_neuron_goes() {
             &Watch::default(),
         );
         let m = run.network.first.gram(&run.target);
-        let cumulative = |b: f64| 0.5 * libm_erfc(-b / 2f64.sqrt());
+        let cumulative = |b: f64| probability(f64::NEG_INFINITY, b);
         // Neurons of large and of small bias, by least squares: slope 1 in each half.
         for half in [-1.0, 1.0] {
             let (mut top, mut bottom) = (0.0, 0.0);
@@ -154,13 +153,6 @@ fn a_bias_changes_how_far_a_neuron_goes() {
             assert!((slope - 1.0).abs() < 0.12, "{engine}, {half}: {slope}");
         }
     }
-}
-
-fn libm_erfc(x: f64) -> f64 {
-    1.0 - giantstep::expr::Program::new(
-        &giantstep::expr::parse("erf(x)", giantstep::expr::Scope::Activation).expect("erf"),
-    )
-    .eval(&[x])
 }
 
 /// A step size that is constant in t, a clip that is never reached, the usual scale in words: none of them changes a bit.

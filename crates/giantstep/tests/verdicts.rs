@@ -5,6 +5,7 @@
 //! of order 1/d while u is not learnt, and is of order one once it is. In units of 1/d, every direction that the chain
 //! names is above [`LEVEL`], and all across them are below, by three standard errors over seeds.
 
+use crate::common::against::{self, Mean};
 use crate::common::analysis::{GENERIC, analysed, unsampled};
 use crate::common::{experiment, run_quietly};
 use giantstep::analysis::{Report, Staircase};
@@ -163,10 +164,8 @@ fn complement(basis: &[Vec<f64>], r: usize) -> Vec<Vec<f64>> {
 
 /// The mean and three standard errors of it.
 fn mean(sample: &[f64]) -> (f64, f64) {
-    let count = sample.len() as f64;
-    let mean = sample.iter().sum::<f64>() / count;
-    let squares: f64 = sample.iter().map(|x| (x - mean).powi(2)).sum();
-    (mean, 3.0 * (squares / (count - 1.0) / count).sqrt())
+    let Mean { value, error } = against::mean(sample);
+    (value, 3.0 * error)
 }
 
 /// Where measured alignments contradict a chain: the learnt directions and no other are above the level.
