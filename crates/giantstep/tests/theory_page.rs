@@ -86,6 +86,7 @@ fn every_formula_that_is_cited_exists() {
 }
 
 /// A function of the tests: whether it is run as one, and what it does.
+#[derive(Clone)]
 struct Function {
     attributes: String,
     body: String,
@@ -114,6 +115,28 @@ fn functions(code: &str) -> BTreeMap<String, Function> {
     found
 }
 
+/// The free functions that tests share: a method is not what a test calls by its name alone.
+fn shared() -> BTreeMap<String, Function> {
+    let common = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/common");
+    let files = std::fs::read_dir(common).unwrap();
+    let mut files: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
+    files.sort();
+    let mut all = BTreeMap::new();
+    for file in files {
+        let code = std::fs::read_to_string(file).unwrap();
+        let mut found = functions(&code);
+        found.retain(|name, _| {
+            let starts = |line: &str| {
+                line.trim_start_matches("pub ")
+                    .starts_with(&format!("fn {name}"))
+            };
+            code.lines().any(starts)
+        });
+        all.extend(found);
+    }
+    all
+}
+
 /// Whether a function asserts anything, itself or through one that it calls.
 fn asserts(name: &str, all: &BTreeMap<String, Function>, seen: &mut BTreeSet<String>) -> bool {
     let Some(function) = all.get(name).filter(|_| seen.insert(name.to_owned())) else {
@@ -136,11 +159,7 @@ fn every_formula_has_tests_that_run_and_assert() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
         std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{file}: {e}"))
     };
-    let common = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/common");
-    let shared = std::fs::read_dir(common).unwrap();
-    let shared: Vec<String> = shared
-        .map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap())
-        .collect();
+    let shared = shared();
     let mut rows = BTreeSet::new();
     for line in table.lines().filter(|line| line.starts_with("| (")) {
         let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
@@ -150,8 +169,8 @@ fn every_formula_has_tests_that_run_and_assert() {
         for part in cells[2].split(';') {
             let (file, names) = part.trim().split_once(": ").unwrap();
             let code = of(file);
-            let mut all = functions(&code);
-            shared.iter().for_each(|code| all.extend(functions(code)));
+            let mut all = shared.clone();
+            all.extend(functions(&code));
             for name in names.split(", ").map(|name| name.trim_matches('`')) {
                 let test = all.get(name);
                 let test = test.unwrap_or_else(|| panic!("({number}): {file} has no {name}"));
