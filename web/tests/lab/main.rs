@@ -3,7 +3,6 @@
 mod access;
 mod asks;
 mod folders;
-mod load;
 mod runs;
 
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Many at once, over a real socket.
+//! Many at once, over a real socket. Its memory is that of a process of its own.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -7,11 +7,10 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use giantstep_lab::plan::Machine;
 use giantstep_lab::work::Asked;
-use giantstep_web::Limits;
+use giantstep_web::{Lab, Limits, Options};
 use serde_json::{Value as Json, json};
-
-use crate::opened;
 
 /// The memory of this process, in bytes.
 fn memory() -> f64 {
@@ -31,7 +30,13 @@ struct Served {
 
 impl Served {
     fn new() -> Self {
-        let lab = opened(Path::new("/nonexistent"), Limits::default());
+        let lab = Lab::open(Options {
+            folder: Path::new("/nonexistent").to_owned(),
+            port: Some(0),
+            machine: Machine { cores: 2, ranks: 1 },
+            limits: Limits::default(),
+        })
+        .expect("a port");
         let address = lab.address();
         let (host, token) = address
             .strip_prefix("http://")
