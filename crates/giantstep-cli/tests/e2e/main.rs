@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod analyze;
+mod as_json;
 mod claims;
 #[cfg(target_os = "linux")]
 mod cluster;
@@ -12,7 +13,8 @@ mod docs;
 #[cfg(target_os = "linux")]
 mod ends;
 mod experiments;
-mod failures;
+mod failed;
+mod kept;
 #[cfg(target_os = "linux")]
 mod memory;
 #[cfg(feature = "mpi")]
@@ -20,9 +22,9 @@ mod mpi;
 mod mutated;
 mod plot;
 mod predict;
+mod refused;
 mod shell;
 #[cfg(target_os = "linux")]
 mod slurm;
-mod store;
 #[cfg(target_os = "linux")]
 mod survival;

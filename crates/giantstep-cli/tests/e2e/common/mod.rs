@@ -1,6 +1,9 @@
 //! Shared by the tests of the command line. Each test file uses a part of it.
 #![allow(dead_code)]
 
+pub mod folder;
+pub mod refusal;
+
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output};
 use std::time::{Duration, Instant};
