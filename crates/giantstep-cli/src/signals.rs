@@ -51,6 +51,19 @@ pub fn listen(kept: Kept) -> Result<Arc<Asked>, Failed> {
     })
 }
 
+/// What was told to stop is no answer to a script, though what is known of it is told.
+///
+/// # Errors
+/// [`Failed::Work`] if the end was asked for.
+pub fn ended(asked: &Asked) -> Result<(), Failed> {
+    match asked.to_end() {
+        true => Err(Failed::Work(
+            "interrupted; what was not known by then is missing".to_owned(),
+        )),
+        false => Ok(()),
+    }
+}
+
 /// Batch systems ask a job's script and its processes at the same time, and the script asks its processes: within this
 /// time it is one wish.
 #[cfg(unix)]

@@ -13,7 +13,7 @@ use crate::note::note;
 use crate::progress::Progress;
 use crate::render::compare::{absent, status};
 use crate::render::{aligned, number};
-use crate::signals::{Kept, listen};
+use crate::signals::{Kept, ended, listen};
 use giantstep::ranks::Alone;
 use giantstep_lab::chart::{check, figures};
 use giantstep_lab::document::predictions;
@@ -87,7 +87,7 @@ impl Predict {
                 .map_err(|error| Failed::Input(format!("--timeout: {seconds}: {error}")))?;
             ask = ask.within(time);
         }
-        let asked = listen(Kept::Nothing)?;
+        let asked = listen(Kept::Known)?;
         let progress = Progress::visible();
         let session = launch::session(&asked, &progress, &Alone);
         let predicted = fenced(|| Predicted::of(&plan, ask, &session)).map_err(Failed::work)?;
@@ -108,10 +108,11 @@ impl Predict {
         match self.json {
             true => {
                 let document = predictions(&plan, &predicted, &files).map_err(Failed::work)?;
-                print(&format!("{document:#}\n"))
+                print(&format!("{document:#}\n"))?;
             }
-            false => print(&tables(&plan, &predicted, &files)),
+            false => print(&tables(&plan, &predicted, &files))?,
         }
+        ended(&asked)
     }
 }
 

@@ -251,29 +251,39 @@ fn predictions_end_in_their_time_and_say_what_they_left_out() {
     assert_eq!(refused.status.code(), Some(2));
 }
 
+/// What is known is told, and no script takes it for all there is.
 #[cfg(target_os = "linux")]
 #[test]
-fn predictions_stop_when_they_are_asked_to() {
+fn predictions_that_are_told_to_stop_are_printed_and_exit_with_1() {
     use crate::common::{computes, listens};
 
-    let toy = Toy::new(TOY);
-    let child = predict(&toy, LONG, &["--all"])
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .expect("a process");
-    listens(&child);
-    computes(&child, 0.5);
-    let sent = Command::new("kill")
-        .args(["-TERM", &child.id().to_string()])
-        .status();
-    assert!(sent.expect("kill").success());
-    let output = child.wait_with_output().expect("an end");
-    let shown = text(&output.stdout);
-    assert!(
-        shown.contains("the time for predictions was up") && shown.contains("interrupted"),
-        "{shown}"
-    );
+    for signal in ["-INT", "-TERM"] {
+        let toy = Toy::new(TOY);
+        let child = predict(&toy, LONG, &["--all"])
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .expect("a process");
+        listens(&child);
+        computes(&child, 0.5);
+        let sent = Command::new("kill")
+            .args([signal, &child.id().to_string()])
+            .status();
+        assert!(sent.expect("kill").success());
+        let output = child.wait_with_output().expect("an end");
+        let shown = text(&output.stdout);
+        assert!(
+            shown.contains("the time for predictions was up") && shown.contains("interrupted"),
+            "{shown}"
+        );
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{signal}: {said}");
+        assert!(
+            said.contains("what is known by now is printed")
+                && said.contains("error: interrupted; what was not known by then is missing"),
+            "{signal}: {said}"
+        );
+    }
 }
 
 #[test]

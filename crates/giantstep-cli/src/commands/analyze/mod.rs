@@ -18,11 +18,10 @@ use giantstep::expr::Link;
 use super::print;
 use crate::failed::Failed;
 use crate::render::aligned;
-use crate::signals::{Kept, listen};
+use crate::signals::{Kept, ended, listen};
 use giantstep_lab::chart::staircase;
 use giantstep_lab::document::{analysis, boolean_analysis};
 use giantstep_lab::files::{prepare_folder, save_figure};
-use giantstep_lab::work::Asked;
 use serde_json::{Value as Json, json};
 
 /// `giantstep analyze LINK [--activation EXPR] [--json]`
@@ -142,16 +141,6 @@ impl Analyze {
         }
         print(&text)?;
         ended(&asked)
-    }
-}
-
-/// An analysis that was told to stop is no answer to a script.
-fn ended(asked: &Asked) -> Result<(), Failed> {
-    match asked.to_end() {
-        true => Err(Failed::Work(
-            "interrupted; what was not known by then is unknown".to_owned(),
-        )),
-        false => Ok(()),
     }
 }
 
