@@ -82,20 +82,21 @@ fn shared_out(jobs: &[Job<'_>], threads: usize) -> Split {
 }
 
 /// Divides runs of these costs (flops, bytes) over the threads. The largest run one by one, as long as a thread for
-/// each of the rest would take longer than all threads for each, or more memory than `limit`.
+/// each of the rest would take longer than all threads for each, or more memory than `limit`. Cost: a sort and one pass.
 fn split(costs: &[(f64, f64)], threads: usize, limit: f64) -> Split {
     let mut order: Vec<usize> = (0..costs.len()).collect();
     order.sort_by(|a, b| costs[*b].0.total_cmp(&costs[*a].0));
     let mut rest: f64 = costs.iter().map(|cost| cost.0).sum();
     let width = threads as f64;
+    // The most memory of each run in this order and those behind it.
+    let mut most: Vec<f64> = order.iter().map(|run| costs[*run].1).collect();
+    for run in (1..most.len()).rev() {
+        most[run - 1] = most[run - 1].max(most[run]);
+    }
     let mut large = 0;
-    while let Some((flops, memory)) = order.get(large).map(|run| costs[*run]) {
+    while let Some(flops) = order.get(large).map(|run| costs[*run].0) {
         let spread = (rest / width).max(flops);
-        let most = order[large..]
-            .iter()
-            .map(|run| costs[*run].1)
-            .fold(memory, f64::max);
-        let fits = most * width <= limit;
+        let fits = most[large] * width <= limit;
         if threads > 1 && fits && (flops < SMALL || spread <= rest / (width * INSIDE)) {
             break;
         }
@@ -262,6 +263,25 @@ mod tests {
             split(&[(1e12, 1e6)], 1, 1e9).one_by_one,
             [0],
             "one thread is all threads"
+        );
+    }
+
+    /// In a time that grows with the square of their number this would not end within minutes.
+    #[test]
+    fn a_million_runs_are_divided_in_one_pass() {
+        let small = vec![(1e8, 1e6); 1_000_000];
+        assert_eq!(split(&small, 1, 1e9).one_by_one.len(), small.len());
+        assert_eq!(split(&small, 2, 1e5).one_by_one.len(), small.len());
+    }
+
+    #[test]
+    fn the_memory_of_all_runs_behind_a_large_one_counts() {
+        // All flops alike: in the order of the plan, up to the last one that does not fit beside another.
+        let costs = [(1e8, 1e6), (1e8, 6e8), (1e8, 2e6), (1e8, 6e8), (1e8, 1e6)];
+        let found = split(&costs, 2, 1e9);
+        assert_eq!(
+            (found.one_by_one, found.side_by_side),
+            (vec![0, 1, 2, 3], vec![4])
         );
     }
 
