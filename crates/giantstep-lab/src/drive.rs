@@ -11,7 +11,7 @@ use giantstep::run::Outcome;
 use giantstep::spec::SaveWeights;
 use giantstep::watch::Watch;
 
-use crate::keep::{Draft, Ending, Entry, EntryError, Keep, Leased, RunId, StoreError, resolved};
+use crate::keep::{Draft, Ending, Entry, EntryError, Keep, Leased, Names, RunId, StoreError};
 use crate::plan::{Job, Jobs};
 use crate::remedy::{Remedied, Remedy};
 use crate::results::{FailureKind, Results, failure, placed, records};
@@ -132,11 +132,6 @@ pub struct Dropped<'a> {
     outcome: Outcome,
 }
 
-/// The name of a run.
-pub fn id(job: &Job<'_>) -> RunId {
-    RunId::of(&resolved(job.point, job.cost.engine, job.seed))
-}
-
 /// How long to wait before looking again at the runs of others.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
@@ -151,11 +146,13 @@ pub fn drive<'a>(
     session: &Session<'_>,
 ) -> Result<Done<'a>, DriveError> {
     let asked = session.asked;
+    let names = Names::of(jobs);
     let all = jobs.list.iter().enumerate();
     let part = all.filter(|(number, _)| manner.shard.holds(*number));
     let missing = |todo: &mut Vec<(usize, Job<'_>, RunId)>| todo.retain(|(_, _, id)| !keep.has(id));
-    let mut todo: Vec<(usize, Job<'_>, RunId)> =
-        part.map(|(number, job)| (number, *job, id(job))).collect();
+    let mut todo: Vec<(usize, Job<'_>, RunId)> = part
+        .map(|(number, job)| (number, *job, names.id(job)))
+        .collect();
     let size = todo.len();
     missing(&mut todo);
     let mut done = Done {
@@ -170,7 +167,7 @@ pub fn drive<'a>(
         let elsewhere = AtomicUsize::new(0);
         let one = |place: usize, job: &Job<'_>, watch: Watch<'_>| {
             let (number, _, id) = &todo[place];
-            match compute(keep, job, id, watch) {
+            match compute(keep, job, &names, id, watch) {
                 Ok(Computed::Kept(ending)) => {
                     let failure = match &ending {
                         Ending::Completed => None,
@@ -267,6 +264,7 @@ enum Computed<'a> {
 fn compute<'a>(
     keep: &'a dyn Keep,
     job: &Job<'_>,
+    names: &Names,
     id: &RunId,
     watch: Watch<'_>,
 ) -> Result<Computed<'a>, StoreError> {
@@ -303,7 +301,7 @@ fn compute<'a>(
     };
     let entry = Entry {
         id: id.clone(),
-        settings: resolved(job.point, job.cost.engine, job.seed),
+        settings: names.settings(job),
         ending: ending.clone(),
         weights: None,
     };
@@ -323,12 +321,13 @@ pub fn collect(
     dropped: Vec<Dropped<'_>>,
     sift: &mut dyn FnMut(Vec<Record>) -> Vec<Record>,
 ) -> Result<Results, DriveError> {
+    let names = Names::of(jobs);
     let mut results = Results::of(jobs.plan, jobs.list.len());
     results.interrupted = !dropped.is_empty();
     let mut dropped: BTreeMap<usize, Dropped<'_>> =
         dropped.into_iter().map(|run| (run.number, run)).collect();
     for (number, job) in jobs.list.iter().enumerate() {
-        let id = id(job);
+        let id = names.id(job);
         let records = &mut results.table.records;
         let mut rows = |rows| records.extend(sift(placed(number, job, rows)));
         let damaged = |source| DriveError::Entry {

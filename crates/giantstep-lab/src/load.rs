@@ -3,8 +3,7 @@
 use giantstep::real::Precision;
 use web_time::Instant;
 
-use crate::drive::id;
-use crate::keep::RunId;
+use crate::keep::{Names, RunId};
 use crate::plan::{Jobs, Machine, Plan};
 
 /// What is left of a plan.
@@ -22,10 +21,10 @@ pub struct Remaining {
 
 /// What is left of a plan when some runs have ended.
 pub fn remaining(jobs: &Jobs<'_>, has_ended: &dyn Fn(&RunId) -> bool) -> Remaining {
-    let mut left = Remaining::default();
+    let (names, mut left) = (Names::of(jobs), Remaining::default());
     for job in &jobs.list {
         left.planned += 1;
-        if !has_ended(&id(job)) {
+        if !has_ended(&names.id(job)) {
             left.runs += 1;
             left.flops += job.cost.cost.equivalent_flops();
             left.memory = left.memory.max(job.cost.cost.memory);

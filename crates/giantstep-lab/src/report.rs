@@ -8,12 +8,11 @@ use serde_json::{Value as Json, json};
 
 use crate::chart::figures;
 use crate::compare::compare;
-use crate::drive::id;
 use crate::fence::fenced;
 use crate::files::{OutputError, SaveError, copy_atomically, save_figure};
-use crate::keep::Store;
+use crate::keep::{Names, Store};
 use crate::outlook::{Ask, Predicted};
-use crate::plan::{Jobs, Plan, PlanError};
+use crate::plan::{Job, Jobs, Plan, PlanError};
 use crate::published::comparisons;
 use crate::remedy::{Remedied, Remedy};
 use crate::results::Results;
@@ -108,9 +107,11 @@ impl Report<'_> {
             ..
         } = self;
         let mut paths = vec![folder.join("experiment.toml"), folder.join(TABLE)];
-        for job in &jobs.list {
-            let from = store.weights(&id(job));
-            if job.point.checked.save_weights == SaveWeights::Last && from.exists() {
+        let names = Names::of(jobs);
+        let saved = |job: &&Job<'_>| job.point.checked.save_weights == SaveWeights::Last;
+        for job in jobs.list.iter().filter(saved) {
+            let from = store.weights(&names.id(job));
+            if from.exists() {
                 let name = format!("weights-{}-{}.safetensors", job.index + 1, job.seed);
                 paths.push(folder.join(name));
                 copy_atomically(&from, &paths[paths.len() - 1])?;

@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::drive::id;
-use crate::keep::{Ending, Owner, RunId, Store, StoreError, Stray, Survey};
+use crate::keep::{Ending, Names, Owner, RunId, Store, StoreError, Stray, Survey};
 use crate::load::remaining;
 use crate::plan::{Job, Jobs};
 
@@ -85,9 +84,10 @@ impl Standing {
             seconds_left: left.flops / rate,
             ..Self::default()
         };
+        let names = Names::of(jobs);
         let mut asked = BTreeSet::new();
         for job in &jobs.list {
-            let id = id(job);
+            let id = names.id(job);
             let named = Named::of(job);
             match (sound.get(&id), under_way.get(&id)) {
                 (Some(Ending::Completed), _) => standing.completed += 1,

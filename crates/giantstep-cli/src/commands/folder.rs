@@ -11,7 +11,6 @@ use super::run::{FailureArgs, Place, Shape, finish, set_strays_aside, tell};
 use crate::failed::Failed;
 use crate::progress::Progress;
 use crate::signals::{Kept, listen};
-use giantstep_lab::drive::id;
 use giantstep_lab::load::rate;
 use giantstep_lab::plan::{Plan, Scale};
 use giantstep_lab::recall;
@@ -20,7 +19,7 @@ use giantstep_lab::table::{Sift, TableFile};
 
 use crate::launch;
 use crate::render::{aligned, bytes, seconds};
-use giantstep_lab::keep::{Ending, Store, read_plan};
+use giantstep_lab::keep::{Ending, Names, Store, read_plan};
 
 /// `giantstep status DIR [--json]`
 #[derive(Debug, Args)]
@@ -158,8 +157,9 @@ impl Retry {
         let store = Store::join(&self.folder, &plan).map_err(Failed::input)?;
         if self.failed {
             let sound = store.survey().map_err(Failed::work)?.sound;
+            let names = Names::of(&jobs);
             for job in &jobs.list {
-                let id = id(job);
+                let id = names.id(job);
                 if matches!(sound.get(&id), Some(Ending::Failed(_))) {
                     store.forget(&id).map_err(Failed::work)?;
                 }

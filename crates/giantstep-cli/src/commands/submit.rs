@@ -12,9 +12,8 @@ use super::print;
 use super::run::{FileArgs, Place, PlaceArgs};
 use crate::failed::Failed;
 use giantstep::ranks::Alone;
-use giantstep_lab::drive::id;
 use giantstep_lab::files::write_atomically;
-use giantstep_lab::keep::Keep;
+use giantstep_lab::keep::{Keep, Names};
 use giantstep_lab::load::rate;
 use giantstep_lab::plan::Machine;
 use giantstep_lab::work::peak_memory;
@@ -79,11 +78,12 @@ impl Submit {
             }
         };
         let tasks = jobs.len().div_ceil(per_task);
+        let names = Names::of(&place.jobs);
         // Only the parts in which something is left.
         let left: BTreeSet<usize> = jobs
             .iter()
             .enumerate()
-            .filter(|(_, job)| !place.store.has(&id(job)))
+            .filter(|(_, job)| !place.store.has(&names.id(job)))
             .map(|(number, _)| number % tasks)
             .collect();
         let task = Machine {

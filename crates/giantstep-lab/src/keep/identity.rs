@@ -8,7 +8,7 @@ use giantstep::spec::Spec;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
-use crate::plan::{Plan, Point};
+use crate::plan::{Job, Jobs, Plan, Point};
 
 /// Dotted keys and values, in order.
 pub type Settings = BTreeMap<String, Json>;
@@ -54,11 +54,12 @@ impl fmt::Display for RunId {
 impl RunId {
     /// The name of these settings.
     pub fn of(settings: &Settings) -> Self {
-        let mut hash = blake3::Hasher::new();
-        for (key, value) in settings {
-            hash.update(format!("{key} = {value}\n").as_bytes());
-        }
-        Self(hash.finalize().to_hex()[..32].to_owned())
+        let lines = settings.iter().map(|(key, value)| line(key, value));
+        Self::of_lines(&lines.collect::<String>())
+    }
+
+    fn of_lines(lines: &str) -> Self {
+        Self(blake3::hash(lines.as_bytes()).to_hex()[..32].to_owned())
     }
 
     /// The name that a file carries, if it is one.
@@ -68,15 +69,90 @@ impl RunId {
     }
 }
 
+fn line(key: &str, value: &Json) -> String {
+    format!("{key} = {value}\n")
+}
+
+const SEED: &str = "run.seed";
+
+/// The runs of a point on an engine, which differ in their seeds alone: all other settings are made once.
+#[derive(Debug, Clone)]
+pub struct Alike {
+    /// Without the seed.
+    settings: Settings,
+    /// The lines of their names before that of the seed, and behind it.
+    before: String,
+    behind: String,
+}
+
+impl Alike {
+    /// Those of a point on an engine.
+    pub fn of(point: &Point, engine: EngineKind) -> Self {
+        let mut settings = typed(&point.evaluated());
+        // Formulas are evaluated: what their numbers are called changes nothing.
+        settings.retain(|key, _| !key.starts_with("let."));
+        settings.insert("run.engine".to_owned(), json!(engine.name()));
+        let (mut before, mut behind) = (String::new(), String::new());
+        for (key, value) in &settings {
+            let part = if key.as_str() < SEED {
+                &mut before
+            } else {
+                &mut behind
+            };
+            part.push_str(&line(key, value));
+        }
+        Self {
+            settings,
+            before,
+            behind,
+        }
+    }
+
+    /// The settings of the one with this seed.
+    pub fn settings(&self, seed: u64) -> Settings {
+        let mut settings = self.settings.clone();
+        settings.insert(SEED.to_owned(), json!(seed));
+        settings
+    }
+
+    /// The name of the one with this seed.
+    pub fn id(&self, seed: u64) -> RunId {
+        let seed = line(SEED, &json!(seed));
+        RunId::of_lines(&[&self.before, &*seed, &self.behind].concat())
+    }
+}
+
+/// The names of all runs of a plan.
+#[derive(Debug)]
+pub struct Names(Vec<Alike>);
+
+impl Names {
+    /// Those of these jobs.
+    pub fn of(jobs: &Jobs<'_>) -> Self {
+        let points = jobs.list.chunk_by(|a, b| a.index == b.index);
+        let first = points.filter_map(|runs| runs.first());
+        Self(
+            first
+                .map(|job| Alike::of(job.point, job.cost.engine))
+                .collect(),
+        )
+    }
+
+    /// The name of one of them.
+    pub fn id(&self, job: &Job<'_>) -> RunId {
+        self.0[job.index].id(job.seed)
+    }
+
+    /// The settings that its numbers depend on.
+    pub fn settings(&self, job: &Job<'_>) -> Settings {
+        self.0[job.index].settings(job.seed)
+    }
+}
+
 /// The settings that the numbers of one run depend on, formulas evaluated: two files that ask for the same run in
 /// different words have the same.
 pub fn resolved(point: &Point, engine: EngineKind, seed: u64) -> Settings {
-    let mut settings = typed(&point.evaluated());
-    // Formulas are evaluated: what their numbers are called changes nothing.
-    settings.retain(|key, _| !key.starts_with("let."));
-    settings.insert("run.engine".to_owned(), json!(engine.name()));
-    settings.insert("run.seed".to_owned(), json!(seed));
-    settings
+    Alike::of(point, engine).settings(seed)
 }
 
 /// Keys that change no prediction, besides those that change no number of a run.
@@ -181,7 +257,8 @@ fn flatten(path: &str, value: Json, settings: &mut Settings) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::Scale;
+    use crate::plan::{Machine, Scale};
+    use std::collections::BTreeSet;
 
     const FILE: &str = r#"
         target.link = "z1 + z1*z2"
@@ -311,6 +388,25 @@ mod tests {
             assert!(!names.contains(&new), "{engine:?}, seed {seed}");
             names.push(new);
         }
+    }
+
+    /// Runs of a point are named without looking at the point again.
+    #[test]
+    fn the_runs_of_a_plan_have_the_names_of_their_settings() {
+        let sweep = r#"sweep=[{key="protocol.dimension",values=[20,300]},{key="network.bias",values=["zero",{gaussian=1}]}]"#;
+        let plan = plan(&[sweep, "run.save_weights=last", "run.first_seed=9"]);
+        let jobs = plan.jobs(Machine { cores: 1, ranks: 1 }).unwrap();
+        let names = Names::of(&jobs);
+        let mut all = BTreeSet::new();
+        for job in &jobs.list {
+            let settings = resolved(job.point, job.cost.engine, job.seed);
+            assert_eq!(settings["run.seed"], job.seed);
+            assert!(settings.keys().next_back().unwrap().as_str() > SEED);
+            assert_eq!(names.settings(job), settings);
+            assert_eq!(names.id(job), RunId::of(&settings));
+            all.insert(names.id(job));
+        }
+        assert_eq!(all.len(), 4 * 3);
     }
 
     #[test]
