@@ -117,7 +117,7 @@ impl Plan {
                 .settings
                 .iter()
                 .map(|setting| (setting.key.clone(), json!(setting.value)));
-            let job = jobs.list.iter().find(|job| job.index == index);
+            let job = jobs.of_point(index).first();
             json!({
                 "point": index + 1,
                 "settings": settings.collect::<serde_json::Map<_, _>>(),

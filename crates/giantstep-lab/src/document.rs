@@ -35,7 +35,8 @@ pub fn step(job: &Job<'_>, step: u32, measured: &[Measurement]) -> Json {
 /// The cost of a run of each point on each engine, in seconds at a rate in flops: what `--explain --json` prints.
 pub fn costs(jobs: &Jobs<'_>, rate: f64) -> Json {
     let points = jobs.plan.points.iter().enumerate().map(|(index, point)| {
-        let job = jobs.list.iter().find(|job| job.index == index);
+        let runs = jobs.of_point(index);
+        let job = runs.first();
         let settings: serde_json::Map<String, Json> = point
             .settings
             .iter()
@@ -44,7 +45,7 @@ pub fn costs(jobs: &Jobs<'_>, rate: f64) -> Json {
         let cost = |cost: &Cost| json!({ "cost": cost, "seconds": cost.equivalent_flops() / rate });
         json!({
             "settings": settings,
-            "runs": jobs.list.iter().filter(|job| job.index == index).count(),
+            "runs": runs.len(),
             "engine": job.map(|job| job.cost.engine),
             "taken": job.map(|job| cost(&job.cost.cost)),
             "other": job.and_then(|job| job.cost.other.as_ref().map(cost)),

@@ -175,7 +175,7 @@ impl Report<'_> {
             .iter()
             .enumerate()
             .map(|(index, point)| {
-                let engine = jobs.list.iter().find(|job| job.index == index);
+                let engine = jobs.of_point(index).first();
                 let engine = engine.map(|job| job.cost.engine.name());
                 let protocol = &point.checked.setup.experiment.protocol;
                 let settings: serde_json::Map<String, Json> = point

@@ -10,7 +10,7 @@ pub(super) fn text(jobs: &Jobs<'_>) -> String {
     let rate = rate(jobs.plan, jobs.machine);
     let mut lines = Vec::new();
     for (index, point) in jobs.plan.points.iter().enumerate() {
-        let Some(job) = jobs.list.iter().find(|job| job.index == index) else {
+        let Some(job) = jobs.of_point(index).first() else {
             continue;
         };
         let taken = job.cost;

@@ -152,6 +152,13 @@ impl Plan {
 }
 
 impl<'a> Jobs<'a> {
+    /// The runs of a point, by its number from 0; O(log of the number of runs).
+    pub fn of_point(&self, index: usize) -> &[Job<'a>] {
+        let begins = self.list.partition_point(|job| job.index < index);
+        let ends = self.list.partition_point(|job| job.index <= index);
+        &self.list[begins..ends]
+    }
+
     /// The run that these numbers of another rank stand for; none if the plan has no such point.
     pub fn from_numbers(&self, [index, seed, engine]: [u64; 3]) -> Option<Job<'a>> {
         let index = usize::try_from(index).ok()?;
@@ -214,5 +221,30 @@ impl Point {
         }
         let settings: Vec<String> = self.settings.iter().map(ToString::to_string).collect();
         format!(" ({})", settings.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Scale;
+
+    #[test]
+    fn the_runs_of_a_point_are_those_of_its_seeds() {
+        let file = r#"
+            target.link = "z1"
+            network.width = 4
+            protocol = { dimension = 20, steps = 1, batch = 30, step_size = "p" }
+            run = { seeds = 3, first_seed = 5 }
+            sweep = [{ key = "target.noise", values = [0.0, 0.1, 0.2] }]
+        "#;
+        let plan = Plan::read(file, "file", &[], Scale::Full).unwrap();
+        let jobs = plan.jobs(Machine { cores: 1, ranks: 1 }).unwrap();
+        for index in 0..3 {
+            let runs = jobs.of_point(index).iter();
+            let found: Vec<_> = runs.map(|job| (job.index, job.seed)).collect();
+            assert_eq!(found, [(index, 5), (index, 6), (index, 7)]);
+        }
+        assert!(jobs.of_point(3).is_empty());
     }
 }
