@@ -7,7 +7,7 @@ use clap::Args;
 use super::print;
 use crate::failed::Failed;
 use crate::progress::Progress;
-use crate::signals::{Kept, listen};
+use crate::signals::{Kept, ended, listen};
 use giantstep::ranks::Alone;
 use giantstep_lab::cite::{bibtex, citations, text};
 use giantstep_lab::fence::fenced;
@@ -45,7 +45,7 @@ impl Cite {
             // What a prediction rests on does not depend on the effort.
             Wanted::Quick | Wanted::Patient | Wanted::All => Wanted::Quick,
         };
-        let asked = listen(Kept::Nothing)?;
+        let asked = listen(Kept::Known)?;
         let progress = Progress::visible();
         let session = launch::session(&asked, &progress, &Alone);
         let ask = Ask {
@@ -60,6 +60,7 @@ impl Cite {
         print(&match self.bibtex {
             true => bibtex(&found),
             false => text(&found),
-        })
+        })?;
+        ended(&asked)
     }
 }

@@ -191,7 +191,12 @@ impl Plot {
         let progress = Progress::visible();
         let session = launch::session(&asked, &progress, &Alone);
         let shelf = Shelf::of(&self.folder);
-        Ok(Predicted::of(plan, Ask::new(wanted).kept(&shelf), &session))
+        let predicted = Predicted::of(plan, Ask::new(wanted).kept(&shelf), &session);
+        // No figure without its curves takes the place of one that has them.
+        match asked.to_end() {
+            true => Err(Failed::Work("interrupted; no figure is drawn".to_owned())),
+            false => Ok(predicted),
+        }
     }
 
     /// The figure in the keys of an experiment file.

@@ -251,39 +251,68 @@ fn predictions_end_in_their_time_and_say_what_they_left_out() {
     assert_eq!(refused.status.code(), Some(2));
 }
 
+/// What a command says that is told to stop amid its predictions: printed, and why it failed.
+#[cfg(target_os = "linux")]
+fn told_to_stop(mut command: Command, signal: &str) -> (String, String) {
+    use crate::common::{computes, listens};
+
+    let child = command
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("a process");
+    listens(&child);
+    computes(&child, 0.5);
+    let sent = Command::new("kill")
+        .args([signal, &child.id().to_string()])
+        .status();
+    assert!(sent.expect("kill").success());
+    let output = child.wait_with_output().expect("an end");
+    let said = text(&output.stderr).to_owned();
+    assert_eq!(output.status.code(), Some(1), "{signal}: {said}");
+    (text(&output.stdout).to_owned(), said)
+}
+
 /// What is known is told, and no script takes it for all there is.
 #[cfg(target_os = "linux")]
 #[test]
 fn predictions_that_are_told_to_stop_are_printed_and_exit_with_1() {
-    use crate::common::{computes, listens};
-
     for signal in ["-INT", "-TERM"] {
         let toy = Toy::new(TOY);
-        let child = predict(&toy, LONG, &["--all"])
-            .stdout(std::process::Stdio::piped())
-            .stderr(std::process::Stdio::piped())
-            .spawn()
-            .expect("a process");
-        listens(&child);
-        computes(&child, 0.5);
-        let sent = Command::new("kill")
-            .args([signal, &child.id().to_string()])
-            .status();
-        assert!(sent.expect("kill").success());
-        let output = child.wait_with_output().expect("an end");
-        let shown = text(&output.stdout);
+        let (shown, said) = told_to_stop(predict(&toy, LONG, &["--all"]), signal);
         assert!(
             shown.contains("the time for predictions was up") && shown.contains("interrupted"),
             "{shown}"
         );
-        let said = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(1), "{signal}: {said}");
         assert!(
             said.contains("what is known by now is printed")
                 && said.contains("error: interrupted; what was not known by then is missing"),
             "{signal}: {said}"
         );
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn papers_whose_search_is_told_to_stop_are_not_all_there_are() {
+    let toy = Toy::new(
+        r#"
+name = "long"
+target.link = "z1 + z1*z2"
+network.width = 6
+protocol = { dimension = 1000, steps = 100000, batch = "4*d", step_size = "p/1000" }
+readout.after = "never"
+evaluation.record = { every = 1000 }
+"#,
+    );
+    let mut command = giantstep();
+    command.arg("cite").arg(toy.path("toy.toml"));
+    let (shown, said) = told_to_stop(command, "-INT");
+    assert!(shown.contains("arXiv"), "{shown}");
+    assert!(
+        said.contains("what was not known by then is missing"),
+        "{said}"
+    );
 }
 
 #[test]
