@@ -56,6 +56,7 @@ mod theory_page;
 mod theory_readouts;
 mod theory_recursion;
 mod theory_reuse;
+mod theory_second_layers;
 mod theory_spectra;
 mod theory_steps;
 mod trainer;

@@ -15,7 +15,7 @@ use crate::plan::Point;
 use crate::work::{Pool, Session, pool, until};
 
 /// Raised with every change of what is predicted from the same settings: what is kept rests on it.
-const PREDICTIONS: u32 = 11;
+const PREDICTIONS: u32 = 12;
 
 /// The ridges of a point, unless one of them is chosen on the data.
 pub(super) fn ridges(point: &Point) -> Option<&[f64]> {

@@ -2,9 +2,15 @@
 
 use std::collections::HashMap;
 
-use super::{Prediction, Predictions, Spread};
+use super::{Prediction, Predictions, ROUNDING, Spread};
 use crate::measurement::Signs;
 use crate::metric::Metric;
+use crate::theory::compositions::Averaging;
+
+/// How regimes name the mean over second layers, and what they say where it is another.
+const OVER_SIGNS: &str = "averaged over the signs of the second layer";
+const TYPICAL: &str = "of a typical second layer, O(1/p) from the mean over those drawn";
+const SERIES: &str = "averaged over second layers to first order in 1/p";
 
 /// The place of a prediction.
 type Place = (
@@ -30,7 +36,22 @@ fn place(made: &Prediction) -> Place {
 
 /// The mean over networks of these weights of what is measured of them: over those that have neurons of the sign in
 /// question, for a measured mean is one over such runs. What is absent for one is absent.
-pub(super) fn averaged(several: Vec<(f64, Predictions)>) -> Predictions {
+pub(super) fn averaged(several: Vec<(f64, Predictions)>, averaging: Averaging) -> Predictions {
+    let mut out = mean_of_all(several, averaging);
+    let words = match averaging {
+        Averaging::Probabilities => return out,
+        Averaging::Typical => TYPICAL,
+        Averaging::Series => SERIES,
+    };
+    for made in &mut out.present {
+        if made.regime.contains(OVER_SIGNS) {
+            made.regime = made.regime.replace(OVER_SIGNS, words).into();
+        }
+    }
+    out
+}
+
+fn mean_of_all(several: Vec<(f64, Predictions)>, averaging: Averaging) -> Predictions {
     let one = several.len() == 1;
     let mut out = Predictions::default();
     let mut found: HashMap<Place, Vec<(f64, Prediction)>> = HashMap::new();
@@ -59,14 +80,16 @@ pub(super) fn averaged(several: Vec<(f64, Predictions)>) -> Predictions {
         };
         out.absent.iter().any(covers)
     };
-    let means = order.iter().filter_map(|place| mean(found.remove(place)?));
+    let means = order
+        .iter()
+        .filter_map(|place| mean(found.remove(place)?, averaging));
     out.present = means.filter(|made| !missing(made)).collect();
     out.present.sort_by_key(|made| made.step);
     out
 }
 
 /// The mean of predictions of one place with these weights.
-fn mean(several: Vec<(f64, Prediction)>) -> Option<Prediction> {
+fn mean(several: Vec<(f64, Prediction)>, averaging: Averaging) -> Option<Prediction> {
     let total: f64 = several.iter().map(|(weight, _)| weight).sum();
     let over = |f: &dyn Fn(&Prediction) -> f64| {
         several
@@ -83,8 +106,19 @@ fn mean(several: Vec<(f64, Prediction)>) -> Option<Prediction> {
     let sampled = several
         .iter()
         .any(|(_, made)| made.standard_error.is_some());
-    // The same random numbers serve every network: what one of them is wrong by, all are.
-    let error = over(&|made| made.standard_error.unwrap_or(0.0)).abs();
+    let errors = several.iter();
+    let errors = errors.map(|(weight, made)| weight * made.standard_error.unwrap_or(0.0));
+    // The same random numbers serve every network: what one of them is wrong by, all are. Differences between networks have errors
+    // that this does not cancel, and what a series leaves out.
+    let (alike, apart) = errors.fold((0.0, 0.0f64), |(sum, apart), e| (sum + e, apart.hypot(e)));
+    let (error, cut) = match averaging {
+        Averaging::Series => (
+            f64::abs(alike).max(apart),
+            0.5 * (value - several[0].1.value).abs(),
+        ),
+        _ => (f64::abs(alike / total), 0.0),
+    };
+    let error = error.hypot(cut);
     let own = |made: &Prediction| match made.spread {
         Some(Spread::Fluctuation(sd)) => Some(sd),
         _ => None,
@@ -94,7 +128,7 @@ fn mean(several: Vec<(f64, Prediction)>) -> Option<Prediction> {
     let (_, first) = several.into_iter().next()?;
     Some(Prediction {
         value,
-        standard_error: sampled.then_some(error),
+        standard_error: (sampled || cut > ROUNDING * value.abs()).then_some(error),
         spread: match first.spread {
             Some(Spread::Fluctuation(_)) if known => {
                 Some(Spread::Fluctuation(variance.max(0.0).sqrt()))

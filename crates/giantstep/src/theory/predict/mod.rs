@@ -27,7 +27,7 @@ use crate::batch::Inputs;
 use crate::experiment::{Experiment, ReadoutSchedule, TestLabels};
 use crate::labels::{Removal, Target};
 use crate::metric::{Metric, MetricGroup};
-use crate::theory::compositions::compositions;
+use crate::theory::compositions::{Averaging, Reach, compositions};
 use crate::theory::given_weights::NetworkErrors;
 use crate::theory::moments::{ActivationMoments, LinkMoments};
 use crate::theory::population::{Population, Start};
@@ -107,7 +107,11 @@ pub enum Networks {
 
 /// Predictions in the making: the integrals are done, and networks may be drawn in law, on any number of threads, for the
 /// errors of readouts on their weights.
-pub struct Forecast<'a>(Vec<(f64, Task<'a>)>);
+pub struct Forecast<'a> {
+    averaging: Averaging,
+    /// With their weights.
+    tasks: Vec<(f64, Task<'a>)>,
+}
 
 impl<'a> Forecast<'a> {
     /// Does the integrals of [`predict_within`].
@@ -117,9 +121,15 @@ impl<'a> Forecast<'a> {
         let reused = matches!(experiment.protocol.plan, BatchPlan::Reused { steps: 2.. });
         // Of many neurons the mean over their second layers differs from the typical one by less than is told apart.
         let wide = effort == Effort::Integrated && experiment.network.width >= WIDE;
-        let several = match typical.is_law() || reused || wide {
-            true => vec![(1.0, typical.population.clone())],
-            false => compositions(&experiment.network),
+        let reach = match effort {
+            Effort::Integrated => Reach::Short,
+            Effort::Sampled => Reach::Long,
+        };
+        let (averaging, several) = match compositions(&experiment.network, reach) {
+            (_, several) if several.len() > 1 && (typical.is_law() || reused || wide) => {
+                (Averaging::Typical, vec![(1.0, typical.population.clone())])
+            }
+            drawn => drawn,
         };
         let made = several.into_par_iter().map(|(weight, population)| {
             let mut task = Task {
@@ -130,12 +140,15 @@ impl<'a> Forecast<'a> {
             task.begin();
             (weight, task)
         });
-        Self(made.collect())
+        Self {
+            averaging,
+            tasks: made.collect(),
+        }
     }
 
     /// The composition that networks are drawn for: networks drawn in law have second layers of their own.
     fn first(&self) -> &Task<'a> {
-        &self.0[0].1
+        &self.tasks[0].1
     }
 
     /// How many networks are to be drawn.
@@ -163,11 +176,11 @@ impl<'a> Forecast<'a> {
 
     /// All predictions, with those of the networks that were drawn, or why none were.
     pub fn finish(self, drawn: Result<Vec<NetworkErrors>, String>) -> Predictions {
-        let several = self.0.into_iter().map(|(weight, mut task)| {
+        let several = self.tasks.into_iter().map(|(weight, mut task)| {
             task.drawn_errors(&drawn);
             (weight, task.finish())
         });
-        averaged(several.collect())
+        averaged(several.collect(), self.averaging)
     }
 }
 

@@ -47,7 +47,8 @@ pub struct Prediction {
     pub rank: Option<u32>,
     /// The value in the limit.
     pub value: f64,
-    /// Standard error of the value, where expectations were sampled.
+    /// Standard error of the value, where expectations were sampled; with half of the last term of a series over second layers, which
+    /// stands for what it leaves out.
     pub standard_error: Option<f64>,
     /// How far measurements spread about the value.
     pub spread: Option<Spread>,
