@@ -13,7 +13,7 @@ use crate::readout::{Intercept, ReadoutLoss, Ridge};
 use crate::real::Precision;
 
 /// What a process takes before it does anything: its code, its threads' first pages, the tables of its libraries.
-const PROCESS: f64 = 58e6;
+const PROCESS: f64 = 62e6;
 
 /// What the allocator keeps between blocks.
 const SLACK: f64 = 1.05;
