@@ -77,7 +77,7 @@ const SEED: &str = "run.seed";
 
 /// The runs of a point on an engine, which differ in their seeds alone: all other settings are made once.
 #[derive(Debug, Clone)]
-pub struct Alike {
+struct Alike {
     /// Without the seed.
     settings: Settings,
     /// The lines of their names before that of the seed, and behind it.
@@ -87,7 +87,7 @@ pub struct Alike {
 
 impl Alike {
     /// Those of a point on an engine.
-    pub fn of(point: &Point, engine: EngineKind) -> Self {
+    fn of(point: &Point, engine: EngineKind) -> Self {
         let mut settings = typed(&point.evaluated());
         // Formulas are evaluated: what their numbers are called changes nothing.
         settings.retain(|key, _| !key.starts_with("let."));
@@ -109,14 +109,14 @@ impl Alike {
     }
 
     /// The settings of the one with this seed.
-    pub fn settings(&self, seed: u64) -> Settings {
+    fn settings(&self, seed: u64) -> Settings {
         let mut settings = self.settings.clone();
         settings.insert(SEED.to_owned(), json!(seed));
         settings
     }
 
     /// The name of the one with this seed.
-    pub fn id(&self, seed: u64) -> RunId {
+    fn id(&self, seed: u64) -> RunId {
         let seed = line(SEED, &json!(seed));
         RunId::of_lines(&[&self.before, &*seed, &self.behind].concat())
     }

@@ -18,7 +18,7 @@ use giantstep::run::Run;
 pub use crate::process::Owner;
 pub use entry::{Checksum, Ending, Entry, EntryError, parse};
 pub(crate) use identity::foreseen;
-pub use identity::{Alike, Names, RunId, Settings, resolved};
+pub use identity::{Names, RunId, Settings, resolved};
 pub use kept_plan::read_plan;
 pub use lease::{Lease, Leased};
 pub use memory::Memory;

@@ -41,6 +41,7 @@ mod predict;
 pub mod recursion;
 mod relu;
 pub mod reuse;
+mod sample;
 mod sampler;
 mod separated;
 mod shared;

@@ -24,6 +24,7 @@ use crate::theory::bounded_width::Kernels;
 use crate::theory::expectation::{Shape, link_values};
 use crate::theory::fields::Fields;
 use crate::theory::population::{ClassMatrix, Population, Start};
+use crate::theory::sample::Sample;
 use crate::theory::separated::Separated;
 use crate::theory::shared::{Fineness, Shared};
 use crate::theory::smoothed::Sigma;
@@ -494,7 +495,6 @@ pub(super) fn repeated(once: &dyn Fn(u64) -> States) -> (Trajectory, Option<Recu
 
 /// Mean and standard error over repetitions.
 pub(super) fn average(mut runs: Vec<Vec<Step>>) -> Trajectory {
-    let count = runs.len() as f64;
     let mut mean = runs[0].clone();
     let mut error = runs[0].clone();
     for step in 0..mean.len() {
@@ -505,10 +505,9 @@ pub(super) fn average(mut runs: Vec<Vec<Step>>) -> Trajectory {
         let (mut means, mut errors) = (mean[step].numbers(), error[step].numbers());
         for index in 0..means.len() {
             let values: Vec<f64> = columns.iter_mut().map(|column| column[index]).collect();
-            let centre = values.iter().sum::<f64>() / count;
-            let spread: f64 = values.iter().map(|v| (v - centre).powi(2)).sum();
-            *means[index] = centre;
-            *errors[index] = (spread / (count * (count - 1.0))).sqrt();
+            let sample = Sample::of(&values);
+            *means[index] = sample.mean;
+            *errors[index] = sample.standard_error().unwrap_or(f64::NAN);
         }
     }
     Trajectory {

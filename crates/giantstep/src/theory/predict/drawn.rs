@@ -1,10 +1,10 @@
 //! Errors of readouts on networks drawn in law: how many are drawn, and what they tell.
 
-use super::errors::Sample;
 use super::prediction::{GIVEN, Needs, Spread, UP, Would};
 use super::{Networks, Task};
 use crate::metric::Metric;
 use crate::theory::given_weights::{Drawn, GivenWeightsError, NetworkErrors, Ridged};
+use crate::theory::sample::Sample;
 
 /// Several have a standard error of their own; two or three do not tell by how much networks differ.
 const FEW_NETWORKS: f64 = 2.0;

@@ -13,6 +13,7 @@ use crate::theory::bounded_width::{KernelError, Kernels};
 use crate::theory::given_weights::Ridged;
 use crate::theory::moments::LinkMoments;
 use crate::theory::recursion::{Effort, Step};
+use crate::theory::sample::Sample;
 use crate::theory::state_equations::{Sizes, random_features};
 
 /// Repetitions behind the standard error of sampled averages.
@@ -230,31 +231,5 @@ impl Task<'_> {
             made.ridge = Some(ridge);
             made.standard_error = errors.standard_error();
         }
-    }
-}
-
-/// Numbers that differ at random.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Sample {
-    pub size: f64,
-    pub mean: f64,
-    /// None of a single number.
-    pub deviation: Option<f64>,
-}
-
-impl Sample {
-    pub(super) fn of(numbers: &[f64]) -> Self {
-        let size = numbers.len() as f64;
-        let mean = numbers.iter().sum::<f64>() / size;
-        let spread: f64 = numbers.iter().map(|x| (x - mean).powi(2)).sum();
-        Self {
-            size,
-            mean,
-            deviation: (size > 1.0).then(|| (spread / (size - 1.0)).sqrt()),
-        }
-    }
-
-    pub(super) fn standard_error(self) -> Option<f64> {
-        self.deviation.map(|deviation| deviation / self.size.sqrt())
     }
 }
